@@ -1,0 +1,54 @@
+"""Writing files so that nobody ever sees half of one."""
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import CourseError
+
+
+@contextmanager
+def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` and move it there on success.
+
+    The block may write a file or make a folder at that path. Whatever happens
+    inside the block, ``target`` is either what it was before or complete; an
+    existing file or folder is replaced.
+
+    Raises:
+        CourseError: the disk is full or the folder cannot be written.
+    """
+    target = Path(target)
+    # The suffix stays last, because writers such as OpenCV choose the format by it.
+    temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if temporary.is_dir() and target.exists():
+            shutil.rmtree(target)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise explained(error, target) from error
+    finally:
+        remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder with all it holds; a missing one is fine."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def explained(error: OSError, target: Path) -> Exception:
+    """A clear sentence for a failed write to ``target``; any other error as it is."""
+    if error.errno == errno.ENOSPC:
+        return CourseError(f"The disk is full: {target} was not written; free some space and retry.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return CourseError(f"{target} cannot be written: permission denied; choose another folder.")
+    return error
