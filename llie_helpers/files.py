@@ -48,7 +48,9 @@ def remove(path: Path) -> None:
 def explained(error: OSError, target: Path) -> Exception:
     """A clear sentence for a failed write to ``target``; any other error as it is."""
     if error.errno == errno.ENOSPC:
-        return CourseError(f"The disk is full: {target} was not written; free some space and retry.")
+        return CourseError(
+            f"The disk is full: {target} was not written; free some space and retry."
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return CourseError(f"{target} cannot be written: permission denied; choose another folder.")
     return error
