@@ -1,0 +1,118 @@
+"""Image files: the edge where 8-bit files become float tensors and back."""
+
+import io
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from .errors import CourseError
+from .files import atomic_path
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+RAW_SUFFIXES = frozenset({".arw", ".raf", ".dng", ".nef", ".cr2", ".cr3", ".rw2", ".orf"})
+
+
+def load_image(path: str | os.PathLike) -> torch.Tensor:
+    """Read an image file as ``(3, H, W)`` float32, RGB, in [0, 1].
+
+    Grey becomes RGB, alpha is dropped, the EXIF orientation is applied, and 16-bit
+    files keep their precision. Camera RAW files are developed by `read_raw`.
+
+    Raises:
+        CourseError: the file is missing, truncated or no image.
+    """
+    return to_float(_decode(path))
+
+
+def read_rgb(path: str | os.PathLike) -> np.ndarray:
+    """Read an image file as uint8 ``(H, W, 3)`` RGB; 16 bits are rounded to 8.
+
+    Raises:
+        CourseError: the file is missing, truncated or no image.
+    """
+    rgb = _decode(path)
+    return rgb if rgb.dtype == np.uint8 else np.rint(rgb / 257).astype(np.uint8)
+
+
+def save_image(path: str | os.PathLike, image: torch.Tensor) -> None:
+    """Write ``(3, H, W)``, RGB, clamped to [0, 1], with 8 bits; the suffix sets the format.
+
+    Raises:
+        CourseError: no such format, or the disk is full.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+    bgr = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(path.suffix.lower(), bgr)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())
+
+
+def to_float(image: np.ndarray) -> torch.Tensor:
+    """Turn a uint8 or uint16 ``(H, W, 3)`` array into ``(3, H, W)`` float32 in [0, 1]."""
+    scaled = np.asarray(image, dtype=np.float32) / np.iinfo(image.dtype).max
+    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
+
+
+def to_uint8(image: torch.Tensor) -> np.ndarray:
+    """Turn ``(3, H, W)`` into uint8 ``(H, W, 3)``: clamp to [0, 1] and round to 8 bits."""
+    levels = (image.detach().clamp(0, 1) * 255).round().to(torch.uint8)
+    return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
+
+
+def read_raw(path: str | os.PathLike) -> np.ndarray:
+    """Develop a camera RAW file to uint8 ``(H, W, 3)`` sRGB, at half the sensor's size.
+
+    The camera's white balance is used and nothing is brightened, so that a short
+    exposure stays as dark as it was taken. At half size each 2x2 Bayer block gives
+    one pixel, with no demosaicing.
+
+    Raises:
+        CourseError: rawpy is not installed, or the file is no RAW file.
+    """
+    try:
+        import rawpy
+    except ImportError as error:
+        raise CourseError(
+            f"{path} is a camera RAW file, which needs rawpy: run `pip install rawpy`."
+        ) from error
+    try:
+        with rawpy.imread(str(path)) as raw:
+            return raw.postprocess(use_camera_wb=True, no_auto_bright=True, half_size=True)
+    except (OSError, rawpy.LibRawError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _decode(path: str | os.PathLike) -> np.ndarray:
+    """Read a file as ``(H, W, 3)`` RGB, uint8 or uint16."""
+    path = Path(path)
+    if path.suffix.lower() in RAW_SUFFIXES:
+        return read_raw(path)
+    try:
+        content = path.read_bytes()
+        # OpenCV returns a truncated JPEG with its lower part grey; Pillow refuses it.
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+    # Pillow's decoders raise OSError, SyntaxError, ValueError and others on broken files.
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    # Pillow has no 16-bit colour, so the pixels come from OpenCV.
+    bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
+        raise _unreadable(path, "only 8-bit and 16-bit images are supported")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _unreadable(path: str | os.PathLike, reason: object) -> CourseError:
+    if not Path(path).is_file():
+        return CourseError(f"There is no image file {path}; check its name and folder.")
+    reason = str(reason).rstrip(".") or type(reason).__name__
+    return CourseError(
+        f"{path} cannot be read as an image, it is damaged or cut short ({reason}); get it again."
+    )
