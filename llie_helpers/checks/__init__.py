@@ -1,0 +1,1 @@
+"""Checks of the exercises: ``core`` and ``compare`` serve one module per lesson."""
