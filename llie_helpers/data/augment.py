@@ -1,0 +1,35 @@
+"""Augmentation: new pairs from old ones, the same change made to both images."""
+
+import torch
+
+# Gains between these, drawn evenly on a logarithmic scale, keep most highlights unclipped.
+DARKEST, BRIGHTEST = 0.8, 1.25
+
+
+def flip_rotate(image: torch.Tensor, k: int) -> torch.Tensor:
+    """One of the eight symmetries of the square.
+
+    ``image`` is ``(..., H, W)``. ``k % 4`` quarter turns, then a left-right flip where
+    ``k >= 4``; ``k = 0`` changes nothing. Odd ``k`` swaps height and width.
+    """
+    turned = torch.rot90(image, k % 4, dims=(-2, -1))
+    return turned.flip(-1) if k >= 4 else turned
+
+
+def brightness(image: torch.Tensor, gain: float) -> torch.Tensor:
+    """``gain * image``, clipped to [0, 1]."""
+    return (image * gain).clamp(0.0, 1.0)
+
+
+def augment_pair(
+    low: torch.Tensor, normal: torch.Tensor, generator: torch.Generator | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flip, rotate and change the brightness of both images by the same random draw.
+
+    Both are ``(..., H, W)`` in [0, 1]. The symmetry is one of eight and the gain lies
+    between 0.8 and 1.25; what the pair says about light stays true, since both share it.
+    """
+    k = int(torch.randint(8, (), generator=generator))
+    where = float(torch.rand((), generator=generator))
+    gain = DARKEST * (BRIGHTEST / DARKEST) ** where
+    return brightness(flip_rotate(low, k), gain), brightness(flip_rotate(normal, k), gain)

@@ -1,0 +1,148 @@
+"""The physics of darkness: from a photograph in daylight to the same one in the dark.
+
+A camera counts photons, so every step but the last few happens in linear light:
+
+    normal -> to_linear -> expose -> shot_noise -> read_noise -> quantise (sensor)
+           -> white_balance -> to_srgb -> tone -> quantise (file) -> jpeg -> low
+
+Images are float tensors ``(..., 3, H, W)``, RGB; 0 is black and 1 is white, which in
+linear light means a full pixel. Randomness comes from the ``torch.Generator`` passed
+in, so one seed gives one image.
+
+Papers:
+    Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for
+        single-image raw-data", IEEE TIP 2008.
+    Brooks et al., "Unprocessing images for learned raw denoising", CVPR 2019.
+    Wei et al., "A physics-based noise formation model for extreme low-light raw
+        denoising", CVPR 2020.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import torch
+
+from ..images import to_float, to_uint8
+
+
+def to_linear(srgb: torch.Tensor) -> torch.Tensor:
+    """Undo the sRGB curve: ``((s + 0.055) / 1.055) ** 2.4``, and ``s / 12.92`` near black.
+
+    ``srgb`` and the result have the same shape and lie in [0, 1]. Source: IEC 61966-2-1.
+    """
+    curve = ((srgb.clamp(min=0.0) + 0.055) / 1.055) ** 2.4
+    return torch.where(srgb <= 0.04045, srgb / 12.92, curve)
+
+
+def to_srgb(linear: torch.Tensor) -> torch.Tensor:
+    """Apply the sRGB curve: ``1.055 * l ** (1 / 2.4) - 0.055``, and ``12.92 l`` near black.
+
+    The inverse of `to_linear`. Source: IEC 61966-2-1.
+    """
+    # The clamp keeps the root's slope finite at 0, where the straight part is taken.
+    curve = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+    return torch.where(linear <= 0.0031308, linear * 12.92, curve)
+
+
+def expose(linear: torch.Tensor, stops: float) -> torch.Tensor:
+    """Multiply the light by ``2 ** stops``: -1 halves the shutter time, +1 doubles it.
+
+    Stops add up, and the result is not clipped: a value above 1 overflows its pixel.
+    """
+    return linear * 2.0**stops
+
+
+def shot_noise(
+    linear: torch.Tensor, photons: float, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Count photons one by one: ``Poisson(photons * x) / photons`` with ``x`` at least 0.
+
+    ``photons`` is what a white pixel holds (its full well, in photo-electrons). The mean
+    stays ``x`` and the variance is ``x / photons``: noise grows with the root of the
+    signal, so it is the dark parts whose signal drowns. Source: Foi et al. 2008.
+    """
+    return torch.poisson(linear.clamp(min=0.0) * photons, generator=generator) / photons
+
+
+def read_noise(
+    linear: torch.Tensor, sigma: float, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Add what the electronics add, light or no light: ``x + Normal(0, sigma ** 2)``.
+
+    ``sigma`` is in units of a white pixel. The result may be negative, as a sensor's is
+    before its black level is clipped. Sources: Foi et al. 2008; Wei et al. 2020.
+    """
+    noise = torch.randn(linear.shape, generator=generator, dtype=linear.dtype)
+    return linear + sigma * noise
+
+
+def white_balance(linear: torch.Tensor, gains: Sequence[float]) -> torch.Tensor:
+    """Multiply red, green and blue by one gain each (von Kries' rule; Brooks et al. 2019).
+
+    Gains that do not suit the light leave a colour cast, common where light is scarce.
+    """
+    return linear * torch.tensor(gains, dtype=linear.dtype).view(3, 1, 1)
+
+
+def quantise(image: torch.Tensor, bits: int) -> torch.Tensor:
+    """Round to the ``2 ** bits`` levels from 0 to 1; anything outside is clipped."""
+    steps = 2**bits - 1
+    return (image.clamp(0.0, 1.0) * steps).round() / steps
+
+
+def tone(image: torch.Tensor, contrast: float) -> torch.Tensor:
+    """Bend the tones into an S: ``x ** c / (x ** c + (1 - x) ** c)`` for x in [0, 1].
+
+    ``contrast`` c is the slope at mid-grey: 1 changes nothing, and ``1 / c`` is the exact
+    inverse of ``c``. At 1.5 it is close to the smoothstep ``3 x ** 2 - 2 x ** 3`` that
+    Brooks et al. 2019 take for a camera's tone curve.
+    """
+    image = image.clamp(0.0, 1.0)
+    rising = image**contrast
+    return rising / (rising + (1.0 - image) ** contrast)
+
+
+def jpeg(image: torch.Tensor, quality: int) -> torch.Tensor:
+    """Save as JPEG at ``quality`` (1 to 100) and read back, in memory; 8 bits per channel."""
+    flat = image.reshape(-1, *image.shape[-3:])
+    return torch.stack([_jpeg_round_trip(one, quality) for one in flat]).view(image.shape)
+
+
+def _jpeg_round_trip(image: torch.Tensor, quality: int) -> torch.Tensor:
+    bgr = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return to_float(cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+
+
+def darken(
+    normal: torch.Tensor,
+    stops: float,
+    photons: float = 2000.0,
+    read_sigma: float = 0.001,
+    gains: Sequence[float] = (1.0, 1.0, 1.0),
+    contrast: float = 1.0,
+    sensor_bits: int = 12,
+    jpeg_quality: int | None = None,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """The photograph ``normal`` as a camera would have taken it with less light.
+
+    Args:
+        normal: sRGB image ``(..., 3, H, W)`` in [0, 1].
+        stops: how much darker; 3 means an eighth of the light.
+        photons: full well of a pixel, see `shot_noise`; fewer means more noise.
+        read_sigma: noise of the electronics, see `read_noise`.
+        gains: colour cast of the dark photograph, see `white_balance`.
+        contrast: the camera's tone curve, undone before and applied after; see `tone`.
+        sensor_bits: depth of the sensor's converter; the result has 8 bits.
+        jpeg_quality: save the dark photograph as JPEG; None leaves it lossless.
+        generator: source of the noise; the same seed gives the same image.
+
+    Returns:
+        sRGB image of the same shape in [0, 1], on the 256 levels of a file.
+    """
+    linear = expose(to_linear(tone(normal, 1.0 / contrast)), -stops)
+    counted = read_noise(shot_noise(linear, photons, generator), read_sigma, generator)
+    balanced = white_balance(quantise(counted, sensor_bits), gains)
+    low = quantise(tone(to_srgb(balanced), contrast), bits=8)
+    return low if jpeg_quality is None else jpeg(low, jpeg_quality)
