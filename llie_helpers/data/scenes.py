@@ -1,0 +1,69 @@
+"""Which pairs show the same scene, and splits that keep a scene on one side."""
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+
+from ..errors import CourseError
+
+# Two photographs correlated above this show the same scene from nearly the same place.
+SAME_SCENE = 0.95
+# Height and width of the thumbnails: small enough to forget noise and moved leaves.
+THUMBNAIL = (24, 36)
+
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """Shrink a uint8 ``(H, W, 3)`` RGB image to a grey vector with mean 0 and length 1.
+
+    The dot product of two such vectors is the normalised correlation of the images, in
+    [-1, 1]; exposure and contrast do not change it. A uniform image gives zeros.
+    """
+    height, width = THUMBNAIL
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float64).ravel()
+    grey -= grey.mean()
+    return grey / max(np.linalg.norm(grey), 1e-12)
+
+
+def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
+    """Number the scenes that ``normals``, uint8 ``(H, W, 3)`` RGB images, show.
+
+    Images whose thumbnails correlate above 0.95 share a scene, and so do images that are
+    linked through others: scenes are the connected components (union-find). Numbers
+    start at 0 in order of appearance.
+    """
+    # Slow to import, and wanted only when a new data set is first opened.
+    from scipy.sparse.csgraph import connected_components
+
+    thumbnails = np.array([thumbnail(image) for image in normals])
+    if len(thumbnails) == 0:
+        return []
+    _, labels = connected_components(thumbnails @ thumbnails.T > SAME_SCENE, directed=False)
+    in_order = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+    return [in_order[label] for label in labels]
+
+
+def scene_split(scenes: Sequence[int], fraction: float, seed: int) -> tuple[list[int], list[int]]:
+    """Split pairs into training and validation so that no scene is on both sides.
+
+    Whole scenes are drawn at random, by ``seed``, until validation has at least
+    ``fraction`` (0 to 1) of the pairs; training keeps at least one scene.
+
+    Returns:
+        ``(train, val)``: indices into ``scenes``, ascending; together all of them.
+
+    Raises:
+        CourseError: there are fewer than two scenes.
+    """
+    scenes = np.asarray(scenes)
+    drawn = np.random.default_rng(seed).permutation(np.unique(scenes))
+    if len(drawn) < 2:
+        raise CourseError(
+            f"{len(scenes)} pairs show {len(drawn)} scene, but a split into training and "
+            "validation needs two or more; add pairs of another scene."
+        )
+    sizes = np.array([np.count_nonzero(scenes == scene) for scene in drawn])
+    wanted = 1 + np.searchsorted(sizes.cumsum(), fraction * len(scenes))
+    held_out = np.isin(scenes, drawn[: min(wanted, len(drawn) - 1)])
+    return np.flatnonzero(~held_out).tolist(), np.flatnonzero(held_out).tolist()
