@@ -1,0 +1,67 @@
+"""Networks by name, one readable file each: ``create_model("mse_cnn", weights="lol_v1")``."""
+
+import inspect
+import os
+
+from torch import nn
+
+from ..errors import CourseError, unknown_name
+from . import weights as weights_file
+from .mse_cnn import MSECNN
+from .residual_attention_unet import ResidualAttentionUNet
+
+# What exists. Each takes keyword options and maps (N, 3, H, W) in [0, 1] to the same.
+MODELS: dict[str, type[nn.Module]] = {
+    "mse_cnn": MSECNN,
+    "residual_attention_unet": ResidualAttentionUNet,
+}
+
+
+def list_models() -> list[str]:
+    """Return the names that `create_model` knows."""
+    return sorted(MODELS)
+
+
+def create_model(name: str, weights: str | os.PathLike | None = None, **options) -> nn.Module:
+    """Build a network, with fresh random weights or with ``weights``.
+
+    Args:
+        name: one of `list_models`.
+        weights: shipped weights ("lol_v1"), the path of a .safetensors file, or None.
+        options: arguments of the network's class; weights bring their own.
+
+    Returns:
+        The network, in training mode; ``network.name`` and ``network.options`` tell
+        how it was made.
+
+    Raises:
+        CourseError: unknown name or option, or weights that are missing or do not fit.
+    """
+    if name not in MODELS:
+        raise unknown_name("model", name, MODELS)
+    state = None
+    if weights is not None:
+        path = weights_file.find(name, weights)
+        state, owner, saved_options = weights_file.read(path)
+        if owner != name:
+            raise CourseError(f"{path} holds weights of {owner}, not of {name}.")
+        options = saved_options | options
+    known = list(inspect.signature(MODELS[name]).parameters)
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of {name}", option, known)
+    try:
+        model = MODELS[name](**options)
+        if state is not None:
+            model.load_state_dict(state)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0].rstrip(":.")
+        given = options or "these weights"
+        raise CourseError(f"{name} cannot be built with {given}: {reason}.") from error
+    model.name, model.options = name, options
+    return model
+
+
+def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
+    """Write the weights of a network that `create_model` made, for ``weights=path``."""
+    weights_file.save(model, path, model.name, model.options)

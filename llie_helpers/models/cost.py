@@ -1,0 +1,26 @@
+"""What a network costs: its parameters and its multiply-adds."""
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def gmacs(model: nn.Module, height: int = 400, width: int = 600) -> float:
+    """Return 1e9 multiply-adds for one image of ``height`` x ``width`` pixels.
+
+    Counts convolutions and matrix products, as torch's FlopCounterMode does;
+    one multiply-add is two of its FLOPs.
+    """
+    parameter = next(model.parameters())
+    image = torch.zeros(1, 3, height, width, device=parameter.device, dtype=parameter.dtype)
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(image)
+    model.train(was_training)
+    return counter.get_total_flops() / 2 / 1e9

@@ -1,0 +1,68 @@
+"""Weights as safetensors: a file that holds numbers and runs no code when it is loaded."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from ..errors import CourseError
+from ..files import atomic_path
+
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+
+
+def save(model: nn.Module, path: str | os.PathLike, name: str, options: dict) -> None:
+    """Write the weights of ``model``, and the name and options that build it.
+
+    Raises:
+        CourseError: the disk is full or the folder cannot be written.
+    """
+    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    metadata = {"model": name, "options": json.dumps(options)}
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata)
+
+
+def find(name: str, weights: str | os.PathLike) -> Path:
+    """The file of ``weights``: a path to a .safetensors file, or a shipped name ("lol_v1").
+
+    Raises:
+        CourseError: there is no such file.
+    """
+    path = Path(weights)
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise CourseError(f"There is no weights file {path}; train the model to make one.")
+        return path
+    shipped = SHIPPED / f"{name}_{weights}.safetensors"
+    if not shipped.is_file():
+        known = [file.stem.removeprefix(f"{name}_") for file in SHIPPED.glob(f"{name}_*")]
+        known = ", ".join(sorted(k for k in known if "." not in k)) or "none"
+        raise CourseError(
+            f"No weights called {str(weights)!r} are shipped for {name} (shipped: {known}); "
+            f"train it with `python -m llie_helpers train --model {name}` "
+            "or give the path of a .safetensors file."
+        )
+    return shipped
+
+
+def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict]:
+    """Return ``(state, name, options)`` as saved; float16 weights come as float32.
+
+    Raises:
+        CourseError: the file is damaged, or was not written by `save`.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CourseError(f"{path} is no readable safetensors file ({error}).") from error
+    if "model" not in metadata:
+        raise CourseError(f"{path} does not say which model it belongs to; use weights.save.")
+    state = {key: v.float() if v.dtype == torch.float16 else v for key, v in state.items()}
+    return state, metadata["model"], json.loads(metadata["options"])
