@@ -21,5 +21,9 @@ def runs_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """The folder of decoded images, which may be deleted at any time."""
-    return runs_dir() / "cache"
+    """The folder of decoded images, which may be deleted at any time.
+
+    ``$LLIE_CACHE``, else ``cache/`` of the runs; apart from them when the runs lie on a
+    mounted drive, which is too slow to map into memory.
+    """
+    return Path(os.environ.get("LLIE_CACHE") or runs_dir() / "cache")

@@ -1,0 +1,76 @@
+"""Running a notebook so that its outputs are the same on every machine."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from llie_helpers.errors import CourseError
+
+from .source import NOTEBOOKS, neutral_metadata
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+NOWHERE = "http://127.0.0.1:9"  # the discard port, where nothing listens
+
+
+@contextlib.contextmanager
+def quick_environment() -> Iterator[dict[str, str]]:
+    """Variables for a run on embedded data: nothing of this machine, no network.
+
+    An empty data folder keeps real data sets out of the stored outputs, and a fresh
+    runs folder keeps an older ledger or checkpoint from being taken up.
+    """
+    with tempfile.TemporaryDirectory(prefix="llie-") as folder:
+        for name in ("data", "runs"):
+            Path(folder, name).mkdir()
+        yield {
+            "LLIE_PROFILE": "quick",
+            "LLIE_DATA": f"{folder}/data",
+            "LLIE_RUNS": f"{folder}/runs",
+            "HTTP_PROXY": NOWHERE,
+            "HTTPS_PROXY": NOWHERE,
+            "NO_PROXY": "localhost,127.0.0.1",
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "TQDM_DISABLE": "1",
+        }
+
+
+def execute(notebook: NotebookNode, name: str, environment: Mapping[str, str]) -> None:
+    """Run every cell of ``notebook`` in a fresh kernel and store its outputs.
+
+    Raises:
+        CourseError: a cell raised an error.
+    """
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    try:
+        client.execute(env={**os.environ, **environment})
+    except CellExecutionError as error:
+        raise CourseError(f"{name} did not run: {COLOUR.sub('', str(error))}") from error
+    notebook.metadata = neutral_metadata()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _without_widget(output)]
+
+
+def _without_widget(output: NotebookNode) -> bool:
+    """Drop a widget's live view, which means nothing without its kernel.
+
+    False where nothing else is left to show; a static HTML page beside it stays.
+    """
+    data = output.get("data", {})
+    return data.pop(WIDGET, None) is None or "text/html" in data

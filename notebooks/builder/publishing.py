@@ -1,0 +1,51 @@
+"""Moving the course to another address: one command, and no notebook runs again."""
+
+import re
+
+import nbformat
+
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
+
+from . import inspection
+from .source import NOTEBOOKS, ROOT, notebook, repository, sources
+
+# Besides the notebooks, these carry the address.
+FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md")
+
+
+def publish_as(address: str) -> list[str]:
+    """Rewrite the configured address and what carries it; return the changed files.
+
+    Raises:
+        CourseError: the address is not OWNER/REPO, or a notebook is out of date.
+    """
+    if not re.fullmatch(r"[\w-]+/[\w.-]+", address):
+        raise CourseError(f"{address!r} is not an address on GitHub; expected OWNER/REPO.")
+    old = repository()
+    rebuilt = {}
+    for name, source in sources().items():
+        path = NOTEBOOKS / f"{name}.ipynb"
+        if not path.exists():
+            continue
+        committed = nbformat.read(path, as_version=4)
+        if wrong := inspection.drift(committed, notebook(source, old)):
+            raise CourseError(f"{path.name} is out of date: {wrong}; build it before publishing.")
+        renewed = notebook(source, address)
+        for cell, was in zip(renewed.cells, committed.cells, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = was.outputs, was.execution_count
+        rebuilt[path] = renewed
+    changed = []
+    for file in FILES:
+        path = ROOT / file
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        if old in text:
+            with atomic_path(path) as temporary:
+                temporary.write_text(text.replace(old, address), encoding="utf-8")
+            changed.append(file)
+    for path, renewed in rebuilt.items():
+        with atomic_path(path) as temporary:
+            nbformat.write(renewed, temporary)
+        changed.append(str(path.relative_to(ROOT)))
+    return changed

@@ -1,0 +1,209 @@
+"""From a percent-format source to the cells of a notebook.
+
+A source is plain Python with ``# %%`` and ``# %% [markdown]`` cells (jupytext). On the
+way to the student's notebook, directives are expanded, solutions are cut out, and the
+cells of an exercise get the metadata that nbgrader needs.
+"""
+
+import ast
+import hashlib
+import importlib
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import jupytext
+from nbformat import NotebookNode, v4
+
+from llie_helpers.errors import CourseError, unknown_name
+
+from . import wording
+
+NOTEBOOKS = Path(__file__).resolve().parents[1]
+ROOT = NOTEBOOKS.parent
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+SOLUTION = re.compile(rf"^([ \t]*){BEGIN}\n.*?^[ \t]*{END}[ \t]*$", re.DOTALL | re.MULTILINE)
+DIRECTIVE = re.compile(r"^\{\{ *(\w+)(?: +(\w+))? *\}\}$", re.MULTILINE)
+CHECK_CALL = re.compile(r"^check\.(\w+)\(", re.MULTILINE)
+
+
+def repository() -> str:
+    """The one configured address of the course, as OWNER/REPO."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["course"]["repository"]
+
+
+def sources(folder: Path = NOTEBOOKS / "source") -> dict[str, Path]:
+    """The source of each lesson, by the lesson's name and in the order of the course."""
+    return {path.stem: path for path in sorted(folder.glob("[0-9][0-9]_*.py"))}
+
+
+def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNode:
+    """The unexecuted notebook of one lesson.
+
+    Args:
+        source: the percent-format file.
+        address: OWNER/REPO on GitHub, for the badges and the install line.
+        solutions: keep the solutions; this is the instructor's copy for nbgrader.
+
+    Raises:
+        CourseError: a directive, an exercise or a solution mark is not as it should be.
+    """
+    name = source.stem
+    cells = [v4.new_markdown_cell(wording.badges(name, address))]
+    for cell in jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent").cells:
+        if cell.source.strip() == "{{setup}}":
+            cells.append(v4.new_markdown_cell(wording.setup_note(address)))
+            cells.append(v4.new_code_cell(wording.setup_code(name, address)))
+        elif cell.cell_type == "markdown":
+            cells.append(v4.new_markdown_cell(cell.source))
+        else:
+            tags = cell.metadata.get("tags")
+            cells.append(v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
+    _expand_directives(cells, name)
+    _mark_for_nbgrader(cells, name)
+    if not solutions:
+        for cell in cells:
+            cell.source = without_solution(cell.source, name)
+    _give_ids(cells)
+    return v4.new_notebook(cells=cells, metadata=neutral_metadata())
+
+
+def without_solution(code: str, name: str = "") -> str:
+    """``code`` with its marked solutions replaced by what a student starts from.
+
+    Inside a function that is ``raise NotImplementedError``. Outside of one, where an
+    answer is a value, ``answer = 0.5`` becomes ``answer = ...``, so that Run-all goes on.
+    """
+    code = SOLUTION.sub(_stub, code)
+    if BEGIN in code or END in code:
+        raise CourseError(f"{name}: a {BEGIN!r} or {END!r} stands without its partner.")
+    return code
+
+
+def _stub(match: re.Match) -> str:
+    if match[1]:
+        return f"{match[1]}raise NotImplementedError"
+    lines = match[0].splitlines()[1:-1]
+    assigned = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.Assign)]
+    if not assigned:
+        raise CourseError(f"A solution outside of a function must assign a value:\n{match[0]}")
+    return "\n".join(f"{' = '.join(map(ast.unparse, node.targets))} = ..." for node in assigned)
+
+
+def exercises(cells: list[NotebookNode]) -> dict[str, tuple[NotebookNode, NotebookNode]]:
+    """The solution cell and the check cell of each exercise, by the exercise's name."""
+    found, pending = {}, None
+    for cell in cells:
+        if cell.cell_type != "code":
+            continue
+        called = CHECK_CALL.search(cell.source)
+        if pending is not None:
+            if called is None:
+                raise CourseError(
+                    "The code cell after an exercise must call check.NAME(...), but the one after "
+                    f"this exercise does not:\n{pending.source}"
+                )
+            found[called[1]] = (pending, cell)
+        pending = cell if BEGIN in cell.source else None
+    if pending is not None:
+        raise CourseError(f"No cell checks this exercise:\n{pending.source}")
+    return found
+
+
+def checks_of(name: str):
+    """The checks module of lesson ``name``, such as ``llie_helpers.checks.lesson_03``."""
+    return importlib.import_module(f"llie_helpers.checks.lesson_{name[:2]}")
+
+
+def find_check(name: str, exercise: str):
+    """The check of one exercise of lesson ``name``."""
+    module = checks_of(name)
+    if not hasattr(module, exercise):
+        known = [key for key, value in vars(module).items() if hasattr(value, "hints")]
+        raise unknown_name(f"check in {module.__name__}", exercise, known)
+    return getattr(module, exercise)
+
+
+def neutral_metadata() -> dict:
+    """Metadata that names no version, so that a rebuild elsewhere changes nothing."""
+    return {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+
+
+def _expand_directives(cells: list[NotebookNode], name: str) -> None:
+    order: list[str] = []
+
+    def expand(match: re.Match) -> str:
+        directive, exercise = match[1], match[2]
+        if directive not in ("exercise", "answers") or exercise is None:
+            raise CourseError(
+                f"{name}: {match[0]} is not a directive; expected {{{{exercise NAME}}}} or "
+                "{{answers NAME}}, or {{setup}} alone in a markdown cell."
+            )
+        check = find_check(name, exercise)
+        if directive == "answers":
+            return wording.answers(check)
+        order.append(exercise)
+        return wording.exercise(len(order), check)
+
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = DIRECTIVE.sub(expand, cell.source)
+
+
+def _mark_for_nbgrader(cells: list[NotebookNode], name: str) -> None:
+    """Schema 3: the student fills the solution cell, the check cell is locked and graded."""
+    for exercise, (solution, check) in exercises(cells).items():
+        common = {"schema_version": 3, "task": False}
+        solution.metadata["nbgrader"] = common | {
+            "grade": False,
+            "grade_id": exercise,
+            "locked": False,
+            "solution": True,
+        }
+        check.metadata["nbgrader"] = common | {
+            "grade": True,
+            "grade_id": f"{exercise}-check",
+            "locked": True,
+            "points": find_check(name, exercise).difficulty,
+            "solution": False,
+        }
+
+
+def _give_ids(cells: list[NotebookNode]) -> None:
+    """Ids from the content, so that one edited cell leaves all other ids alone."""
+    seen = Counter()
+    for cell in cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        cell.id = f"{digest}-{seen[digest]}" if seen[digest] else digest
+        seen[digest] += 1
+
+
+def same_code(one: str, other: str) -> bool:
+    """Whether two definitions do the same by their syntax trees.
+
+    The function's own name, annotations, docstrings and comments may differ.
+    """
+    return _essence(one) == _essence(other)
+
+
+def _essence(code: str) -> str:
+    tree = ast.parse(code)
+    definitions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    own_name = definitions[-1].name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if ast.get_docstring(node) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+            node.name = "_" if node.name == own_name else node.name
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.Name) and node.id == own_name:
+            node.id = "_"
+    return "\n".join(ast.unparse(node) for node in definitions)
