@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..errors import CourseError
 from ..images import read_rgb, to_float
 
 
@@ -82,39 +80,29 @@ class Picked(Sequence):
         return self.source[self.indices[index]]
 
 
+@dataclass(frozen=True, eq=False)
+class DecodedFiles(Sequence):
+    """Pairs of files as arrays, decoded anew each time: for sets too large for the cache."""
+
+    files: Sequence["PairFiles"]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return read_rgb(self.files[index].low), read_rgb(self.files[index].normal)
+
+
 class PairFiles(NamedTuple):
-    """The two files of one pair, before they are decoded."""
+    """The two files of one pair, before they are decoded.
+
+    ``scene`` is the scene's name where the data set tells it, else empty.
+    """
 
     name: str
     low: Path
     normal: Path
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a check of image pairs found: ``str(report)`` is for people, ``ok`` for scripts."""
-
-    title: str
-    counts: dict[str, int]
-    problems: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong; a warning, such as an unusual count, is no problem."""
-        return not self.problems
-
-    def __str__(self) -> str:
-        counts = ", ".join(f"{count} {split}" for split, count in self.counts.items())
-        lines = [f"{self.title}: {counts or 'no'} pairs, {'ok' if self.ok else 'not usable'}"]
-        lines += [f"  problem: {problem}" for problem in self.problems]
-        lines += [f"  warning: {warning}" for warning in self.warnings]
-        return "\n".join(lines)
-
-    def raise_problems(self) -> None:
-        """Raise a `CourseError` that sums up the problems, if there are any."""
-        if self.problems:
-            raise CourseError(f"{self.title} is not usable: {some(self.problems, '; ')}.")
+    scene: str = ""
 
 
 def match(
@@ -142,35 +130,15 @@ def match(
     return [PairFiles(key, low[key][0], normal[key][0]) for key in both], problems
 
 
-def inspect(files: Sequence[PairFiles], progress: bool = False) -> list[str]:
-    """Decode every file and return the problems: unreadable files and sizes that differ."""
-    from tqdm.auto import tqdm
-
-    with ThreadPoolExecutor() as pool:
-        found = tqdm(
-            pool.map(_inspect_one, files),
-            "checking pairs",
-            total=len(files),
-            disable=not progress,
-            delay=2,
-        )
-        return [problem for problem in found if problem]
-
-
 def natural_sort(names: Iterable[str]) -> list[str]:
     """Sort names so that numbers in them count as numbers: 2 before 10."""
-    return sorted(
-        names,
-        key=lambda name: [
-            (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)
-        ],
-    )
 
+    def key(name: str):
+        # Splitting at numbers alternates text and number, so like meets like.
+        parts = re.split(r"(\d+)", name)
+        return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 
-def some(items: Sequence[str], separator: str = ", ", most: int = 5) -> str:
-    """Join the first few ``items`` and say how many more there are."""
-    more = len(items) - most
-    return separator.join(items[:most]) + (f"{separator}and {more} more" if more > 0 else "")
+    return sorted(names, key=key)
 
 
 # "low00001" and "normal00001", or "7_low" and "7_high": the side is not part of the name.
@@ -182,14 +150,3 @@ def _by_key(files: Iterable[Path]) -> dict[str, list[Path]]:
     for path in sorted(files):
         by_key[_SIDE.sub("", path.stem)].append(path)
     return by_key
-
-
-def _inspect_one(pair: PairFiles) -> str | None:
-    try:
-        low, normal = read_rgb(pair.low), read_rgb(pair.normal)
-    except CourseError as error:
-        return str(error).rstrip(".")
-    if low.shape != normal.shape:
-        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (low, normal)]
-        return f"{pair.low} is {sizes[0]} but {pair.normal} is {sizes[1]}"
-    return None

@@ -1,0 +1,152 @@
+"""Downloading a data set from Kaggle: resumed when cut off, verified, all or nothing."""
+
+import errno
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import CourseError
+from ..files import atomic_path, explained, remove
+
+# Kaggle's client, started so that it works in any environment, whether or not its script
+# is on the PATH. It lets a command run without an account only if argv[0] is "kaggle".
+CLIENT = "import sys; sys.argv[0] = 'kaggle'; from kaggle.cli import main; main()"
+# The client waits for ever on a network that swallows packets.
+STALLED_SECONDS = 120
+
+
+def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
+    """Download the public Kaggle data set ``owner/name`` and unpack it to ``parent/name``.
+
+    The archive is downloaded to ``parent/.downloads``; when it is cut off, the next call
+    resumes it. The folder appears only when it is complete and ``recognise(folder)``.
+
+    Raises:
+        CourseError: no network, no such set, a damaged or dangerous archive, a web page
+            instead of one, files that are not recognised, or a full disk.
+    """
+    name = slug.split("/")[-1]
+    target = parent / name
+    if target.exists():
+        raise CourseError(
+            f"{target} exists but does not hold the expected images; move it away and retry."
+        )
+    archive = parent / ".downloads" / f"{name}.zip"
+    _download(slug, archive)
+    with atomic_path(target) as temporary:
+        unpack(archive, temporary)
+        if not recognise(temporary):
+            remove(archive)
+            raise CourseError(
+                f"Kaggle's {slug} does not hold the folders that the course expects; it may "
+                "have changed, so please report this and use another data set."
+            )
+    remove(archive.parent)
+    return target
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Extract a zip archive into the new ``folder``; each file's checksum is verified.
+
+    A bad archive is deleted, so that the next download starts afresh.
+
+    Raises:
+        CourseError: it is no complete zip archive, or holds links or paths that lead out
+            of the folder.
+        OSError: the disk is full.
+    """
+    from tqdm.auto import tqdm
+
+    try:
+        with zipfile.ZipFile(archive) as content:
+            members = content.infolist()
+            for member in members:
+                if _escapes(member):
+                    raise CourseError(
+                        f"{archive.name} holds {member.filename!r}, which leads out of the data "
+                        "folder; nothing was unpacked, so please report this archive."
+                    )
+            folder.mkdir(parents=True)
+            if sum(member.file_size for member in members) > shutil.disk_usage(folder).free:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+            for member in tqdm(members, f"unpacking {archive.name}", delay=2):
+                content.extract(member, folder)
+    except CourseError:
+        remove(archive)
+        raise
+    # An encrypted archive raises RuntimeError, an unknown compression NotImplementedError.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        start = archive.read_bytes()[:512].lstrip().lower()
+        remove(archive)
+        found = "a web page" if start.startswith((b"<!doctype", b"<html")) else "no complete zip"
+        raise CourseError(
+            f"What Kaggle sent as {archive.name} is {found} ({error}), so it was deleted; "
+            "wait a little and retry."
+        ) from error
+
+
+def _escapes(member: zipfile.ZipInfo) -> bool:
+    path = member.filename.replace("\\", "/")
+    return (
+        path.startswith("/")
+        or ".." in path.split("/")
+        or ":" in path.split("/")[0]
+        or stat.S_ISLNK(member.external_attr >> 16)
+    )
+
+
+def _download(slug: str, archive: Path) -> None:
+    """Run Kaggle's client until ``archive`` is complete, with a progress bar."""
+    from tqdm.auto import tqdm
+
+    try:
+        archive.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explained(error, archive) from error
+    command = [sys.executable, "-c", CLIENT, "datasets", "download", slug]
+    command += ["--path", str(archive.parent), "--quiet"]
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
+        tqdm(desc=f"downloading {archive.name}", unit="B", unit_scale=True, delay=2) as bar,
+    ):
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            moved = time.monotonic()
+            while process.poll() is None:
+                time.sleep(0.1)
+                size = archive.stat().st_size if archive.exists() else 0
+                if size != bar.n:
+                    moved = time.monotonic()
+                    bar.update(size - bar.n)
+                if time.monotonic() - moved > STALLED_SECONDS:
+                    raise _failed(slug, f"timed out: no data for {STALLED_SECONDS} seconds")
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode != 0 or not archive.exists():
+            output.seek(0)
+            raise _failed(slug, output.read())
+
+
+def _failed(slug: str, output: str) -> CourseError:
+    """A clear sentence for what Kaggle's client printed before it gave up."""
+    last = (output.strip().splitlines() or ["no message"])[-1]
+    if os.strerror(errno.ENOSPC) in output:
+        what = "the disk is full; free some space and retry"
+    elif "401" in last or "Authentication required" in output:
+        what = "your saved Kaggle credentials were refused; renew or delete them in ~/.kaggle"
+    elif "403" in last or "404" in last:
+        what = "Kaggle has no such public data set; please report this"
+    elif any(word in output for word in ("ConnectionError", "Timeout", "timed out", "Broken")):
+        what = "Kaggle cannot be reached; check the network and retry, which resumes it"
+    else:
+        what = f"Kaggle's client stopped: {last}"
+    return CourseError(f"{slug} was not downloaded: {what}.")

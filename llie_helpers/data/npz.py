@@ -1,0 +1,59 @@
+"""Pairs from one ``dataset.npz`` of paired arrays."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import CourseError
+
+# Names of the low-light and the normal-light array, in the order they are looked for.
+KEYS = (("low", "normal"), ("low", "high"), ("low_light", "normal_light"), ("x", "y"))
+
+
+def read_npz(path: Path) -> tuple[list[str], list[tuple[np.ndarray, np.ndarray]]]:
+    """Read pairs as ``(names, [(low, normal), ...])``, uint8 ``(H, W, 3)`` RGB.
+
+    The file holds two arrays ``(N, H, W, 3)``, uint8 or float in [0, 1], called low and
+    normal, low and high, low_light and normal_light, or X and Y (upper or lower case). An
+    optional array ``names`` has N strings; else pairs are called 0, 1, 2, ...
+
+    Raises:
+        CourseError: no such file, no such arrays, or shapes and values that do not fit.
+    """
+    if not path.is_file():
+        raise CourseError(f"There is no file {path}; check its name and folder.")
+    try:
+        with np.load(path) as archive:
+            arrays = {key.lower(): archive[key] for key in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise CourseError(f"{path} is no readable npz file ({error}); get it again.") from error
+    for keys in KEYS:
+        if arrays.keys() >= set(keys):
+            low, normal = (_to_uint8(arrays[key], f"{key!r} in {path}") for key in keys)
+            break
+    else:
+        known = ", ".join(" and ".join(pair) for pair in KEYS)
+        raise CourseError(f"{path} holds {sorted(arrays)}, but one of these is needed: {known}.")
+    if low.shape != normal.shape:
+        raise CourseError(
+            f"The arrays in {path} have shapes {low.shape} and {normal.shape}, "
+            "but the two images of a pair must have the same size."
+        )
+    names = [str(name) for name in arrays.get("names", range(len(low)))]
+    if len(names) != len(low):
+        raise CourseError(f"{path} holds {len(low)} pairs but {len(names)} names.")
+    return names, list(zip(low, normal, strict=True))
+
+
+def _to_uint8(array: np.ndarray, what: str) -> np.ndarray:
+    if array.ndim != 4 or array.shape[-1] != 3 or len(array) == 0:
+        raise CourseError(f"The array {what} has shape {array.shape}, expected (N, H, W, 3).")
+    if array.dtype == np.uint8:
+        return array
+    if not np.issubdtype(array.dtype, np.floating) or array.min() < 0 or array.max() > 1:
+        raise CourseError(
+            f"The array {what} is {array.dtype} from {array.min()} to {array.max()}, "
+            "expected uint8, or float in [0, 1]."
+        )
+    return np.rint(array * 255).astype(np.uint8)
