@@ -17,26 +17,32 @@ from pathlib import Path
 
 import nbformat
 from builder import execution, inspection, publishing
-from builder.source import NOTEBOOKS, notebook, repository, sources
+from builder.source import ROOT, built_path, notebook, repository, sources
 
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.files import atomic_path
 
 
-def build(name: str, source: Path) -> None:
+def build(source: Path) -> None:
     """Build one lesson's notebook; nothing is written unless all of it ran and is clean."""
     built = notebook(source, repository())
     with execution.quick_environment() as environment:
-        execution.execute(built, name, environment)
+        execution.execute(built, built_path(source).parent, environment)
     if wrong := inspection.problems(built):
-        raise CourseError(f"{name} was not written: " + "; ".join(wrong))
-    with atomic_path(NOTEBOOKS / f"{name}.ipynb") as temporary:
+        raise CourseError(f"{source.stem} was not written: " + "; ".join(wrong))
+    with atomic_path(built_path(source)) as temporary:
         nbformat.write(built, temporary)
 
 
-def check(name: str, source: Path) -> list[str]:
-    """What is wrong with one lesson's notebook, without running it."""
-    path = NOTEBOOKS / f"{name}.ipynb"
+def write_instructor_copy(source: Path, folder: Path) -> None:
+    """The unexecuted notebook with its solutions: what nbgrader calls the source version."""
+    with atomic_path(folder / f"{source.stem}.ipynb") as temporary:
+        nbformat.write(notebook(source, repository(), solutions=True), temporary)
+
+
+def check(source: Path) -> list[str]:
+    """What is wrong with one lesson's notebook, found without running it."""
+    path = built_path(source)
     if not path.exists():
         return ["it was never built"]
     committed = nbformat.read(path, as_version=4)
@@ -44,22 +50,15 @@ def check(name: str, source: Path) -> list[str]:
     return [drifted] * bool(drifted) + inspection.problems(committed)
 
 
-def check_all(lessons: dict[str, Path]) -> int:
+def check_all(lessons: dict[str, Path], root: Path = ROOT) -> int:
     """Report on every lesson; return the exit code."""
-    failed = 0
-    for name, source in lessons.items():
-        wrong = check(name, source)
-        failed += bool(wrong)
-        print(f"{name}: {'up to date' if not wrong else ''}")
-        for sentence in wrong:
-            print(f"  - {sentence}")
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        if path.stem not in sources():
-            print(f"{path.stem}:\n  - it has no source in notebooks/source/")
-            failed += 1
-    if failed:
-        print("Rebuild with: python notebooks/build.py NAME")
-    return 1 if failed else 0
+    report = {name: check(source) for name, source in lessons.items()}
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        if path.stem not in sources(root):
+            report[path.stem] = ["it has no source in notebooks/source/"]
+    for name, wrong in report.items():
+        print("\n  - ".join([f"{name}: {'needs a rebuild' if wrong else 'up to date'}", *wrong]))
+    return 1 if any(report.values()) else 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,10 +87,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name, source in lessons.items():
         start = time.perf_counter()
         if options.instructor:
-            with atomic_path(options.instructor / f"{name}.ipynb") as temporary:
-                nbformat.write(notebook(source, repository(), solutions=True), temporary)
+            write_instructor_copy(source, options.instructor)
         else:
-            build(name, source)
+            build(source)
         print(f"{name}: {time.perf_counter() - start:.1f} s")
     return 0
 

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 
 from llie_helpers.errors import CourseError
 
-from .source import NOTEBOOKS, neutral_metadata
+from .source import neutral_metadata
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -30,20 +30,25 @@ def quick_environment() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="llie-") as folder:
         for name in ("data", "runs"):
             Path(folder, name).mkdir()
+        proxies = {
+            "HTTP_PROXY": NOWHERE,
+            "HTTPS_PROXY": NOWHERE,
+            "NO_PROXY": "localhost,127.0.0.1",
+        }
         yield {
             "LLIE_PROFILE": "quick",
             "LLIE_DATA": f"{folder}/data",
             "LLIE_RUNS": f"{folder}/runs",
-            "HTTP_PROXY": NOWHERE,
-            "HTTPS_PROXY": NOWHERE,
-            "NO_PROXY": "localhost,127.0.0.1",
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "LLIE_CACHE": f"{folder}/cache",
+            "IPYTHONDIR": f"{folder}/ipython",
             "TQDM_DISABLE": "1",
+            **proxies,
+            **{name.lower(): value for name, value in proxies.items()},
         }
 
 
-def execute(notebook: NotebookNode, name: str, environment: Mapping[str, str]) -> None:
-    """Run every cell of ``notebook`` in a fresh kernel and store its outputs.
+def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
+    """Run every cell of ``notebook`` in a fresh kernel, in ``folder``, and store the outputs.
 
     Raises:
         CourseError: a cell raised an error.
@@ -52,15 +57,20 @@ def execute(notebook: NotebookNode, name: str, environment: Mapping[str, str]) -
         notebook,
         timeout=600,
         kernel_name="python3",
-        resources={"metadata": {"path": str(NOTEBOOKS)}},
+        resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,
         coalesce_streams=True,
     )
     try:
-        client.execute(env={**os.environ, **environment})
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "MPLBACKEND" and not name.startswith("LLIE_")
+        }
+        client.execute(env={**inherited, **environment})
     except CellExecutionError as error:
-        raise CourseError(f"{name} did not run: {COLOUR.sub('', str(error))}") from error
+        raise CourseError(f"A cell failed: {COLOUR.sub('', str(error))}") from error
     notebook.metadata = neutral_metadata()
     for cell in notebook.cells:
         if cell.cell_type == "code":

@@ -1,6 +1,7 @@
 """Moving the course to another address: one command, and no notebook runs again."""
 
 import re
+from pathlib import Path
 
 import nbformat
 
@@ -8,13 +9,13 @@ from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 
 from . import inspection
-from .source import NOTEBOOKS, ROOT, notebook, repository, sources
+from .source import ROOT, built_path, notebook, repository, sources
 
 # Besides the notebooks, these carry the address.
 FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md")
 
 
-def publish_as(address: str) -> list[str]:
+def publish_as(address: str, root: Path = ROOT) -> list[str]:
     """Rewrite the configured address and what carries it; return the changed files.
 
     Raises:
@@ -22,10 +23,10 @@ def publish_as(address: str) -> list[str]:
     """
     if not re.fullmatch(r"[\w-]+/[\w.-]+", address):
         raise CourseError(f"{address!r} is not an address on GitHub; expected OWNER/REPO.")
-    old = repository()
+    old = repository(root)
     rebuilt = {}
-    for name, source in sources().items():
-        path = NOTEBOOKS / f"{name}.ipynb"
+    for source in sources(root).values():
+        path = built_path(source)
         if not path.exists():
             continue
         committed = nbformat.read(path, as_version=4)
@@ -38,7 +39,7 @@ def publish_as(address: str) -> list[str]:
         rebuilt[path] = renewed
     changed = []
     for file in FILES:
-        path = ROOT / file
+        path = root / file
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         if old in text:
             with atomic_path(path) as temporary:
@@ -47,5 +48,5 @@ def publish_as(address: str) -> list[str]:
     for path, renewed in rebuilt.items():
         with atomic_path(path) as temporary:
             nbformat.write(renewed, temporary)
-        changed.append(str(path.relative_to(ROOT)))
+        changed.append(str(path.relative_to(root)))
     return changed

@@ -20,8 +20,7 @@ from llie_helpers.errors import CourseError, unknown_name
 
 from . import wording
 
-NOTEBOOKS = Path(__file__).resolve().parents[1]
-ROOT = NOTEBOOKS.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 SOLUTION = re.compile(rf"^([ \t]*){BEGIN}\n.*?^[ \t]*{END}[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -29,14 +28,21 @@ DIRECTIVE = re.compile(r"^\{\{ *(\w+)(?: +(\w+))? *\}\}$", re.MULTILINE)
 CHECK_CALL = re.compile(r"^check\.(\w+)\(", re.MULTILINE)
 
 
-def repository() -> str:
+def repository(root: Path = ROOT) -> str:
     """The one configured address of the course, as OWNER/REPO."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["course"]["repository"]
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return settings["tool"]["course"]["repository"]
 
 
-def sources(folder: Path = NOTEBOOKS / "source") -> dict[str, Path]:
+def sources(root: Path = ROOT) -> dict[str, Path]:
     """The source of each lesson, by the lesson's name and in the order of the course."""
-    return {path.stem: path for path in sorted(folder.glob("[0-9][0-9]_*.py"))}
+    found = sorted((root / "notebooks" / "source").glob("[0-9][0-9]_*.py"))
+    return {path.stem: path for path in found}
+
+
+def built_path(source: Path) -> Path:
+    """Where the notebook of a source stands: one folder up."""
+    return source.parent.parent / f"{source.stem}.ipynb"
 
 
 def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNode:

@@ -1,0 +1,20 @@
+"""All tests run in the quick profile, on embedded data and without a network.
+
+This file stands at the root, not in tests/, because the kernels that nbval starts for the
+notebooks inherit the environment that it sets.
+"""
+
+import contextlib
+import os
+
+import matplotlib
+from builder.execution import quick_environment
+
+
+def pytest_configure(config):
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
+    os.environ.update(stack.enter_context(quick_environment()))
+    # The tests' own figures open no windows; a kernel chooses its inline backend itself.
+    os.environ.pop("MPLBACKEND", None)
+    matplotlib.use("agg")
