@@ -1,0 +1,27 @@
+"""Every loss term of the course, and a weighted sum of them.
+
+A term is a function ``(enhanced, normal) -> scalar`` on images (N, C, H, W) in [0, 1]. It
+runs in float32 whatever the training precision, because variances and Fourier transforms
+fail in half precision.
+"""
+
+from .gan import gan_discriminator_loss, gan_generator_loss
+from .perceptual import Perceptual
+from .pixel import charbonnier, fft_amplitude, gt_mean, l1, mse
+from .structural import ms_ssim_loss, ssim_loss
+from .weighted import LOSSES, WeightedLoss
+
+__all__ = [
+    "LOSSES",
+    "Perceptual",
+    "WeightedLoss",
+    "charbonnier",
+    "fft_amplitude",
+    "gan_discriminator_loss",
+    "gan_generator_loss",
+    "gt_mean",
+    "l1",
+    "ms_ssim_loss",
+    "mse",
+    "ssim_loss",
+]

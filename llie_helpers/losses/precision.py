@@ -1,0 +1,35 @@
+"""What every loss term shares: full precision, and shapes that agree."""
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..errors import CourseError
+
+
+def full_precision(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Run ``loss(enhanced, normal)`` in float32 (float64 stays), also under autocast."""
+
+    @functools.wraps(loss)
+    def wrapped(enhanced: Tensor, normal: Tensor, **options) -> Tensor:
+        check_shapes(enhanced, normal)
+        dtype = torch.promote_types(enhanced.dtype, torch.float32)
+        with torch.autocast(enhanced.device.type, enabled=False):
+            return loss(enhanced.to(dtype), normal.to(dtype), **options)
+
+    return wrapped
+
+
+def check_shapes(enhanced: Tensor, normal: Tensor) -> None:
+    """Refuse what broadcasting would turn into a number without meaning.
+
+    Raises:
+        CourseError: the shapes differ or are not (N, C, H, W).
+    """
+    if enhanced.shape != normal.shape or enhanced.ndim != 4:
+        raise CourseError(
+            f"A loss got an output of shape {tuple(enhanced.shape)} and a target of shape "
+            f"{tuple(normal.shape)}, but both must be the same (N, C, H, W)."
+        )

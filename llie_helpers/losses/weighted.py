@@ -1,0 +1,87 @@
+"""A sum of loss terms whose weights may change from epoch to epoch."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+
+from torch import Tensor, nn
+
+from ..errors import CourseError, unknown_name
+from .perceptual import Perceptual
+from .pixel import charbonnier, fft_amplitude, gt_mean, l1, mse
+from .structural import ms_ssim_loss, ssim_loss
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor] | type[Perceptual]] = {
+    "mse": mse,
+    "l1": l1,
+    "charbonnier": charbonnier,
+    "ssim": ssim_loss,
+    "ms_ssim": ms_ssim_loss,
+    "fft_amplitude": fft_amplitude,
+    "gt_mean": gt_mean,
+    "perceptual": Perceptual,  # loads its network when it is first asked for by name
+}
+
+Weight = float | Sequence[tuple[int, float]]
+
+
+class WeightedLoss(nn.Module):
+    """``sum of weight * term``, such as ``WeightedLoss({"l1": 1.0, "ssim": 0.2})``.
+
+    A weight may be a schedule ``[(0, 0.01), (50, 0.2)]``: 0.01 from epoch 0, 0.2 from
+    epoch 50 on (epochs count from 0). A term whose weight is 0 is not computed.
+
+    Attributes:
+        terms: the last call's terms by name, unweighted and detached, for logging.
+        weights: the weight of each term in the present epoch.
+
+    Args:
+        weights: a number or a schedule for each name in ``LOSSES``.
+
+    Raises:
+        CourseError: an unknown name, no term, a negative weight, or a schedule that does
+            not begin at epoch 0 and go forward.
+    """
+
+    def __init__(self, weights: Mapping[str, Weight]):
+        super().__init__()
+        self.schedules = {name: _schedule(name, weight) for name, weight in weights.items()}
+        if not self.schedules:
+            raise CourseError('A loss needs at least one term, such as {"l1": 1.0}.')
+        self.functions = {name: LOSSES[name] for name in self.schedules}
+        if "perceptual" in self.functions:
+            # Also an attribute, so that it moves to the device with this module.
+            self.perceptual = self.functions["perceptual"] = Perceptual()
+        self.terms: dict[str, Tensor] = {}
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the weights that hold in ``epoch``, counted from 0."""
+        self.weights = {
+            name: next(weight for start, weight in reversed(steps) if start <= epoch)
+            for name, steps in self.schedules.items()
+        }
+
+    def forward(self, enhanced: Tensor, normal: Tensor) -> Tensor:
+        values = {
+            name: self.functions[name](enhanced, normal)
+            for name, weight in self.weights.items()
+            if weight
+        }
+        self.terms = {name: value.detach() for name, value in values.items()}
+        return sum(self.weights[name] * value for name, value in values.items())
+
+
+def _schedule(name: str, weight: Weight) -> list[tuple[int, float]]:
+    """``weight`` as steps ``(first epoch, weight)``, checked."""
+    if name not in LOSSES:
+        raise unknown_name("loss term", name, LOSSES)
+    steps = [(0, weight)] if isinstance(weight, int | float) else [tuple(s) for s in weight]
+    epochs = [epoch for epoch, _ in steps]
+    if epochs[:1] != [0] or any(a >= b for a, b in itertools.pairwise(epochs)):
+        raise CourseError(
+            f"The weight of loss term {name!r} is {weight}, but a schedule begins at epoch 0 "
+            "and goes forward, such as [(0, 0.01), (50, 0.2)]."
+        )
+    if any(value < 0 for _, value in steps):
+        raise CourseError(f"The weight of loss term {name!r} is {weight}, but it must be >= 0.")
+    return steps
