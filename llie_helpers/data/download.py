@@ -119,14 +119,14 @@ def _download(slug: str, archive: Path) -> None:
     ):
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            moved = time.monotonic()
+            size, moved = 0, time.monotonic()
             while process.poll() is None:
                 time.sleep(0.1)
-                size = archive.stat().st_size if archive.exists() else 0
-                if size != bar.n:
+                before, size = size, archive.stat().st_size if archive.exists() else 0
+                bar.update(size - before)
+                if size != before:
                     moved = time.monotonic()
-                    bar.update(size - bar.n)
-                if time.monotonic() - moved > STALLED_SECONDS:
+                elif time.monotonic() - moved > STALLED_SECONDS:
                     raise _failed(slug, f"timed out: no data for {STALLED_SECONDS} seconds")
         finally:
             process.kill()
@@ -138,7 +138,7 @@ def _download(slug: str, archive: Path) -> None:
 
 def _failed(slug: str, output: str) -> CourseError:
     """A clear sentence for what Kaggle's client printed before it gave up."""
-    last = (output.strip().splitlines() or ["no message"])[-1]
+    last = (output.strip().splitlines() or ["no message"])[-1].rstrip(".")
     if os.strerror(errno.ENOSPC) in output:
         what = "the disk is full; free some space and retry"
     elif "401" in last or "Authentication required" in output:
