@@ -16,6 +16,7 @@ import torch
 from . import __version__, paths
 from .errors import CourseError
 from .ledger import Ledger
+from .plotting import use_style
 
 PROFILES = ("quick", "full")
 DRIVE = Path("/content/drive")
@@ -115,7 +116,7 @@ def begin(name: str, seed: int = 0) -> Lesson:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries draw from NumPy's global generator too
     torch.manual_seed(seed)
-    _use_figure_style()
+    use_style()
     where = torch.cuda.get_device_name() if gpu else "the CPU"
     print(
         f"{name}: {profile} profile ({reason}), on {where}, seed {seed}."
@@ -157,14 +158,6 @@ def code_version() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return __version__
-
-
-def _use_figure_style() -> None:
-    try:
-        from .plotting import use_style
-    except ImportError:
-        return
-    use_style()
 
 
 def _on_colab() -> bool:

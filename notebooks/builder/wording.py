@@ -3,7 +3,7 @@
 SETUP_CODE = """\
 import os, sys
 if "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
-    %pip install -q "llie_helpers @ git+https://github.com/{address}"
+    %pip install -q git+https://github.com/{address}
 from llie_helpers import course
 lesson = course.begin("{name}")"""
 

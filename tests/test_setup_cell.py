@@ -1,0 +1,125 @@
+"""The setup cell as Colab runs it, without Colab and without a network."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from importlib import metadata
+
+import pytest
+from builder import wording
+from builder.source import ROOT, repository
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+COLAB = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / ".ci/colab.txt").read_text(), re.MULTILINE))
+COLAB_PYTHON = "3.13.0"
+
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+FLOORS = {need.name: need.specifier for need in map(Requirement, SETTINGS["dependencies"])}
+
+# Runs a cell as a notebook would, with a stand-in for the module that marks Colab.
+RUNNER = """
+import sys, types
+from IPython.core.interactiveshell import InteractiveShell
+if {colab}:
+    sys.modules["google"] = types.ModuleType("google")
+    sys.modules["google.colab"] = types.ModuleType("google.colab")
+result = InteractiveShell.instance().run_cell({cell!r})
+result.raise_error()
+import llie_helpers
+print("imported from", llie_helpers.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory):
+    """An environment like a fresh Colab runtime: all that we need, but not the course.
+
+    It sees the packages of this environment and has none of its own. pip may install into
+    it but can neither fetch anything nor change what it sees.
+    """
+    folder = tmp_path_factory.mktemp("runtime")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    own = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    (own / "parent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder, own
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A git repository of the package as it stands in this working tree."""
+    folder = tmp_path_factory.mktemp("clone")
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, folder)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "llie_helpers", folder / "llie_helpers", ignore=ignored)
+    git = ["git", "-C", folder, "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "copy"]):
+        subprocess.run([*git, *command], check=True)
+    return folder
+
+
+def run_setup(runtime, clone, colab):
+    folder, _ = runtime
+    address = f"https://github.com/{repository()}"
+    cell = wording.setup_code("00_start_here", repository())
+    assert address in cell
+    code = RUNNER.format(colab=colab, cell=cell.replace(address, f"file://{clone}"))
+    return subprocess.run(
+        [folder / "bin" / "python", "-c", code],
+        env=os.environ
+        | {
+            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": "",
+            # pip reads this switch the other way round: "false" turns isolation off.
+            "PIP_NO_BUILD_ISOLATION": "false",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        },
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_at_home_the_setup_cell_installs_nothing(runtime, clone):
+    ran = run_setup(runtime, clone, colab=False)
+    assert "No module named 'llie_helpers'" in ran.stdout + ran.stderr
+    assert installed(runtime) == set()
+
+
+def test_on_colab_the_setup_cell_installs_the_course_and_nothing_else(runtime, clone):
+    ran = run_setup(runtime, clone, colab=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "00_start_here: quick profile" in ran.stdout
+    assert f"imported from {runtime[1]}" in ran.stdout
+    # torch, NumPy, ipywidgets and all else stay as they were, to the version.
+    assert installed(runtime) == {"llie_helpers"}
+
+
+def installed(runtime):
+    found = metadata.distributions(path=[str(runtime[1])])
+    return {re.sub(r"[-.]", "_", found.metadata["Name"].lower()) for found in found}
+
+
+@pytest.mark.parametrize("package", COLAB.keys() & FLOORS.keys())
+def test_colabs_own_version_satisfies_the_floor(package):
+    assert FLOORS[package].contains(COLAB[package])
+
+
+def test_colabs_python_satisfies_the_floor():
+    assert SpecifierSet(SETTINGS["requires-python"]).contains(COLAB_PYTHON)
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_dependency_has_a_floor_and_no_ceiling(package):
+    assert [clause.operator for clause in FLOORS[package]] == [">="]
+
+
+def test_ipython_and_its_kernel_are_left_to_the_host():
+    assert COLAB.keys() - FLOORS.keys() == {"ipython", "ipykernel"}
