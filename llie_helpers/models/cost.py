@@ -6,8 +6,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return the number of trainable parameters."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    """Return the number of learned values; statistics of batch norm are not counted."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def gmacs(model: nn.Module, height: int = 400, width: int = 600) -> float:

@@ -1,0 +1,198 @@
+"""The command line ``python -m llie_helpers``: what can be asked, and how errors look.
+
+Exit codes: 0 done, 1 an error that the user can mend (one sentence on stderr), 2 the
+command was mistyped, 130 interrupted. The commands themselves are in `commands`.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from .errors import CourseError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = vars(build_parser().parse_args(arguments))
+    command = options.pop("command")
+    # Imported late, so that --help needs neither torch nor lightning.
+    from . import commands
+
+    try:
+        return getattr(commands, command)(**options) or 0
+    except CourseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m llie_helpers", description="Low-light image enhancement, step by step."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_data(commands)
+    add_train(commands)
+    add_evaluate(commands)
+    add_enhance(commands)
+    add_bench(commands)
+    add_published(commands)
+    return parser
+
+
+def add_command(commands, name: str, function: str, summary: str, *examples: str):
+    """Add one command: its summary is shown in the list, and with the examples in its help."""
+    lines = "\n".join(f"  python -m llie_helpers {example}" for example in examples)
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"examples:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=function)
+    return parser
+
+
+def add_data(commands) -> None:
+    data = commands.add_parser("data", help="list, download, check and cache data sets")
+    data = data.add_subparsers(required=True, metavar="ACTION")
+    add_command(data, "list", "data_list", "list the data sets and where they lie", "data list")
+    for name, summary in (
+        ("get", "download a data set from Kaggle, unless it is present"),
+        ("check", "decode every image and report what is missing or damaged"),
+        ("cache", "decode a data set once, so that training reads it fast"),
+    ):
+        parser = add_command(data, name, f"data_{name}", summary, f"data {name} lol_v1")
+        parser.add_argument("name", metavar="NAME", help="a data set, see `data list`")
+
+
+def add_train(commands) -> None:
+    parser = add_command(
+        commands,
+        "train",
+        "train",
+        "train a network by its recipe and keep the weights that validate best",
+        "train --model mse_cnn --data lol_v1",
+        "train --model mse_cnn --data lol_v1 --resume",
+        "train --model mse_cnn --data embedded --quick --set learning_rate=2e-3",
+    )
+    parser.add_argument("--model", required=True, help="a network, such as mse_cnn")
+    add_data_option(parser)
+    parser.add_argument("--recipe", help="a recipe's name or .toml file (default: the network's)")
+    parser.add_argument("--quick", action="store_true", help="use the recipe's [quick] table")
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    add_pairs_option(parser, "--set", "changes", "change an entry of the recipe")
+    add_pairs_option(parser, "--option", "model_options", "set an option of the network")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and crops (default: 0)")
+    parser.add_argument("--out", help="folder of the run (default: runs/MODEL_DATA_SEED)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    parser.add_argument("--accelerator", default="auto", help="cpu, gpu, ... (default: auto)")
+    parser.add_argument("--devices", type=int, default=1, help="processes or GPUs (default: 1)")
+
+
+def add_evaluate(commands) -> None:
+    parser = add_command(
+        commands,
+        "evaluate",
+        "evaluate",
+        "score a method on a data set under the frozen protocol",
+        "evaluate --model gamma --data lol_v1",
+        "evaluate --model gamma --option gamma=0.3 --data lol_v1",
+        "evaluate --model mse_cnn --weights lol_v1 --data lol_v1 --each",
+    )
+    add_method_options(parser)
+    add_data_option(parser)
+    parser.add_argument("--split", default="test", help="train, val or test (default: test)")
+    parser.add_argument("--each", action="store_true", help="also print each image's scores")
+
+
+def add_enhance(commands) -> None:
+    parser = add_command(
+        commands,
+        "enhance",
+        "enhance",
+        "brighten one photograph",
+        "enhance dark.jpg -o bright.jpg",
+        "enhance dark.jpg -o bright.png --model clahe --option clip=3.0",
+    )
+    parser.add_argument("image", metavar="IN", help="an image file")
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="where to write it")
+    add_method_options(parser, default="mse_cnn")
+    parser.add_argument("--force", action="store_true", help="overwrite OUT if it exists")
+
+
+def add_bench(commands) -> None:
+    bench = commands.add_parser("bench", help="measure speed on this computer")
+    bench = bench.add_subparsers(required=True, metavar="WHAT")
+    parser = add_command(
+        bench,
+        "data",
+        "bench_data",
+        "compare random crops from the cache with decoding the files each time",
+        "bench data --data lol_v1",
+    )
+    parser.add_argument("--data", default="lol_v1", help="a data set (default: lol_v1)")
+    parser.add_argument("--seconds", type=float, default=5, help="for each way (default: 5)")
+
+
+def add_published(commands) -> None:
+    parser = add_command(
+        commands,
+        "published",
+        "published",
+        "train a network under the protocol of the system that lesson 03 rests on",
+        "published residual_attention_unet --data lol_v1 --option width=16",
+        "published mse_cnn --data lol_v1 --epochs 20",
+    )
+    parser.add_argument("model", metavar="MODEL", help="a network")
+    add_data_option(parser)
+    add_pairs_option(parser, "--option", "model_options", "set an option of the network")
+    parser.add_argument("--epochs", type=int, default=120, help="at most (default: 120)")
+    parser.add_argument("--out", help="folder of the run (default: runs/published_MODEL)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+
+
+def add_data_option(parser) -> None:
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="a data set (see `data list`), folders:LOW_DIR:NORMAL_DIR or FILE.npz",
+    )
+
+
+def add_method_options(parser, default: str | None = None) -> None:
+    parser.add_argument(
+        "--model",
+        required=default is None,
+        default=default,
+        help="a network or classical method" + (f" (default: {default})" if default else ""),
+    )
+    parser.add_argument("--weights", help="shipped weights or a .safetensors file")
+    add_pairs_option(parser, "--option", "model_options", "set an option of the method")
+
+
+def add_pairs_option(parser, flag: str, name: str, summary: str) -> None:
+    parser.add_argument(
+        flag,
+        dest=name,
+        action="append",
+        type=key_and_value,
+        default=[],
+        metavar="KEY=VALUE",
+        help=f"{summary}; may be given several times",
+    )
+
+
+def key_and_value(text: str) -> tuple[str, object]:
+    """``"gamma=0.3"`` becomes ``("gamma", 0.3)``; values are JSON, or else plain text."""
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value

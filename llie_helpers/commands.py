@@ -1,0 +1,156 @@
+"""The commands behind ``python -m llie_helpers``; their arguments are described in `cli`."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from . import data as datasets
+from .data.splits import NAMES
+from .errors import CourseError
+from .images import IMAGE_SUFFIXES, load_image, save_image
+from .inference import enhancer
+from .models import create_model
+from .models.cost import count_parameters, gmacs
+from .paths import runs_dir
+
+
+def data_list() -> None:
+    print(f"{'name':18}{'title':38}where")
+    for name, folder in datasets.available().items():
+        print(f"{name:18}{datasets.CATALOG[name].title:38}{folder or 'not here'}")
+    print(f"{'embedded':18}{datasets.CATALOG['embedded'].title:38}always here")
+
+
+def data_get(name: str) -> None:
+    print(f"{name} is in {datasets.get(name)}")
+
+
+def data_check(name: str) -> int:
+    report = datasets.check(name)
+    print(report)
+    return 0 if report.ok else 1
+
+
+def data_cache(name: str) -> None:
+    for split in NAMES:
+        print(datasets.load(name, split))
+
+
+def train(
+    model: str,
+    data: str,
+    recipe: str | None,
+    quick: bool,
+    epochs: int | None,
+    changes: list,
+    model_options: list,
+    seed: int,
+    out: str | None,
+    resume: bool,
+    accelerator: str,
+    devices: int,
+) -> None:
+    from .recipe import load_recipe
+    from .training import fit
+
+    how = load_recipe(recipe or model, "quick" if quick else "full").changed(**dict(changes))
+    if epochs is not None:
+        how = how.changed(epochs=epochs)
+    torch.manual_seed(seed)
+    network = create_model(model, **dict(model_options))
+    pairs = {split: datasets.load(data, split) for split in ("train", "val")}
+    folder = run_folder(out or f"{model}_{Path(data).stem}_{seed}", out, resume)
+    say(f"{model}, {count_parameters(network):,} parameters, on {pairs['train']} in {folder}")
+    run = fit(
+        network,
+        pairs["train"],
+        pairs["val"],
+        how,
+        run_dir=folder,
+        seed=seed,
+        accelerator=accelerator,
+        devices=devices,
+    )
+    say(f"{run}\nScore it: python -m llie_helpers evaluate --model {model} --data {data} "
+        f"--weights {run.best_path}")  # fmt: skip
+
+
+def evaluate(
+    model: str, weights: str | None, model_options: list, data: str, split: str, each: bool
+) -> None:
+    from .metrics import evaluate
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    method = enhancer(model, weights, device, **dict(model_options))
+    pairs = datasets.load(data, split)
+    scores = evaluate(method, pairs, progress=True)
+    if each:
+        for row in scores.per_image:
+            print(f"{row['name']:>24}  PSNR {row['psnr']:6.2f} dB  SSIM {row['ssim']:.3f}  "
+                  f"gain-corrected {row['psnr_gain']:6.2f} dB")  # fmt: skip
+    height, width = pairs[0].low.shape[-2:]
+    learned = isinstance(method, torch.nn.Module)
+    table = {
+        "method": model,
+        "data": f"{pairs.title}, {len(pairs)} pairs",
+        "PSNR": f"{scores.psnr:.2f} dB",
+        "SSIM": f"{scores.ssim:.3f}",
+        "LPIPS": "not available" if scores.lpips is None else f"{scores.lpips:.3f}",
+        "gain-corrected PSNR": f"{scores.psnr_gain:.2f} dB (diagnostic: uses the target's mean)",
+        "parameters": f"{count_parameters(method) if learned else 0:,}",
+        "GMACs": f"{gmacs(method, height, width) if learned else 0:.2f} at {width}x{height}",
+        "ms per megapixel": f"{scores.ms_per_megapixel:.0f} on {device}",
+    }
+    for name, value in table.items():
+        print(f"{name:20} {value}")
+
+
+def enhance(
+    image: str, out: str, model: str, weights: str | None, model_options: list, force: bool
+) -> None:
+    target = Path(out)
+    if target.suffix.lower() not in IMAGE_SUFFIXES:
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise CourseError(f"{out} cannot be written as an image: use a suffix of {known}.")
+    if target.exists() and not force:
+        raise CourseError(f"{out} exists already; add --force to overwrite it.")
+    low = load_image(image)
+    enhanced = enhancer(model, weights, **dict(model_options))(low[None])[0]
+    save_image(target, enhanced)
+    print(f"{image} -> {out} ({low.shape[2]}x{low.shape[1]}, {model})")
+
+
+def bench_data(data: str, seconds: float) -> None:
+    from .bench import bench_data
+
+    print(bench_data(data, seconds))
+
+
+def published(
+    model: str, data: str, model_options: list, epochs: int, out: str | None, resume: bool
+) -> None:
+    from .published import rerun
+
+    folder = run_folder(out or f"published_{model}", out, resume)
+    print(rerun(model, data, run_dir=folder, epochs=epochs, **dict(model_options)))
+
+
+def run_folder(name: str, out: str | None, resume: bool) -> Path:
+    """The folder of a run: ``out``, else one in runs/; an earlier run there is not lost."""
+    folder = Path(out) if out else runs_dir() / name
+    if (folder / "last.ckpt").exists() and not resume and first_process():
+        raise CourseError(
+            f"{folder} holds a run already; add --resume to go on with it, or choose --out."
+        )
+    return folder
+
+
+def say(text: str) -> None:
+    if first_process():
+        print(text, flush=True)
+
+
+def first_process() -> bool:
+    """Whether this is the only process, or the first of those that train together."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"

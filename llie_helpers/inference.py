@@ -1,0 +1,73 @@
+"""Use any method of the course on an image, classical or learned, by its name."""
+
+import inspect
+import os
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from .classical import CLASSICAL
+from .errors import CourseError, unknown_name
+from .images import load_image
+from .models import MODELS, create_model
+
+SHIPPED_WEIGHTS = "lol_v1"
+
+
+def enhancer(
+    name: str,
+    weights: str | os.PathLike | None = None,
+    device: str | torch.device = "cpu",
+    **options,
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the method called ``name`` as a callable on images ``(N, 3, H, W)`` in [0, 1].
+
+    Args:
+        name: a key of `classical.CLASSICAL` or one of `models.list_models`.
+        weights: for a network: shipped weights (default "lol_v1") or a .safetensors file.
+        device: where a network runs; images must be there too.
+        options: parameters of the method, such as ``gamma=0.3``.
+
+    Returns:
+        A classical function, or a network in eval mode that records no gradients.
+
+    Raises:
+        CourseError: unknown name or option, weights that are missing, or weights for a
+            method that has none.
+    """
+    if name in MODELS:
+        network = create_model(name, weights or SHIPPED_WEIGHTS, **options)
+        return network.eval().requires_grad_(False).to(device)
+    if name not in CLASSICAL:
+        raise unknown_name("method", name, [*CLASSICAL, *MODELS])
+    if weights is not None:
+        raise CourseError(f"{name} is a classical method: it learns nothing and takes no weights.")
+    known = list(inspect.signature(CLASSICAL[name]).parameters)[1:]
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of {name}", option, known)
+    return partial(CLASSICAL[name], **options)
+
+
+def enhance(
+    image: torch.Tensor | str | os.PathLike,
+    model: str = "mse_cnn",
+    weights: str | os.PathLike | None = None,
+    **options,
+) -> torch.Tensor:
+    """Enhance one image.
+
+    Args:
+        image: ``(3, H, W)`` in [0, 1], or the path of an image file.
+        model, weights, options: as `enhancer` takes them.
+
+    Returns:
+        ``(3, H, W)``, clamped to [0, 1].
+
+    Raises:
+        CourseError: the file cannot be read, or as `enhancer`.
+    """
+    if not isinstance(image, torch.Tensor):
+        image = load_image(image)
+    return enhancer(model, weights, **options)(image[None])[0].clamp(0, 1)

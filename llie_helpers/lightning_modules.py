@@ -1,0 +1,161 @@
+"""What happens in a training step: the Lightning modules behind `training.fit`.
+
+`EnhancementModule` holds what every kind of training shares (data as a function of seed
+and epoch, validation on whole images, averaged weights); `Supervised` adds the step.
+"""
+
+import lightning
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from .errors import CourseError
+from .losses import WeightedLoss
+from .metrics import psnr, round8
+from .recipe import Recipe
+
+
+def epoch_loader(
+    train: Dataset, batch: int, seed: int, epoch: int, processes: int = 1, rank: int = 0
+) -> DataLoader:
+    """Batches of one epoch, in an order that depends on ``seed`` and ``epoch`` (from 0) alone.
+
+    A run that is resumed, or shared by several processes, therefore sees the batches of
+    an uninterrupted run by one process; each of the processes gets its share of each batch.
+
+    Raises:
+        CourseError: ``batch`` cannot be shared equally by the processes.
+    """
+    if batch % processes:
+        raise CourseError(f"A batch of {batch} cannot be shared by {processes} processes.")
+    if hasattr(train, "set_epoch"):
+        train.set_epoch(epoch)
+    sampler = DistributedSampler(train, processes, rank, shuffle=True, seed=seed)
+    sampler.set_epoch(epoch)
+    return DataLoader(train, batch // processes, sampler=sampler)
+
+
+class EnhancementModule(lightning.LightningModule):
+    """A network with its data, recipe and seed; validates and averages its weights.
+
+    Args:
+        model: maps ``(N, 3, H, W)`` in [0, 1] to the same.
+        train, val: datasets of ``(low, normal)``, each ``(3, H, W)``; those of ``val``
+            may differ in size, because it is taken one image at a time.
+    """
+
+    def __init__(self, model: nn.Module, train: Dataset, val: Dataset, recipe: Recipe, seed: int):
+        super().__init__()
+        self.model, self.train_set, self.val_set = model, train, val
+        self.recipe, self.seed = recipe, seed
+        self.loss = WeightedLoss(recipe.loss)
+        self.average = None
+        if recipe.ema:
+            average = get_ema_multi_avg_fn(recipe.ema)
+            self.average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+            self.average.requires_grad_(False)
+
+    @property
+    def best_guess(self) -> nn.Module:
+        """The network to validate and to keep: the averaged one, if there is one."""
+        return self.model if self.average is None else self.average.module
+
+    def train_dataloader(self) -> DataLoader:
+        # The trainer asks anew each epoch, see reload_dataloaders_every_n_epochs.
+        trainer = self.trainer
+        return epoch_loader(
+            self.train_set,
+            self.recipe.batch,
+            self.seed,
+            trainer.current_epoch,
+            trainer.world_size,
+            trainer.global_rank,
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        # Every process validates all images, so that the score is exact on any number of them.
+        return DataLoader(self.val_set)
+
+    def on_train_epoch_start(self) -> None:
+        self.loss.set_epoch(self.current_epoch)
+
+    def on_train_batch_start(self, batch, batch_idx: int) -> None:
+        # Dropout draws from torch's generator; set it once an epoch so that a resumed
+        # run draws what an uninterrupted one would.
+        if batch_idx == 0:
+            seeds = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
+            torch.manual_seed(int(seeds.generate_state(1)[0]))
+
+    def validation_step(self, batch, batch_idx: int) -> None:
+        low, normal = batch
+        enhanced = self.best_guess(low)
+        loss = self.checked(self.loss(enhanced, normal))
+        score = psnr(round8(enhanced), normal).mean()
+        self.log_dict({"val_loss": loss, "val_psnr": score}, batch_size=1)
+
+    def checked(self, loss: torch.Tensor) -> torch.Tensor:
+        """Return ``loss``; stop the training with advice if it is not finite."""
+        if not torch.isfinite(loss):
+            raise CourseError(
+                f"The loss became {loss.item()} at step {self.global_step} of epoch "
+                f"{self.current_epoch + 1} with learning rate {self.learning_rate:.3g}; lower the "
+                "learning rate or set gradient_clip = 1.0 (the last good checkpoint is kept)."
+            )
+        return loss
+
+    @property
+    def learning_rate(self) -> float:
+        return self.trainer.optimizers[0].param_groups[0]["lr"]
+
+
+class Supervised(EnhancementModule):
+    """Training on pairs: the loss between the enhanced image and the normal-light one."""
+
+    def training_step(self, batch, batch_idx: int) -> torch.Tensor:
+        low, normal = batch
+        loss = self.checked(self.loss(self.model(low), normal))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
+        return loss
+
+    def optimizer_step(self, *arguments, **keywords) -> None:
+        super().optimizer_step(*arguments, **keywords)
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    def configure_optimizers(self) -> dict:
+        recipe = self.recipe
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+        # A network may ask for weight decay on some of its weights only.
+        groups = getattr(self.model, "parameter_groups", self.model.parameters)()
+        optimizer = kind(groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        if recipe.schedule == "plateau":
+            scheduler = ReduceLROnPlateau(
+                optimizer,
+                mode="min" if recipe.monitor == "val_loss" else "max",
+                factor=recipe.plateau_factor,
+                patience=recipe.plateau_patience,
+                min_lr=recipe.smallest_rate,
+            )
+            schedule = {"scheduler": scheduler, "interval": "epoch", "monitor": recipe.monitor}
+        elif recipe.schedule == "cosine":
+            steps = self.trainer.estimated_stepping_batches
+            scheduler = CosineAnnealingLR(optimizer, steps, recipe.smallest_rate)
+            schedule = {"scheduler": scheduler, "interval": "step"}
+        else:
+            return {"optimizer": optimizer}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def lr_scheduler_step(self, scheduler, metric) -> None:
+        # Lightning would step a plateau schedule after the epoch's checkpoint is written,
+        # and a run resumed from it would miss that step; see on_train_epoch_end.
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
+
+    def on_train_epoch_end(self) -> None:
+        self.log("lr", self.learning_rate)
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(self.trainer.callback_metrics[self.recipe.monitor])

@@ -1,0 +1,204 @@
+"""Train a network on pairs: `fit` hands a recipe to Lightning and keeps the best weights."""
+
+import json
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
+from torch import nn
+from torch.utils.data import Dataset
+
+from .callbacks import ProgressLine, RunKeeper, best_row
+from .data.crops import RandomCrops, WholeImages
+from .data.pairs import Pairs
+from .errors import CourseError
+from .files import atomic_path, remove
+from .images import load_image
+from .lightning_modules import Supervised
+from .models import weights as weights_file
+from .recipe import Recipe
+
+
+class Snapshot(NamedTuple):
+    """The first validation image as the network enhanced it after an epoch, (3, H, W)."""
+
+    epoch: int
+    image: torch.Tensor
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What `fit` did. ``history`` has one row per epoch, from 1: epoch, train_loss,
+    val_loss, val_psnr (dB, mean over images) and lr, the learning rate of its last step.
+    """
+
+    history: list[dict]
+    best: dict
+    seconds: float
+    best_path: Path
+    snapshots: list[Snapshot]
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.history)} epochs in {self.seconds:.0f} s; best validation in epoch "
+            f"{self.best['epoch']}: loss {self.best['val_loss']:.4g}, "
+            f"{self.best['val_psnr']:.2f} dB"
+        )
+
+
+def fit(
+    model: nn.Module,
+    train: Pairs | Dataset,
+    val: Pairs | Dataset,
+    recipe: Recipe | None = None,
+    *,
+    run_dir: str | Path,
+    seed: int = 0,
+    resume: bool = True,
+    progress: bool = True,
+    accelerator: str = "auto",
+    devices: int = 1,
+    **changes,
+) -> TrainingRun:
+    """Train ``model`` and leave it, in eval mode, with the weights that validated best.
+
+    On a CPU the result depends on model, data, recipe and seed alone: a run that was
+    killed and resumed, or shared by two processes, ends like one that was not (the
+    latter up to rounding).
+
+    Args:
+        model: a network from `models.create_model`.
+        train: pairs, cropped at random as the recipe says; or a dataset of (low, normal).
+        val: pairs, validated whole, one at a time; or a dataset of (low, normal).
+        recipe: how to train; ``changes`` replace some of its values (``epochs=3``).
+        run_dir: gets best.safetensors, last.ckpt, run.json and snapshots/.
+        resume: go on from run_dir/last.ckpt if there is one; else start over.
+        progress: show one progress line.
+        accelerator, devices: as Lightning's Trainer takes them ("cpu", 2).
+
+    Raises:
+        CourseError: the loss is no longer finite (the last good checkpoint is kept), the
+            recipe is wrong, or run_dir holds another run.
+    """
+    recipe = (recipe or Recipe()).changed(**changes)
+    folder = Path(run_dir)
+    titles = [getattr(pairs, "title", type(pairs).__name__) for pairs in (train, val)]
+    if isinstance(train, Pairs):
+        train = RandomCrops(train, recipe.crop, recipe.epoch_crops, seed, augment=recipe.augment)
+    if isinstance(val, Pairs):
+        val = WholeImages(val)
+    settings = {"model": model.name, "options": model.options, "data": titles, "seed": seed}
+    checkpoint = prepare(folder, settings | asdict(recipe), resume)
+
+    # Lightning would leave a network in eval mode as it is.
+    module = Supervised(model.train(), train, val, recipe, seed)
+    keeper = RunKeeper(folder, recipe.monitor, recipe.snapshot_every)
+    callbacks = [keeper]
+    if progress:
+        callbacks.append(ProgressLine())
+    if recipe.patience:
+        callbacks.append(
+            EarlyStopping(
+                recipe.monitor,
+                recipe.min_delta,
+                recipe.patience,
+                mode="min" if recipe.monitor == "val_loss" else "max",
+                check_on_train_epoch_end=True,
+            )
+        )
+    device = next(model.parameters()).device
+    with quiet(), lasting_interrupt(), torch.random.fork_rng():
+        trainer = lightning.Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            precision=recipe.precision,
+            max_epochs=recipe.epochs,
+            gradient_clip_val=recipe.gradient_clip or None,
+            accumulate_grad_batches=recipe.accumulate,
+            callbacks=callbacks,
+            default_root_dir=folder,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            reload_dataloaders_every_n_epochs=1,
+        )
+        trainer.fit(module, ckpt_path=checkpoint)
+    best_path = folder / "best.safetensors"
+    model.load_state_dict(weights_file.read(best_path)[0])
+    model.to(device).eval()
+    snapshots = [
+        Snapshot(int(path.stem.removeprefix("epoch_")), load_image(path))
+        for path in sorted((folder / "snapshots").glob("epoch_*.png"))
+    ]
+    best = best_row(keeper.history, recipe.monitor)
+    return TrainingRun(keeper.history, best, keeper.seconds, best_path, snapshots)
+
+
+def prepare(folder: Path, settings: dict, resume: bool) -> Path | None:
+    """Return the checkpoint to resume from, or clear the folder of an earlier run.
+
+    Raises:
+        CourseError: the earlier run, which was to be resumed, had other settings.
+    """
+    settings = json.loads(json.dumps(settings))
+    record, checkpoint = folder / "run.json", folder / "last.ckpt"
+    if resume and checkpoint.is_file() and record.is_file():
+        earlier = json.loads(record.read_text())
+        # Other numbers of epochs only move the end, unless the schedule depends on them.
+        movable = {"patience"} | ({"epochs"} if settings["schedule"] != "cosine" else set())
+        differing = [
+            f"{key} {earlier.get(key)!r}, now {value!r}"
+            for key, value in settings.items()
+            if key not in movable and earlier.get(key) != value
+        ]
+        if differing:
+            raise CourseError(
+                f"{folder} holds a run with other settings ({'; '.join(differing)}); choose "
+                "another run_dir, or start over with resume=False."
+            )
+        return checkpoint
+    for leftover in ("last.ckpt", "best.safetensors", "snapshots"):
+        remove(folder / leftover)
+    with atomic_path(record) as temporary:
+        temporary.write_text(json.dumps(settings, indent=1))
+    return None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Lightning's notices about hardware, workers and resuming."""
+    logger = logging.getLogger("lightning.pytorch")
+    fabric = logging.getLogger("lightning.fabric")
+    levels = logger.level, fabric.level
+    logger.setLevel(logging.ERROR)
+    fabric.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        logger.setLevel(levels[0])
+        fabric.setLevel(levels[1])
+
+
+@contextmanager
+def lasting_interrupt() -> Iterator[None]:
+    """Keep Ctrl-C working: Lightning ignores it for good after the first and exits."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
+        raise
