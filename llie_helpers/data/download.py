@@ -21,6 +21,9 @@ from ..files import atomic_path, explained, remove
 CLIENT = "import sys; sys.argv[0] = 'kaggle'; from kaggle.cli import main; main()"
 # The client waits for ever on a network that swallows packets.
 STALLED_SECONDS = 120
+LEAST_FREE = 1 << 20
+# What requests and urllib3 say when the network fails.
+UNREACHABLE = ("ConnectionError", "Max retries", "Timeout", "timed out", "Connection broken")
 
 
 def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
@@ -128,6 +131,9 @@ def _download(slug: str, archive: Path) -> None:
                     moved = time.monotonic()
                 elif time.monotonic() - moved > STALLED_SECONDS:
                     raise _failed(slug, f"timed out: no data for {STALLED_SECONDS} seconds")
+                # The client itself would go on trying for a minute.
+                if shutil.disk_usage(archive.parent).free < LEAST_FREE:
+                    raise _failed(slug, os.strerror(errno.ENOSPC))
         finally:
             process.kill()
             process.wait()
@@ -145,7 +151,7 @@ def _failed(slug: str, output: str) -> CourseError:
         what = "your saved Kaggle credentials were refused; renew or delete them in ~/.kaggle"
     elif "403" in last or "404" in last:
         what = "Kaggle has no such public data set; please report this"
-    elif any(word in output for word in ("ConnectionError", "Timeout", "timed out", "Broken")):
+    elif any(word in output for word in UNREACHABLE):
         what = "Kaggle cannot be reached; check the network and retry, which resumes it"
     else:
         what = f"Kaggle's client stopped: {last}"
