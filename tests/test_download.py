@@ -206,7 +206,7 @@ def test_a_stalled_download_is_resumed_by_the_next_call(kaggle, parent, monkeypa
 def test_a_short_answer_of_unknown_length(kaggle, parent):
     kaggle.mode = "unsized"
     # Version 2.0 of the client, which Colab has, notices it by itself.
-    with pytest.raises(CourseError, match="no complete zip|client stopped"):
+    with pytest.raises(CourseError, match=r"no complete zip|client stopped"):
         fetch(parent)
     assert left_in(parent) == []
     fetch(parent)

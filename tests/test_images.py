@@ -1,0 +1,122 @@
+import builtins
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from llie_helpers.errors import CourseError
+from llie_helpers.images import load_image, read_raw, read_rgb, save_image, to_float, to_uint8
+
+RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".PNG"])
+def test_what_is_saved_is_read_back(tmp_path, suffix):
+    path = tmp_path / f"image{suffix}"
+    save_image(path, to_float(RGB))
+    assert np.array_equal(read_rgb(path), RGB)
+    assert torch.equal(load_image(path), to_float(RGB))
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_colours_are_red_green_blue(tmp_path):
+    Image.new("RGB", (5, 4), (255, 0, 51)).save(tmp_path / "a.png")
+    image = load_image(tmp_path / "a.png")
+    assert image.shape == (3, 4, 5)
+    assert image.dtype == torch.float32
+    assert image[:, 0, 0].tolist() == pytest.approx([1, 0, 0.2])
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1"])
+def test_other_kinds_become_rgb(tmp_path, mode):
+    Image.fromarray(RGB).convert(mode).save(tmp_path / "a.png")
+    expected = np.array(Image.fromarray(RGB).convert(mode).convert("RGB"))
+    assert np.array_equal(read_rgb(tmp_path / "a.png"), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits(tmp_path, channels):
+    levels = np.array([0, 128, 129, 256, 32768, 65535], np.uint16)
+    wide = np.repeat(levels[None, :, None], channels, axis=2)
+    cv2.imwrite(str(tmp_path / "a.png"), wide)
+    assert read_rgb(tmp_path / "a.png")[0, :, 0].tolist() == [0, 0, 1, 1, 128, 255]
+    expected = levels.astype(np.float32) / 65535
+    assert np.allclose(load_image(tmp_path / "a.png")[0, 0].numpy(), expected, atol=1e-7)
+
+
+def test_a_photo_on_its_side_is_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
+    assert load_image(tmp_path / "a.jpg").shape == (3, 60, 40)
+
+
+@given(st.lists(st.floats(-1, 2, width=32), min_size=3, max_size=3))
+def test_to_uint8_clamps_and_rounds(values):
+    pixel = to_uint8(torch.tensor(values).reshape(3, 1, 1))[0, 0]
+    assert pixel.tolist() == np.rint(np.clip(np.float32(values), 0, 1) * np.float32(255)).tolist()
+
+
+def test_float_and_back_is_exact():
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    assert np.array_equal(to_uint8(to_float(levels)), levels)
+
+
+def test_a_view_of_a_read_only_map_is_copied():
+    levels = RGB.copy()
+    levels.flags.writeable = False
+    to_float(levels).zero_()
+    assert np.array_equal(levels, RGB)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+@pytest.mark.parametrize("share", [0.1, 0.6, 0.97])
+def test_a_truncated_image_is_refused(tmp_path, suffix, share):
+    path = tmp_path / f"half{suffix}"
+    cv2.imwrite(str(path), RGB)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(CourseError, match=rf"half\{suffix} cannot be read"):
+        load_image(path)
+
+
+def test_no_image_at_all(tmp_path):
+    (tmp_path / "page.png").write_text("<html>")
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "folder.png").mkdir()
+    for name in ("page.png", "empty.jpg"):
+        with pytest.raises(CourseError, match=f"{name} cannot be read as an image"):
+            read_rgb(tmp_path / name)
+    for name in ("folder.png", "missing.png"):
+        with pytest.raises(CourseError, match="There is no image file"):
+            read_rgb(tmp_path / name)
+
+
+def test_an_unknown_format_is_not_written(tmp_path):
+    with pytest.raises(CourseError, match=r"use a suffix of .*\.png"):
+        save_image(tmp_path / "a.xyz", to_float(RGB))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_raw_files_need_rawpy(tmp_path, monkeypatch):
+    real_import = builtins.__import__
+
+    def without_rawpy(name, *rest):
+        if name == "rawpy":
+            raise ImportError(name)
+        return real_import(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_rawpy)
+    with pytest.raises(CourseError, match="pip install rawpy"):
+        load_image(tmp_path / "a.ARW")
+
+
+def test_a_broken_raw_file(tmp_path):
+    pytest.importorskip("rawpy")
+    (tmp_path / "a.dng").write_bytes(b"not a photo")
+    with pytest.raises(CourseError, match=r"a\.dng cannot be read"):
+        read_raw(tmp_path / "a.dng")
