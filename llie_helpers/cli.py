@@ -151,7 +151,7 @@ def add_published(commands) -> None:
     parser.add_argument("model", metavar="MODEL", help="a network")
     add_data_option(parser)
     add_pairs_option(parser, "--option", "model_options", "set an option of the network")
-    parser.add_argument("--epochs", type=int, default=120, help="at most (default: 120)")
+    parser.add_argument("--epochs", type=int, help="at most (default: the recipe's)")
     parser.add_argument("--out", help="folder of the run (default: runs/published_MODEL)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
 

@@ -128,7 +128,12 @@ def bench_data(data: str, seconds: float) -> None:
 
 
 def published(
-    model: str, data: str, model_options: list, epochs: int, out: str | None, resume: bool
+    model: str,
+    data: str,
+    model_options: list,
+    epochs: int | None,
+    out: str | None,
+    resume: bool,
 ) -> None:
     from .published import rerun
 

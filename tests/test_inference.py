@@ -1,0 +1,50 @@
+"""One door to every method, classical or learned."""
+
+import pytest
+import torch
+
+from llie_helpers.errors import CourseError
+from llie_helpers.images import save_image
+from llie_helpers.inference import enhance, enhancer
+from llie_helpers.models import create_model, save_weights
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_weights(create_model("mse_cnn", widths=[4, 6]), path)
+    return path
+
+
+def test_classical_methods_take_their_options():
+    image = torch.rand(2, 3, 16, 16)
+    assert torch.allclose(enhancer("gamma", gamma=0.3)(image), image**0.3)
+    assert torch.equal(enhancer("identity")(image), image)
+
+
+def test_a_network_is_in_eval_mode_and_records_no_gradients(weights):
+    network = enhancer("mse_cnn", weights)
+    assert not network.training
+    assert not network(torch.rand(1, 3, 16, 16)).requires_grad
+
+
+def test_enhance_takes_a_tensor_or_a_file(weights, tmp_path):
+    image = (torch.rand(3, 20, 24) * 255).round() / 255
+    save_image(tmp_path / "dark.png", image)
+    from_tensor = enhance(image, "mse_cnn", weights)
+    assert from_tensor.shape == image.shape
+    assert torch.equal(enhance(tmp_path / "dark.png", "mse_cnn", weights), from_tensor)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("gama", {}, "no method called 'gama'; did you mean gamma"),
+        ("gamma", {"gama": 1}, "no option of gamma called 'gama'; did you mean gamma"),
+        ("gamma", {"weights": "lol_v1"}, "gamma is a classical method"),
+        ("mse_cnn", {"weights": "gone.safetensors"}, "no weights file gone.safetensors"),
+    ],
+)
+def test_mistakes_are_named(name, options, sentence):
+    with pytest.raises(CourseError, match=sentence):
+        enhancer(name, **options)

@@ -1,0 +1,186 @@
+"""Every network of the table: shapes, size, gradients, determinism, weights and errors."""
+
+import itertools
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import given, settings
+from safetensors.torch import load_file, save_file
+
+from llie_helpers.errors import CourseError
+from llie_helpers.models import MODELS, create_model, list_models, save_weights
+from llie_helpers.models.cost import count_parameters, gmacs
+
+# Small versions, so that the tests are fast.
+SMALL = {"mse_cnn": {"widths": [4, 6, 8]}, "residual_attention_unet": {"width": 2}}
+names = pytest.mark.parametrize("name", sorted(MODELS))
+
+
+def small(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return create_model(name, **SMALL[name])
+
+
+@names
+@settings(max_examples=15, deadline=None)
+@given(height=st.integers(16, 70), width=st.integers(16, 70), count=st.integers(1, 2))
+def test_any_size_comes_back_in_range(name, height, width, count):
+    model = small(name).eval()
+    enhanced = model(torch.rand(count, 3, height, width))
+    assert enhanced.shape == (count, 3, height, width)
+    assert enhanced.min() >= 0
+    assert enhanced.max() <= 1
+
+
+@names
+def test_every_parameter_gets_a_gradient(name):
+    model = small(name)
+    model(torch.rand(2, 3, 32, 32)).square().mean().backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
+
+
+@names
+def test_the_same_seed_gives_the_same_network(name):
+    image = torch.rand(1, 3, 20, 24)
+    assert torch.equal(small(name).eval()(image), small(name).eval()(image))
+
+
+@names
+def test_an_image_does_not_depend_on_its_batch(name):
+    model = small(name).eval()
+    images = torch.rand(3, 3, 24, 24)
+    assert torch.allclose(model(images)[1:2], model(images[1:2]), atol=1e-6)
+
+
+@names
+def test_weights_bring_their_options_and_come_back_equal(name, tmp_path):
+    model = small(name).eval()
+    save_weights(model, tmp_path / "w.safetensors")
+    again = create_model(name, weights=tmp_path / "w.safetensors").eval()
+    image = torch.rand(1, 3, 20, 20)
+    assert torch.equal(model(image), again(image))
+    assert again.options == SMALL[name]
+
+
+def test_a_constant_image_padded_at_the_edges_is_treated_as_inside():
+    """Mirroring adds no dark border: far from the edges nothing changes with the size."""
+    model = small("mse_cnn").eval()
+    wide = model(torch.full((1, 3, 96, 97), 0.2))
+    even = model(torch.full((1, 3, 96, 96), 0.2))
+    assert torch.allclose(wide[..., 40:50, 40:50], even[..., 40:50, 40:50], atol=1e-6)
+
+
+def test_mse_cnn_fits_its_budget():
+    model = create_model("mse_cnn")
+    assert count_parameters(model) == 478_771
+    assert count_parameters(model) * 4 <= 2e6
+
+
+def test_mse_cnn_counts_as_worked_out_by_hand():
+    widths = (12, 24, 48, 96, 128)
+    chain = [3, *widths]
+    encoder = sum(9 * a * b + b for a, b in itertools.pairwise(chain))
+    middle = 9 * 128 * 128 + 128
+    decoder = sum(9 * a * b + a for a, b in itertools.pairwise(widths))
+    leave = 9 * 12 * 3 + 3
+    assert count_parameters(create_model("mse_cnn")) == encoder + middle + decoder + leave
+
+
+def test_the_published_network_counts_as_worked_out_by_hand():
+    def conv(channels, filters, size=3):
+        return size * size * channels * filters + filters
+
+    def residual(w):
+        return 3 * (conv(w, w) + 2 * w)
+
+    def attention(w):
+        narrow = w // 8
+        return 2 * (conv(w, narrow, 1) + 2 * narrow) + conv(narrow, w, 1) + conv(w, w, 1) + 2 * w
+
+    width, total, channels = 64, 0, 3
+    for w in (width, 2 * width, 4 * width, 8 * width):
+        total += conv(channels, w) + residual(w) + attention(w) + conv(w, w, 2)
+        channels = w
+    w = 16 * width
+    total += conv(channels, w) + residual(w) + attention(w)
+    for below, w in ((16, 8), (8, 4), (4, 2), (2, 1)):
+        total += conv((below + w) * width, w * width) + residual(w * width)
+    total += conv(width, 3, 1)
+    with torch.device("meta"):
+        model = create_model("residual_attention_unet")
+    assert count_parameters(model) == total == 66_134_291
+
+
+def test_weight_decay_is_for_residual_convolutions_only():
+    model = small("residual_attention_unet")
+    decayed, others = model.parameter_groups()
+    assert len(decayed["params"]) == 9 * 3
+    assert all(weight.shape[-2:] == (3, 3) for weight in decayed["params"])
+    together = {id(weight) for weight in decayed["params"] + others["params"]}
+    assert together == {id(weight) for weight in model.parameters()}
+    # The published penalty, 1e-4 times the sum of squares, has this gradient.
+    weight = decayed["params"][0].detach().requires_grad_()
+    (1e-4 * weight.square().sum()).backward()
+    assert torch.allclose(weight.grad, decayed["weight_decay"] * weight)
+
+
+def test_gmacs_of_one_convolution():
+    convolution = torch.nn.Conv2d(3, 5, kernel_size=3, padding=1)
+    assert gmacs(convolution, 10, 20) == pytest.approx(10 * 20 * 9 * 3 * 5 / 1e9)
+
+
+def test_float16_weights_are_read_as_float32(tmp_path):
+    model = small("mse_cnn")
+    save_weights(model, tmp_path / "w.safetensors")
+    half = {key: value.half() for key, value in load_file(tmp_path / "w.safetensors").items()}
+    metadata = {"model": "mse_cnn", "options": '{"widths": [4, 6, 8]}'}
+    save_file(half, tmp_path / "half.safetensors", metadata)
+    again = create_model("mse_cnn", weights=tmp_path / "half.safetensors")
+    assert next(again.parameters()).dtype == torch.float32
+
+
+def test_names():
+    assert list_models() == ["mse_cnn", "residual_attention_unet"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "sentence"),
+    [
+        (["mse_cn"], {}, "no model called 'mse_cn'; did you mean mse_cnn"),
+        (["mse_cnn"], {"width": 3}, "no option of mse_cnn called 'width'; did you mean widths"),
+        (["mse_cnn"], {"widths": 3}, "mse_cnn cannot be built with {'widths': 3}"),
+        (["mse_cnn", "lol_v9"], {}, "No weights called 'lol_v9' are shipped for mse_cnn"),
+        (["mse_cnn", "gone.safetensors"], {}, "no weights file gone.safetensors"),
+    ],
+)
+def test_mistakes_are_named(arguments, options, sentence):
+    with pytest.raises(CourseError, match=sentence.replace("{", r"\{").replace("}", r"\}")):
+        create_model(*arguments, **options)
+
+
+def test_foreign_and_damaged_weights_are_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_weights(small("mse_cnn"), path)
+    with pytest.raises(CourseError, match="holds weights of mse_cnn, not of residual"):
+        create_model("residual_attention_unet", weights=path)
+    with pytest.raises(CourseError, match="cannot be built"):
+        create_model("mse_cnn", weights=path, widths=[4, 6, 9])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CourseError, match="no readable safetensors file"):
+        create_model("mse_cnn", weights=path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(CourseError, match="does not say which model"):
+        create_model("mse_cnn", weights=path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [((3, 32, 32), "takes a batch"), ((1, 4, 32, 32), "takes a batch"), ((1, 3, 15, 40), "40x15")],
+)
+def test_what_is_no_batch_of_images_is_refused(shape, sentence):
+    with pytest.raises(CourseError, match=sentence):
+        small("mse_cnn")(torch.rand(shape))
