@@ -95,6 +95,8 @@ def test_embedded_is_always_there(root, capsys):
     assert report.ok
     assert set(report.counts) == {"train", "val", "test"}
     assert data.load("embedded", "test").title == "embedded/test"
+    with pytest.raises(CourseError, match="need no download"):
+        data.get("embedded")
 
 
 def test_an_unknown_set():

@@ -105,7 +105,7 @@ def build(folder: Path, splits: Mapping[str, Sequence[PairFiles]], progress: boo
     places = []
     with (
         atomic_path(folder) as temporary,
-        tqdm(total=len(files), desc=f"caching {folder.name}", disable=not progress) as bar,
+        tqdm(total=len(files), desc=f"caching {folder.name}", disable=not progress, delay=2) as bar,
     ):
         temporary.mkdir()
         with open(temporary / "images.u8", "wb") as stream:
