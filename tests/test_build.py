@@ -283,6 +283,12 @@ def test_a_lesson_that_fails_leaves_the_old_notebook_alone(course):
     assert [path.name for path in old.parent.iterdir()] == ["source", "99_toy.ipynb"]
 
 
+def test_an_error_in_a_widgets_callback_is_an_error(course):
+    widget = "import ipywidgets\n\nipywidgets.interact(lambda x: 1 / x, x=[0, 1])"
+    with pytest.raises(CourseError, match="A widget failed: ZeroDivisionError"):
+        build.build(_with(course, "print(2 + 2)", widget))
+
+
 def _with(source, old, new):
     # Kernels are processes of their own, where the toy's checks do not exist.
     text = TOY[: TOY.index("# %% [markdown]\n# {{exercise")]

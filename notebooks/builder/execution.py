@@ -51,7 +51,7 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
     """Run every cell of ``notebook`` in a fresh kernel, in ``folder``, and store the outputs.
 
     Raises:
-        CourseError: a cell raised an error.
+        CourseError: a cell raised an error, or a widget's callback did.
     """
     client = NotebookClient(
         notebook,
@@ -59,7 +59,6 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
-        store_widget_state=False,
         coalesce_streams=True,
     )
     try:
@@ -71,6 +70,11 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
         client.execute(env={**inherited, **environment})
     except CellExecutionError as error:
         raise CourseError(f"A cell failed: {COLOUR.sub('', str(error))}") from error
+    for state in client.widget_state.values():
+        for output in state.get("outputs", ()):
+            if output["output_type"] == "error":
+                raise CourseError(f"A widget failed: {output['ename']}: {output['evalue']}")
+    # This also drops the widgets' state, which means nothing without its kernel.
     notebook.metadata = neutral_metadata()
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -78,9 +82,6 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
 
 
 def _without_widget(output: NotebookNode) -> bool:
-    """Drop a widget's live view, which means nothing without its kernel.
-
-    False where nothing else is left to show; a static HTML page beside it stays.
-    """
+    """Drop a widget's live view; False where no static HTML beside it is left to show."""
     data = output.get("data", {})
     return data.pop(WIDGET, None) is None or "text/html" in data
