@@ -17,7 +17,7 @@ from llie_helpers.images import save_image
 @pytest.fixture
 def splits(tmp_path, monkeypatch):
     """Two training pairs and a test pair of other sizes, as files; the cache beside them."""
-    monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
     found = {"train": [], "test": []}
     for number, (split, size) in enumerate(
         [("train", (20, 30)), ("train", (20, 30)), ("test", (16, 18))]

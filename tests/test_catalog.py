@@ -17,7 +17,7 @@ README = Path(__file__).parent.parent / "data" / "README.md"
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "data"
 
 

@@ -10,7 +10,7 @@ from llie_helpers.errors import CourseError
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("LLIE_DATA", str(tmp_path))
-    monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
     return tmp_path
 
 
@@ -109,7 +109,7 @@ def test_sice_is_decoded_when_asked_for(root):
     assert [image.max() for image in test.raw(0)] == [20, 200]
     assert len(data.load("sice", "train")) == 2
     assert len(data.load("sice", "val")) == 1
-    assert not (root / "runs").exists(), "too large a set to be cached"
+    assert not (root / "cache").exists(), "too large a set to be cached"
 
 
 def test_sid_pairs_bursts_with_one_long_exposure(root):

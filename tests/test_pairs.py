@@ -32,7 +32,7 @@ def write_pairs(folder, count, low="low", normal="normal"):
 @pytest.fixture(autouse=True)
 def _folders(tmp_path, monkeypatch):
     monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_what_is_wrong_is_listed(tmp_path, how):
     name = break_set(tmp_path, how)
     with pytest.raises(CourseError, match="is not usable: .*" + ".*; .*".join(BROKEN[how])):
         data.load(name, "train")
-    assert not list((tmp_path / "runs").rglob("*.u8")), "no cache is left behind"
+    assert not list((tmp_path / "cache").rglob("*.u8")), "no cache is left behind"
     report = data.check(name)
     assert not report.ok
     assert len(report.problems) == len(BROKEN[how])
