@@ -84,7 +84,11 @@ def read_raw(path: str | os.PathLike) -> np.ndarray:
         ) from error
     try:
         with rawpy.imread(str(path)) as raw:
-            return raw.postprocess(use_camera_wb=True, no_auto_bright=True, half_size=True)
+            # dcraw's default curve is that of television; this one is sRGB's.
+            srgb = (2.4, 12.92)
+            return raw.postprocess(
+                gamma=srgb, use_camera_wb=True, no_auto_bright=True, half_size=True
+            )
     except (OSError, rawpy.LibRawError) as error:
         raise _unreadable(path, error) from error
 

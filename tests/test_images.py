@@ -3,6 +3,7 @@ import builtins
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +114,32 @@ def test_raw_files_need_rawpy(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_rawpy)
     with pytest.raises(CourseError, match="pip install rawpy"):
         load_image(tmp_path / "a.ARW")
+
+
+def write_dng(path, bayer):
+    """The least that a DNG file needs: a Bayer pattern, levels, and a camera's colours."""
+    identity = [number for row in np.eye(3, dtype=int) for n in row for number in (int(n), 1)]
+    tags = [
+        (50706, "B", 4, (1, 4, 0, 0), False),  # DNG version
+        (50708, "s", 0, "Camera", False),
+        (33421, "H", 2, (2, 2), False),  # size of the pattern
+        (33422, "B", 4, (0, 1, 1, 2), False),  # red, green, green, blue
+        (50714, "H", 1, 0, False),  # black level
+        (50717, "H", 1, 65535, False),  # white level
+        (50721, "2i", 9, tuple(identity), False),  # colour matrix
+        (50728, "2I", 3, (1,) * 6, False),  # white balance
+        (50778, "H", 1, 21, False),  # daylight
+    ]
+    tifffile.imwrite(path, bayer, photometric=32803, extratags=tags, metadata=None)
+
+
+def test_a_dark_raw_file_stays_dark(tmp_path):
+    pytest.importorskip("rawpy")
+    write_dng(tmp_path / "a.dng", np.full((64, 96), round(0.05 * 65535), np.uint16))
+    image = load_image(tmp_path / "a.dng")
+    assert image.shape == (3, 32, 48)
+    green = 1.055 * 0.05 ** (1 / 2.4) - 0.055
+    assert image[1].mean().item() == pytest.approx(green, abs=0.01)
 
 
 def test_a_broken_raw_file(tmp_path):
