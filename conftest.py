@@ -14,6 +14,7 @@ from builder.execution import quick_environment
 def pytest_configure(config):
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
+    os.environ.pop("LLIE_CACHE", None)
     os.environ.update(stack.enter_context(quick_environment()))
     # The tests' own figures open no windows; a kernel chooses its inline backend itself.
     os.environ.pop("MPLBACKEND", None)

@@ -17,7 +17,6 @@ SCORES = SimpleNamespace(psnr=12.3, ssim=0.56, lpips=None, ms_per_megapixel=4.0)
 def _own_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "runs"))
     monkeypatch.delenv("LLIE_PROFILE")
-    monkeypatch.delenv("LLIE_CACHE")
 
 
 @pytest.fixture

@@ -39,7 +39,6 @@ def quick_environment() -> Iterator[dict[str, str]]:
             "LLIE_PROFILE": "quick",
             "LLIE_DATA": f"{folder}/data",
             "LLIE_RUNS": f"{folder}/runs",
-            "LLIE_CACHE": f"{folder}/cache",
             "IPYTHONDIR": f"{folder}/ipython",
             "TQDM_DISABLE": "1",
             **proxies,
