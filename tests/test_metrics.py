@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from llie_helpers import metrics
+from llie_helpers import classical, data, metrics
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
+from llie_helpers.metrics import scores
 
 
 def random_images(seed, n, height, width):
@@ -152,13 +153,13 @@ def use_lpips(monkeypatch, constructor):
     monkeypatch.setattr(
         torchmetrics.image.lpip, "LearnedPerceptualImagePatchSimilarity", constructor
     )
-    metrics._lpips_metric.cache_clear()
+    scores._lpips_metric.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def _forget_lpips():
     yield
-    metrics._lpips_metric.cache_clear()
+    scores._lpips_metric.cache_clear()
 
 
 def test_lpips_that_cannot_be_had_is_none_and_said_once(monkeypatch, caplog, pairs):
@@ -190,6 +191,26 @@ def test_lpips_is_averaged_over_images(monkeypatch, pairs):
 
 
 def test_every_score_is_in_the_table(pairs):
-    scores = set(metrics.Evaluation.__dataclass_fields__) - {"per_image"}
-    assert scores == set(metrics.METRICS)
+    names = set(metrics.Evaluation.__dataclass_fields__) - {"per_image"}
+    assert names == set(metrics.METRICS)
     assert {metric.better for metric in metrics.METRICS.values()} == {"higher", "lower"}
+
+
+# The root conftest.py hides $LLIE_DATA from the tests, so that they need no data.
+@pytest.mark.skipif(
+    data.available()["lol_v1"] is None, reason="run with LOL v1 in $LLIE_DATA and --noconftest"
+)
+@pytest.mark.parametrize(
+    ("enhancer", "psnr", "ssim", "psnr_gain"),
+    [
+        (classical.identity, 7.77, 0.195, 18.75),
+        (classical.gamma, 12.33, 0.563, 23.20),
+        (lambda image: classical.gamma(image, 0.3), 16.66, 0.641, 20.51),
+        (classical.clahe, 9.13, 0.362, 18.95),
+    ],
+    ids=["identity", "gamma 0.5", "gamma 0.3", "clahe"],
+)
+def test_known_scores_on_lol_v1_are_reproduced(enhancer, psnr, ssim, psnr_gain):
+    result = metrics.evaluate(enhancer, data.load("lol_v1", "test"))
+    found = round(result.psnr, 2), round(result.ssim, 3), round(result.psnr_gain, 2)
+    assert found == (psnr, ssim, psnr_gain)

@@ -1,18 +1,7 @@
-"""The one frozen evaluation protocol.
-
-RGB at full resolution, no resizing, no padding. The output is clamped to [0, 1] and
-rounded to 8 bits. PSNR (data range 1) and SSIM (11x11 Gaussian, sigma 1.5, valid region,
-mean over channels) are computed per image and averaged over images. The target is never
-used to change an output, except in the separate diagnostic ``psnr_gain``.
-"""
+"""The scores of images, each a pure function, and what their numbers mean."""
 
 import functools
 import logging
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -21,9 +10,8 @@ from torchmetrics.functional.image import (
     peak_signal_noise_ratio,
     structural_similarity_index_measure,
 )
-from tqdm.auto import tqdm
 
-from .errors import CourseError
+from ..errors import CourseError
 
 WINDOW = 11
 
@@ -152,110 +140,6 @@ def _lpips_metric():
             'LPIPS is left out (pip install "llie_helpers[perceptual]"): %s', error
         )
         return None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores of one enhancer on one set of pairs: means over images, and each image's own.
-
-    ``lpips`` is None where it cannot be computed. ``ms_per_megapixel`` is the median over
-    images, so that a slow first call does not count. ``per_image`` holds one dict per pair
-    with ``name``, ``scene``, ``psnr``, ``ssim`` and ``psnr_gain``.
-    """
-
-    psnr: float
-    ssim: float
-    psnr_gain: float
-    lpips: float | None
-    ms_per_megapixel: float
-    per_image: list[dict]
-
-    def __str__(self) -> str:
-        lpips = "not available" if self.lpips is None else f"{self.lpips:.3f}"
-        return (
-            f"PSNR {self.psnr:.2f} dB, SSIM {self.ssim:.3f}, LPIPS {lpips}, "
-            f"gain-corrected PSNR {self.psnr_gain:.2f} dB, "
-            f"{self.ms_per_megapixel:.1f} ms/megapixel, {len(self.per_image)} images"
-        )
-
-
-@torch.no_grad()
-def evaluate(enhancer: Callable[[Tensor], Tensor], pairs, progress: bool = False) -> Evaluation:
-    """Score ``enhancer`` on ``pairs`` under the frozen protocol, one whole image at a time.
-
-    Args:
-        enhancer: any callable from (1, 3, H, W) images in [0, 1] to images of the same
-            shape. A ``torch.nn.Module`` runs on its own device in evaluation mode, and is
-            left in the mode it was in.
-        pairs: ``data.Pairs``, or any sequence of pairs with ``low``, ``normal``, ``name``
-            and ``scene``.
-        progress: show a progress bar.
-
-    Raises:
-        CourseError: there are no pairs, an output has another shape than its target, or
-            it holds a value that is not finite.
-    """
-    if not len(pairs):
-        raise CourseError("There are no pairs to evaluate; choose a split that holds images.")
-    rows, distances, times = [], [], []
-    with _evaluation_mode(enhancer) as device:
-        for pair in tqdm(pairs, desc="evaluate", unit="image", disable=not progress):
-            low, normal = pair.low[None].to(device), pair.normal[None].to(device)
-            output, seconds = _timed(enhancer, low)
-            times.append(1e9 * seconds / low[0, 0].numel())
-            if not torch.isfinite(output).all():
-                raise CourseError(
-                    f"The output for image {pair.name} holds values that are not finite (NaN or "
-                    "infinity); check the weights and train with a lower learning rate."
-                )
-            enhanced = round8(output.float())
-            rows.append(
-                {
-                    "name": pair.name,
-                    "scene": pair.scene,
-                    "psnr": psnr(enhanced, normal).item(),
-                    "ssim": ssim(enhanced, normal).item(),
-                    "psnr_gain": psnr(gain_match(enhanced, normal), normal).item(),
-                }
-            )
-            distances.append(lpips(enhanced, normal))
-
-    def mean(name: str) -> float:
-        return statistics.fmean(row[name] for row in rows)
-
-    return Evaluation(
-        psnr=mean("psnr"),
-        ssim=mean("ssim"),
-        psnr_gain=mean("psnr_gain"),
-        lpips=None if distances[0] is None else torch.cat(distances).mean().item(),
-        ms_per_megapixel=statistics.median(times),
-        per_image=rows,
-    )
-
-
-@contextmanager
-def _evaluation_mode(enhancer) -> Iterator[torch.device]:
-    """The enhancer's device; a module's dropout and batch statistics are off inside."""
-    if not isinstance(enhancer, torch.nn.Module):
-        yield torch.device("cpu")
-        return
-    modes = [(module, module.training) for module in enhancer.modules()]
-    enhancer.eval()
-    try:
-        yield next((p.device for p in enhancer.parameters()), torch.device("cpu"))
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-def _timed(enhancer, low: Tensor) -> tuple[Tensor, float]:
-    """Output and seconds of one call; a GPU is waited for at both ends."""
-    wait = torch.cuda.synchronize if low.is_cuda else lambda: None
-    wait()
-    start = time.perf_counter()
-    output = enhancer(low)
-    wait()
-    return output, time.perf_counter() - start
 
 
 def _batches(enhanced: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,22 @@
+"""The one frozen evaluation protocol.
+
+RGB at full resolution, no resizing, no padding. The output is clamped to [0, 1] and
+rounded to 8 bits. PSNR (data range 1) and SSIM (11x11 Gaussian, sigma 1.5, valid region,
+mean over channels) are computed per image and averaged over images. The target is never
+used to change an output, except in the separate diagnostic ``psnr_gain``.
+"""
+
+from .evaluation import Evaluation, evaluate
+from .scores import METRICS, Metric, gain_match, lpips, psnr, round8, ssim
+
+__all__ = [
+    "METRICS",
+    "Evaluation",
+    "Metric",
+    "evaluate",
+    "gain_match",
+    "lpips",
+    "psnr",
+    "round8",
+    "ssim",
+]
