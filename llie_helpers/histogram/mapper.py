@@ -103,7 +103,7 @@ class HistogramMapper:
         return np.concatenate(columns, axis=-1).reshape(n * channels * levels, -1)
 
 
-def cross_fit(pairs: Pairs, folds: int = 5, **options) -> Tensor:
+def cross_fit(pairs: Pairs, folds: int = 4, **options) -> Tensor:
     """Predict the target percentiles of each pair by a mapper that never saw its scene.
 
     A network that trains on histogram-mapped images must train on these: predictions for
