@@ -1,3 +1,4 @@
+import logging
 import math
 
 import numpy as np
@@ -167,6 +168,7 @@ def test_lpips_that_cannot_be_had_is_none_and_said_once(monkeypatch, caplog, pai
         raise OSError("no route to host")
 
     use_lpips(monkeypatch, no_network)
+    caplog.set_level(logging.INFO)
     result = metrics.evaluate(lambda x: x, pairs)
     assert result.lpips is None
     assert "LPIPS not available" in str(result)

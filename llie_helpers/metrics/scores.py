@@ -136,7 +136,8 @@ def _lpips_metric():
         return LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
     # OSError covers a failed download, RuntimeError a torchvision that does not fit torch.
     except (ImportError, OSError, RuntimeError) as error:
-        logging.getLogger(__name__).warning(
+        # No warning: LPIPS is an extra, and a notebook would show it in every lesson.
+        logging.getLogger(__name__).info(
             'LPIPS is left out (pip install "llie_helpers[perceptual]"): %s', error
         )
         return None
