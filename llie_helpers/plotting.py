@@ -75,7 +75,11 @@ class CourseFigure(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format=kind, pil_kwargs=options)
         data = base64.b64encode(buffer.getvalue()).decode()
-        display({f"image/{kind}": data, "text/plain": repr(self)}, raw=True)
+        # Screen readers read this, and nbconvert takes it over.
+        titles = [axes.get_title() for axes in self.axes if axes.get_title()]
+        alt = f"Figure: {', '.join(titles)}" if titles else "Figure"
+        mime = f"image/{kind}"
+        display({mime: data, "text/plain": alt}, metadata={mime: {"alt": alt}}, raw=True)
 
 
 def show_images(

@@ -36,7 +36,7 @@ def history(epochs: int = 4, **extra) -> list[dict]:
 
 def shown(figure, monkeypatch) -> dict:
     outputs = []
-    monkeypatch.setattr(plotting, "display", lambda data, raw: outputs.append(data))
+    monkeypatch.setattr(plotting, "display", lambda *args, **_: outputs.append(args[0]))
     figure._ipython_display_()
     (output,) = outputs
     return output
@@ -136,7 +136,9 @@ class TestHistory:
 
 class TestDisplay:
     def test_photographs_are_jpeg_and_curves_png(self, monkeypatch):
-        assert "image/jpeg" in shown(plotting.show_images(images()), monkeypatch)
+        output = shown(plotting.show_images(images(2), ["low", "normal"]), monkeypatch)
+        assert "image/jpeg" in output
+        assert output["text/plain"] == "Figure: low, normal"
         output = shown(plotting.show_history(history()), monkeypatch)
         picture = Image.open(io.BytesIO(base64.b64decode(output["image/png"])))
         assert picture.width == 900

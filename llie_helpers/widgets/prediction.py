@@ -1,0 +1,58 @@
+"""Predict first, run then: a recorded prediction beside the outcome."""
+
+import html
+import string
+from collections.abc import Sequence
+
+import ipywidgets
+from IPython.display import HTML, display
+
+
+class Prediction:
+    """A question with choices; ``control.value`` is the student's choice or None."""
+
+    def __init__(self, question: str, choices: Sequence[str]):
+        self.question = question
+        self.letters = dict(zip(choices, string.ascii_uppercase, strict=False))
+        self.control = ipywidgets.ToggleButtons(
+            options=[(letter, choice) for choice, letter in self.letters.items()],
+            value=None,
+            tooltips=list(choices),
+            style={"button_width": "4em"},
+        )
+
+    def reveal(self, answer: str, why: str = "") -> None:
+        """Print the prediction beside the ``answer``, and ``why`` it is so.
+
+        A prediction that was made can no longer be changed.
+
+        Raises:
+            ValueError: the answer is none of the choices.
+        """
+        if answer not in self.letters:
+            raise ValueError(f"the answer {answer!r} is none of {list(self.letters)}")
+        predicted = self.control.value
+        self.control.disabled = predicted is not None
+        nothing = "nothing yet; choose above and run this again"
+        print("You predicted:", self._lettered(predicted) if predicted else nothing)
+        print("What happens: ", self._lettered(answer))
+        if why:
+            print("Why:          ", why)
+
+    def _lettered(self, choice: str) -> str:
+        return f"{self.letters[choice]}. {choice}"
+
+    def _ipython_display_(self) -> None:
+        # The choices stand in the text, because a page without a kernel has no buttons.
+        choices = "<br>".join(html.escape(self._lettered(choice)) for choice in self.letters)
+        question = html.escape(self.question)
+        display(HTML(f"<p><strong>Predict:</strong> {question}</p><p>{choices}</p>"))
+        display(self.control)
+
+
+def predict(question: str, choices: Sequence[str]) -> Prediction:
+    """Ask ``question`` before the cell that answers it is run.
+
+    Keep the result, and call its ``reveal(answer, why)`` after the experiment.
+    """
+    return Prediction(question, choices)
