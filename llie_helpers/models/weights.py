@@ -40,8 +40,8 @@ def find(name: str, weights: str | os.PathLike) -> Path:
         return path
     shipped = SHIPPED / f"{name}_{weights}.safetensors"
     if not shipped.is_file():
-        known = [file.stem.removeprefix(f"{name}_") for file in SHIPPED.glob(f"{name}_*")]
-        known = ", ".join(sorted(k for k in known if "." not in k)) or "none"
+        files = SHIPPED.glob(f"{name}_*.safetensors")
+        known = ", ".join(sorted(file.stem.removeprefix(f"{name}_") for file in files)) or "none"
         raise CourseError(
             f"No weights called {str(weights)!r} are shipped for {name} (shipped: {known}); "
             f"train it with `python -m llie_helpers train --model {name}` "
