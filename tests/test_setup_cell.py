@@ -100,6 +100,13 @@ def test_on_colab_the_setup_cell_installs_the_course_and_nothing_else(runtime, c
     assert f"imported from {runtime[1]}" in ran.stdout
     # torch, NumPy, ipywidgets and all else stay as they were, to the version.
     assert installed(runtime) == {"llie_helpers"}
+    # Recipes and weights come along, not only code.
+    assert files_of(runtime[1] / "llie_helpers") == files_of(ROOT / "llie_helpers")
+
+
+def files_of(folder):
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(path) for path in found if path.suffix != ".pyc"}
 
 
 def installed(runtime):

@@ -11,7 +11,8 @@ SETUP_NOTE = """\
 ## Setup
 
 Run this cell first. On your own computer it installs nothing. On Colab and Kaggle it installs
-the course's package and leaves their PyTorch, NumPy and ipywidgets as they are."""
+the course's package and leaves their PyTorch, NumPy and ipywidgets as they are; on Kaggle,
+switch on Settings > Internet first."""
 
 UNPUBLISHED = """\
 
