@@ -142,6 +142,8 @@ class TestDisplay:
         output = shown(plotting.show_history(history()), monkeypatch)
         picture = Image.open(io.BytesIO(base64.b64decode(output["image/png"])))
         assert picture.width == 900
+        assert picture.mode == "P"
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
     def test_pyplot_knows_none_of_the_figures(self):
         open_before = plt.get_fignums()
