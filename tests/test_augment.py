@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llie_helpers.data.augment import augment_pair, brightness, flip_rotate
@@ -24,12 +24,14 @@ def test_each_symmetry_has_exactly_one_inverse():
         assert inverses == [k if k >= 4 else (4 - k) % 4]
 
 
+@settings(deadline=None)
 @given(st.floats(0, 4))
 def test_brightness_stays_in_range_and_multiplies(gain):
     bright = brightness(IMAGE, gain)
     assert torch.equal(bright, (IMAGE * gain).clamp(max=1))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_pair_gets_the_same_change_on_both_sides(seed):
     low, normal = augment_pair(IMAGE, IMAGE, torch.Generator().manual_seed(seed))
