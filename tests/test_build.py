@@ -6,7 +6,8 @@ import build
 import nbformat
 import pytest
 from builder import inspection, publishing
-from builder.source import notebook, same_code, without_solution
+from builder.solutions import same_code, without_solution
+from builder.source import notebook
 
 from llie_helpers.checks.core import Check
 from llie_helpers.errors import CourseError

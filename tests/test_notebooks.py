@@ -10,15 +10,8 @@ import build
 import nbformat
 import pytest
 from builder import inspection
-from builder.source import (
-    built_path,
-    exercises,
-    find_check,
-    notebook,
-    repository,
-    same_code,
-    sources,
-)
+from builder.solutions import exercises, same_code
+from builder.source import built_path, find_check, notebook, repository, sources
 
 from llie_helpers.checks.core import CORRECT
 
