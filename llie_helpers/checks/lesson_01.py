@@ -232,7 +232,7 @@ def _order(image):
 
 
 augment = Check(
-    title="Three bugs in six lines",
+    title="Three bugs in five lines",
     minutes=8,
     difficulty=2,
     reference=augment_solution,
