@@ -1,13 +1,16 @@
 """How fast training data is read: from the cache, and by decoding files each time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 
 from .data import Pairs, load
 from .data.crops import RandomCrops, items_per_second
 from .data.ladder import present
-from .data.pairs import DecodedFiles
+from .data.pairs import PairFiles
 from .errors import CourseError
 
 CROP = 128
