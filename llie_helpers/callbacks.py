@@ -89,7 +89,8 @@ class ProgressLine(Callback):
             desc="training",
             unit="step",
             mininterval=0.5 if sys.stderr.isatty() else 30,
-            disable=not trainer.is_global_zero,
+            # An argument would overrule TQDM_DISABLE, which keeps built notebooks clean.
+            **({} if trainer.is_global_zero else {"disable": True}),
         )
 
     def on_train_batch_end(self, trainer, module, *_) -> None:

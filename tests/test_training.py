@@ -276,3 +276,23 @@ def test_the_run_is_described_in_plain_json(train, val, tmp_path):
     assert record["seed"] == 3
     assert record["data"] == ["toy/train", "toy/val"]
     assert record["crop"] == 16
+
+
+def test_progress_can_be_switched_off_from_outside(tmp_path):
+    # tqdm reads the variable when it is imported, so this needs a process of its own.
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    script = (
+        "from pathlib import Path; from test_training import SMALL, fit, fresh, toy_pairs\n"
+        f"fit(fresh(), toy_pairs('a'), toy_pairs('b'), SMALL, run_dir=Path({str(tmp_path)!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TQDM_DISABLE": "1", "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
