@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from ..errors import CourseError
@@ -24,7 +24,7 @@ def save(model: nn.Module, path: str | os.PathLike, name: str, options: dict) ->
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     metadata = {"model": name, "options": json.dumps(options)}
     with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata)
+        temporary.write_bytes(to_bytes(state, metadata))
 
 
 def find(name: str, weights: str | os.PathLike) -> Path:
