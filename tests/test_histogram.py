@@ -97,6 +97,10 @@ def test_the_mapper_fits_what_it_was_shown_better_than_the_mean(mapper):
     assert error < 0.5 * np.abs(normal.mean(axis=0) - normal).mean()
 
 
+def test_the_mapper_does_not_wait_for_other_threads(mapper):
+    assert mapper.regressor.n_jobs == 1
+
+
 @settings(max_examples=25, deadline=None)
 @given(levels=images)
 def test_predictions_rise_and_stay_in_range_for_any_image(mapper, levels):

@@ -51,6 +51,9 @@ class HistogramMapper:
             subsample=0.8,
             colsample_bytree=0.5,
             random_state=seed,
+            # A tree over so few rows takes milliseconds. Where another program holds a core,
+            # threads spend fifty times as long waiting for one another.
+            n_jobs=1,
         )
         self.fitted = False
 
