@@ -20,7 +20,7 @@
 #
 # | profile | data | minutes | memory |
 # | --- | --- | --- | --- |
-# | quick (no GPU needed) | eight photographs that come with the installed libraries | 1 | 1.3 GB |
+# | quick (no GPU needed) | eight photographs that come with the installed libraries | 1 | 0.7 GB |
 # | full | LOL v1, 500 real pairs | 3 | 3 GB |
 
 # %% [markdown]
@@ -229,6 +229,9 @@ right.set(xlabel="percentile of normal", ylabel="percentile of low", aspect="equ
 right.grid(False)
 figure
 
+# %% [markdown]
+# The package computes both kinds at once:
+
 # %%
 found = histogram.percentile_correlation(train, Q)
 print(f"in one pot: {found.pooled:.2f}, after shuffling: {shuffled:.2f}")
@@ -393,6 +396,9 @@ distortions = {f.__name__: f for f in (brighter, hole, blurred, moved, noisy)}
 detail = pair.normal[:, :, : pair.normal.shape[1]].contiguous()  # a square
 spoilt = {label: spoil(f, detail) for label, f in distortions.items()}
 
+# %% [markdown]
+# By construction PSNR cannot tell them apart. Before you look:
+
 # %%
 question_ssim = widgets.predict(
     "All five have a PSNR of 20 dB. Which of them has the lowest SSIM?", list(distortions)
@@ -499,14 +505,17 @@ axis.set(xlabel="gamma", ylabel="PSNR (dB)")
 axis.legend()
 figure
 
+# %% [markdown]
+# What would be possible if each photograph could have its own gamma?
+
 # %%
 own_best = tuning_scores.max(axis=1).mean()
 print(f"one gamma for all ({best_gamma:.2f}): {tuning_scores.mean(axis=0).max():.1f} dB")
 print(f"each pair its own best:   {own_best:.1f} dB, but that choice looks at the target")
 
 # %% [markdown]
-# The dots lie far apart. No single gamma suits every photograph, and the gap between the two lines
-# you just printed is what a method could gain by choosing the brightness well, and nothing else.
+# The dots lie far apart. No single gamma suits every photograph, and the gap between the two
+# numbers is what a method could gain by choosing the brightness well, and nothing else.
 #
 # How much would you gain by cheating, that is, by choosing the one gamma on the test set? For this
 # experiment alone you peek.
@@ -1006,11 +1015,16 @@ honest_psnr = mapped_psnr(tuning, by_scene[rows])
 careless_psnr = mapped_psnr(tuning, careless[rows])
 
 # %% [markdown]
-# Now the test set. The bars above the line show one and the same method on the same training
-# pairs; they differ only in what it was allowed to see. Vermilion is a leak, grey the baseline.
+# Now the test set:
 
 # %%
 results["histogram mapper"] = metrics.evaluate(mapper, test)
+
+# %% [markdown]
+# The bars above the line show one and the same method on the same training
+# pairs; they differ only in what it was allowed to see. Vermilion is a leak, grey the baseline.
+
+# %%
 honest_colour, leak = plotting.COLOURS[:2]
 bars = {
     "test: tuned gamma": (results["gamma, tuned"].psnr, plotting.GREY),
