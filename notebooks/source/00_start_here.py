@@ -135,8 +135,8 @@ question_best.reveal(
 # %% [markdown]
 # Look at the numbers and the pictures together. PSNR punishes a wrong brightness in every pixel,
 # and hardly minds grain. SSIM forgives some brightness, and punishes grain. So the two need not
-# agree on who is best, and neither sees what you see at once: that the network turned a launch
-# at night into one by day.
+# agree on who is best, and neither sees what you see at once: that the network painted the night
+# sky a blotchy bright blue, with a halo around the rocket.
 #
 # The same weights do far better where they come from. On the 15 test photographs of LOL v1 the
 # gamma curve reaches 12.33 dB, and the network leaves it behind by several decibels; the table in
@@ -428,8 +428,8 @@ figure.legend(*lower.get_legend_handles_labels(), loc="outside lower center", nc
 figure
 
 # %% [markdown]
-# The network is at its best where it was trained, in the shaded band. Where more light is left,
-# the curve wins, and in full light doing nothing wins. The lower row says why. A method that
+# The network is at its best where it was trained, in the shaded band. At two stops the curve
+# wins, and in full light doing nothing wins by far. The lower row says why. A method that
 # restores the truth would follow the dashed line. The curve knows nothing of the scene, and meets
 # the line at one stop only. The network has learned a brightness of its own: nine in ten of LOL's
 # well-lit images have a mean value between 0.31 and 0.62 (measured on its training pairs), and
@@ -544,8 +544,8 @@ lesson.ledger.table()
 # - Exercises tell "not attempted" from "wrong", and nothing depends on your answers.
 #
 # **What failed.** The network works on the darkness it was trained on. With more light left it
-# loses to a curve of one line, it turns night into day, and it blurs everywhere. Lessons 03 and 04
-# show where the blur comes from.
+# loses to a curve of one line, it brightens a night sky as if it were a room, and it blurs
+# everywhere. Lessons 03 and 04 show where the blur comes from.
 #
 # ## Papers
 #
