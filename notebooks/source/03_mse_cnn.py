@@ -295,8 +295,8 @@ question_grey.reveal(
 )
 
 # %% [markdown]
-# To this loss, a photograph that is too dark and a sheet of grey are about equally wrong. Exposure is
-# the greater part of the error, so it is what the network learns first.
+# To this loss, a photograph that is too dark and a sheet of grey are about equally wrong. Exposure
+# is the greater part of the error, so it is what the network learns first.
 
 # %% [markdown]
 # ## 4. The training loop, written out
