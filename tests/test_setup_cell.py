@@ -69,9 +69,11 @@ def run_setup(runtime, clone, colab):
     cell = wording.setup_code("00_start_here", repository())
     assert address in cell
     code = RUNNER.format(colab=colab, cell=cell.replace(address, f"file://{clone}"))
+    # IPython would add the packages of an activated environment, the course among them.
+    outside = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     return subprocess.run(
         [folder / "bin" / "python", "-c", code],
-        env=os.environ
+        env=outside
         | {
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PIP_NO_INDEX": "1",

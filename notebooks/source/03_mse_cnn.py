@@ -251,6 +251,10 @@ def influence(network, size=256):
     return image.grad[0].abs().amax(dim=0).cpu()
 
 
+# %% [markdown]
+# Count them for the encoder by the formula, and for the whole network, decoder included, by the
+# gradient:
+
 # %% tags=["nbval-check-output"]
 encoder = check.field.reference([(3, 1), (3, 2), (3, 2), (3, 2), (3, 2)])
 seen = int((influence(network).amax(dim=0) > 0).sum())
@@ -505,6 +509,9 @@ for axis, (key, title) in zip(figure.subplots(1, 3), panels.items(), strict=True
 figure.axes[0].legend()
 figure
 
+# %% [markdown]
+# The two lines lie on one another. By how much do they differ at most?
+
 # %%
 largest = {
     key: max(abs(a[key] - b[key]) for a, b in zip(by_hand, with_lightning.history, strict=True))
@@ -530,6 +537,9 @@ question_score = widgets.predict(
     [lower, higher, far],
 )
 question_score
+
+# %% [markdown]
+# The cell shows the best epoch and the processor time, which counts both cores.
 
 # %%
 torch.manual_seed(lesson.seed)
@@ -582,6 +592,9 @@ lesson.record(
 )
 lesson.ledger.table()
 
+# %% [markdown]
+# And your prediction:
+
 # %%
 gain = learned.psnr - scores[best_classical].psnr
 question_score.reveal(
@@ -627,6 +640,9 @@ question_bright = widgets.predict(
     [brighter, unchanged, darker],
 )
 question_bright
+
+# %% [markdown]
+# Take the first test photograph, before it was darkened, and give it to the network as it is:
 
 # %%
 from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
@@ -761,6 +777,9 @@ for scene in dict.fromkeys(test.scenes[:: max(1, len(test) // 6)]):
     print(f"{its[0].name.split('_')[0]:11} target mean {its[0].normal.mean():.2f}, "
           f"output {level:.2f}; detail kept {kept:.0%}")  # fmt: skip
 
+# %% [markdown]
+# How much of the error is brightness alone?
+
 # %%
 print(f"PSNR {learned.psnr:.2f} dB, and {learned.psnr_gain:.2f} dB with the brightness corrected")
 
@@ -810,6 +829,10 @@ def decibel(mse):
     return -10 * math.log10(mse)
 
 
+# %% [markdown]
+# Three methods, the same outputs scored in three ways: by the frozen protocol, after shrinking, and
+# pooled over all pixels.
+
 # %%
 contestants = {"identity": classical.identity, f"gamma {fitted}": fitted_gamma, "network": enhanced}
 table = {}
@@ -818,6 +841,9 @@ for label, method in contestants.items():
     table[label] = [fmean(map(decibel, full)), fmean(map(decibel, small)), decibel(fmean(full))]
     print("{:10} frozen protocol {:5.2f} dB, at 128 x 128 {:5.2f} dB, pooled {:5.2f} dB".format(
         label, *table[label]))  # fmt: skip
+
+# %% [markdown]
+# So, for the network:
 
 # %%
 frozen, resized, pooled = table["network"]
@@ -848,6 +874,9 @@ own = published.rerun(
     epochs=lesson.choose(quick=40, full=120),
 )
 
+# %% [markdown]
+# That run is scored on the 20 % that stopped it. What about photographs that it never met?
+
 # %%
 question_split = widgets.predict(
     "The same weights are also scored, in the same way, on the test photographs, of which no file "
@@ -870,6 +899,9 @@ split_scores = {
 }  # fmt: skip
 for label, (inside, outside) in split_scores.items():
     print(f"{label:10} split by file {inside:5.2f} dB, test photographs {outside:5.2f} dB")
+
+# %% [markdown]
+# The change from the one to the other, for both:
 
 # %%
 lost = split_scores["network"][1] - split_scores["network"][0]
