@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from .errors import CourseError
 from .files import atomic_path
@@ -103,6 +103,8 @@ def _decode(path: str | os.PathLike) -> np.ndarray:
         # OpenCV returns a truncated JPEG with its lower part grey; Pillow refuses it.
         with Image.open(io.BytesIO(content)) as image:
             image.load()
+    except UnidentifiedImageError as error:
+        raise _unreadable(path, "no known image format") from error
     # Pillow's decoders raise OSError, SyntaxError, ValueError and others on broken files.
     except Exception as error:
         raise _unreadable(path, error) from error

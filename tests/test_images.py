@@ -147,3 +147,11 @@ def test_a_broken_raw_file(tmp_path):
     (tmp_path / "a.dng").write_bytes(b"not a photo")
     with pytest.raises(CourseError, match=r"a\.dng cannot be read"):
         read_raw(tmp_path / "a.dng")
+
+
+def test_the_error_of_a_text_file_shows_no_memory_address(tmp_path):
+    path = tmp_path / "note.png"
+    path.write_text("not an image")
+    with pytest.raises(CourseError, match="no known image format") as raised:
+        load_image(path)
+    assert " at 0x" not in str(raised.value)
