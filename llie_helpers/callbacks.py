@@ -50,7 +50,8 @@ class RunKeeper(Checkpoint):
     def on_train_epoch_end(self, trainer, module) -> None:
         measured = {key: value.item() for key, value in trainer.callback_metrics.items()}
         columns = ("train_loss", "val_loss", "val_psnr", "lr")
-        row = {"epoch": trainer.current_epoch + 1} | {key: measured[key] for key in columns}
+        row = {"epoch": trainer.current_epoch + 1}
+        row |= {key: measured[key] for key in columns} | measured
         self.history.append(row)
         if trainer.is_global_zero and row is best_row(self.history, self.monitor):
             made = module.model
@@ -80,21 +81,21 @@ def best_row(history: list[dict], monitor: str) -> dict:
 
 
 class ProgressLine(Callback):
-    """One line for the whole run: steps done, time left and the latest scores."""
+    """One line for the whole run: batches done, time left and the latest scores."""
 
     def on_train_start(self, trainer, module) -> None:
         self.bar = tqdm(
-            total=int(trainer.estimated_stepping_batches),
-            initial=trainer.global_step,
+            total=trainer.max_epochs * trainer.num_training_batches,
+            initial=trainer.current_epoch * trainer.num_training_batches,
             desc="training",
-            unit="step",
+            unit="batch",
             mininterval=0.5 if sys.stderr.isatty() else 30,
             # An argument would overrule TQDM_DISABLE, which keeps built notebooks clean.
             **({} if trainer.is_global_zero else {"disable": True}),
         )
 
     def on_train_batch_end(self, trainer, module, *_) -> None:
-        self.bar.update(trainer.global_step - self.bar.n)
+        self.bar.update()
 
     def on_train_epoch_end(self, trainer, module) -> None:
         scores = trainer.callback_metrics

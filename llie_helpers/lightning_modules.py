@@ -2,6 +2,7 @@
 
 `EnhancementModule` holds what every kind of training shares (data as a function of seed
 and epoch, validation on whole images, averaged weights); `Supervised` adds the step.
+Adversarial training is in `adversarial`.
 """
 
 import lightning
@@ -16,6 +17,9 @@ from .errors import CourseError
 from .losses import WeightedLoss
 from .metrics import psnr, round8
 from .recipe import Recipe
+
+# Losses of the course begin at 100 or less; far above, training has left all reason.
+EXPLODED = 1e4
 
 
 def epoch_loader(
@@ -89,6 +93,12 @@ class EnhancementModule(lightning.LightningModule):
             seeds = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
             torch.manual_seed(int(seeds.generate_state(1)[0]))
 
+    def on_validation_start(self) -> None:
+        # Each process has batch statistics of its own; all must validate the same network.
+        if self.trainer.world_size > 1:
+            for buffer in self.best_guess.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
     def validation_step(self, batch, batch_idx: int) -> None:
         low, normal = batch
         enhanced = self.best_guess(low)
@@ -96,41 +106,65 @@ class EnhancementModule(lightning.LightningModule):
         score = psnr(round8(enhanced), normal).mean()
         self.log_dict({"val_loss": loss, "val_psnr": score}, batch_size=1)
 
+    def objective(self, low: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
+        """What the network is trained to make small, for a batch ``(N, 3, H, W)``."""
+        return self.loss(self.model(low), normal)
+
     def checked(self, loss: torch.Tensor) -> torch.Tensor:
-        """Return ``loss``; stop the training with advice if it is not finite."""
-        if not torch.isfinite(loss):
+        """Return ``loss``; stop the training with advice if it is NaN, infinite or exploding."""
+        if not loss.abs() < EXPLODED:
             raise CourseError(
-                f"The loss became {loss.item()} at step {self.global_step} of epoch "
+                f"The loss became {loss.item():.3g} at step {self.step} of epoch "
                 f"{self.current_epoch + 1} with learning rate {self.learning_rate:.3g}; lower the "
                 "learning rate or set gradient_clip = 1.0 (the last good checkpoint is kept)."
             )
         return loss
 
     @property
+    def step(self) -> int:
+        """Steps taken so far; Lightning counts those of every optimiser."""
+        return self.global_step // len(self.trainer.optimizers)
+
+    @property
     def learning_rate(self) -> float:
         return self.trainer.optimizers[0].param_groups[0]["lr"]
+
+    def optimizer(self, parameters) -> torch.optim.Optimizer:
+        """The recipe's optimiser for ``parameters``."""
+        recipe = self.recipe
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+        return kind(
+            parameters,
+            lr=recipe.learning_rate,
+            betas=(recipe.beta1, 0.999),
+            weight_decay=recipe.weight_decay,
+        )
+
+    def update_average(self) -> None:
+        """Move the averaged weights, if there are any, towards the present ones."""
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    def on_train_epoch_end(self) -> None:
+        self.log("lr", self.learning_rate)
 
 
 class Supervised(EnhancementModule):
     """Training on pairs: the loss between the enhanced image and the normal-light one."""
 
     def training_step(self, batch, batch_idx: int) -> torch.Tensor:
-        low, normal = batch
-        loss = self.checked(self.loss(self.model(low), normal))
+        loss = self.checked(self.objective(*batch))
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def optimizer_step(self, *arguments, **keywords) -> None:
         super().optimizer_step(*arguments, **keywords)
-        if self.average is not None:
-            self.average.update_parameters(self.model)
+        self.update_average()
 
     def configure_optimizers(self) -> dict:
         recipe = self.recipe
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
         # A network may ask for weight decay on some of its weights only.
-        groups = getattr(self.model, "parameter_groups", self.model.parameters)()
-        optimizer = kind(groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = self.optimizer(getattr(self.model, "parameter_groups", self.model.parameters)())
         if recipe.schedule == "plateau":
             scheduler = ReduceLROnPlateau(
                 optimizer,
@@ -155,7 +189,7 @@ class Supervised(EnhancementModule):
             scheduler.step()
 
     def on_train_epoch_end(self) -> None:
-        self.log("lr", self.learning_rate)
+        super().on_train_epoch_end()
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step(self.trainer.callback_metrics[self.recipe.monitor])

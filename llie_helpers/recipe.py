@@ -26,8 +26,10 @@ class Recipe:
     batch: int = 8  # crops per optimiser step and process times `accumulate`
     augment: bool = True  # flip and rotate, both images of a pair alike
     loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`
+    adversarial: float = 0.0  # weight of fooling a PatchGAN, as a GAN does; 0: no PatchGAN
     optimizer: str = "adam"
     learning_rate: float = 1e-3
+    beta1: float = 0.9  # Adam's memory of gradients
     weight_decay: float = 0.0
     schedule: str = "plateau"  # or "cosine" to zero over all steps, or "constant"
     plateau_factor: float = 0.5  # multiplies the learning rate ...
@@ -39,7 +41,7 @@ class Recipe:
     ema: float = 0.0  # decay per step of averaged weights, such as 0.999; 0: none
     gradient_clip: float = 0.0  # largest norm of the gradient; 0: any
     accumulate: int = 1  # batches per optimiser step
-    precision: str = "32-true"  # or "bf16-mixed", "16-mixed" on a GPU
+    precision: str = "32-true"  # or "bf16-mixed"; "16-mixed" applies on a GPU only
     snapshot_every: int = 0  # epochs between enhanced validation images; 0: none
 
     def __post_init__(self):
@@ -49,6 +51,11 @@ class Recipe:
         for name in ("epochs", "epoch_crops", "crop", "batch", "accumulate", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise CourseError(f"A recipe's {name} is {getattr(self, name)}; it must be > 0.")
+        if self.adversarial and self.schedule != "constant":
+            raise CourseError(
+                f"A recipe with an adversarial loss has schedule {self.schedule!r}; it must be "
+                "'constant', because the two losses do not fall together."
+            )
 
     def changed(self, **changes) -> "Recipe":
         """Return a copy with some values changed.

@@ -16,14 +16,17 @@ from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 from torch.utils.data import Dataset
 
+from .adversarial import Adversarial
 from .callbacks import ProgressLine, RunKeeper, best_row
 from .data.crops import RandomCrops, WholeImages
 from .data.pairs import Pairs
 from .errors import CourseError
 from .files import atomic_path, remove
+from .gpu_memory import does_not_fit
 from .images import load_image
 from .lightning_modules import Supervised
 from .models import weights as weights_file
+from .models.patchgan import PatchGAN
 from .recipe import Recipe
 
 
@@ -37,7 +40,8 @@ class Snapshot(NamedTuple):
 @dataclass(frozen=True)
 class TrainingRun:
     """What `fit` did. ``history`` has one row per epoch, from 1: epoch, train_loss,
-    val_loss, val_psnr (dB, mean over images) and lr, the learning rate of its last step.
+    val_loss, val_psnr (dB, mean over images) and lr, the learning rate of its last step;
+    adversarial training adds adversarial_loss and discriminator_loss.
     """
 
     history: list[dict]
@@ -60,6 +64,7 @@ def fit(
     val: Pairs | Dataset,
     recipe: Recipe | None = None,
     *,
+    discriminator: nn.Module | None = None,
     run_dir: str | Path,
     seed: int = 0,
     resume: bool = True,
@@ -79,14 +84,17 @@ def fit(
         train: pairs, cropped at random as the recipe says; or a dataset of (low, normal).
         val: pairs, validated whole, one at a time; or a dataset of (low, normal).
         recipe: how to train; ``changes`` replace some of its values (``epochs=3``).
+        discriminator: the adversary, trained along; by default a `PatchGAN` where the
+            recipe has an adversarial loss.
         run_dir: gets best.safetensors, last.ckpt, run.json and snapshots/.
         resume: go on from run_dir/last.ckpt if there is one; else start over.
         progress: show one progress line.
         accelerator, devices: as Lightning's Trainer takes them ("cpu", 2).
 
     Raises:
-        CourseError: the loss is no longer finite (the last good checkpoint is kept), the
-            recipe is wrong, or run_dir holds another run.
+        CourseError: the loss is no longer finite, or the batch does not fit into the GPU's
+            memory (the last good checkpoint is kept); the recipe is wrong, or run_dir holds
+            another run.
     """
     recipe = (recipe or Recipe()).changed(**changes)
     folder = Path(run_dir)
@@ -99,7 +107,14 @@ def fit(
     checkpoint = prepare(folder, settings | asdict(recipe), resume)
 
     # Lightning would leave a network in eval mode as it is.
-    module = Supervised(model.train(), train, val, recipe, seed)
+    model.train()
+    if recipe.adversarial:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            discriminator = (discriminator or PatchGAN()).train()
+        module = Adversarial(model, discriminator, train, val, recipe, seed)
+    else:
+        module = Supervised(model, train, val, recipe, seed)
     keeper = RunKeeper(folder, recipe.monitor, recipe.snapshot_every)
     callbacks = [keeper]
     if progress:
@@ -115,14 +130,21 @@ def fit(
             )
         )
     device = next(model.parameters()).device
+    on_gpu = accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available()
+    # What Lightning does by itself for one network, an adversarial module does for its two.
+    alone = {
+        "gradient_clip_val": recipe.gradient_clip or None,
+        "accumulate_grad_batches": recipe.accumulate,
+    }
+    shared = {"strategy": "ddp_find_unused_parameters_true" if devices > 1 else "auto"}
     with quiet(), lasting_interrupt(), torch.random.fork_rng():
         trainer = lightning.Trainer(
             accelerator=accelerator,
             devices=devices,
-            precision=recipe.precision,
+            precision="32-true"
+            if recipe.precision == "16-mixed" and not on_gpu
+            else recipe.precision,
             max_epochs=recipe.epochs,
-            gradient_clip_val=recipe.gradient_clip or None,
-            accumulate_grad_batches=recipe.accumulate,
             callbacks=callbacks,
             default_root_dir=folder,
             logger=False,
@@ -131,8 +153,12 @@ def fit(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             reload_dataloaders_every_n_epochs=1,
+            **(shared if recipe.adversarial else alone),
         )
-        trainer.fit(module, ckpt_path=checkpoint)
+        try:
+            trainer.fit(module, ckpt_path=checkpoint)
+        except torch.cuda.OutOfMemoryError as error:
+            raise does_not_fit(module) from error
     best_path = folder / "best.safetensors"
     model.load_state_dict(weights_file.read(best_path)[0])
     model.to(device).eval()

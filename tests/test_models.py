@@ -11,9 +11,17 @@ from safetensors.torch import load_file, save_file
 from llie_helpers.errors import CourseError
 from llie_helpers.models import MODELS, create_model, list_models, save_weights
 from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.patchgan import LAYERS, PatchGAN
 
 # Small versions, so that the tests are fast.
-SMALL = {"mse_cnn": {"widths": [4, 6, 8]}, "residual_attention_unet": {"width": 2}}
+SMALL = {
+    "mse_cnn": {"widths": [4, 6, 8]},
+    "pix2pix": {"width": 2, "blocks": 2},
+    "plain_unet": {"widths": [4, 6, 8]},
+    "residual": {"width": 4, "modules": 2},
+    "residual_attention_unet": {"width": 2},
+    "unet": {"width": 2},
+}
 names = pytest.mark.parametrize("name", sorted(MODELS))
 
 
@@ -114,6 +122,119 @@ def test_the_published_network_counts_as_worked_out_by_hand():
     assert count_parameters(model) == total == 66_134_291
 
 
+def conv(channels_in, channels_out, kernel, bias=True):
+    return kernel**2 * channels_in * channels_out + channels_out * bias
+
+
+def layers(model: torch.nn.Module) -> list[tuple]:
+    """(kind, channels in, channels out, kernel, stride) of each convolution, in order."""
+    return [
+        (type(m).__name__, m.in_channels, m.out_channels, m.kernel_size[0], m.stride[0])
+        for m in model.modules()
+        if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+    ]
+
+
+def plain(*widths, kernel=3, stride=1):
+    return [("Conv2d", a, b, kernel, stride) for a, b in itertools.pairwise(widths)]
+
+
+def test_the_unet_is_as_specified():
+    model = create_model("unet")
+    assert layers(model) == [
+        *plain(3, 32, 32),
+        *plain(32, 64, 64),
+        *plain(64, 128, 128),
+        *plain(32, 192),
+        ("ConvTranspose2d", 192, 192, 3, 2),
+        *plain(64, 128),
+        ("ConvTranspose2d", 128, 128, 3, 2),
+        # 128 and 128 channels joined at half size, 192 more at full size
+        *plain(128 + 128 + 192, 3),
+    ]
+    by_hand = 896 + 9_248 + 18_496 + 36_928 + 73_856 + 147_584  # down
+    by_hand += 55_488 + 331_968 + 73_856 + 147_584 + 12_099  # skips and output
+    assert count_parameters(model) == by_hand == 908_003
+
+
+def test_the_plain_unet_is_about_as_large():
+    widths = (22, 44, 88, 176)
+    down = sum(conv(a, b, 3) + conv(b, b, 3) for a, b in itertools.pairwise((3, *widths)))
+    up = sum(conv(b, a, 2) + conv(2 * a, a, 3) + conv(a, a, 3) for a, b in
+             itertools.pairwise(widths))  # fmt: skip
+    count = count_parameters(create_model("plain_unet"))
+    assert count == down + up + conv(22, 3, 1)
+    assert count == pytest.approx(908_003, rel=0.01)
+
+
+def test_the_residual_network_is_as_specified():
+    model = create_model("residual")
+    module = [*plain(32, 32, kernel=1), *plain(32, 32, 32, 32, 32)]
+    assert layers(model) == [*plain(3, 32), *4 * module, *plain(32, 3)]
+    norm = 2 * 32
+    in_module = conv(32, 32, 1, bias=False) + 4 * conv(32, 32, 3, bias=False) + 5 * norm
+    by_hand = conv(3, 32, 3, bias=False) + norm + 4 * in_module + conv(32, 3, 3)
+    assert count_parameters(model) == by_hand == 154_627
+    bare = create_model("residual", batch_norm=False)
+    assert layers(bare) == layers(model)
+    assert count_parameters(bare) == by_hand - 21 * norm + 21 * 32  # a bias for each norm
+
+
+def test_the_generator_is_as_specified():
+    model = create_model("pix2pix")
+    assert layers(model) == [
+        *plain(3, 64, kernel=7),
+        *plain(64, 128, 256, stride=2),
+        *6 * plain(256, 256, 256),
+        *plain(256, 128, kernel=1),
+        # 128 channels from the encoder join, then 64
+        *plain(128 + 128, 64, kernel=1),
+        *plain(64 + 64, 3, kernel=7),
+    ]
+    down = 9_408 + 73_728 + 294_912 + 2 * (64 + 128 + 256)
+    blocks = 12 * (589_824 + 2 * 256)
+    up = 32_896 + 16_448 + 18_816 + 2 * 3
+    assert count_parameters(model) == down + blocks + up == 7_531_142
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(norms) == 3 + 12 + 1
+    assert [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)] == [0.5, 0.5]
+
+
+def test_the_discriminator_is_as_specified():
+    model = PatchGAN()
+    strided = plain(6, 64, 128, 256, 512, kernel=4, stride=2)
+    assert layers(model) == [*strided, *plain(512, 512, 1, kernel=4)]
+    bare = conv(6, 64, 4) + conv(512, 1, 4)
+    chain = [(64, 128), (128, 256), (256, 512), (512, 512)]
+    normed = sum(conv(a, b, 4, bias=False) + 2 * b for a, b in chain)
+    assert count_parameters(model) == bare + normed == 6_964_033
+    assert not isinstance(model.layers[1], torch.nn.BatchNorm2d)
+
+
+def test_a_patch_is_as_large_as_its_receptive_field():
+    model = PatchGAN(width=2).eval()
+    low = torch.rand(1, 3, 256, 256)
+    image = torch.rand(1, 3, 256, 256, requires_grad=True)
+    logits = model(low, image)
+    assert logits.shape == (1, 1, 14, 14)
+    logits[0, 0, 7, 7].backward()
+    rows = image.grad[0].abs().sum((0, 2)).nonzero()
+    assert rows.max() - rows.min() + 1 == 142
+    field = 1
+    for kernel, stride in reversed(LAYERS):
+        field = (field - 1) * stride + kernel
+    assert field == 142
+
+
+def test_dropout_and_batch_statistics_are_off_at_inference():
+    model = create_model("pix2pix", **SMALL["pix2pix"])
+    images = torch.rand(2, 3, 32, 32)
+    assert not torch.equal(model(images), model(images))
+    model.eval()
+    assert torch.equal(model(images), model(images))
+    assert torch.allclose(model(images)[:1], model(images[:1]), atol=1e-6)
+
+
 def test_weight_decay_is_for_residual_convolutions_only():
     model = small("residual_attention_unet")
     decayed, others = model.parameter_groups()
@@ -143,7 +264,7 @@ def test_float16_weights_are_read_as_float32(tmp_path):
 
 
 def test_names():
-    assert list_models() == ["mse_cnn", "residual_attention_unet"]
+    assert list_models() == sorted(SMALL)
 
 
 @pytest.mark.parametrize(

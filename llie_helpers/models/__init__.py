@@ -8,12 +8,20 @@ from torch import nn
 from ..errors import CourseError, unknown_name
 from . import weights as weights_file
 from .mse_cnn import MSECNN
+from .pix2pix import Pix2Pix
+from .plain_unet import PlainUNet
+from .residual import Residual
 from .residual_attention_unet import ResidualAttentionUNet
+from .unet import UNet
 
 # What exists. Each takes keyword options and maps (N, 3, H, W) in [0, 1] to the same.
 MODELS: dict[str, type[nn.Module]] = {
     "mse_cnn": MSECNN,
+    "pix2pix": Pix2Pix,
+    "plain_unet": PlainUNet,
+    "residual": Residual,
     "residual_attention_unet": ResidualAttentionUNet,
+    "unet": UNet,
 }
 
 

@@ -1,0 +1,45 @@
+"""Lesson 06: the discriminator, which judges each patch of a pair (Isola et al., CVPR 2017).
+
+    input and target, 6 @ 1/1
+      -> 64 @ 1/2 -> 128 @ 1/4 -> 256 @ 1/8 -> 512 @ 1/16    4x4, stride 2
+      -> 512 -> 1                                            4x4, stride 1
+
+LeakyReLU after all but the last; batch norm from the second to the last but one. Each of
+its logits sees 142x142 pixels; the paper's, with one layer of stride 2 less, 70x70.
+"""
+
+import torch
+from torch import nn
+
+# (kernel, stride) of each layer
+LAYERS = ((4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 1))
+
+
+class PatchGAN(nn.Module):
+    """Say of each patch whether the pair is real: ``(low, image) -> (N, 1, h, w)`` logits.
+
+    ``low`` and ``image``, the target or the generator's output, are ``(N, 3, H, W)`` in
+    [0, 1] and at least 48x48.
+
+    Args:
+        width: channels of the first layer; the published network has 64.
+    """
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        channels = [6, width, 2 * width, 4 * width, 8 * width, 8 * width, 1]
+        layers = []
+        for i, (kernel, stride) in enumerate(LAYERS):
+            first, last = i == 0, i == len(LAYERS) - 1
+            normed = not (first or last)
+            layers.append(
+                nn.Conv2d(channels[i], channels[i + 1], kernel, stride, padding=1, bias=not normed)
+            )
+            if normed:
+                layers.append(nn.BatchNorm2d(channels[i + 1]))
+            if not last:
+                layers.append(nn.LeakyReLU(0.2))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, low: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        return self.layers(2 * torch.cat([low, image], dim=1) - 1)

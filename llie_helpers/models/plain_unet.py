@@ -1,0 +1,54 @@
+"""Lesson 04's comparison: a U-Net proper, of about the parameters of the published one.
+
+Two 3x3 convolutions at each of four levels on both sides, 2x2 max-pooling down, 2x2
+transposed convolutions up, and skip connections that leave before the pooling
+(Ronneberger, Fischer and Brox, MICCAI 2015; padded here, so that the size stays).
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .padding import padded
+
+
+class PlainUNet(nn.Module):
+    """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
+
+    Args:
+        widths: channels at full resolution, at half of it, and so on.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (22, 44, 88, 176)):
+        super().__init__()
+        steps = list(pairwise(widths))
+        self.multiple = 2 ** len(steps)
+        self.encoder = nn.ModuleList(level(a, b) for a, b in pairwise((3, *widths)))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(coarse, fine, kernel_size=2, stride=2) for fine, coarse in steps
+        )
+        self.decoder = nn.ModuleList(level(2 * fine, fine) for fine, _ in steps)
+        self.leave = nn.Conv2d(widths[0], 3, kernel_size=1)
+
+    def forward(self, low: torch.Tensor) -> torch.Tensor:
+        return padded(self.enhance, low, self.multiple)
+
+    def enhance(self, low: torch.Tensor) -> torch.Tensor:
+        x, skips = self.encoder[0](low), []
+        for encode in self.encoder[1:]:
+            skips.append(x)
+            x = encode(F.max_pool2d(x, kernel_size=2))
+        for up, decode in zip(reversed(self.up), reversed(self.decoder), strict=True):
+            x = decode(torch.cat([skips.pop(), up(x)], dim=1))
+        return torch.sigmoid(self.leave(x))
+
+
+def level(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(channels_out, channels_out, kernel_size=3, padding=1),
+        nn.ReLU(),
+    )
