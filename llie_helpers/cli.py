@@ -78,6 +78,7 @@ def add_train(commands) -> None:
         "train a network by its recipe and keep the weights that validate best",
         "train --model mse_cnn --data lol_v1",
         "train --model mse_cnn --data lol_v1 --resume",
+        "train --model residual --data lol_v1 --mapped",
         "train --model mse_cnn --data embedded --quick --set learning_rate=2e-3",
     )
     parser.add_argument("--model", required=True, help="a network, such as mse_cnn")
@@ -87,6 +88,9 @@ def add_train(commands) -> None:
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     add_pairs_option(parser, "--set", "changes", "change an entry of the recipe")
     add_pairs_option(parser, "--option", "model_options", "set an option of the network")
+    parser.add_argument(
+        "--mapped", action="store_true", help="show it histogram-mapped images (lesson 05)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of weights and crops (default: 0)")
     parser.add_argument("--out", help="folder of the run (default: runs/MODEL_DATA_SEED)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
@@ -172,6 +176,7 @@ def add_method_options(parser, default: str | None = None) -> None:
         help="a network or classical method" + (f" (default: {default})" if default else ""),
     )
     parser.add_argument("--weights", help="shipped weights or a .safetensors file")
+    parser.add_argument("--mapper", help="mapper.json of a network that was trained --mapped")
     add_pairs_option(parser, "--option", "model_options", "set an option of the method")
 
 

@@ -45,6 +45,7 @@ def train(
     epochs: int | None,
     changes: list,
     model_options: list,
+    mapped: bool,
     seed: int,
     out: str | None,
     resume: bool,
@@ -60,7 +61,15 @@ def train(
     torch.manual_seed(seed)
     network = create_model(model, **dict(model_options))
     pairs = {split: datasets.load(data, split) for split in ("train", "val")}
-    folder = run_folder(out or f"{model}_{Path(data).stem}_{seed}", out, resume)
+    name = f"{model}_mapped" if mapped else model
+    folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
+    mapper = ""
+    if mapped:
+        from .histogram import map_splits
+
+        pairs["train"], pairs["val"], fitted = map_splits(pairs["train"], pairs["val"], seed)
+        fitted.save(folder / "mapper.json")
+        mapper = f" --mapper {folder / 'mapper.json'}"
     say(f"{model}, {count_parameters(network):,} parameters, on {pairs['train']} in {folder}")
     run = fit(
         network,
@@ -73,16 +82,22 @@ def train(
         devices=devices,
     )
     say(f"{run}\nScore it: python -m llie_helpers evaluate --model {model} --data {data} "
-        f"--weights {run.best_path}")  # fmt: skip
+        f"--weights {run.best_path}{mapper}")  # fmt: skip
 
 
 def evaluate(
-    model: str, weights: str | None, model_options: list, data: str, split: str, each: bool
+    model: str,
+    weights: str | None,
+    mapper: str | None,
+    model_options: list,
+    data: str,
+    split: str,
+    each: bool,
 ) -> None:
     from .metrics import evaluate
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    method = enhancer(model, weights, device, **dict(model_options))
+    method = enhancer(model, weights, device, mapper, **dict(model_options))
     pairs = datasets.load(data, split)
     scores = evaluate(method, pairs, progress=True)
     if each:
@@ -107,7 +122,13 @@ def evaluate(
 
 
 def enhance(
-    image: str, out: str, model: str, weights: str | None, model_options: list, force: bool
+    image: str,
+    out: str,
+    model: str,
+    weights: str | None,
+    mapper: str | None,
+    model_options: list,
+    force: bool,
 ) -> None:
     target = Path(out)
     if target.suffix.lower() not in IMAGE_SUFFIXES:
@@ -116,7 +137,7 @@ def enhance(
     if target.exists() and not force:
         raise CourseError(f"{out} exists already; add --force to overwrite it.")
     low = load_image(image)
-    enhanced = enhancer(model, weights, **dict(model_options))(low[None])[0]
+    enhanced = enhancer(model, weights, mapper=mapper, **dict(model_options))(low[None])[0]
     save_image(target, enhanced)
     print(f"{image} -> {out} ({low.shape[2]}x{low.shape[1]}, {model})")
 
@@ -137,7 +158,7 @@ def published(
 ) -> None:
     from .published import rerun
 
-    folder = run_folder(out or f"published_{model}", out, resume)
+    folder = run_folder(f"published_{model}", out, resume)
     print(rerun(model, data, run_dir=folder, epochs=epochs, **dict(model_options)))
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+from torch import nn
 
 from .classical import CLASSICAL
 from .errors import CourseError, unknown_name
+from .histogram import HistogramMapper
 from .images import load_image
+from .metrics import round8
 from .models import MODELS, create_model
 
 SHIPPED_WEIGHTS = "lol_v1"
@@ -19,6 +22,7 @@ def enhancer(
     name: str,
     weights: str | os.PathLike | None = None,
     device: str | torch.device = "cpu",
+    mapper: str | os.PathLike | None = None,
     **options,
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return the method called ``name`` as a callable on images ``(N, 3, H, W)`` in [0, 1].
@@ -27,27 +31,43 @@ def enhancer(
         name: a key of `classical.CLASSICAL` or one of `models.list_models`.
         weights: for a network: shipped weights (default "lol_v1") or a .safetensors file.
         device: where a network runs; images must be there too.
+        mapper: a `HistogramMapper`'s file, for a network that was trained on mapped images.
         options: parameters of the method, such as ``gamma=0.3``.
 
     Returns:
         A classical function, or a network in eval mode that records no gradients.
 
     Raises:
-        CourseError: unknown name or option, weights that are missing, or weights for a
-            method that has none.
+        CourseError: unknown name or option, weights or a mapper that are missing, or given
+            for a method that has none.
     """
     if name in MODELS:
         network = create_model(name, weights or SHIPPED_WEIGHTS, **options)
+        if mapper is not None:
+            network = Mapped(network, HistogramMapper.load(mapper))
         return network.eval().requires_grad_(False).to(device)
     if name not in CLASSICAL:
         raise unknown_name("method", name, [*CLASSICAL, *MODELS])
-    if weights is not None:
-        raise CourseError(f"{name} is a classical method: it learns nothing and takes no weights.")
+    if weights is not None or mapper is not None:
+        given = "weights" if weights is not None else "mapper"
+        raise CourseError(f"{name} is a classical method: it learns nothing and takes no {given}.")
     known = list(inspect.signature(CLASSICAL[name]).parameters)[1:]
     for option in options:
         if option not in known:
             raise unknown_name(f"option of {name}", option, known)
     return partial(CLASSICAL[name], **options)
+
+
+class Mapped(nn.Module):
+    """A network that is shown images with the tones that a `HistogramMapper` predicts."""
+
+    def __init__(self, network: nn.Module, mapper: HistogramMapper):
+        super().__init__()
+        self.network, self.mapper = network, mapper
+
+    def forward(self, low: torch.Tensor) -> torch.Tensor:
+        # Rounded, because it was trained on images of 8 bits.
+        return self.network(round8(self.mapper(low)))
 
 
 def enhance(

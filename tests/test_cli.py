@@ -56,6 +56,18 @@ def test_train_then_evaluate_then_enhance(folders, tmp_path, capsys):
     assert "2 epochs" in capsys.readouterr().out
 
 
+def test_a_network_trains_on_mapped_images_and_is_scored_on_them(folders, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["train", *TRAIN, "--mapped", "--data", folders, "--out", str(out)]) == 0
+    assert f"--mapper {out / 'mapper.json'}" in capsys.readouterr().out
+    method = ["--model", "mse_cnn", "--weights", str(out / "best.safetensors")]
+    psnr = []
+    for mapper in ([], ["--mapper", str(out / "mapper.json")]):
+        assert main(["evaluate", *method, *mapper, "--data", folders]) == 0
+        psnr.append(next(li for li in capsys.readouterr().out.splitlines() if "PSNR" in li))
+    assert psnr[0] != psnr[1]
+
+
 def test_evaluate_scores_a_baseline_by_hand(folders, capsys):
     assert main(["evaluate", "--model", "identity", "--data", folders, "--split", "val"]) == 0
     table = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())

@@ -11,6 +11,7 @@ from llie_helpers import histogram
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.histogram import HistogramMapper, Q, map_histogram, percentiles
+from llie_helpers.metrics import round8
 
 images = hnp.arrays(np.uint8, st.tuples(st.just(3), st.integers(1, 9), st.integers(1, 9)))
 curves = hnp.arrays(np.float32, (3, len(Q)), elements=st.floats(0, 1, width=32)).map(
@@ -172,3 +173,31 @@ def test_missing_xgboost_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(CourseError, match=r'pip install "llie_helpers\[histogram\]"'):
         HistogramMapper()
+
+
+def test_a_saved_mapper_maps_alike(mapper, tmp_path):
+    mapper.save(tmp_path / "mapper.json")
+    again = HistogramMapper.load(tmp_path / "mapper.json")
+    image = 0.2 * torch.rand(3, 9, 9)
+    assert torch.equal(again(image), mapper(image))
+    assert again.q == mapper.q
+
+
+def test_what_is_no_mapper_is_refused(tmp_path):
+    with pytest.raises(CourseError, match=r"gone.json holds no histogram mapper"):
+        HistogramMapper.load(tmp_path / "gone.json")
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(CourseError, match=r"x.json holds no histogram mapper"):
+        HistogramMapper.load(tmp_path / "x.json")
+    with pytest.raises(CourseError, match="learned nothing yet"):
+        HistogramMapper().save(tmp_path / "y.json")
+    assert not (tmp_path / "y.json").exists()
+
+
+def test_splits_are_mapped_without_the_leak():
+    train, val = make_pairs(range(8)), make_pairs(range(3))
+    mapped_train, mapped_val, mapper = histogram.map_splits(train, val)
+    crossed = histogram.mapped(train, histogram.cross_fit(train))
+    assert torch.equal(mapped_train[5].low, crossed[5].low)
+    assert torch.equal(mapped_val[2].low, round8(mapper(val[2].low)))
+    assert torch.equal(mapped_val[2].normal, val[2].normal)

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from llie_helpers.data import load
 from llie_helpers.errors import CourseError
+from llie_helpers.histogram import HistogramMapper
 from llie_helpers.images import save_image
 from llie_helpers.inference import enhance, enhancer
+from llie_helpers.metrics import round8
 from llie_helpers.models import create_model, save_weights
 
 
@@ -36,12 +39,21 @@ def test_enhance_takes_a_tensor_or_a_file(weights, tmp_path):
     assert torch.equal(enhance(tmp_path / "dark.png", "mse_cnn", weights), from_tensor)
 
 
+def test_a_network_with_a_mapper_is_shown_mapped_images(weights, tmp_path):
+    mapper = HistogramMapper().fit(load("embedded", "val"))
+    mapper.save(tmp_path / "mapper.json")
+    image = 0.2 * torch.rand(1, 3, 16, 16)
+    enhanced = enhancer("mse_cnn", weights, mapper=tmp_path / "mapper.json")(image)
+    assert torch.equal(enhanced, enhancer("mse_cnn", weights)(round8(mapper(image))))
+
+
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
         ("gama", {}, "no method called 'gama'; did you mean gamma"),
         ("gamma", {"gama": 1}, "no option of gamma called 'gama'; did you mean gamma"),
-        ("gamma", {"weights": "lol_v1"}, "gamma is a classical method"),
+        ("gamma", {"weights": "lol_v1"}, "gamma is a classical method: .* takes no weights"),
+        ("gamma", {"mapper": "mapper.json"}, "gamma is a classical method: .* takes no mapper"),
         ("mse_cnn", {"weights": "gone.safetensors"}, "no weights file gone.safetensors"),
     ],
 )

@@ -2,14 +2,16 @@
 
 import itertools
 
+import cv2
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from safetensors.torch import load_file, save_file
 
 from llie_helpers.errors import CourseError
-from llie_helpers.models import MODELS, create_model, list_models, save_weights
+from llie_helpers.models import MODELS, create_model, list_models, save_weights, shipped
 from llie_helpers.models.cost import count_parameters, gmacs
 from llie_helpers.models.patchgan import LAYERS, PatchGAN
 
@@ -235,6 +237,30 @@ def test_dropout_and_batch_statistics_are_off_at_inference():
     assert torch.allclose(model(images)[:1], model(images[:1]), atol=1e-6)
 
 
+def test_the_median_filter_is_opencvs_and_off_in_training():
+    model = create_model("pix2pix", **SMALL["pix2pix"], dropout=0.0).eval()
+    image = torch.rand(1, 3, 24, 20)
+    bare = model(image)
+    model.median = 3
+    filtered = model(image)
+    assert not torch.equal(filtered, bare)
+    inner = np.s_[1:-1, 1:-1]  # OpenCV repeats the border, where we mirror it
+    expected = cv2.medianBlur(bare[0].detach().permute(1, 2, 0).numpy(), 3)
+    assert np.array_equal(filtered[0].detach().permute(1, 2, 0).numpy()[inner], expected[inner])
+    model.train()
+    with_filter = model(image)
+    model.median = 1
+    assert torch.equal(model(image), with_filter)
+
+
+def test_shipped_weights_are_listed_and_load():
+    assert shipped("residual_attention_unet") == []
+    assert "lol_v1" in shipped("mse_cnn")
+    for name in list_models():
+        for weights in shipped(name):
+            create_model(name, weights=weights)
+
+
 def test_weight_decay_is_for_residual_convolutions_only():
     model = small("residual_attention_unet")
     decayed, others = model.parameter_groups()
@@ -272,6 +298,7 @@ def test_names():
     [
         (["mse_cn"], {}, "no model called 'mse_cn'; did you mean mse_cnn"),
         (["mse_cnn"], {"width": 3}, "no option of mse_cnn called 'width'; did you mean widths"),
+        (["pix2pix"], {"median": 2}, "median is 2, but the side of a median filter is odd"),
         (["mse_cnn"], {"widths": 3}, "mse_cnn cannot be built with {'widths': 3}"),
         (["mse_cnn", "lol_v9"], {}, "No weights called 'lol_v9' are shipped for mse_cnn"),
         (["mse_cnn", "gone.safetensors"], {}, "no weights file gone.safetensors"),

@@ -17,10 +17,10 @@ from llie_helpers.training import fit
 SMALL = Recipe(epochs=4, epoch_crops=12, crop=16, batch=4, plateau_patience=0, snapshot_every=2)
 
 
-def toy_pairs(title: str, count: int = 3, seed: int = 0) -> Pairs:
+def toy_pairs(title: str, count: int = 3, seed: int = 0, height=24, width=20) -> Pairs:
     draw = np.random.default_rng(seed)
     colours = draw.integers(0, 256, (count, 3), dtype=np.uint8)
-    normals = [np.tile(colour, (24, 20 + i, 1)) for i, colour in enumerate(colours)]
+    normals = [np.tile(colour, (height, width + i, 1)) for i, colour in enumerate(colours)]
     arrays = [(image // 4, image) for image in normals]
     names = tuple(f"{title}{i}" for i in range(count))
     return Pairs(title, names, tuple(range(count)), arrays)
@@ -183,6 +183,41 @@ def test_a_nan_loss_stops_with_advice_and_keeps_the_last_good_checkpoint(train, 
     kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert kept["global_step"] == 6
     assert (tmp_path / "best.safetensors").is_file()
+
+
+class Bright(Exploding):
+    def forward(self, image):
+        self.steps += self.training
+        return image * self.gain * (1e4 if self.steps > 7 else 1)
+
+
+def test_an_exploding_loss_stops_before_it_is_infinite(train, val, tmp_path):
+    with pytest.raises(CourseError, match=r"became \d\.\d+e\+0\d at step 7 of epoch 3 .*gradient_clip"):
+        fit(Bright(), train, val, SMALL, run_dir=tmp_path, progress=False)
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 6
+
+
+class Greedy(nn.Module):
+    """Runs out of memory with more than ``room`` images, as a GPU does."""
+
+    name, options = "mse_cnn", {}
+
+    def __init__(self, room: int):
+        super().__init__()
+        self.room, self.gain = room, nn.Parameter(torch.ones(()))
+
+    def forward(self, image):
+        if len(image) > self.room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return image * self.gain
+
+
+def test_out_of_memory_names_a_batch_that_fits(train, val, tmp_path):
+    advice = "batch = 3 fits, and with accumulate = 4 each step still sees as many crops"
+    with pytest.raises(CourseError, match=advice):
+        fit(Greedy(3), train, val, SMALL, run_dir=tmp_path, progress=False, batch=12)
+    with pytest.raises(CourseError, match="not even one does; choose a smaller crop, such as crop"):
+        fit(Greedy(0), train, val, SMALL, run_dir=tmp_path, progress=False)
 
 
 def test_a_run_with_other_settings_is_not_mixed_up(train, val, tmp_path):

@@ -5,7 +5,7 @@ A regressor predicts those of the normal-light image from those of the low-light
 a piecewise-linear tone curve through them maps the image.
 """
 
-from .mapper import HistogramMapper, cross_fit
+from .mapper import HistogramMapper, cross_fit, map_splits
 from .tones import (
     PercentileCorrelation,
     Q,
@@ -22,6 +22,7 @@ __all__ = [
     "Q",
     "cross_fit",
     "map_histogram",
+    "map_splits",
     "mapped",
     "pair_percentiles",
     "percentile_correlation",

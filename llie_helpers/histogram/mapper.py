@@ -1,5 +1,7 @@
 """Predicting the percentiles of the normal-light image from those of the low-light one."""
 
+import json
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +10,8 @@ from torch import Tensor
 
 from ..data.pairs import Pairs
 from ..errors import CourseError
-from .tones import Q, map_histogram, pair_percentiles, percentiles
+from ..files import atomic_path
+from .tones import Q, map_histogram, mapped, pair_percentiles, percentiles
 
 
 class HistogramMapper:
@@ -85,14 +88,51 @@ class HistogramMapper:
 
     def predict_percentiles(self, low: np.ndarray) -> np.ndarray:
         """Target percentiles in [0, 1], rising, from those of low images, both (N, 3, len(q))."""
-        if not self.fitted:
-            raise CourseError("The histogram mapper has learned nothing yet; call fit(pairs).")
+        self._check_fitted()
         found = self.regressor.predict(self._features(low)).reshape(low.shape)
         return np.sort(found.clip(0, 1), axis=-1)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Enhance images (3, H, W) or (N, 3, H, W) in [0, 1]; the output has the same shape."""
         return map_histogram(images, self.predict(images), self.q)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the fitted mapper to a .json file, for `load`.
+
+        Raises:
+            CourseError: the mapper has not been fitted, or the file cannot be written.
+        """
+        self._check_fitted()
+        booster = self.regressor.get_booster()
+        booster.set_attr(levels=json.dumps(self.q))
+        with atomic_path(path) as temporary:
+            booster.save_model(temporary)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "HistogramMapper":
+        """Read a mapper that `save` wrote.
+
+        Raises:
+            CourseError: there is no such file, or it holds no mapper.
+        """
+        from xgboost.core import XGBoostError
+
+        mapper = cls()
+        try:
+            mapper.regressor.load_model(path)
+            levels = mapper.regressor.get_booster().attr("levels")
+            mapper.q = tuple(json.loads(levels))
+        except (XGBoostError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[-1]
+            raise CourseError(
+                f"{path} holds no histogram mapper ({reason}); `train --mapped` writes one."
+            ) from error
+        mapper.fitted = True
+        return mapper
+
+    def _check_fitted(self) -> None:
+        if not self.fitted:
+            raise CourseError("The histogram mapper has learned nothing yet; call fit(pairs).")
 
     @staticmethod
     def _features(low: np.ndarray) -> np.ndarray:
@@ -139,3 +179,19 @@ def cross_fit(pairs: Pairs, folds: int = 4, **options) -> Tensor:
         mapper.fit_percentiles(low[others], normal[others])
         found[fold] = mapper.predict_percentiles(low[fold])
     return torch.from_numpy(found)
+
+
+def map_splits(train: Pairs, val: Pairs, seed: int = 0) -> tuple[Pairs, Pairs, HistogramMapper]:
+    """Map the input of two splits as they must be to train a network on and to validate it.
+
+    Returns:
+        ``train``, each image mapped by a mapper that never saw its scene (`cross_fit`);
+        ``val``, mapped by a mapper fitted on all of ``train``; and that mapper, which is also
+        the one to use on new images.
+
+    Raises:
+        CourseError: ``train`` has fewer than four scenes.
+    """
+    mapper = HistogramMapper(seed=seed).fit(train)
+    new = torch.stack([mapper.predict(pair.low) for pair in val])
+    return mapped(train, cross_fit(train, seed=seed)), mapped(val, new), mapper

@@ -1,7 +1,7 @@
 """The tones of images as percentiles, and tone curves that map one set to another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..data.pairs import Pairs
 from ..errors import CourseError
-from ..images import to_uint8
+from ..images import to_float, to_uint8
 
 # In percent. The two ends are there so that the brightest and darkest tones keep their order.
 Q = (0.0, 1.0, *(5.0 * step for step in range(1, 20)), 99.0, 100.0)
@@ -110,7 +110,7 @@ def _tone_curve(plane: np.ndarray, source: np.ndarray, target: np.ndarray) -> np
 def mapped(pairs: Pairs, targets: Tensor, q: Sequence[float] = Q) -> Pairs:
     """``pairs`` with each low image mapped to its ``targets`` (len(pairs), 3, len(q)).
 
-    Mapped when asked for, and rounded to 8 bits.
+    Mapped when first asked for, rounded to 8 bits, and kept in memory.
     """
     title = f"{pairs.title}, mapped"
     return Pairs(title, pairs.names, pairs.scenes, _Mapped(pairs, targets, q))
@@ -121,10 +121,14 @@ class _Mapped(Sequence):
     pairs: Pairs
     targets: Tensor
     q: Sequence[float]
+    done: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        low = map_histogram(self.pairs[index].low, self.targets[index], self.q)
-        return to_uint8(low), self.pairs.raw(index)[1]
+        low, normal = self.pairs.raw(index)
+        if index not in self.done:
+            mapped = map_histogram(to_float(low), self.targets[index], self.q)
+            self.done[index] = to_uint8(mapped)
+        return self.done[index], normal

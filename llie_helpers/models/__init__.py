@@ -13,6 +13,7 @@ from .plain_unet import PlainUNet
 from .residual import Residual
 from .residual_attention_unet import ResidualAttentionUNet
 from .unet import UNet
+from .weights import shipped as shipped
 
 # What exists. Each takes keyword options and maps (N, 3, H, W) in [0, 1] to the same.
 MODELS: dict[str, type[nn.Module]] = {

@@ -26,10 +26,14 @@ class Pix2Pix(nn.Module):
         width: channels at full resolution; the published network has 64.
         blocks: residual blocks at a quarter of the resolution.
         dropout: share of activations that the decoder drops in training.
+        median: side of a median filter over the output, not in training; 1: none.
     """
 
-    def __init__(self, width: int = 64, blocks: int = 6, dropout: float = 0.5):
+    def __init__(self, width: int = 64, blocks: int = 6, dropout: float = 0.5, median: int = 1):
         super().__init__()
+        if median % 2 == 0:
+            raise ValueError(f"median is {median}, but the side of a median filter is odd")
+        self.median = median
         self.full_size = nn.Sequential(*conv(3, width, 7), nn.LeakyReLU(0.2))
         self.half_size = nn.Sequential(*conv(width, 2 * width, 3, 2), nn.LeakyReLU(0.2))
         self.quarter_size = nn.Sequential(*conv(2 * width, 4 * width, 3, 2), nn.LeakyReLU(0.2))
@@ -47,7 +51,8 @@ class Pix2Pix(nn.Module):
         x = self.blocks(self.quarter_size(half))
         x = torch.cat([self.to_half(F.interpolate(x, scale_factor=2)), half], dim=1)
         x = torch.cat([self.to_full(F.interpolate(x, scale_factor=2)), full], dim=1)
-        return (torch.tanh(self.leave(x)) + 1) / 2
+        enhanced = (torch.tanh(self.leave(x)) + 1) / 2
+        return enhanced if self.training else median_filter(enhanced, self.median)
 
 
 class ResidualBlock(nn.Module):
@@ -71,3 +76,10 @@ def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> l
 def decoder_level(channels_in: int, channels_out: int, dropout: float) -> nn.Sequential:
     layer = nn.Conv2d(channels_in, channels_out, kernel_size=1)
     return nn.Sequential(layer, nn.LeakyReLU(0.2), nn.Dropout(dropout))
+
+
+def median_filter(image: torch.Tensor, side: int) -> torch.Tensor:
+    """The median of each ``side`` x ``side`` window and channel: (N, C, H, W) to the same."""
+    margin = side // 2
+    windows = F.pad(image, [margin] * 4, mode="reflect").unfold(2, side, 1).unfold(3, side, 1)
+    return windows.flatten(-2).median(dim=-1).values

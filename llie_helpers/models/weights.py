@@ -38,16 +38,21 @@ def find(name: str, weights: str | os.PathLike) -> Path:
         if not path.is_file():
             raise CourseError(f"There is no weights file {path}; train the model to make one.")
         return path
-    shipped = SHIPPED / f"{name}_{weights}.safetensors"
-    if not shipped.is_file():
-        files = SHIPPED.glob(f"{name}_*.safetensors")
-        known = ", ".join(sorted(file.stem.removeprefix(f"{name}_") for file in files)) or "none"
+    file = SHIPPED / f"{name}_{weights}.safetensors"
+    if not file.is_file():
         raise CourseError(
-            f"No weights called {str(weights)!r} are shipped for {name} (shipped: {known}); "
+            f"No weights called {str(weights)!r} are shipped for {name} "
+            f"(shipped: {', '.join(shipped(name)) or 'none'}); "
             f"train it with `python -m llie_helpers train --model {name}` "
             "or give the path of a .safetensors file."
         )
-    return shipped
+    return file
+
+
+def shipped(name: str) -> list[str]:
+    """Names of the weights that the package holds for network ``name``, such as ["lol_v1"]."""
+    files = SHIPPED.glob(f"{name}_*.safetensors")
+    return sorted(file.stem.removeprefix(f"{name}_") for file in files)
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict]:
