@@ -1,16 +1,10 @@
 """Train a network on pairs: `fit` hands a recipe to Lightning and keeps the best weights."""
 
 import json
-import logging
-import signal
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
@@ -28,6 +22,7 @@ from .lightning_modules import Supervised
 from .models import weights as weights_file
 from .models.patchgan import PatchGAN
 from .recipe import Recipe
+from .trainer import lasting_interrupt, make_trainer, quiet
 
 
 class Snapshot(NamedTuple):
@@ -130,31 +125,8 @@ def fit(
             )
         )
     device = next(model.parameters()).device
-    on_gpu = accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available()
-    # What Lightning does by itself for one network, an adversarial module does for its two.
-    alone = {
-        "gradient_clip_val": recipe.gradient_clip or None,
-        "accumulate_grad_batches": recipe.accumulate,
-    }
-    shared = {"strategy": "ddp_find_unused_parameters_true" if devices > 1 else "auto"}
     with quiet(), lasting_interrupt(), torch.random.fork_rng():
-        trainer = lightning.Trainer(
-            accelerator=accelerator,
-            devices=devices,
-            precision="32-true"
-            if recipe.precision == "16-mixed" and not on_gpu
-            else recipe.precision,
-            max_epochs=recipe.epochs,
-            callbacks=callbacks,
-            default_root_dir=folder,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            reload_dataloaders_every_n_epochs=1,
-            **(shared if recipe.adversarial else alone),
-        )
+        trainer = make_trainer(recipe, folder, callbacks, accelerator, devices)
         try:
             trainer.fit(module, ckpt_path=checkpoint)
         except torch.cuda.OutOfMemoryError as error:
@@ -162,6 +134,8 @@ def fit(
     best_path = folder / "best.safetensors"
     model.load_state_dict(weights_file.read(best_path)[0])
     model.to(device).eval()
+    if discriminator is not None:
+        discriminator.to(device).eval()
     snapshots = [
         Snapshot(int(path.stem.removeprefix("epoch_")), load_image(path))
         for path in sorted((folder / "snapshots").glob("epoch_*.png"))
@@ -198,33 +172,3 @@ def prepare(folder: Path, settings: dict, resume: bool) -> Path | None:
     with atomic_path(record) as temporary:
         temporary.write_text(json.dumps(settings, indent=1))
     return None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Lightning's notices about hardware, workers and resuming."""
-    logger = logging.getLogger("lightning.pytorch")
-    fabric = logging.getLogger("lightning.fabric")
-    levels = logger.level, fabric.level
-    logger.setLevel(logging.ERROR)
-    fabric.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            yield
-    finally:
-        logger.setLevel(levels[0])
-        fabric.setLevel(levels[1])
-
-
-@contextmanager
-def lasting_interrupt() -> Iterator[None]:
-    """Keep Ctrl-C working: Lightning ignores it for good after the first and exits."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, handler)
-            raise KeyboardInterrupt from None
-        raise
