@@ -22,7 +22,7 @@ class RunKeeper(Checkpoint):
 
     Args:
         folder: gets best.safetensors, last.ckpt and snapshots/.
-        monitor: "val_loss" (lower is better) or "val_psnr".
+        monitor: "val_loss" (lower is better), "val_psnr" or "val_ssim".
         snapshot_every: epochs between snapshots of the first validation image; 0: none.
     """
 
@@ -75,7 +75,7 @@ class RunKeeper(Checkpoint):
 
 
 def best_row(history: list[dict], monitor: str) -> dict:
-    """The first row of ``history`` with the lowest val_loss or the highest val_psnr."""
+    """The first row of ``history`` with the lowest val_loss, or the highest of a score."""
     sign = 1 if monitor == "val_loss" else -1
     return min(history, key=lambda row: sign * row[monitor])
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from .errors import CourseError
 from .losses import WeightedLoss
-from .metrics import psnr, round8
+from .metrics import psnr, round8, ssim
 from .recipe import Recipe
 
 # Losses of the course begin at 100 or less; far above, training has left all reason.
@@ -103,8 +103,10 @@ class EnhancementModule(lightning.LightningModule):
         low, normal = batch
         enhanced = self.best_guess(low)
         loss = self.checked(self.loss(enhanced, normal))
-        score = psnr(round8(enhanced), normal).mean()
-        self.log_dict({"val_loss": loss, "val_psnr": score}, batch_size=1)
+        scores = {"val_loss": loss, "val_psnr": psnr(round8(enhanced), normal).mean()}
+        if self.recipe.monitor == "val_ssim":
+            scores["val_ssim"] = ssim(round8(enhanced), normal).mean()
+        self.log_dict(scores, batch_size=1)
 
     def objective(self, low: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
         """What the network is trained to make small, for a batch ``(N, 3, H, W)``."""

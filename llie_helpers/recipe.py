@@ -12,7 +12,7 @@ RECIPES = Path(__file__).resolve().parent / "recipes"
 CHOICES = {
     "optimizer": ("adam", "adamw"),
     "schedule": ("plateau", "cosine", "constant"),
-    "monitor": ("val_loss", "val_psnr"),
+    "monitor": ("val_loss", "val_psnr", "val_ssim"),
 }
 
 
@@ -23,6 +23,7 @@ class Recipe:
     epochs: int = 60
     epoch_crops: int = 1600  # random crops that make one epoch
     crop: int = 128  # side of a crop in pixels
+    whole: float = 0.0  # share of crops that are whole images shrunk to that side
     batch: int = 8  # crops per optimiser step and process times `accumulate`
     augment: bool = True  # flip and rotate, both images of a pair alike
     loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`

@@ -36,7 +36,8 @@ class Snapshot(NamedTuple):
 class TrainingRun:
     """What `fit` did. ``history`` has one row per epoch, from 1: epoch, train_loss,
     val_loss, val_psnr (dB, mean over images) and lr, the learning rate of its last step;
-    adversarial training adds adversarial_loss and discriminator_loss.
+    adversarial training adds adversarial_loss and discriminator_loss, a run that follows
+    it val_ssim.
     """
 
     history: list[dict]
@@ -95,7 +96,9 @@ def fit(
     folder = Path(run_dir)
     titles = [getattr(pairs, "title", type(pairs).__name__) for pairs in (train, val)]
     if isinstance(train, Pairs):
-        train = RandomCrops(train, recipe.crop, recipe.epoch_crops, seed, augment=recipe.augment)
+        train = RandomCrops(
+            train, recipe.crop, recipe.epoch_crops, seed, recipe.augment, recipe.whole
+        )
     if isinstance(val, Pairs):
         val = WholeImages(val)
     settings = {"model": model.name, "options": model.options, "data": titles, "seed": seed}

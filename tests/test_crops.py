@@ -47,6 +47,18 @@ def test_crops_reach_every_place_of_every_pair():
     assert seen == first | second
 
 
+def test_a_share_of_the_crops_are_whole_images():
+    pairs = numbered_pairs([(20, 30)])
+    crops = RandomCrops(pairs, 10, length=400, augment=False, whole=0.25)
+    whole = [pair for pair in crops if pair[0][1].max() - pair[0][1].min() > 20 / 255]
+    assert 60 < len(whole) < 140
+    low, normal = whole[0]
+    rows, columns, _ = low * 255
+    assert torch.allclose(rows[:, 0], 2 * torch.arange(10.0) + 0.5)
+    assert torch.allclose(columns[0], 3 * torch.arange(10.0) + 1)
+    assert torch.allclose(normal - low, torch.tensor(100 / 255))
+
+
 def first_lows(dataset):
     return torch.stack([low for low, _ in dataset])
 

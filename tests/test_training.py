@@ -10,6 +10,7 @@ from torch import nn
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.lightning_modules import Supervised, epoch_loader
+from llie_helpers.metrics import round8, ssim
 from llie_helpers.models import create_model
 from llie_helpers.recipe import Recipe
 from llie_helpers.training import fit
@@ -150,6 +151,15 @@ def test_the_lightning_curve_is_that_of_a_plain_loop(train, val, tmp_path):
             optimizer.step()
             losses.append(loss.item())
         assert np.mean(losses) == pytest.approx(row["train_loss"], rel=1e-4)
+
+
+def test_a_run_can_follow_the_structural_similarity(train, val, tmp_path):
+    recipe = SMALL.changed(monitor="val_ssim", learning_rate=1e-2, patience=2)
+    model = fresh()
+    run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
+    assert run.best["val_ssim"] == max(row["val_ssim"] for row in run.history)
+    scores = [ssim(round8(model(p.low[None])), p.normal[None]).item() for p in val]
+    assert run.best["val_ssim"] == pytest.approx(sum(scores) / len(scores), abs=1e-5)
 
 
 def test_averaged_weights_are_validated_and_kept(train, val, tmp_path):

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from ..errors import CourseError
@@ -27,12 +28,22 @@ class RandomCrops(Dataset):
         length: crops in one epoch.
         seed: first of the three numbers that decide on a crop.
         augment: flip, rotate and change the brightness of a pair; see `augment_pair`.
+        whole: share of the crops that are whole images instead, shrunk to that size. How
+            bright a scene should be is seen in the whole of it, noise in a crop.
 
     Raises:
         CourseError: there are no pairs or, when a crop is drawn, an image is too small.
     """
 
-    def __init__(self, pairs: Pairs, size: int, length: int, seed: int = 0, augment: bool = True):
+    def __init__(
+        self,
+        pairs: Pairs,
+        size: int,
+        length: int,
+        seed: int = 0,
+        augment: bool = True,
+        whole: float = 0.0,
+    ):
         if len(pairs) == 0:
             raise CourseError(f"{pairs.title} has no pairs to crop; check the data set and split.")
         self.pairs = pairs
@@ -40,6 +51,7 @@ class RandomCrops(Dataset):
         self.length = length
         self.seed = seed
         self.augment = augment
+        self.whole = whole
         # In shared memory, so that workers that outlive an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -62,11 +74,16 @@ class RandomCrops(Dataset):
                 f"{self.pairs.names[which]} of {self.pairs.title} is {width}x{height}, too small "
                 f"for a crop of {self.size}x{self.size}; choose smaller crops or larger images."
             )
-        top = int(draw.integers(height - self.size + 1))
-        left = int(draw.integers(width - self.size + 1))
-        # Crop the bytes first: only what is kept becomes float.
-        window = np.s_[top : top + self.size, left : left + self.size]
-        crops = to_float(low[window]), to_float(normal[window])
+        if self.whole and draw.random() < self.whole:
+            # As floats: rounded to 8 bits again, means of dark pixels would all be alike.
+            images = to_float(low), to_float(normal)
+            crops = tuple(F.adaptive_avg_pool2d(image, self.size) for image in images)
+        else:
+            top = int(draw.integers(height - self.size + 1))
+            left = int(draw.integers(width - self.size + 1))
+            # Crop the bytes first: only what is kept becomes float.
+            window = np.s_[top : top + self.size, left : left + self.size]
+            crops = to_float(low[window]), to_float(normal[window])
         if not self.augment:
             return crops
         return augment_pair(*crops, torch.Generator().manual_seed(int(draw.integers(2**63))))
