@@ -202,7 +202,9 @@ class Bright(Exploding):
 
 
 def test_an_exploding_loss_stops_before_it_is_infinite(train, val, tmp_path):
-    with pytest.raises(CourseError, match=r"became \d\.\d+e\+0\d at step 7 of epoch 3 .*gradient_clip"):
+    with pytest.raises(
+        CourseError, match=r"became \d\.\d+e\+0\d at step 7 of epoch 3 .*gradient_clip"
+    ):
         fit(Bright(), train, val, SMALL, run_dir=tmp_path, progress=False)
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 6
 
