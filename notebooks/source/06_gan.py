@@ -1,0 +1,1098 @@
+# %% [markdown]
+# # 06. Adversarial training
+#
+# A pixel loss asks for the mean of all plausible answers, and a mean is blurred (lessons 03 and
+# 04). What if the loss were a network of its own, which learns to tell a photograph from an output?
+# Then a blurred output would cost something, because photographs are not blurred. This is a GAN, a
+# *generative adversarial network*. In this lesson you build one of the best known, pix2pix, with
+# its adversary, train both in turns, and then check its work: what is better, what is worse, and
+# what the network has made up.
+#
+# **You will be able to**
+#
+# - work out the layers of the pix2pix generator and of its PatchGAN, and what one verdict sees;
+# - write both losses so that no logarithm breaks and no gradient takes the wrong path;
+# - read the curves of a game, which tell less than those of a minimisation;
+# - say what dropout and batch statistics do when they are left on at inference;
+# - measure and show structure that the output has and the target lacks.
+#
+# | profile | data | minutes | memory |
+# | --- | --- | --- | --- |
+# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
+# | full | LOL v1, 500 real pairs | needs a GPU; about two hours on a small one | 8 GB |
+#
+# The hours are worked out from the multiply-adds of the full network, not measured.
+
+# %% [markdown]
+# {{setup}}
+
+# %%
+import copy
+import time
+from functools import partial
+from statistics import fmean
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.patches import Rectangle
+from torch import nn
+
+from llie_helpers import classical, data, metrics, models, plotting, training, widgets
+from llie_helpers.checks import lesson_06 as check
+from llie_helpers.losses import gan_discriminator_loss, gan_generator_loss
+from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.patchgan import LAYERS, PatchGAN
+from llie_helpers.recipe import load_recipe
+
+device = lesson.device
+
+# %% [markdown]
+# ## 1. What it has to beat
+#
+# As before, the methods without a network come first, with gamma fitted to training pairs.
+
+# %% tags=["nbval-check-output"]
+name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
+train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+for pairs in (train, val, test):
+    print(pairs)
+
+# %% [markdown]
+# All scores of this lesson are taken under the frozen protocol and noted in the ledger.
+
+
+# %%
+def tuning_psnr(exponent):
+    tuning = train.subset(np.linspace(0, len(train) - 1, 12))
+    return fmean(metrics.psnr(pair.low**exponent, pair.normal).item() for pair in tuning)
+
+
+fitted = max((0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), key=tuning_psnr)
+fitted_gamma = partial(classical.gamma, gamma=fitted)
+baselines = dict(classical.CLASSICAL) | {f"gamma {fitted}": fitted_gamma}
+scores = {label: metrics.evaluate(method, test) for label, method in baselines.items()}
+for label, its in scores.items():
+    lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
+    print(f"{label:23} PSNR {its.psnr:5.2f} dB, SSIM {its.ssim:.3f}")
+
+# %%
+best_classical = max(scores, key=lambda label: scores[label].psnr)
+print(f"to beat: {best_classical}, {scores[best_classical].psnr:.2f} dB on {test.title}")
+
+# %% [markdown]
+# ## 2. The generator
+#
+# The *generator* is the network that enhances. Ours goes down to a quarter of the size, changes the
+# features in six residual blocks, and climbs back with skips, as the U-Net does. The drawing stands
+# at the head of its file:
+
+# %% tags=["nbval-check-output"]
+from llie_helpers.models import pix2pix
+
+print(pix2pix.__doc__)
+
+# %% [markdown]
+# Four things are new.
+#
+# - *Images in [-1, 1].* The output layer is a tanh, which is steepest at 0 and symmetric around it;
+#   so black becomes -1 and white 1. The network converts on its way in and out, and to you it takes
+#   and gives [0, 1] as all others do.
+# - *LeakyReLU* lets a fifth of negative values through, so that no unit falls silent for good.
+# - *Dropout* sets a random half of the decoder's activations to 0 in each training step. In pix2pix
+#   it is the only source of chance.
+# - *Batch norm* even after the last convolution, before the tanh. Section 7 shows what this does.
+#
+# Count the parameters from the published list, by hand as it were. A convolution before a batch
+# norm needs no bias, since the norm subtracts the mean, but the norm itself learns a scale and a
+# shift for each channel.
+
+
+# %% tags=["nbval-check-output"]
+def weights(channels_in, channels_out, kernel, normed=True):
+    return channels_in * channels_out * kernel**2 + channels_out * (2 if normed else 1)
+
+
+encoder = weights(3, 64, 7) + weights(64, 128, 3) + weights(128, 256, 3)
+blocks = 6 * 2 * weights(256, 256, 3)
+decoder = weights(256, 128, 1, normed=False) + weights(256, 64, 1, normed=False)
+leave = weights(64 + 64, 3, 7)
+print(f"by hand: {encoder:,} + {blocks:,} + {decoder:,} + {leave:,}")
+print(f"       = {encoder + blocks + decoder + leave:,}")
+print(f"network: {count_parameters(models.create_model('pix2pix')):,}")
+
+# %% [markdown]
+# Nearly all of it stands in the residual blocks. On a CPU the full network takes seconds for a
+# single training step, so the quick profile uses an eighth of the width:
+
+# %% tags=["nbval-check-output"]
+width = lesson.choose(quick=8, full=64)
+
+
+def fresh_pair():
+    """A generator and a discriminator with the same first weights each time."""
+    torch.manual_seed(lesson.seed)
+    return models.create_model("pix2pix", width=width).to(device), PatchGAN(width).to(device)
+
+
+generator, discriminator = fresh_pair()
+print(f"this run: width {width}, {count_parameters(generator):,} parameters")
+
+# %% [markdown]
+# ## 3. The discriminator, and what one verdict sees
+#
+# The *discriminator* is given two images one upon the other, six channels: the dark input, and
+# either its target or what the generator made of it. It says which it is. Seeing the input as well,
+# it can tell not only "no photograph looks like this" but also "this is no photograph of *that*
+# scene".
+#
+# It does not give one verdict. A *PatchGAN* is a stack of convolutions that ends in a small map of
+# numbers, each a verdict on the patch it sees.
+
+# %% tags=["nbval-check-output"]
+from llie_helpers.models import patchgan
+
+full_size = PatchGAN()
+print(patchgan.__doc__)
+print(f"{count_parameters(full_size):,} parameters; verdicts on a 256 x 256 image: "
+      f"{tuple(full_size(torch.zeros(2, 3, 256, 256), torch.zeros(2, 3, 256, 256)).shape[2:])}")  # fmt: skip
+
+# %% [markdown]
+# Texture is local, so a judge of texture may be local too. It has fewer weights than one that sees
+# everything, works on any size, and gives hundreds of verdicts per image to learn from. Overall
+# structure is left to L1.
+#
+# {{exercise patch}}
+#
+# Which pixels? `layers` is a list of `(kernel, stride, padding)`. Padding adds so many rows of
+# zeros at each border. For verdict number `index` along one side, counted from 0, return the first
+# and the last input pixel that it sees. They may lie outside of the image.
+
+
+# %%
+def my_patch(layers, index):
+    """List of (kernel, stride, padding), index -> (first pixel, last pixel)."""
+    ### BEGIN SOLUTION
+    first = last = index
+    for kernel, stride, padding in reversed(layers):
+        first = first * stride - padding
+        last = last * stride - padding + kernel - 1
+    return first, last
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.patch(my_patch)
+
+# %% [markdown]
+# {{answers patch}}
+
+# %% [markdown]
+# Papers speak of the "70x70 PatchGAN". With the layers of the system that this course follows, four
+# of stride 2, it comes out otherwise; the paper's has three. One layer less also makes more
+# verdicts.
+
+# %% tags=["nbval-check-output"]
+ours = [(kernel, stride, 1) for kernel, stride in LAYERS]
+papers = ours[1:]
+
+
+def verdicts(layers, size):
+    """How many verdicts there are along ``size`` pixels."""
+    for kernel, stride, padding in layers:
+        size = (size + 2 * padding - kernel) // stride + 1
+    return size
+
+
+for title, layers in (("four strides", ours), ("three strides", papers)):
+    first, last = check.patch.reference(layers, 0)
+    print(f"{title:13} {last - first + 1} pixels, {verdicts(layers, 256)} verdicts in 256 pixels")
+
+# %% [markdown]
+# The same can be asked of the network: which input pixels have a gradient?
+
+# %% tags=["nbval-check-output"]
+image = torch.rand(1, 3, 256, 256, requires_grad=True)
+judge = PatchGAN(width=4).eval()
+judge(torch.zeros_like(image), image)[0, 0, 7, 7].backward()
+rows = image.grad[0].abs().amax(dim=(0, 2)).nonzero()
+print(f"measured: {int(rows[0])} to {int(rows[-1])}")
+print("formula:  {} to {}".format(*check.patch.reference(ours, 7)))
+
+# %% [markdown]
+# Drag the verdict along the diagonal. The solid box is what one verdict of ours sees, the dashed
+# box what the paper's sees. What does a box hold: a texture, a thing, half the scene? What happens
+# at the border, and how much do neighbours share?
+
+
+# %%
+def show_patch(verdict=6, photo=test[0].normal):
+    figure = plotting.CourseFigure(9, 4.2)
+    left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
+    left.imshow(photo[:, :256, :256].permute(1, 2, 0))
+    for layers, style in ((ours, "-"), (papers, "--")):
+        index = round(verdict * (verdicts(layers, 256) - 1) / (verdicts(ours, 256) - 1))
+        first, last = check.patch.reference(layers, index)
+        side = last - first + 1
+        box = Rectangle((first, first), side, side, fill=False, linestyle=style, linewidth=2.5)
+        box.set_edgecolor("#D55E00")
+        left.add_patch(box)
+        if layers is ours:
+            left.set_title(f"pixels {first} to {last}")
+    left.set(xlim=(-60, 316), ylim=(316, -60), xticks=[0, 255], yticks=[0, 255])
+    count = verdicts(ours, 256)
+    grid = np.full((count, count), 0.9)
+    grid[verdict, verdict] = 0.4
+    right.imshow(grid, vmin=0, vmax=1)
+    right.set(title=f"verdict ({verdict}, {verdict}) of {count} x {count}", xticks=[], yticks=[])
+    return figure
+
+
+widgets.parameter_slider(show_patch, frames=7, verdict=(0, 13, 1))
+
+# %% [markdown]
+# Neighbouring verdicts of ours are 16 pixels apart and share most of what they see, so the map is
+# always soft. In the quick profile the training crops have only 64 pixels: there each verdict sees
+# the whole crop and much padding, and the discriminator is not a judge of patches at all. Keep in
+# mind what that leaves untested here.
+#
+# ## 4. The two losses
+#
+# A verdict $x$ is a *logit*: any number, which the sigmoid turns into the probability "real". The
+# loss of a verdict is the surprise at the truth: $-\log p$ if the pair was real, $-\log(1 - p)$ if
+# it was generated, which is called *binary cross-entropy*. The discriminator takes the mean of both
+# kinds.
+
+# %%
+levels = ["0", "0.5", "log 2 = 0.69", "1"]
+question_loss = widgets.predict(
+    "A discriminator that cannot tell the two apart gives both probability 0.5. Its loss is ...",
+    levels,
+)
+question_loss
+
+# %% [markdown]
+# Ask the package's loss, with logits of 0:
+
+# %%
+undecided = gan_discriminator_loss(torch.zeros(3), torch.zeros(3)).item()
+question_loss.reveal(
+    min(levels, key=lambda text: abs(float(text.split("= ")[-1]) - undecided)),
+    f"it is {undecided:.4f}. Keep the number: it is the line of the undecided in the curves below.",
+)
+
+# %% [markdown]
+# The network could end in a sigmoid and the loss take logarithms. On paper it is the same. In 32
+# bits it is not:
+
+# %% tags=["nbval-check-output"]
+logits = torch.tensor([5.0, 15.0, 20.0, 120.0], requires_grad=True)
+naive = -torch.log(1 - torch.sigmoid(logits))
+stable = F.binary_cross_entropy_with_logits(logits, torch.zeros(4), reduction="none")
+for kind, values in (("sigmoid, then log", naive), ("from the logits", stable)):
+    (slope,) = torch.autograd.grad(values.sum(), logits, retain_graph=True)
+    print(f"{kind:18} loss {[round(v, 3) for v in values.tolist()]}, "
+          f"gradient {[round(v, 3) for v in slope.tolist()]}")  # fmt: skip
+
+# %% [markdown]
+# From about 17 on, the sigmoid rounds to exactly 1: `1 - p` is 0, its logarithm minus infinity, and
+# the gradient not a number. One NaN ruins every weight it reaches. On the other side, for large
+# negative logits, the sigmoid sinks to 0 in the same way. A confident discriminator gets
+# there, and exactly when it is wrong, which is when the gradient is needed most.
+#
+# {{exercise surprise}}
+#
+# Write the cross-entropy of logits of any size. `logits` is a tensor, `label` is 1.0 (real) or 0.0
+# (generated). Return one surprise for each logit, finite and with the right gradient from -200 to
+# 200, and without PyTorch's ready-made losses.
+
+
+# %%
+def my_surprise(logits, label):
+    """Logits, label -> -log of the probability given to the label, same shape."""
+    ### BEGIN SOLUTION
+    return logits.clamp_min(0) - logits * label + torch.log1p(torch.exp(-logits.abs()))
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.surprise(my_surprise)
+
+# %% [markdown]
+# {{answers surprise}}
+
+# %% [markdown]
+# ### One step, written out
+#
+# The players take turns on each batch. First the discriminator learns to tell the target from the
+# output. Then the generator learns to be taken for real and, by L1, to stay near the target. The
+# paper weighs L1 with $\lambda = 100$, for images in [-1, 1]. Ours are compared in [0, 1], where
+# all errors are half as large, so the same balance needs 200.
+
+
+# %%
+def gan_step(generator, discriminator, optimizers, low, normal, weight=200.0):
+    """One turn of each player; returns the three losses."""
+    enhanced = generator(low)
+
+    real, fake = discriminator(low, normal), discriminator(low, enhanced.detach())
+    judged = gan_discriminator_loss(real, fake)
+    optimizers["discriminator"].zero_grad()
+    judged.backward()
+    optimizers["discriminator"].step()
+
+    fooled = gan_generator_loss(discriminator(low, enhanced))
+    near = F.l1_loss(enhanced, normal)
+    optimizers["generator"].zero_grad()
+    (fooled + weight * near).backward()
+    optimizers["generator"].step()
+    return judged.item(), fooled.item(), near.item()
+
+
+# %% [markdown]
+# `detach()` cuts the path from the discriminator's loss to the generator. In the second half the
+# gradient does flow through the discriminator, on its way to the generator; it also leaves
+# gradients in the discriminator's weights, which the next `zero_grad` throws away. Note that the
+# generator minimises $-\log D$, "be taken for real", and not $\log(1 - D)$, "be less found out":
+# the second has almost no slope while the discriminator wins, which is how every game begins.
+#
+# Both optimisers are Adam with a short memory ($\beta_1 = 0.5$), because yesterday's gradient is
+# advice against an opponent who has moved. Eight steps on a single batch, to see it work:
+
+# %%
+from llie_helpers.data.crops import RandomCrops
+
+recipe = load_recipe("pix2pix", lesson.profile)
+optimizers = {
+    "generator": torch.optim.Adam(generator.parameters(), recipe.learning_rate, (0.5, 0.999)),
+    "discriminator": torch.optim.Adam(
+        discriminator.parameters(), recipe.learning_rate, (0.5, 0.999)
+    ),
+}
+crops = RandomCrops(train, recipe.crop, 12, lesson.seed)
+low, normal = (torch.stack(images).to(device) for images in zip(*crops, strict=True))
+for step in range(8):
+    three = gan_step(generator, discriminator, optimizers, low[:4], normal[:4])
+    print("step {}: discriminator {:.3f}, adversarial {:.3f}, L1 {:.3f}".format(step + 1, *three))
+
+# %% [markdown]
+# {{exercise judge}}
+#
+# A colleague's discriminator learns the wrong thing, and the generator with it. There are three
+# bugs. Return the discriminator's loss as above, without calling the package's loss.
+#
+# ```python
+# def broken_judge(discriminator, low, normal, enhanced):
+#     real = torch.sigmoid(discriminator(low, normal))
+#     fake = torch.sigmoid(discriminator(low, enhanced))
+#     right = F.binary_cross_entropy_with_logits(real, torch.zeros_like(real))
+#     wrong = F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+#     return (right + wrong) / 2
+# ```
+
+
+# %%
+def my_judge(discriminator, low, normal, enhanced):
+    """The discriminator's loss on a batch (a scalar tensor)."""
+    ### BEGIN SOLUTION
+    real = discriminator(low, normal)
+    fake = discriminator(low, enhanced.detach())
+    right = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+    wrong = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+    return (right + wrong) / 2
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.judge(my_judge)
+
+# %% [markdown]
+# {{answers judge}}
+
+# %% [markdown]
+# ### A batch that does not fit
+#
+# The recipe takes 12 crops of 256 x 256 at a time. A small GPU cannot hold that many, but it can
+# add up the gradients of three batches of 4 before it takes a step: *gradient accumulation* (`batch
+# = 4`, `accumulate = 3` in the recipe).
+#
+# {{exercise accumulate}}
+#
+# `batches` is a list of `(low, normal)`; the last one may be smaller. Take one step of the
+# optimiser with the gradient of `F.l1_loss` averaged over all crops, as if they had come in one
+# batch.
+
+
+# %%
+def my_accumulate(model, optimizer, batches):
+    """Take one optimiser step for all ``batches`` together."""
+    ### BEGIN SOLUTION
+    total = sum(len(low) for low, _ in batches)
+    optimizer.zero_grad()
+    for low, normal in batches:
+        loss = F.l1_loss(model(low), normal) * len(low) / total
+        loss.backward()
+    optimizer.step()
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.accumulate(my_accumulate)
+
+# %% [markdown]
+# {{answers accumulate}}
+
+# %% [markdown]
+# Is it really the same step? Not with batch norm, whose mean and variance come from whatever stands
+# in the batch: three batches of 4 have three means. Compare the gradient of the generator for 12
+# crops at once with that for three batches of 4, once with batch statistics and once without.
+
+
+# %%
+def gradient(model, parts):
+    """The gradient of L1 over ``parts`` of the 12 crops, as one long vector."""
+    model.zero_grad()
+    for dark, target in zip(low.chunk(parts), normal.chunk(parts), strict=True):
+        (F.l1_loss(model(dark), target) / parts).backward()
+    return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+
+without_chance = copy.deepcopy(generator)
+for title, mode in (("batch statistics", True), ("fixed statistics", False)):
+    without_chance.train(mode)
+    for layer in without_chance.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
+    whole, three = gradient(without_chance, 1), gradient(without_chance, 3)
+    print(f"{title}: gradients differ by {(whole - three).norm() / whole.norm():.1%}")
+
+# %% [markdown]
+# With fixed statistics only rounding is left. With batch statistics it is another step: not worse
+# by rule, but noisier, and not the one that the paper took.
+#
+# ## 5. Train it, and a twin without an adversary
+#
+# `training.fit` plays the game where the recipe has an adversarial weight. The quick recipe also
+# averages the weights over some thirty steps, and has a higher learning rate than the paper's 2e-4,
+# because it must be done in some hundred steps. If you stop the cell and run it again, it goes on
+# where it was.
+
+# %%
+print(recipe)
+
+# %%
+generator, discriminator = fresh_pair()
+processor = time.process_time()
+run = training.fit(
+    generator,
+    train,
+    val,
+    recipe,
+    discriminator=discriminator,
+    run_dir=lesson.run_dir("pix2pix"),
+    seed=lesson.seed,
+)
+print(run)
+print(f"processor time: {time.process_time() - processor:.0f} s")
+
+# %% [markdown]
+# To know what the adversary is good for, you need the same generator without one: same first
+# weights, same crops, same L1, and no discriminator.
+
+# %%
+l1_better = "the twin trained by L1 alone"
+gan_better = "the GAN"
+equal = "neither, they are within 0.2 dB"
+question_twin = widgets.predict("Which has the higher PSNR on the test photographs?",
+                                [l1_better, gan_better, equal])  # fmt: skip
+question_twin
+
+# %% [markdown]
+# Now the twin:
+
+# %%
+twin, _ = fresh_pair()
+alone = recipe.changed(adversarial=0.0)
+twin_run = training.fit(
+    twin, train, val, alone, run_dir=lesson.run_dir("l1_alone"), seed=lesson.seed
+)
+print(twin_run)
+
+# %% [markdown]
+# ### The curves of a game
+#
+# On the left the distance to the target, for both. On the right the two sides of the game, with the
+# line at which a discriminator is undecided.
+
+# %%
+figure = plotting.CourseFigure(9, 3.4)
+left, right = figure.subplots(1, 2)
+for label, rows, colour in (("GAN", run.history, "#0072B2"), ("L1 alone", twin_run.history, "#D55E00")):  # fmt: skip
+    epochs = [row["epoch"] for row in rows]
+    left.plot(epochs, [row["train_loss"] for row in rows], "--", color=colour)
+    left.plot(epochs, [row["val_loss"] for row in rows], color=colour, label=label)
+for key, label in (("adversarial_loss", "generator: be taken for real"),
+                   ("discriminator_loss", "discriminator")):  # fmt: skip
+    right.plot(
+        [row["epoch"] for row in run.history], [row[key] for row in run.history], label=label
+    )
+right.axhline(undecided, color="black", linewidth=1, linestyle=":")
+left.set(title="L1 (dashed: training)", xlabel="epoch", ylim=(0, None))
+right.set(title="the game (dotted: undecided)", xlabel="epoch", ylim=(0, None))
+left.legend(), right.legend(loc="lower left")
+figure
+
+# %% [markdown]
+# The left panel reads like any other. The right one does not:
+#
+# - The curves do not fall together. Each is measured against an opponent who learns as well, so a
+#   level line can mean that both improve.
+# - The adversarial loss rises when the discriminator gets better, though the pictures may be better
+#   too. It is no measure of quality and cannot be used to stop.
+# - What to look for are signs of a game that is over: a discriminator near 0 has won and teaches
+#   little more; one at the dotted line is fooled, or was never any good. In between, somebody is
+#   still learning.
+#
+# That is why the recipe keeps the learning rate constant, why the weights to keep are chosen by the
+# validation L1, and why `fit` writes a sample and a checkpoint after each epoch: you have to look.
+
+# %% tags=["nbval-check-output"]
+files = sorted(path for path in lesson.run_dir("pix2pix").rglob("*") if path.is_file())
+for path in [*files[:3], files[-1]]:
+    print(path.relative_to(lesson.run_dir("pix2pix")).as_posix())
+
+# %% [markdown]
+# The samples of all epochs, with the target on the right. Watch the brightness and the colours jump
+# from one epoch to the next, long after shapes have settled. Section 7 finds a reason.
+
+# %%
+target = val[0].normal
+widgets.frames_slider(
+    [torch.cat([snapshot.image, target], dim=2) for snapshot in run.snapshots],
+    [snapshot.epoch for snapshot in run.snapshots],
+    "after epoch",
+)
+
+# %% [markdown]
+# ### On the test photographs
+
+# %%
+judged = {}
+for label, network, its in (("pix2pix", generator, run), ("pix2pix, L1 alone", twin, twin_run)):
+    judged[label] = metrics.evaluate(network, test)
+    lesson.record(
+        model=label,
+        data=name,
+        split="test",
+        evaluation=judged[label],
+        parameters=count_parameters(network),
+        gmacs=gmacs(network),
+        train_seconds=its.seconds,
+    )
+lesson.ledger.table()
+
+# %% [markdown]
+# And your prediction:
+
+# %%
+gan, l1 = judged["pix2pix"], judged["pix2pix, L1 alone"]
+best = scores[best_classical]
+question_twin.reveal(
+    equal if abs(gan.psnr - l1.psnr) < 0.2 else gan_better if gan.psnr > l1.psnr else l1_better,
+    f"GAN {gan.psnr:.2f} dB, SSIM {gan.ssim:.3f}; L1 alone {l1.psnr:.2f} dB, {l1.ssim:.3f}; "
+    f"{best_classical} {best.psnr:.2f} dB, {best.ssim:.3f}.",
+)
+
+# %% [markdown]
+# On the whole PSNR falls when an adversary joins, and it must: the L1 term alone is closer to what
+# PSNR measures, and any other wish pulls away from it. Blau and Michaeli proved that, near the best
+# that can be had, a method can only gain in looks what it loses in distance. In a short run, chance
+# can hide this: the two differ by less than two runs from different seeds may.
+
+# %%
+if (gan_lead := gan.psnr - best.psnr) > 0:
+    print(f"The GAN beats {best_classical} by {gan_lead:.2f} dB.")
+else:
+    print(f"The GAN does not beat {best_classical}: {gan_lead:.2f} dB. Its brightness is off: with "
+          f"the gain corrected it has {gan.psnr_gain:.2f} dB, {best_classical} "
+          f"{best.psnr_gain:.2f} dB.")  # fmt: skip
+
+# %% [markdown]
+# The pictures:
+
+
+# %%
+@torch.no_grad()
+def enhance(network, image):
+    """(3, H, W) -> (3, H, W) by a network in the mode it is in, in 8-bit steps."""
+    return metrics.round8(network(image[None].to(device))[0]).cpu()
+
+
+shown = [test[i] for i in np.linspace(1, len(test) - 2, 3).astype(int)]
+low_images, targets = [pair.low for pair in shown], [pair.normal for pair in shown]
+outputs = {
+    f"gamma {fitted}": [fitted_gamma(x) for x in low_images],
+    "L1 alone": [enhance(twin, x) for x in low_images],
+    "GAN": [enhance(generator, x) for x in low_images],
+}
+plotting.show_results(low_images, outputs, targets)
+
+# %% [markdown]
+# Weights of a long run, if the course has them, are scored beside yours:
+
+# %%
+if shipped := models.shipped("pix2pix"):
+    published = models.create_model("pix2pix", weights=shipped[0]).to(device)
+    print(f"shipped {shipped[0]}: {metrics.evaluate(published, test)}")
+else:
+    print("No weights of pix2pix are shipped yet; the lesson goes on with its own.")
+
+# %% [markdown]
+# ## 6. The map of verdicts
+#
+# The discriminator is thrown away after training, but it is worth a question: where does it see
+# through the generator? Below, its probability of "real" for each patch, first of the target, then
+# of the output. The test photograph is new to both networks.
+
+
+# %%
+@torch.no_grad()
+def real_map(low, image):
+    """Probability "real" of each patch, as large as the image, (H, W)."""
+    logits = discriminator(low[None].to(device), image[None].to(device))
+    return F.interpolate(torch.sigmoid(logits), image.shape[1:], mode="bilinear")[0, 0].cpu()
+
+
+pair = shown[1]
+made = enhance(generator, pair.low)
+figure = plotting.CourseFigure(9, 3.2)
+axes = figure.subplots(1, 2)
+for axis, image, title in zip(axes, (pair.normal, made), ("target", "output"), strict=True):
+    probability = real_map(pair.low, image)
+    axis.imshow(image.mean(dim=0), cmap="gray")
+    colours = axis.imshow(probability, cmap="RdBu", vmin=0, vmax=1, alpha=0.55)
+    axis.set(title=f"{title}: {probability.mean():.2f} on average", xticks=[], yticks=[])
+figure.colorbar(colours, ax=axes, label='probability of "real"')
+figure
+
+# %% [markdown]
+# One pair is an anecdote. How often is it right, over all patches of the test pairs?
+
+# %%
+rates = []
+for pair in test:
+    real, fake = real_map(pair.low, pair.normal), real_map(pair.low, enhance(generator, pair.low))
+    rates.append([(real > 0.5).float().mean().item(), (fake < 0.5).float().mean().item()])
+real_rate, fake_rate = np.mean(rates, axis=0)
+print(f"targets taken for real {real_rate:.0%}, outputs found out {fake_rate:.0%}; "
+      f"right in {(real_rate + fake_rate) / 2:.0%} of all cases, a coin in 50%")  # fmt: skip
+
+# %% [markdown]
+# ## 7. At inference: what must be switched off
+#
+# Dropout and batch statistics belong to training. `network.eval()` switches both off: dropout
+# passes everything, and batch norm uses the mean and variance that it averaged during training. The
+# pix2pix paper, by the way, leaves both on at test time, on purpose; it wanted answers that vary.
+
+# %%
+little, lower, higher = "by less than 0.3 dB", "down by 0.3 dB or more", "up by 0.3 dB or more"
+question_mode = widgets.predict(
+    "You forget eval() and enhance the test photographs one by one with dropout and batch "
+    "statistics on. Their PSNR changes ...",
+    [little, lower, higher],
+)
+question_mode
+
+# %% [markdown]
+# The four combinations:
+
+
+# %%
+def in_mode(dropout, batch_statistics):
+    """A copy of the generator with the one or the other left on."""
+    network = copy.deepcopy(generator).eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.train(dropout)
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.train(batch_statistics)
+    return network
+
+
+def score(method, pairs=test):
+    """Mean PSNR and SSIM of a method on single images."""
+    outputs = [(method(pair.low)[None], pair.normal[None]) for pair in pairs]
+    return [fmean(measure(*pair).item() for pair in outputs) for measure in (metrics.psnr, metrics.ssim)]  # fmt: skip
+
+
+# %% [markdown]
+# For each, also how much two answers to the same image differ:
+
+# %%
+modes = {}
+for title, mode in {
+    "both off": (False, False),
+    "dropout on": (True, False),
+    "batch statistics on": (False, True),
+    "both on": (True, True),
+}.items():
+    network = in_mode(*mode)
+    modes[title] = score(partial(enhance, network))
+    twice = [enhance(network, test[0].low) for _ in range(2)]
+    print("{:20} {:.2f} dB, SSIM {:.3f}".format(title, *modes[title]), end="; ")
+    print(f"two answers differ by {255 * (twice[0] - twice[1]).abs().mean():.1f} levels of 255")
+
+# %%
+change = modes["both on"][0] - modes["both off"][0]
+question_mode.reveal(
+    little if abs(change) < 0.3 else higher if change > 0 else lower,
+    f"{change:+.2f} dB; dropout alone {modes['dropout on'][0] - modes['both off'][0]:+.2f} dB, "
+    f"batch statistics alone {modes['batch statistics on'][0] - modes['both off'][0]:+.2f} dB.",
+)
+
+# %% [markdown]
+# Dropout adds noise, as expected. The other change has another cause.
+#
+# ### Batch norm as the last word
+#
+# The last convolution is followed by a batch norm and a tanh. In training mode the norm subtracts
+# the mean of the batch and puts a learned value in its place.
+
+# %%
+half, fixed, some = "by about half", "by less than 2 %", "by 2 to 25 %"
+question_norm = widgets.predict(
+    "With batch statistics on, you give the generator one photograph, and then the same with half "
+    "of its light. The mean of the output falls ...",
+    [half, fixed, some],
+)
+question_norm
+
+# %% [markdown]
+# Measure the mean of the output for several exposures of a single photograph, in both modes:
+
+# %%
+exposures = [2.0**-k for k in range(5)]
+photo = test[0]
+means = {
+    title: [enhance(in_mode(False, on), photo.low * gain).mean().item() for gain in exposures]
+    for title, on in (("batch statistics", True), ("fixed statistics", False))
+}
+figure = plotting.CourseFigure(6, 3.2)
+axis = figure.subplots()
+for title, values in means.items():
+    axis.plot(exposures, values, marker="o", label=title)
+axis.axhline(photo.normal.mean().item(), color="black", linewidth=1, linestyle=":", label="target")
+axis.set_xscale("log", base=2)
+axis.set(xlabel="light given, as a share of the photograph's", ylabel="mean of the output", ylim=(0, None))  # fmt: skip
+axis.legend()
+figure
+
+# %%
+fall = 1 - means["batch statistics"][1] / means["batch statistics"][0]
+question_norm.reveal(
+    fixed if fall < 0.02 else some if fall < 0.25 else half,
+    f"it falls by {fall:.1%} with batch statistics, and by "
+    f"{1 - means['fixed statistics'][1] / means['fixed statistics'][0]:.0%} with fixed ones.",
+)
+
+# %% [markdown]
+# A network that is there to set the brightness has a last layer that forgets it. In training, the
+# brightness of a batch as a whole is a constant: the generator can only say which crop of the batch
+# is brighter than which other. At inference, fixed statistics stand in for the batch, and they are
+# a running average that each step moves. This is why the samples jumped in brightness and colour
+# from epoch to epoch, and it is a part of the published design that we would not copy. The averaged
+# weights of the quick recipe calm it; how much of the error it leaves, the gain-corrected score
+# tells:
+
+# %%
+for label, its in judged.items():
+    print(f"{label:18} {its.psnr:.2f} dB, with the brightness corrected {its.psnr_gain:.2f} dB")
+
+# %% [markdown]
+# ### A median filter at the end
+#
+# The published system can pass its output through a median filter, which replaces each value by the
+# median of its window: single outliers go, straight edges stay, fine texture goes with the
+# outliers. What does it cost and gain? *Detail* is the mean step between neighbouring pixels,
+# compared with the target's; *grain* is what varies inside small windows where the target is plain.
+
+
+# %%
+def detail(image):
+    return float(image.diff(dim=-1).abs().mean() + image.diff(dim=-2).abs().mean())
+
+
+def window(values, side=9):
+    """Mean over the ``side`` x ``side`` pixels around each, (N, C, H, W)."""
+    return F.avg_pool2d(values, side, stride=1, padding=side // 2, count_include_pad=False)
+
+
+def fine(image):
+    """What is left of (3, H, W) without its local mean, (1, 3, H, W)."""
+    return image[None] - window(image[None], 5)
+
+
+def grain(image, target):
+    """Standard deviation of the fine structure where the target has least, in levels of 255."""
+    busy = window(fine(target) ** 2).mean(dim=1, keepdim=True)
+    plain = (busy <= busy.quantile(0.25)).expand(-1, 3, -1, -1)
+    return 255 * fine(image)[plain].std().item()
+
+
+# %% [markdown]
+# The filter is an option of the network, so that it comes with the weights: `median=3`.
+
+# %%
+filtered = {}
+for side in (1, 3, 5):
+    network = models.create_model("pix2pix", weights=run.best_path, median=side).to(device).eval()
+    filtered[side] = [enhance(network, pair.low) for pair in test]
+    both = list(zip(filtered[side], [pair.normal for pair in test], strict=True))
+    psnr, ssim, kept, rough = (
+        fmean(float(measure(*pair)) for pair in both)
+        for measure in (metrics.psnr, metrics.ssim, lambda a, b: detail(a) / detail(b), grain)
+    )
+    print(f"median {side} x {side}: {psnr:.2f} dB, SSIM {ssim:.3f}, detail {kept:.0%} of the target's, "
+          f"grain {rough:.1f}")  # fmt: skip
+print(f"{'target':12}: grain {fmean(grain(pair.normal, pair.normal) for pair in test):.1f}")
+
+# %% [markdown]
+# Enlarged, the first test photograph without and with the filter (5 x 5):
+
+# %%
+cut = (slice(None), slice(60, 160), slice(150, 300))
+widgets.before_after(
+    *(F.interpolate(filtered[side][0][cut][None], scale_factor=4)[0] for side in (1, 5)),
+    ("no filter", "median 5 x 5"),
+)
+
+# %% [markdown]
+# A median filter is made for outliers, such as the dots of an unstable generator. Where the output
+# is blurred already, there is little for it to take but detail.
+#
+# ## 8. What it made up
+#
+# A loss of distance can be pleased with a blur. An adversary cannot: the output must have the
+# texture of photographs, whether or not the dark input shows which. Where the input holds only
+# noise, the generator has to make something up. Such structure looks right and is wrong, which PSNR
+# does not tell from any other error. So measure it.
+#
+# Take the fine structure of output and target, both without their local mean: $m$ (made) and $t$
+# (true). If $m$ is a weaker or stronger copy of $t$, nothing is invented. So around each pixel fit
+# the best factor $a$, so that $a t$ explains as much of $m$ as it can. The energy that is left
+# over, the mean of $(m - a t)^2$ in the window, is what the target does not explain.
+#
+# {{exercise invented}}
+#
+# `made` and `true` are (N, C, H, W), and `window(values)` returns the mean around each pixel, in
+# the same shape. Return the left-over energy around each pixel. The best factor differs from pixel
+# to pixel; work out the least squares on paper, and you will need `window` three times.
+
+
+# %%
+def my_invented(made, true, window):
+    """Fine structures, (N, C, H, W) -> energy that the target does not explain."""
+    ### BEGIN SOLUTION
+    both = window(made * true)
+    return window(made**2) - both**2 / (window(true**2) + 1e-8)
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.invented(my_invented)
+
+# %% [markdown]
+# {{answers invented}}
+
+# %% [markdown]
+# Divided by the whole energy of the output's fine structure, it is a share: 0 where all of it
+# stands in the target, 1 where none does.
+
+
+# %%
+def invented(image, target):
+    """The left-over energy around each pixel, mean of the channels, (H, W)."""
+    return check.invented.reference(fine(image), fine(target), window)[0].mean(dim=0)
+
+
+def invented_share(method):
+    """Share of the fine structure of all test outputs that their targets do not explain."""
+    made = [(method(pair.low), pair.normal) for pair in test]
+    energy = sum(float(window(fine(image) ** 2).mean()) for image, _ in made)
+    return sum(float(invented(*pair).mean()) for pair in made) / energy
+
+
+methods = {f"gamma {fitted}": fitted_gamma, "L1 alone": partial(enhance, twin),
+           "GAN": partial(enhance, generator)}  # fmt: skip
+for label, method in methods.items():
+    print(f"{label:10} {invented_share(method):.0%} of the fine structure is not in the target")
+
+# %% [markdown]
+# Be careful with the word "invented". For the gamma curve it is noise, which came with the input.
+# For the networks it is noise that they let through, and structure that they made. To see what the
+# *adversary* does, change nothing but its weight: take the trained GAN and go on training it for a
+# short while with L1 alone, and with the adversary 1, 10 and 100 times as loud, each time from the
+# same weights and on the same crops.
+
+# %%
+up, down, mixed = "it rises", "it falls", "it goes up and down"
+question_share = widgets.predict(
+    "As the adversary gets louder from 0 to 100, what happens to the share of fine structure that "
+    "the target does not explain?",
+    [up, down, mixed],
+)
+question_share
+
+
+# %%
+def go_on(adversarial):
+    """The trained GAN after one more epoch with this weight on the adversary."""
+    network, adversary = copy.deepcopy(generator), copy.deepcopy(discriminator)
+    one = recipe.changed(
+        adversarial=adversarial,
+        epochs=1,
+        epoch_crops=lesson.choose(quick=240, full=4800),
+        ema=0.9,
+    )
+    folder = lesson.run_dir(f"adversary_{adversarial:g}")
+    training.fit(network, train, val, one, discriminator=adversary, run_dir=folder, progress=False)
+    return network
+
+
+loudness = [0.0, 1.0, 10.0, 100.0]
+went_on = {weight: go_on(weight) for weight in loudness}
+
+# %% [markdown]
+# The scores of the four:
+
+# %%
+shares = {}
+for weight, network in went_on.items():
+    shares[weight] = invented_share(partial(enhance, network))
+    psnr, ssim = score(partial(enhance, network))
+    print(f"adversary x {weight:3g}: {psnr:.2f} dB, SSIM {ssim:.3f}, not in the target {shares[weight]:.0%}")  # fmt: skip
+
+# %%
+steps = np.diff(list(shares.values()))
+question_share.reveal(
+    up if (steps > 0).all() else down if (steps < 0).all() else mixed,
+    " -> ".join(f"{share:.0%}" for share in shares.values()),
+)
+
+# %% [markdown]
+# Now look. On the left the target, in the middle the output, on the right where its fine structure
+# is not that of the target. Drag the weight of the adversary.
+
+
+# %%
+def show_invented(weight, pair):
+    image = enhance(went_on[weight], pair.low)
+    figure = plotting.CourseFigure(9, 2.5)
+    axes = figure.subplots(1, 3)
+    titles = ("target", f"adversary x {weight:g}", "not in the target")
+    left_over = invented(image, pair.normal).clamp_min(0).sqrt()
+    for axis, shown, title in zip(axes, (pair.normal, image), titles, strict=False):
+        axis.imshow(shown.permute(1, 2, 0))
+        axis.set_title(title)
+    axes[2].imshow(left_over, cmap="inferno", vmin=0, vmax=0.06)
+    axes[2].set_title(titles[2])
+    for axis in axes:
+        axis.set(xticks=[], yticks=[])
+    return figure
+
+
+pair = test[len(test) * 3 // 4]
+widgets.frames_slider(
+    [show_invented(weight, pair) for weight in loudness],
+    [f"x {weight:g}" for weight in loudness],
+    "adversary",
+)
+
+# %% [markdown]
+# In so short a run at an eighth of the width, nobody invents a face or a window. What the adversary
+# buys here are colours that no L1 would choose, and a fine grid in plain areas, which our measure
+# finds as structure without a counterpart. The principle is the one that makes large GANs dangerous
+# as witnesses: the loss rewards what is typical, not what was there. Cohen and others showed it
+# with tumours that a network added to, and took away from, medical images. So an output of a GAN is
+# a picture and no measurement, and a tool should say so.
+#
+# ## 9. `dataset.npz`
+#
+# The system that this lesson follows keeps its pairs in one file of arrays, `dataset.npz`. If you
+# have such a file, its path is the name of a data set: `data.load("path/dataset.npz", "train")`, or
+# `python -m llie_helpers train --model pix2pix --data path/dataset.npz`. The other way, export some
+# pairs. An array holds images of one size only, so choose those of the commonest one:
+
+# %%
+from collections import Counter
+
+from llie_helpers.data.npz import read_npz, write_npz
+
+sizes = [train.raw(i)[0].shape for i in range(len(train))]
+common, _ = Counter(sizes).most_common(1)[0]
+chosen = [i for i, size in enumerate(sizes) if size == common][:: max(1, len(train) // 8)]
+file = lesson.run_dir("export") / "dataset.npz"
+write_npz(file, train.subset(chosen))
+
+# %% [markdown]
+# Reading it back must give the same pixels. `data.load` has more to do: a file has no official
+# split, so it groups the pairs by scene and splits by scene, as lesson 01 taught.
+
+# %%
+names, arrays = read_npz(file)
+same = all((low == train.raw(i)[0]).all() for i, (low, _) in zip(chosen, arrays, strict=True))
+print(f"{len(names)} pairs of {common[1]} x {common[0]} pixels, same pixels: {same}")
+for split in ("train", "val"):
+    print(data.load(str(file), split))
+
+# %% [markdown]
+# ## On LOL v1
+#
+# The full network trains with one command, and is scored with another; a GPU is needed for the
+# first. On 8 GB of GPU memory, take `batch = 4` and `accumulate = 3`.
+#
+# ```
+# python -m llie_helpers train --model pix2pix --data lol_v1
+# python -m llie_helpers evaluate --model pix2pix --data lol_v1 --split test
+# ```
+#
+# ## Recap
+#
+# **What you learned**
+#
+# - A GAN replaces a fixed loss by a judge that learns. A PatchGAN judges patches; what one verdict
+#   sees follows from kernels, strides and padding, and is 142 pixels here, 70 in the paper.
+# - Losses are taken from logits, because the sigmoid rounds to 1 long before a network stops being
+#   sure. `detach` keeps the discriminator's lesson out of the generator.
+# - The curves of a game do not fall together and say little about quality; samples do.
+# - Gradient accumulation needs the right divisor, and is not the same step under batch norm.
+# - An adversary costs PSNR by design. What it makes up can be measured against the target.
+#
+# **What failed**
+#
+# - Batch norm as the output layer throws away the brightness of the batch, in a task that is about
+#   brightness. Outputs jump from epoch to epoch.
+# - Against the same generator trained by L1 alone, the short run gains nothing that we could
+#   measure.
+# - With crops of 64 pixels the patches are not patches; the adversary of the quick profile is a
+#   small and young one. Only a long run at full width could show what the published one can do.
+# - The measure of invention cannot tell noise that was let through from structure that was made.
+#
+# ## Papers
+#
+# - I. Goodfellow, J. Pouget-Abadie, M. Mirza, B. Xu, D. Warde-Farley, S. Ozair, A. Courville, Y.
+#   Bengio. Generative Adversarial Nets. NeurIPS 2014.
+# - P. Isola, J.-Y. Zhu, T. Zhou, A. A. Efros. Image-to-Image Translation with Conditional
+#   Adversarial Networks. CVPR 2017. (pix2pix)
+# - J. Johnson, A. Alahi, L. Fei-Fei. Perceptual Losses for Real-Time Style Transfer and
+#   Super-Resolution. ECCV 2016. (the generator's strided layers and residual blocks)
+# - S. Ioffe, C. Szegedy. Batch Normalization: Accelerating Deep Network Training by Reducing
+#   Internal Covariate Shift. ICML 2015.
+# - Y. Blau, T. Michaeli. The Perception-Distortion Tradeoff. CVPR 2018.
+# - J. P. Cohen, M. Luck, S. Honari. Distribution Matching Losses Can Hallucinate Features in
+#   Medical Image Translation. MICCAI 2018.
+# - C. Wei, W. Wang, W. Yang, J. Liu. Deep Retinex Decomposition for Low-Light Enhancement. BMVC
+#   2018. (LOL v1)
+#
+# **Next**: lesson 07 leaves pixels for frequencies, where the light of an image sits in one half of
+# the numbers and its structure in the other.
