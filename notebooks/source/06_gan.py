@@ -302,8 +302,8 @@ for kind, values in (("sigmoid, then log", naive), ("from the logits", stable)):
 # %% [markdown]
 # From about 17 on, the sigmoid rounds to exactly 1: `1 - p` is 0, its logarithm minus infinity, and
 # the gradient not a number. One NaN ruins every weight it reaches. On the other side, for large
-# negative logits, the sigmoid sinks to 0 in the same way. A confident discriminator gets
-# there, and exactly when it is wrong, which is when the gradient is needed most.
+# negative logits, the sigmoid sinks to 0 in the same way. A confident discriminator gets there, and
+# it does so exactly when it is wrong, which is when the gradient is needed most.
 #
 # {{exercise surprise}}
 #
@@ -421,8 +421,8 @@ check.judge(my_judge)
 # ### A batch that does not fit
 #
 # The recipe takes 12 crops of 256 x 256 at a time. A small GPU cannot hold that many, but it can
-# add up the gradients of three batches of 4 before it takes a step: *gradient accumulation* (`batch
-# = 4`, `accumulate = 3` in the recipe).
+# add up the gradients of three batches of 4 before it takes a step: *gradient accumulation*
+# (`batch = 4` and `accumulate = 3` in the recipe).
 #
 # {{exercise accumulate}}
 #
@@ -1016,10 +1016,11 @@ for label, method in methods.items():
 
 # %% [markdown]
 # Be careful with the word "invented". For the gamma curve it is noise, which came with the input.
-# For the networks it is noise that they let through, and structure that they made. To see what the
-# *adversary* does, change nothing but its weight: take the trained GAN and go on training it for a
-# short while with L1 alone, and with the adversary 10, 30 and 100 times as loud, each time from the
-# same weights and on the same crops.
+# For the networks it is noise that they let through, and structure that they made. And the GAN and
+# its twin have become two different networks; which of them has the larger share may be chance. To
+# see what the *adversary* does, start from one network and change nothing but its weight: take the
+# trained GAN and go on training it for a short while with L1 alone, and with the adversary 10, 30
+# and 100 times as loud, each time from the same weights and on the same crops.
 
 # %%
 up, down, mixed = "it rises", "it falls", "it goes up and down"
@@ -1103,9 +1104,8 @@ widgets.frames_slider(
 # In so short a run at an eighth of the width, no network invents a face or a window. What a loud
 # adversary brings here are colours that no L1 would choose, glows and clouds in an empty sky, and a
 # weave of fine stripes in plain areas. The bright columns of the map also stand where an edge is
-# copied from the input and gets a second, false one beside it. The scores jump as well, as
-# brightness does here; the share minds that
-# less, since a gain scales both of its parts alike.
+# copied from the input and gets a second, false one beside it. PSNR jumps about with the
+# brightness, as before; the share minds that less, since a gain scales both of its parts alike.
 #
 # ### Without a target
 #
@@ -1120,7 +1120,7 @@ from llie_helpers.data.synthesis import darken
 scene = data.load("embedded", "test")[8].normal
 exposures = [
     darken(scene, 4.5, photons=2500, generator=torch.Generator().manual_seed(seed))
-    for seed in range(5)
+    for seed in range(4)
 ]
 
 
@@ -1147,12 +1147,12 @@ def show_structure(image):
     figure = plotting.CourseFigure(9, 3.1)
     for axis, (title, method) in zip(figure.subplots(1, 3), columns.items(), strict=True):
         structure = 0.5 + 8 * fine(method(image))[0]
-        axis.imshow(centre(structure, 150, 150).clamp(0, 1).permute(1, 2, 0))
+        axis.imshow(centre(structure, 110, 110).clamp(0, 1).permute(1, 2, 0))
         axis.set(title=title, xticks=[], yticks=[])
     return figure
 
 
-widgets.frames_slider([show_structure(image) for image in exposures], range(1, 6), "exposure")
+widgets.frames_slider([show_structure(image) for image in exposures], range(1, 5), "exposure")
 
 # %% [markdown]
 # The test finds noise that was turned into texture. It cannot find what a network makes up every
