@@ -88,3 +88,32 @@ def _arrow(axes: Axes, start, end, colour: str, label: str = "", bend: float = 0
 
 def _line(colour: str) -> str:
     return "--" if colour == SHORTCUT else "-"
+
+
+def show_two_path() -> Figure:
+    """Draw lesson 05's two-path module: two paths that are added, then a shortcut."""
+    figure = CourseFigure(WIDTH, 1.9)
+    axes = figure.subplots()
+    for start, bypass in ((0.0, "1x1"), (4.9, "")):
+        fork, join = start + 0.5, start + 3.6
+        path = [(fork, 0), (fork, -1), (join, -1), (join, 0)]
+        axes.plot(*zip(*path, strict=True), color=CONVOLVE, linewidth=1.8)
+        colour = CONVOLVE if bypass else SHORTCUT
+        axes.plot((start + 0.2, join), (0, 0), color=colour, linestyle=_line(colour), linewidth=1.8)
+        axes.plot((join, start + 4.7), (0, 0), color=CONVOLVE, linewidth=1.8)
+        for place, label in ((1.05, "3x3"), (2.05, "ReLU"), (3.05, "3x3")):
+            _layer(axes, start + place, -1, label)
+        if bypass:
+            _layer(axes, start + 2.05, 0, bypass)
+        _layer(axes, join, 0, "+", round_box=True)
+        _layer(axes, join + 0.65, 0, "ReLU")
+    for x, label in ((0.0, "x"), (4.9, "y"), (9.85, "out")):
+        axes.text(x, 0, label, ha="center", va="center", fontsize=13, style="italic")
+    axes.set(xlim=(-0.4, 10.3), ylim=(-1.5, 0.5))
+    axes.axis("off")
+    return figure
+
+
+def _layer(axes: Axes, x: float, y: float, label: str, round_box: bool = False) -> None:
+    box = {"boxstyle": "circle" if round_box else "square", "facecolor": "#F2F2F2"}
+    axes.text(x, y, label, ha="center", va="center", fontsize=12, bbox=box)
