@@ -151,6 +151,9 @@ question_work = widgets.predict(
 )
 question_work
 
+# %% [markdown]
+# Count the multiplications and additions of both for the same photograph.
+
 # %%
 first_network = models.create_model("mse_cnn")
 ratio = gmacs(network) / gmacs(first_network)
@@ -191,6 +194,9 @@ question_depth = widgets.predict(
 )
 question_depth
 
+# %% [markdown]
+# The three stacks, before any training, on random images:
+
 
 # %%
 def stack_gradients(kind, depth=24, width=16):
@@ -219,6 +225,9 @@ for kind, sizes in gradients.items():
 axis.set(xlabel="layer (1 is next to the image)", ylabel="gradient, last layer = 1")
 axis.legend()
 figure
+
+# %% [markdown]
+# Read the left end of the curves: that is what reaches the first layer.
 
 # %%
 ratio = gradients["plain"][0] / gradients["plain"][-1]
@@ -322,6 +331,9 @@ leaky_train, leaky_val = (
 )
 honest_train = histogram.mapped(train, histogram.cross_fit(train, folds=4))
 
+# %% [markdown]
+# How good are the inputs of the two ways, before any network has touched them?
+
 # %%
 rows = {"leaky": (leaky_train, leaky_val), "honest": (honest_train, honest_val)}
 for label, (first, second) in rows.items():
@@ -422,6 +434,9 @@ question_decay = widgets.predict(
 )
 question_decay
 
+# %% [markdown]
+# The optimizers come from torch. Each step gets its gradients by hand:
+
 
 # %%
 def pulled(optimizer_class, steps=300):
@@ -450,6 +465,9 @@ for axis, (title, path) in zip(figure.subplots(1, 2, sharey=True), paths.items()
 figure.axes[0].set_ylabel("weight")
 figure.axes[1].legend()
 figure
+
+# %% [markdown]
+# The decay is the same number in all four curves. Only its route into the step differs.
 
 # %%
 end = paths["Adam with L2"][-1]
@@ -522,6 +540,9 @@ question_half = widgets.predict(
     "Rounded to float16 as they are, what share of these gradients becomes 0?", [none, some, many]
 )
 question_half
+
+# %% [markdown]
+# Round them, and count. A value that survives may still have lost digits.
 
 
 # %%
@@ -647,8 +668,14 @@ def learn(label, first, second, batch_norm):
 normed, normed_run = learn("with_norm", honest_train, honest_val, batch_norm=True)
 plain, plain_run = learn("without_norm", honest_train, honest_val, batch_norm=False)
 
+# %% [markdown]
+# Both trainings, epoch by epoch:
+
 # %%
 plotting.show_history({"with batch norm": normed_run.history, "without": plain_run.history})
+
+# %% [markdown]
+# Compare the best epochs, since those are kept.
 
 # %%
 advantage = normed_run.best["val_psnr"] - plain_run.best["val_psnr"]
@@ -739,6 +766,9 @@ question_leak = widgets.predict(
 )
 question_leak
 
+# %% [markdown]
+# The honest one is at hand, so two are left to train.
+
 # %%
 on_dark, dark_run = learn("dark", train, val, batch_norm)
 leaky, leaky_run = learn("leaky", leaky_train, leaky_val, batch_norm)
@@ -760,6 +790,9 @@ table = {
 for label, (reported, honest, final) in table.items():
     print(f"{label:14} reported {reported.psnr:5.2f} dB; without a leak {honest.psnr:5.2f} dB; "
           f"test {final.psnr:5.2f} dB, SSIM {final.ssim:.3f}")  # fmt: skip
+
+# %% [markdown]
+# The first two columns of the last row are the same weights and the same photographs:
 
 # %%
 reported, honest, final = (its.psnr for its in table["mapped, leaky"])
@@ -829,6 +862,9 @@ print(f"mapper alone {alone.psnr:.2f} dB, SSIM {alone.ssim:.3f}")
 print(f"with network {learned.psnr:.2f} dB, SSIM {learned.ssim:.3f}")
 lesson.ledger.table()
 
+# %% [markdown]
+# Three test photographs, by the mapper alone and with the network behind it:
+
 
 # %%
 @torch.no_grad()
@@ -885,6 +921,9 @@ for quantile in (0.1, 0.3, 0.5, 0.7, 0.9):
     marks = [f"{metrics.psnr(x, test[chosen].normal).item():.1f} dB" for x in (given, output)]
     frames.append(plotting.show_images([given, output, test[chosen].normal], titles, [*marks, ""]))
 widgets.frames_slider(frames, list(levels), "quantile")
+
+# %% [markdown]
+# Compare both ends of the slider.
 
 # %%
 (dim_in, dim_out), (bright_in, bright_out) = levels[0.1], levels[0.9]
