@@ -31,6 +31,10 @@ class PlainUNet(nn.Module):
         )
         self.decoder = nn.ModuleList(level(2 * fine, fine) for fine, _ in steps)
         self.leave = nn.Conv2d(widths[0], 3, kernel_size=1)
+        # As the paper does; PyTorch's own start fades away in so many layers.
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, low: torch.Tensor) -> torch.Tensor:
         return padded(self.enhance, low, self.multiple)

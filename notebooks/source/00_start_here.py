@@ -519,9 +519,9 @@ lesson.ledger.table()
 # | **01 Data** | darken a photograph as a camera does; find bad pairs and leaks | 1 | 1 GB |
 # | **02 Histograms** | tune baselines, predict a histogram, fool the scores | 1 | 1 GB |
 # | **03 The first network** | write its training loop, and train it | 1.5 | 1 GB |
-# | 04 U-Net | see why mean squared error blurs, and what a perceptual loss does | to come | |
-# | 05 Residual learning | teach a network the difference only | to come | |
-# | 06 GAN | train two networks against one another, and measure what they invent | to come | |
+# | **04 U-Net** | see why mean squared error blurs, and what a perceptual loss does | 1.5 | 1 GB |
+# | **05 Residual CNN** | add shortcuts, and find a leak worth several decibels | 1.5 | 1 GB |
+# | **06 GAN** | train two networks against one another, and measure what they invent | 1.5 | 1 GB |
 # | 07 FFT dual branch | separate light from structure in the frequency domain | to come | |
 # | 08 Comparison | judge all methods from the ledger | to come | |
 # | 09 Your own photographs | any size, whole folders, video | to come | |
