@@ -9,7 +9,7 @@ from . import data as datasets
 from .data.splits import NAMES
 from .errors import CourseError
 from .images import IMAGE_SUFFIXES, load_image, save_image
-from .inference import enhancer
+from .inference import Mapped, enhancer
 from .models import create_model
 from .models.cost import count_parameters, gmacs
 from .paths import runs_dir
@@ -105,7 +105,8 @@ def evaluate(
             print(f"{row['name']:>24}  PSNR {row['psnr']:6.2f} dB  SSIM {row['ssim']:.3f}  "
                   f"gain-corrected {row['psnr_gain']:6.2f} dB")  # fmt: skip
     height, width = pairs[0].low.shape[-2:]
-    learned = isinstance(method, torch.nn.Module)
+    network = method.network if isinstance(method, Mapped) else method
+    learned = isinstance(network, torch.nn.Module)
     table = {
         "method": model,
         "data": f"{pairs.title}, {len(pairs)} pairs",
@@ -113,8 +114,8 @@ def evaluate(
         "SSIM": f"{scores.ssim:.3f}",
         "LPIPS": "not available" if scores.lpips is None else f"{scores.lpips:.3f}",
         "gain-corrected PSNR": f"{scores.psnr_gain:.2f} dB (diagnostic: uses the target's mean)",
-        "parameters": f"{count_parameters(method) if learned else 0:,}",
-        "GMACs": f"{gmacs(method, height, width) if learned else 0:.2f} at {width}x{height}",
+        "parameters": f"{count_parameters(network) if learned else 0:,}",
+        "GMACs": f"{gmacs(network, height, width) if learned else 0:.2f} at {width}x{height}",
         "ms per megapixel": f"{scores.ms_per_megapixel:.0f} on {device}",
     }
     for name, value in table.items():

@@ -870,8 +870,8 @@ if not models.shipped("unet"):
 # - Two images can have the same squared error and look quite different. Features that stay when
 #   things move a little tell them apart.
 # - A feature loss is paid with detail that may be invented.
-# - Averaging the outputs over eight symmetries costs time and no training. Where noise is removed, a
-#   video flickers less.
+# - Averaging the outputs over eight symmetries costs time and no training. Where noise is removed,
+#   a video flickers less.
 #
 # **What failed**
 #
