@@ -17,6 +17,7 @@ from llie_helpers.models.patchgan import LAYERS, PatchGAN
 
 # Small versions, so that the tests are fast.
 SMALL = {
+    "fft_dual_branch": {"size": 32},
     "mse_cnn": {"widths": [4, 6, 8]},
     "pix2pix": {"width": 2, "blocks": 2},
     "plain_unet": {"widths": [4, 6, 8]},
@@ -180,6 +181,42 @@ def test_the_residual_network_is_as_specified():
     bare = create_model("residual", batch_norm=False)
     assert layers(bare) == layers(model)
     assert count_parameters(bare) == by_hand - 21 * norm + 21 * 32  # a bias for each norm
+
+
+def test_the_published_dual_branch_is_as_specified():
+    model = create_model("fft_dual_branch")
+    assert layers(model) == [
+        *plain(3, 32),
+        *plain(32, 64, stride=2),
+        ("ConvTranspose2d", 64, 32, 4, 2),
+        *plain(32, 3),
+        *plain(6, 3, kernel=1),
+    ]
+    assert model.mask.shape == (1, 3, 224, 113)
+    assert (model.mask == 0.01).all()
+    by_hand = 896 + 18_496 + 32_800 + 867 + 75_936 + 21
+    assert count_parameters(model) == by_hand == 129_016
+
+
+def test_its_frequency_branch_is_a_convolution_whatever_the_size():
+    model = create_model("fft_dual_branch", size=32)
+    # Twice the cosine of 1/16 cycle per pixel: the filter that averages x-16 and x+16 columns.
+    columns = torch.arange(17) / 32
+    model.mask.data = torch.cos(2 * torch.pi * 4 * columns).expand(1, 3, 32, 17).clone()
+    for height, width in ((32, 32), (48, 64), (20, 96)):
+        image = torch.rand(1, 3, height, width)
+        expected = (image.roll(4, -1) + image.roll(-4, -1)) / 2
+        difference = (model.frequency(image) - expected).abs()
+        assert difference.max() < (1e-5 if (height, width) == (32, 32) else 0.25)
+        assert difference.mean() < 0.03
+
+
+@given(st.integers(8, 40), st.integers(8, 40))
+def test_a_flat_mask_is_flat_at_every_size(half_height, half_width):
+    model = create_model("fft_dual_branch", size=32)
+    mask = model.mask_for(2 * half_height, 2 * half_width)
+    assert mask.shape == (1, 3, 2 * half_height, half_width + 1)
+    assert torch.allclose(mask, torch.tensor(0.01))
 
 
 def test_the_generator_is_as_specified():

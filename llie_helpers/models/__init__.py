@@ -7,6 +7,7 @@ from torch import nn
 
 from ..errors import CourseError, unknown_name
 from . import weights as weights_file
+from .fft_dual_branch import FFTDualBranch
 from .mse_cnn import MSECNN
 from .pix2pix import Pix2Pix
 from .plain_unet import PlainUNet
@@ -17,6 +18,7 @@ from .weights import shipped as shipped
 
 # What exists. Each takes keyword options and maps (N, 3, H, W) in [0, 1] to the same.
 MODELS: dict[str, type[nn.Module]] = {
+    "fft_dual_branch": FFTDualBranch,
     "mse_cnn": MSECNN,
     "pix2pix": Pix2Pix,
     "plain_unet": PlainUNet,

@@ -1,0 +1,74 @@
+"""Lesson 07: the published dual branch, 129,016 parameters at 224x224.
+
+            .-- 3x3, 32 --(+)-- 3x3 to 3 --------------------------.
+    image --|      '-- 3x3, 64, stride 2 -- 4x4 up to 32 --^       |-- 1x1 to 3, tanh --(+)-- out
+            |-- rfft2 -- times a learned mask -- irfft2 -----------'                     |
+            '----------------------------------------------------------------------------'
+
+Instance norm (without parameters) and LeakyReLU 0.2 follow the first two convolutions. The
+mask has one real number for each channel and frequency: 75,936 of the parameters are one
+fixed linear filter.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .padding import padded
+
+
+class FFTDualBranch(nn.Module):
+    """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
+
+    Published for 224x224 alone. For any other size the mask is interpolated between its
+    frequencies, in cycles per pixel, so that the filter stays what it is.
+
+    Args:
+        size: height and width that the mask is made for; even.
+    """
+
+    def __init__(self, size: int = 224):
+        super().__init__()
+        self.near = nn.Sequential(nn.Conv2d(3, 32, kernel_size=3, padding=1), *norm(32))
+        self.half_size = nn.Sequential(
+            nn.Conv2d(32, 64, kernel_size=3, stride=2, padding=1),
+            *norm(64),
+            nn.ConvTranspose2d(64, 32, kernel_size=4, stride=2, padding=1),
+        )
+        self.leave = nn.Conv2d(32, 3, kernel_size=3, padding=1)
+        self.mask = nn.Parameter(torch.full((1, 3, size, size // 2 + 1), 0.01))
+        self.fuse = nn.Conv2d(6, 3, kernel_size=1)
+
+    def forward(self, low: torch.Tensor) -> torch.Tensor:
+        enhanced = padded(self.enhance, low, multiple=2)
+        return enhanced if self.training else enhanced.clamp(0, 1)
+
+    def enhance(self, low: torch.Tensor) -> torch.Tensor:
+        both = torch.cat([self.spatial(low), self.frequency(low)], dim=1)
+        return low + torch.tanh(self.fuse(both))
+
+    def spatial(self, low: torch.Tensor) -> torch.Tensor:
+        near = self.near(low)
+        return self.leave(near + self.half_size(near))
+
+    def frequency(self, low: torch.Tensor) -> torch.Tensor:
+        # Half precision has no FFT on a CPU, and too few digits for one elsewhere.
+        spectrum = torch.fft.rfft2(low.float())
+        spectrum = spectrum * self.mask_for(*low.shape[-2:])
+        return torch.fft.irfft2(spectrum, s=low.shape[-2:])
+
+    def mask_for(self, height: int, width: int) -> torch.Tensor:
+        """The mask for images of another size, ``(1, 3, height, width // 2 + 1)``."""
+        if (height, width // 2 + 1) == tuple(self.mask.shape[-2:]):
+            return self.mask
+        # Rows run from 0 up and then through the negative frequencies. Put in order, and with
+        # the highest on both ends, they can be interpolated.
+        rows = torch.fft.fftshift(self.mask, dim=-2)
+        rows = torch.cat([rows, rows[..., :1, :]], dim=-2)
+        size = (height + 1, width // 2 + 1)
+        rows = F.interpolate(rows, size, mode="bilinear", align_corners=True)
+        return torch.fft.ifftshift(rows[..., :-1, :], dim=-2)
+
+
+def norm(channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.InstanceNorm2d(channels), nn.LeakyReLU(0.2)
