@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_enhance(commands)
     add_bench(commands)
     add_published(commands)
+    add_ship(commands)
     return parser
 
 
@@ -158,6 +159,36 @@ def add_published(commands) -> None:
     parser.add_argument("--epochs", type=int, help="at most (default: the recipe's)")
     parser.add_argument("--out", help="folder of the run (default: runs/published_MODEL)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+
+
+def add_ship(commands) -> None:
+    parser = add_command(
+        commands,
+        "ship",
+        "ship",
+        "put trained weights into the package and score them for their card",
+        "ship --model unet --data lol_v1 --title 'lesson 04' --weights runs/unet/best.safetensors",
+    )
+    parser.add_argument("--model", required=True, help="a network")
+    add_data_option(parser)
+    parser.add_argument(
+        "--weights",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help="of one run or more; the first is shipped, the scores are means over all",
+    )
+    parser.add_argument("--mapper", help="mapper.json of a network that was trained --mapped")
+    parser.add_argument("--title", required=True, help="a few words for the README's table")
+    parser = add_command(
+        commands,
+        "results",
+        "results",
+        "write the README's table of networks from the model cards",
+        "results",
+        "results --check",
+    )
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
 
 
 def add_data_option(parser) -> None:

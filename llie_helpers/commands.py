@@ -1,6 +1,7 @@
 """The commands behind ``python -m llie_helpers``; their arguments are described in `cli`."""
 
 import os
+import shutil
 from pathlib import Path
 
 import torch
@@ -8,11 +9,15 @@ import torch
 from . import data as datasets
 from .data.splits import NAMES
 from .errors import CourseError
+from .files import atomic_path
 from .images import IMAGE_SUFFIXES, load_image, save_image
 from .inference import Mapped, enhancer
 from .models import create_model
 from .models.cost import count_parameters, gmacs
 from .paths import runs_dir
+
+# Of a weights file in the repository, in bytes; larger ones are kept in half precision.
+LARGEST = 2_000_000
 
 
 def data_list() -> None:
@@ -141,6 +146,53 @@ def enhance(
     enhanced = enhancer(model, weights, mapper=mapper, **dict(model_options))(low[None])[0]
     save_image(target, enhanced)
     print(f"{image} -> {out} ({low.shape[2]}x{low.shape[1]}, {model})")
+
+
+def ship(model: str, data: str, weights: list[str], mapper: str | None, title: str) -> None:
+    """Put weights into the package, score them and write the head of their card."""
+    from . import cards
+    from .metrics import evaluate
+    from .models import weights as files
+
+    networks = [create_model(model, path) for path in weights]
+    stem = files.SHIPPED / f"{model}_{data}"
+    seeds = list(range(len(networks)))
+    shipped = stem.with_suffix(".safetensors")
+    half = 4 * count_parameters(networks[0]) > LARGEST
+    precision = torch.float16 if half else torch.float32
+    files.save(networks[0], shipped, model, networks[0].options, precision)
+    if mapper is not None:
+        with atomic_path(stem.with_suffix(".mapper.json")) as temporary:
+            shutil.copyfile(mapper, temporary)
+    # What is shipped is scored as it is shipped.
+    methods = [enhancer(model, path, mapper=mapper) for path in [shipped, *weights[1:]]]
+    scores = {}
+    for split in ("test", "val"):
+        pairs = datasets.load(data, split)
+        scores[split] = cards.scores([evaluate(method, pairs, progress=True) for method in methods])
+    card = cards.Card(model, data, title, count_parameters(networks[0]), seeds, scores)
+    text = cards.read(card.path)[1] if card.path.exists() else cards.TEMPLATE
+    cards.write(card, text)
+    print(f"{shipped.name} and {card.path.name} written; say in the card how it was trained, "
+          "then run `python -m llie_helpers results`.")  # fmt: skip
+
+
+def results(check: bool) -> int:
+    """Write the README's table of networks from the cards, or check it."""
+    from . import cards
+
+    readme = Path(cards.SHIPPED).parent.parent / "README.md"
+    if not readme.is_file():
+        raise CourseError("There is no README.md beside the package; run this in the course.")
+    text = readme.read_text(encoding="utf-8")
+    expected = cards.with_table(text)
+    if check:
+        same = text == expected
+        print(f"README.md's results {'are' if same else 'are not'} those of the cards.")
+        return 0 if same else 1
+    with atomic_path(readme) as temporary:
+        temporary.write_text(expected, encoding="utf-8")
+    return 0
 
 
 def bench_data(data: str, seconds: float) -> None:

@@ -14,6 +14,7 @@ from .histogram import HistogramMapper
 from .images import load_image
 from .metrics import round8
 from .models import MODELS, create_model
+from .models.weights import mapper as shipped_mapper
 
 SHIPPED_WEIGHTS = "lol_v1"
 
@@ -31,7 +32,8 @@ def enhancer(
         name: a key of `classical.CLASSICAL` or one of `models.list_models`.
         weights: for a network: shipped weights (default "lol_v1") or a .safetensors file.
         device: where a network runs; images must be there too.
-        mapper: a `HistogramMapper`'s file, for a network that was trained on mapped images.
+        mapper: a `HistogramMapper`'s file, for a network that was trained on mapped images;
+            shipped weights bring theirs.
         options: parameters of the method, such as ``gamma=0.3``.
 
     Returns:
@@ -42,7 +44,9 @@ def enhancer(
             for a method that has none.
     """
     if name in MODELS:
-        network = create_model(name, weights or SHIPPED_WEIGHTS, **options)
+        weights = weights or SHIPPED_WEIGHTS
+        network = create_model(name, weights, **options)
+        mapper = mapper or shipped_mapper(name, weights)
         if mapper is not None:
             network = Mapped(network, HistogramMapper.load(mapper))
         return network.eval().requires_grad_(False).to(device)

@@ -15,13 +15,25 @@ from ..files import atomic_path
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
-def save(model: nn.Module, path: str | os.PathLike, name: str, options: dict) -> None:
+def save(
+    model: nn.Module,
+    path: str | os.PathLike,
+    name: str,
+    options: dict,
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Write the weights of ``model``, and the name and options that build it.
+
+    Args:
+        dtype: of floating-point values; float16 halves the file, and `read` widens it again.
 
     Raises:
         CourseError: the disk is full or the folder cannot be written.
     """
-    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    state = {
+        key: (v.to(dtype) if v.is_floating_point() else v).detach().cpu().contiguous()
+        for key, v in model.state_dict().items()
+    }
     metadata = {"model": name, "options": json.dumps(options)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(to_bytes(state, metadata))
@@ -53,6 +65,12 @@ def shipped(name: str) -> list[str]:
     """Names of the weights that the package holds for network ``name``, such as ["lol_v1"]."""
     files = SHIPPED.glob(f"{name}_*.safetensors")
     return sorted(file.stem.removeprefix(f"{name}_") for file in files)
+
+
+def mapper(name: str, weights: str | os.PathLike | None) -> Path | None:
+    """The `HistogramMapper` shipped with weights that were trained on mapped images, if any."""
+    file = SHIPPED / f"{name}_{weights}.mapper.json"
+    return file if file.is_file() else None
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict]:

@@ -1,0 +1,120 @@
+"""Model cards: what shipped weights are, how they score, and the README's table of them.
+
+A card is a Markdown file beside the weights, ``weights/MODEL_DATA.md``. Its head, between
+two lines of ``---``, is YAML for programs; what follows is for readers.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from .errors import CourseError
+from .files import atomic_path
+from .metrics import Evaluation
+from .models.weights import SHIPPED
+
+MARKS = ("<!-- results, written by `python -m llie_helpers results` -->", "<!-- end of results -->")
+COLUMNS = ("psnr", "ssim", "psnr_gain")
+
+# What a new card has to say under its head.
+TEMPLATE = """# MODEL, trained on DATA
+
+## Training
+
+Data and what was left out of it, recipe, command, hardware, steps and hours.
+
+## Scores
+
+## Limits
+
+## Licence
+"""
+
+
+@dataclass(frozen=True)
+class Card:
+    """The head of a card.
+
+    Attributes:
+        model, data: a network and the data set that it was trained on.
+        title: a few words for a table's row.
+        parameters: how many the network has.
+        seeds: of the runs that were scored; the first one's weights are shipped.
+        scores: split -> ``psnr``, ``ssim`` and ``psnr_gain`` under the frozen protocol, means
+            over the seeds.
+    """
+
+    model: str
+    data: str
+    title: str
+    parameters: int
+    seeds: list[int]
+    scores: dict[str, dict[str, float]]
+
+    @property
+    def path(self) -> Path:
+        return SHIPPED / f"{self.model}_{self.data}.md"
+
+
+def read(path: Path) -> tuple[Card, str]:
+    """Return a card's head and its text.
+
+    Raises:
+        CourseError: the file has no head, or one with other entries.
+    """
+    _, head, text = path.read_text(encoding="utf-8").split("---\n", 2)
+    try:
+        return Card(**yaml.safe_load(head)), text
+    except (TypeError, yaml.YAMLError) as error:
+        raise CourseError(f"The head of {path.name} is no model card: {error}.") from error
+
+
+def write(card: Card, text: str, path: Path | None = None) -> None:
+    head = yaml.safe_dump(asdict(card), sort_keys=False, default_flow_style=None)
+    with atomic_path(path or card.path) as temporary:
+        temporary.write_text(f"---\n{head}---\n{text}", encoding="utf-8")
+
+
+def shipped_cards() -> list[Card]:
+    """All cards in the package, best test PSNR last."""
+    cards = [read(path)[0] for path in SHIPPED.glob("*.md")]
+    return sorted(cards, key=lambda card: card.scores["test"]["psnr"])
+
+
+def scores(evaluations: list[Evaluation]) -> dict[str, float]:
+    """Mean scores of several runs on one split, rounded as they are printed."""
+    means = {
+        name: sum(getattr(its, name) for its in evaluations) / len(evaluations) for name in COLUMNS
+    }
+    return {name: round(value, 3 if name == "ssim" else 2) for name, value in means.items()}
+
+
+def table(cards: list[Card]) -> str:
+    """The rows of the README's table of networks."""
+    lines = [
+        "| network | parameters | PSNR (dB) | SSIM | gain (dB) | on unseen scenes (val) |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for card in cards:
+        test, val = card.scores["test"], card.scores["val"]
+        seeds = f", mean of {len(card.seeds)} seeds" if len(card.seeds) > 1 else ""
+        lines.append(
+            f"| [`{card.model}`](llie_helpers/weights/{card.path.name}), {card.title}{seeds} "
+            f"| {card.parameters:,} | {test['psnr']:.2f} | {test['ssim']:.3f} "
+            f"| {test['psnr_gain']:.2f} | {val['psnr']:.2f} dB, {val['ssim']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def with_table(readme: str) -> str:
+    """The README's text with the table as the cards have it.
+
+    Raises:
+        CourseError: the two marks around the table are missing.
+    """
+    first, last = MARKS
+    if first not in readme or last not in readme:
+        raise CourseError(f"README.md must hold the lines {first!r} and {last!r}.")
+    before, rest = readme.split(first, 1)
+    return f"{before}{first}\n{table(shipped_cards())}\n{last}{rest.split(last, 1)[1]}"
