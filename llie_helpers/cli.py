@@ -85,6 +85,7 @@ def add_train(commands) -> None:
     parser.add_argument("--model", required=True, help="a network, such as mse_cnn")
     add_data_option(parser)
     parser.add_argument("--recipe", help="a recipe's name or .toml file (default: the network's)")
+    parser.add_argument("--weights", help="start from these instead of random ones")
     parser.add_argument("--quick", action="store_true", help="use the recipe's [quick] table")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     add_pairs_option(parser, "--set", "changes", "change an entry of the recipe")

@@ -46,6 +46,7 @@ def train(
     model: str,
     data: str,
     recipe: str | None,
+    weights: str | None,
     quick: bool,
     epochs: int | None,
     changes: list,
@@ -64,7 +65,7 @@ def train(
     if epochs is not None:
         how = how.changed(epochs=epochs)
     torch.manual_seed(seed)
-    network = create_model(model, **dict(model_options))
+    network = create_model(model, weights, **dict(model_options))
     pairs = {split: datasets.load(data, split) for split in ("train", "val")}
     name = f"{model}_mapped" if mapped else model
     folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)

@@ -9,6 +9,7 @@ import lightning
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
@@ -108,9 +109,18 @@ class EnhancementModule(lightning.LightningModule):
             scores["val_ssim"] = ssim(round8(enhanced), normal).mean()
         self.log_dict(scores, batch_size=1)
 
-    def objective(self, low: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
-        """What the network is trained to make small, for a batch ``(N, 3, H, W)``."""
-        return self.loss(self.model(low), normal)
+    def objective(self, low: torch.Tensor, normal: torch.Tensor, *overview) -> torch.Tensor:
+        """What the network is trained to make small, for a batch ``(N, 3, H, W)``.
+
+        ``overview`` are thumbnails of the images that were cropped, for a network that sets
+        the exposure of a crop by the whole: `RandomCrops` gives them.
+        """
+        if not overview:
+            return self.loss(self.model(low), normal)
+        whole_low, whole_normal = overview
+        loss = self.loss(self.model(low, whole_low), normal)
+        exposed = self.model.expose(whole_low)
+        return loss + self.recipe.exposure * F.l1_loss(exposed, whole_normal)
 
     def checked(self, loss: torch.Tensor) -> torch.Tensor:
         """Return ``loss``; stop the training with advice if it is NaN, infinite or exploding."""

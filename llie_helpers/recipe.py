@@ -23,10 +23,11 @@ class Recipe:
     epochs: int = 60
     epoch_crops: int = 1600  # random crops that make one epoch
     crop: int = 128  # side of a crop in pixels
-    whole: float = 0.0  # share of crops that are whole images shrunk to that side
     batch: int = 8  # crops per optimiser step and process times `accumulate`
     augment: bool = True  # flip and rotate, both images of a pair alike
+    jitter: float = 1.0  # low images are multiplied by between 1/jitter and jitter
     loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`
+    exposure: float = 0.0  # weight of the exposure's own error on thumbnails (`dual_branch`)
     adversarial: float = 0.0  # weight of fooling a PatchGAN, as a GAN does; 0: no PatchGAN
     optimizer: str = "adam"
     learning_rate: float = 1e-3

@@ -97,7 +97,13 @@ def fit(
     titles = [getattr(pairs, "title", type(pairs).__name__) for pairs in (train, val)]
     if isinstance(train, Pairs):
         train = RandomCrops(
-            train, recipe.crop, recipe.epoch_crops, seed, recipe.augment, recipe.whole
+            train,
+            recipe.crop,
+            recipe.epoch_crops,
+            seed,
+            recipe.augment,
+            recipe.jitter,
+            overview=recipe.exposure > 0,
         )
     if isinstance(val, Pairs):
         val = WholeImages(val)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from llie_helpers.data.crops import RandomCrops, WholeImages, items_per_second
@@ -47,16 +48,42 @@ def test_crops_reach_every_place_of_every_pair():
     assert seen == first | second
 
 
-def test_a_share_of_the_crops_are_whole_images():
-    pairs = numbered_pairs([(20, 30)])
-    crops = RandomCrops(pairs, 10, length=400, augment=False, whole=0.25)
-    whole = [pair for pair in crops if pair[0][1].max() - pair[0][1].min() > 20 / 255]
-    assert 60 < len(whole) < 140
-    low, normal = whole[0]
-    rows, columns, _ = low * 255
-    assert torch.allclose(rows[:, 0], 2 * torch.arange(10.0) + 0.5)
-    assert torch.allclose(columns[0], 3 * torch.arange(10.0) + 1)
-    assert torch.allclose(normal - low, torch.tensor(100 / 255))
+def test_an_overview_shows_the_whole_image_and_is_changed_like_the_crop():
+    pairs = numbered_pairs([(128, 150)])
+    crops = RandomCrops(pairs, 16, length=40, augment=False, overview=True)
+    views = [item[2:] for item in crops]
+    assert all(view.shape == (3, 64, 64) for pair in views for view in pair)
+    # Rows are numbered: 128 rows in 64 are steps of 2 levels, fewer rows are less.
+    steps = [float((low[0, 1:, 0] - low[0, :-1, 0]).mean() * 255) for low, _ in views]
+    whole = [step for step in steps if step == pytest.approx(2.0, abs=0.01)]
+    assert 10 < len(whole) < 30
+    assert 1.2 < min(steps) < 1.5
+    for low, normal in views:
+        assert torch.allclose(normal - low, torch.tensor(100 / 255), atol=1e-5)
+
+
+def test_an_overview_is_flipped_and_brightened_like_its_crop():
+    generator = torch.Generator().manual_seed(1)
+    image = (torch.rand(40, 40, 3, generator=generator) * 60).to(torch.uint8).numpy()
+    pairs = Pairs("one", ("a",), (0,), [(image, image)])
+    crops = RandomCrops(pairs, 40, length=30, overview=True, jitter=2.0)
+    alike = 0
+    for low, _, whole_low, _ in crops:
+        shrunk = F.adaptive_avg_pool2d(F.adaptive_avg_pool2d(low, 128), 64)
+        alike += torch.allclose(whole_low, shrunk, atol=1e-5)
+    assert 8 < alike < 22  # the half that is not zoomed
+
+
+def test_jitter_changes_the_light_and_not_the_target():
+    pairs = numbered_pairs()
+    steady = RandomCrops(pairs, 16, length=50, augment=False)
+    jittered = RandomCrops(pairs, 16, length=50, augment=False, jitter=1.5)
+    gains = []
+    for (low, normal), (changed, its_normal) in zip(steady, jittered, strict=True):
+        assert torch.equal(normal, its_normal)
+        gains.append(float(changed.sum() / low.sum()))
+    assert 0.66 < min(gains) < 0.8
+    assert 1.25 < max(gains) < 1.51
 
 
 def first_lows(dataset):

@@ -17,6 +17,7 @@ from llie_helpers.models.patchgan import LAYERS, PatchGAN
 
 # Small versions, so that the tests are fast.
 SMALL = {
+    "dual_branch": {"width": 4, "blocks": 1},
     "fft_dual_branch": {"size": 32},
     "mse_cnn": {"widths": [4, 6, 8]},
     "pix2pix": {"width": 2, "blocks": 2},

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llie_helpers.data.scenes import group_scenes, scene_split, thumbnail
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.scenes import group_scenes, scene_split, shared_scenes, thumbnail
 from llie_helpers.errors import CourseError
 
 
@@ -55,3 +56,13 @@ def test_validation_gets_its_fraction_of_the_pairs_and_the_seed_matters():
     splits = [scene_split(scenes, 0.1, seed)[1] for seed in range(3)]
     assert [len(val) for val in splits] == [30, 30, 30]
     assert splits[0] != splits[1]
+
+
+def test_pairs_of_one_scene_are_found_across_sets_whatever_their_exposure():
+    def pairs(title, images):
+        names = tuple(f"{title}{i}" for i in range(len(images)))
+        return Pairs(title, names, (0,) * len(images), [(image, image) for image in images])
+
+    ours = pairs("a", [scene(0), scene(1), scene(2)])
+    theirs = pairs("b", [scene(3), scene(1) // 2 + 20, scene(0), scene(1)])
+    assert shared_scenes(ours, theirs) == [("a0", "b2"), ("a1", "b1"), ("a1", "b3")]

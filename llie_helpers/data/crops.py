@@ -4,12 +4,12 @@ import time
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from ..errors import CourseError
 from ..images import to_float
-from .augment import augment_pair
+from .augment import augment_pair, brightness
+from .overviews import Overviews
 from .pairs import Pairs
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -28,8 +28,9 @@ class RandomCrops(Dataset):
         length: crops in one epoch.
         seed: first of the three numbers that decide on a crop.
         augment: flip, rotate and change the brightness of a pair; see `augment_pair`.
-        whole: share of the crops that are whole images instead, shrunk to that size. How
-            bright a scene should be is seen in the whole of it, noise in a crop.
+        jitter: multiply each low image, and not its target, by between 1/jitter and jitter.
+        overview: also give both whole images as thumbnails (see `Overviews`), changed like
+            the crop: ``(low, normal, whole_low, whole_normal)``.
 
     Raises:
         CourseError: there are no pairs or, when a crop is drawn, an image is too small.
@@ -42,7 +43,8 @@ class RandomCrops(Dataset):
         length: int,
         seed: int = 0,
         augment: bool = True,
-        whole: float = 0.0,
+        jitter: float = 1.0,
+        overview: bool = False,
     ):
         if len(pairs) == 0:
             raise CourseError(f"{pairs.title} has no pairs to crop; check the data set and split.")
@@ -51,7 +53,8 @@ class RandomCrops(Dataset):
         self.length = length
         self.seed = seed
         self.augment = augment
-        self.whole = whole
+        self.jitter = jitter
+        self.overviews = Overviews(pairs) if overview else None
         # In shared memory, so that workers that outlive an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -62,11 +65,24 @@ class RandomCrops(Dataset):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
         if not 0 <= index < self.length:
             raise IndexError(index)
         draw = np.random.default_rng((self.seed, int(self._epoch), index))
         which = int(draw.integers(len(self.pairs)))
+        views = [self._crop(which, draw)]
+        if self.overviews is not None:
+            views.append(self.overviews.draw(which, draw))
+        if self.augment:
+            seed = int(draw.integers(2**63))
+            # The same generator for both, hence the same change.
+            views = [augment_pair(*view, torch.Generator().manual_seed(seed)) for view in views]
+        if self.jitter != 1:
+            gain = self.jitter ** draw.uniform(-1, 1)
+            views = [(brightness(low, gain), normal) for low, normal in views]
+        return tuple(image for view in views for image in view)
+
+    def _crop(self, which: int, draw: np.random.Generator) -> Batch:
         low, normal = self.pairs.raw(which)
         height, width, _ = low.shape
         if min(height, width) < self.size:
@@ -74,19 +90,11 @@ class RandomCrops(Dataset):
                 f"{self.pairs.names[which]} of {self.pairs.title} is {width}x{height}, too small "
                 f"for a crop of {self.size}x{self.size}; choose smaller crops or larger images."
             )
-        if self.whole and draw.random() < self.whole:
-            # As floats: rounded to 8 bits again, means of dark pixels would all be alike.
-            images = to_float(low), to_float(normal)
-            crops = tuple(F.adaptive_avg_pool2d(image, self.size) for image in images)
-        else:
-            top = int(draw.integers(height - self.size + 1))
-            left = int(draw.integers(width - self.size + 1))
-            # Crop the bytes first: only what is kept becomes float.
-            window = np.s_[top : top + self.size, left : left + self.size]
-            crops = to_float(low[window]), to_float(normal[window])
-        if not self.augment:
-            return crops
-        return augment_pair(*crops, torch.Generator().manual_seed(int(draw.integers(2**63))))
+        top = int(draw.integers(height - self.size + 1))
+        left = int(draw.integers(width - self.size + 1))
+        # Crop the bytes first: only what is kept becomes float.
+        window = np.s_[top : top + self.size, left : left + self.size]
+        return to_float(low[window]), to_float(normal[window])
 
 
 class WholeImages(Dataset):

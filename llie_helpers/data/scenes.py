@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..errors import CourseError
+from .pairs import Pairs
 
 # Two photographs correlated above this show the same scene from nearly the same place.
 SAME_SCENE = 0.95
@@ -42,6 +43,20 @@ def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
     _, labels = connected_components(thumbnails @ thumbnails.T > SAME_SCENE, directed=False)
     in_order = {label: number for number, label in enumerate(dict.fromkeys(labels))}
     return [in_order[label] for label in labels]
+
+
+def shared_scenes(ours: Pairs, theirs: Pairs) -> list[tuple[str, str]]:
+    """Names of pairs, one of each set, whose normal-light images show the same scene.
+
+    A network trained on one of them has seen the answer to the other. Found by thumbnails
+    that correlate above 0.95, as in `group_scenes`.
+    """
+    first, second = (
+        np.array([thumbnail(pairs.raw(i)[1]) for i in range(len(pairs))])
+        for pairs in (ours, theirs)
+    )
+    found = np.argwhere(first @ second.T > SAME_SCENE)
+    return [(ours.names[i], theirs.names[j]) for i, j in found]
 
 
 def scene_split(scenes: Sequence[int], fraction: float, seed: int) -> tuple[list[int], list[int]]:

@@ -7,6 +7,7 @@ from torch import nn
 
 from ..errors import CourseError, unknown_name
 from . import weights as weights_file
+from .dual_branch import DualBranch
 from .fft_dual_branch import FFTDualBranch
 from .mse_cnn import MSECNN
 from .pix2pix import Pix2Pix
@@ -18,6 +19,7 @@ from .weights import shipped as shipped
 
 # What exists. Each takes keyword options and maps (N, 3, H, W) in [0, 1] to the same.
 MODELS: dict[str, type[nn.Module]] = {
+    "dual_branch": DualBranch,
     "fft_dual_branch": FFTDualBranch,
     "mse_cnn": MSECNN,
     "pix2pix": Pix2Pix,
