@@ -143,6 +143,18 @@ def add_bench(commands) -> None:
     )
     parser.add_argument("--data", default="lol_v1", help="a data set (default: lol_v1)")
     parser.add_argument("--seconds", type=float, default=5, help="for each way (default: 5)")
+    parser = add_command(
+        bench,
+        "inference",
+        "bench_inference",
+        "time every network on one image, and CLAHE beside them",
+        "bench inference",
+        "bench inference --size 1280x720",
+    )
+    parser.add_argument(
+        "--size", type=size, default=(600, 400), metavar="WxH", help="(default: 600x400)"
+    )
+    parser.add_argument("--repeats", type=int, default=7, help="of each (default: 7)")
 
 
 def add_published(commands) -> None:
@@ -222,6 +234,14 @@ def add_pairs_option(parser, flag: str, name: str, summary: str) -> None:
         metavar="KEY=VALUE",
         help=f"{summary}; may be given several times",
     )
+
+
+def size(text: str) -> tuple[int, int]:
+    """``"600x400"`` becomes ``(600, 400)``."""
+    width, cross, height = text.partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form WIDTHxHEIGHT")
+    return int(width), int(height)
 
 
 def key_and_value(text: str) -> tuple[str, object]:

@@ -202,6 +202,16 @@ def bench_data(data: str, seconds: float) -> None:
     print(bench_data(data, seconds))
 
 
+def bench_inference(size: tuple[int, int], repeats: int) -> None:
+    from .bench_inference import bench_inference
+
+    width, height = size
+    print(f"one image of {width}x{height}, {torch.get_num_threads()} threads, float32")
+    print(f"{'method':26}{'parameters':>12}{'GMACs':>9}{'ms':>10}{'MB':>9}")
+    for cost in bench_inference(width, height, repeats):
+        print(cost)
+
+
 def published(
     model: str,
     data: str,

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from llie_helpers.bench import ByOpenCV, DataSpeed, bench_data
+from llie_helpers.bench_inference import bench_inference
 from llie_helpers.data import load
 from llie_helpers.data.ladder import present
+from llie_helpers.errors import CourseError
 from llie_helpers.images import save_image, to_float
+from llie_helpers.models import create_model
+from llie_helpers.models.cost import count_parameters
 
 
 @pytest.fixture
@@ -43,3 +47,20 @@ def test_the_report_shows_both_ways_and_their_ratio():
     assert "2,000 a second" in text
     assert "20.0 a second" in text
     assert "100 times" in text
+
+
+def test_networks_are_timed_beside_clahe(monkeypatch):
+    monkeypatch.setattr("llie_helpers.bench_inference.list_models", lambda: ["dual_branch"])
+    costs = {cost.method: cost for cost in bench_inference(64, 48, repeats=1)}
+    assert set(costs) == {"clahe", "dual_branch"}
+    for cost in costs.values():
+        assert cost.milliseconds > 0
+        assert cost.megabytes > 50
+    ours = costs["dual_branch"]
+    assert ours.parameters == count_parameters(create_model("dual_branch"))
+    assert 0 < ours.gmacs < 0.1
+
+
+def test_a_bench_of_nothing_is_refused():
+    with pytest.raises(CourseError, match="not possible"):
+        bench_inference(8, 8)
