@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from llie_helpers.cli import build_parser, key_and_value, main
 from llie_helpers.images import load_image, save_image
@@ -54,6 +55,17 @@ def test_train_then_evaluate_then_enhance(folders, tmp_path, capsys):
     again = ["--data", folders, "--out", str(out), "--resume", "--epochs", "2"]
     assert main(["train", *TRAIN, *again]) == 0
     assert "2 epochs" in capsys.readouterr().out
+
+
+def test_training_can_start_from_weights(folders, tmp_path, capsys):
+    first, second = tmp_path / "first", tmp_path / "second"
+    main(["train", *TRAIN, "--data", folders, "--out", str(first), "--seed", "3"])
+    weights = str(first / "best.safetensors")
+    still = ["--weights", weights, "--set", "learning_rate=1e-12"]
+    assert main(["train", *TRAIN, *still, "--data", folders, "--out", str(second)]) == 0
+    before, after = (load_file(folder / "best.safetensors") for folder in (first, second))
+    for key, value in before.items():
+        assert torch.allclose(value, after[key], atol=1e-6)
 
 
 def test_a_network_trains_on_mapped_images_and_is_scored_on_them(folders, tmp_path, capsys):

@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from safetensors.torch import load_file, save_file
 
@@ -218,6 +219,54 @@ def test_a_flat_mask_is_flat_at_every_size(half_height, half_width):
     mask = model.mask_for(2 * half_height, 2 * half_width)
     assert mask.shape == (1, 3, 2 * half_height, half_width + 1)
     assert torch.allclose(mask, torch.tensor(0.01))
+
+
+def test_the_dual_branch_is_smaller_than_the_published():
+    model = create_model("dual_branch")
+    assert count_parameters(model) == 122_118 <= count_parameters(create_model("fft_dual_branch"))
+    block = conv(32, 64, 1) + 2 * conv(32, 32, 1) + 2 * 32 + 16 * 10  # mix, attend, project, ...
+    block += conv(16, 8, 1) + conv(8, 16, 1)
+    deep = conv(64, 128, 1) + 2 * conv(64, 64, 1) + 2 * 64 + 32 * 10
+    deep += conv(32, 16, 1) + conv(16, 32, 1)
+    judge = conv(6, 16, 3) + conv(16, 16, 3) + conv(16, 32, 3) + conv(32, 32, 3) + conv(64, 6, 1)
+    joints = conv(96, 32, 1) + conv(32, 64, 2) + conv(64, 128, 1) + conv(32, 64, 1)
+    assert count_parameters(model) == judge + joints + 6 * block + 3 * deep
+
+
+def decided(model: torch.nn.Module) -> torch.nn.Module:
+    """The network with a judge of exposure that looks at its thumbnail."""
+    torch.nn.init.normal_(model.judge.decide.weight, std=0.5)
+    return model.eval()
+
+
+def test_a_crop_is_exposed_as_its_whole_image_asks_for():
+    model = decided(small("dual_branch"))
+    whole = torch.rand(1, 3, 48, 64) ** 3
+    crop = whole[..., 8:40, 16:56]
+    from_whole = model.expose(whole)[..., 8:40, 16:56]
+    # With nothing painted and every detail let through, only the exposure is left.
+    torch.nn.init.zeros_(model.leave.weight)
+    model.leave.bias.data = torch.cat([torch.zeros(48), torch.full((16,), 99.0)])
+    assert torch.allclose(model(crop, whole), from_whole, atol=1e-5)
+    assert not torch.allclose(model(crop), from_whole, atol=1e-2)
+
+
+def test_the_exposure_does_not_depend_on_the_size():
+    model = decided(small("dual_branch"))
+    image = torch.rand(1, 3, 64, 64)
+    large = F.interpolate(image, (192, 128), mode="nearest")
+    assert torch.allclose(model.judge(image), model.judge(large), atol=1e-5)
+
+
+def test_frequencies_keep_their_phase():
+    torch.manual_seed(0)
+    block = create_model("dual_branch", width=8, blocks=1).first[0]
+    features = torch.randn(1, 4, 12, 10)
+    before, after = (torch.fft.rfft2(x) for x in (features, block.frequency(features)))
+    # Changed by a real factor each, hence by none of the phase's.
+    factor = after / before
+    assert factor.imag.abs().max() < 1e-3
+    assert (factor.real - 1).abs().max() > 1e-2
 
 
 def test_the_generator_is_as_specified():

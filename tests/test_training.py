@@ -172,6 +172,20 @@ def test_averaged_weights_are_validated_and_kept(train, val, tmp_path):
     assert (weights(frozen) - before).abs().max() <= 1e-2 + 1e-6
 
 
+def test_exposure_is_learned_from_overviews(train, val, tmp_path):
+    recipe = SMALL.changed(exposure=1.0, jitter=1.2, learning_rate=1e-2)
+    model = fresh("dual_branch", width=4, blocks=1)
+    module = Supervised(model, train, val, recipe, seed=0)
+    crops = [torch.rand(2, 3, 16, 16) for _ in range(2)]
+    overviews = [torch.rand(2, 3, 64, 64) for _ in range(2)]
+    model.eval()  # no dropout, so that both ways give the same
+    expected = nn.functional.mse_loss(model(crops[0], overviews[0]), crops[1])
+    expected += nn.functional.l1_loss(model.expose(overviews[0]), overviews[1])
+    assert module.objective(*crops, *overviews).item() == pytest.approx(expected.item())
+    run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
+    assert run.history[-1]["train_loss"] < run.history[0]["train_loss"]
+
+
 class Exploding(nn.Module):
     """A network whose output is NaN in the third epoch."""
 
