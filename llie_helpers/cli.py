@@ -38,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_train(commands)
     add_evaluate(commands)
     add_enhance(commands)
+    add_gallery(commands)
     add_bench(commands)
     add_published(commands)
     add_ship(commands)
@@ -129,6 +130,22 @@ def add_enhance(commands) -> None:
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="where to write it")
     add_method_options(parser, default="mse_cnn")
     parser.add_argument("--force", action="store_true", help="overwrite OUT if it exists")
+
+
+def add_gallery(commands) -> None:
+    parser = add_command(
+        commands,
+        "gallery",
+        "gallery",
+        "write a page with every test image before and after, and its target",
+        "gallery clahe mse_cnn --data lol_v1 -o gallery",
+    )
+    parser.add_argument(
+        "methods", nargs="+", metavar="METHOD", help="classical, or a network with shipped weights"
+    )
+    add_data_option(parser)
+    parser.add_argument("--split", default="test", help="train, val or test (default: test)")
+    parser.add_argument("-o", "--out", required=True, metavar="DIR", help="a new folder")
 
 
 def add_bench(commands) -> None:

@@ -149,6 +149,13 @@ def enhance(
     print(f"{image} -> {out} ({low.shape[2]}x{low.shape[1]}, {model})")
 
 
+def gallery(methods: list[str], data: str, split: str, out: str) -> None:
+    from .gallery import write_gallery
+
+    chosen = {name: enhancer(name) for name in methods}
+    print(write_gallery(chosen, datasets.load(data, split), out))
+
+
 def ship(model: str, data: str, weights: list[str], mapper: str | None, title: str) -> None:
     """Put weights into the package, score them and write the head of their card."""
     from . import cards
