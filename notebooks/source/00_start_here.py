@@ -522,7 +522,7 @@ lesson.ledger.table()
 # | **04 U-Net** | see why mean squared error blurs, and what a perceptual loss does | 1.5 | 1 GB |
 # | **05 Residual CNN** | add shortcuts, and find a leak worth several decibels | 1.5 | 1 GB |
 # | **06 GAN** | train two networks against one another, and measure what they invent | 1.5 | 1 GB |
-# | 07 FFT dual branch | separate light from structure in the frequency domain | to come | |
+# | **07 FFT dual branch** | separate light from structure, and beat a published network | 1.5 | 1 GB |
 # | 08 Comparison | judge all methods from the ledger | to come | |
 # | 09 Your own photographs | any size, whole folders, video | to come | |
 #
