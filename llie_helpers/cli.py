@@ -208,7 +208,6 @@ def add_ship(commands) -> None:
         metavar="FILE",
         help="of one run or more; the first is shipped, the scores are means over all",
     )
-    parser.add_argument("--mapper", help="mapper.json of a network that was trained --mapped")
     parser.add_argument("--title", required=True, help="a few words for the README's table")
     parser = add_command(
         commands,
@@ -237,7 +236,6 @@ def add_method_options(parser, default: str | None = None) -> None:
         help="a network or classical method" + (f" (default: {default})" if default else ""),
     )
     parser.add_argument("--weights", help="shipped weights or a .safetensors file")
-    parser.add_argument("--mapper", help="mapper.json of a network that was trained --mapped")
     add_pairs_option(parser, "--option", "model_options", "set an option of the method")
 
 

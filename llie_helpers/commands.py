@@ -14,6 +14,7 @@ from .images import IMAGE_SUFFIXES, load_image, save_image
 from .inference import Mapped, enhancer
 from .models import create_model
 from .models.cost import count_parameters, gmacs
+from .models.weights import mapper_beside
 from .paths import runs_dir
 
 # Of a weights file in the repository, in bytes; larger ones are kept in half precision.
@@ -69,13 +70,11 @@ def train(
     pairs = {split: datasets.load(data, split) for split in ("train", "val")}
     name = f"{model}_mapped" if mapped else model
     folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
-    mapper = ""
     if mapped:
         from .histogram import map_splits
 
         pairs["train"], pairs["val"], fitted = map_splits(pairs["train"], pairs["val"], seed)
-        fitted.save(folder / "mapper.json")
-        mapper = f" --mapper {folder / 'mapper.json'}"
+        fitted.save(mapper_beside(folder / "best.safetensors"))
     say(f"{model}, {count_parameters(network):,} parameters, on {pairs['train']} in {folder}")
     run = fit(
         network,
@@ -87,14 +86,15 @@ def train(
         accelerator=accelerator,
         devices=devices,
     )
-    say(f"{run}\nScore it: python -m llie_helpers evaluate --model {model} --data {data} "
-        f"--weights {run.best_path}{mapper}")  # fmt: skip
+    say(
+        f"{run}\nScore it: python -m llie_helpers evaluate --model {model} --data {data} "
+        f"--weights {run.best_path}"
+    )
 
 
 def evaluate(
     model: str,
     weights: str | None,
-    mapper: str | None,
     model_options: list,
     data: str,
     split: str,
@@ -103,7 +103,7 @@ def evaluate(
     from .metrics import evaluate
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    method = enhancer(model, weights, device, mapper, **dict(model_options))
+    method = enhancer(model, weights, device, **dict(model_options))
     pairs = datasets.load(data, split)
     scores = evaluate(method, pairs, progress=True)
     if each:
@@ -133,7 +133,6 @@ def enhance(
     out: str,
     model: str,
     weights: str | None,
-    mapper: str | None,
     model_options: list,
     force: bool,
 ) -> None:
@@ -144,7 +143,7 @@ def enhance(
     if target.exists() and not force:
         raise CourseError(f"{out} exists already; add --force to overwrite it.")
     low = load_image(image)
-    enhanced = enhancer(model, weights, mapper=mapper, **dict(model_options))(low[None])[0]
+    enhanced = enhancer(model, weights, **dict(model_options))(low[None])[0]
     save_image(target, enhanced)
     print(f"{image} -> {out} ({low.shape[2]}x{low.shape[1]}, {model})")
 
@@ -156,7 +155,7 @@ def gallery(methods: list[str], data: str, split: str, out: str) -> None:
     print(write_gallery(chosen, datasets.load(data, split), out))
 
 
-def ship(model: str, data: str, weights: list[str], mapper: str | None, title: str) -> None:
+def ship(model: str, data: str, weights: list[str], title: str) -> None:
     """Put weights into the package, score them and write the head of their card."""
     from . import cards
     from .metrics import evaluate
@@ -169,11 +168,11 @@ def ship(model: str, data: str, weights: list[str], mapper: str | None, title: s
     half = 4 * count_parameters(networks[0]) > LARGEST
     precision = torch.float16 if half else torch.float32
     files.save(networks[0], shipped, model, networks[0].options, precision)
-    if mapper is not None:
-        with atomic_path(stem.with_suffix(".mapper.json")) as temporary:
+    if (mapper := mapper_beside(Path(weights[0]))).is_file():
+        with atomic_path(mapper_beside(shipped)) as temporary:
             shutil.copyfile(mapper, temporary)
     # What is shipped is scored as it is shipped.
-    methods = [enhancer(model, path, mapper=mapper) for path in [shipped, *weights[1:]]]
+    methods = [enhancer(model, path) for path in [shipped, *weights[1:]]]
     scores = {}
     for split in ("test", "val"):
         pairs = datasets.load(data, split)

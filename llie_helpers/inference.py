@@ -14,7 +14,7 @@ from .histogram import HistogramMapper
 from .images import load_image
 from .metrics import round8
 from .models import MODELS, create_model
-from .models.weights import mapper as shipped_mapper
+from .models.weights import find, mapper_beside
 
 SHIPPED_WEIGHTS = "lol_v1"
 
@@ -23,38 +23,34 @@ def enhancer(
     name: str,
     weights: str | os.PathLike | None = None,
     device: str | torch.device = "cpu",
-    mapper: str | os.PathLike | None = None,
     **options,
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return the method called ``name`` as a callable on images ``(N, 3, H, W)`` in [0, 1].
 
     Args:
         name: a key of `classical.CLASSICAL` or one of `models.list_models`.
-        weights: for a network: shipped weights (default "lol_v1") or a .safetensors file.
+        weights: for a network: shipped weights (default "lol_v1") or a .safetensors file. If a
+            mapper lies beside them, the network was trained on mapped images and gets such.
         device: where a network runs; images must be there too.
-        mapper: a `HistogramMapper`'s file, for a network that was trained on mapped images;
-            shipped weights bring theirs.
         options: parameters of the method, such as ``gamma=0.3``.
 
     Returns:
         A classical function, or a network in eval mode that records no gradients.
 
     Raises:
-        CourseError: unknown name or option, weights or a mapper that are missing, or given
-            for a method that has none.
+        CourseError: unknown name or option, weights that are missing, or given for a method
+            that has none.
     """
     if name in MODELS:
-        weights = weights or SHIPPED_WEIGHTS
-        network = create_model(name, weights, **options)
-        mapper = mapper or shipped_mapper(name, weights)
-        if mapper is not None:
+        file = find(name, weights or SHIPPED_WEIGHTS)
+        network = create_model(name, file, **options)
+        if (mapper := mapper_beside(file)).is_file():
             network = Mapped(network, HistogramMapper.load(mapper))
         return network.eval().requires_grad_(False).to(device)
     if name not in CLASSICAL:
         raise unknown_name("method", name, [*CLASSICAL, *MODELS])
-    if weights is not None or mapper is not None:
-        given = "weights" if weights is not None else "mapper"
-        raise CourseError(f"{name} is a classical method: it learns nothing and takes no {given}.")
+    if weights is not None:
+        raise CourseError(f"{name} is a classical method: it learns nothing and takes no weights.")
     known = list(inspect.signature(CLASSICAL[name]).parameters)[1:]
     for option in options:
         if option not in known:

@@ -1,5 +1,7 @@
 """One door to every method, classical or learned."""
 
+import shutil
+
 import pytest
 import torch
 
@@ -41,10 +43,12 @@ def test_enhance_takes_a_tensor_or_a_file(weights, tmp_path):
 
 def test_a_network_with_a_mapper_is_shown_mapped_images(weights, tmp_path):
     mapper = HistogramMapper().fit(load("embedded", "val"))
-    mapper.save(tmp_path / "mapper.json")
     image = 0.2 * torch.rand(1, 3, 16, 16)
-    enhanced = enhancer("mse_cnn", weights, mapper=tmp_path / "mapper.json")(image)
-    assert torch.equal(enhanced, enhancer("mse_cnn", weights)(round8(mapper(image))))
+    expected = enhancer("mse_cnn", weights)(round8(mapper(image)))
+    beside = tmp_path / "best.safetensors"
+    shutil.copyfile(weights, beside)
+    mapper.save(tmp_path / "best.mapper.json")
+    assert torch.equal(enhancer("mse_cnn", beside)(image), expected)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,6 @@ def test_a_network_with_a_mapper_is_shown_mapped_images(weights, tmp_path):
         ("gama", {}, "no method called 'gama'; did you mean gamma"),
         ("gamma", {"gama": 1}, "no option of gamma called 'gama'; did you mean gamma"),
         ("gamma", {"weights": "lol_v1"}, "gamma is a classical method: .* takes no weights"),
-        ("gamma", {"mapper": "mapper.json"}, "gamma is a classical method: .* takes no mapper"),
         ("mse_cnn", {"weights": "gone.safetensors"}, "no weights file gone.safetensors"),
     ],
 )

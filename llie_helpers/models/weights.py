@@ -67,10 +67,9 @@ def shipped(name: str) -> list[str]:
     return sorted(file.stem.removeprefix(f"{name}_") for file in files)
 
 
-def mapper(name: str, weights: str | os.PathLike | None) -> Path | None:
-    """The `HistogramMapper` shipped with weights that were trained on mapped images, if any."""
-    file = SHIPPED / f"{name}_{weights}.mapper.json"
-    return file if file.is_file() else None
+def mapper_beside(weights: Path) -> Path:
+    """Where the `HistogramMapper` lies that weights trained on mapped images need."""
+    return weights.with_suffix(".mapper.json")
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict]:

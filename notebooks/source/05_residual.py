@@ -743,11 +743,15 @@ for size in (1, 2, 4, 8, 16):
 # layer. For recognition that acts as a helpful noise. Here it is a random exposure, and many
 # networks for restoration leave batch norm out for this reason (EDSR was the first to say so).
 #
-# The rest of this lesson goes on with the network that validated better:
+# The rest of this lesson goes on with the network that validated better. It is kept for lesson 08,
+# with the mapper beside it, without which it is worth little:
 
 # %%
 batch_norm = advantage > 0
 model, run = (normed, normed_run) if batch_norm else (plain, plain_run)
+kept = lesson.run_dir("residual") / "best.safetensors"
+models.save_weights(model, kept)
+mapper.save(kept.with_suffix(".mapper.json"))
 print("batch norm is", "on" if batch_norm else "off")
 
 # %% [markdown]

@@ -1,0 +1,87 @@
+"""What others measured: networks to compare with, and the five systems that the course rebuilds.
+
+These numbers are of networks that the course does not hold. Those of its own stand in the model
+cards and in the ledger.
+"""
+
+from typing import NamedTuple
+
+
+class Peer(NamedTuple):
+    """A published network on LOL v1's 15 test pairs, RGB at full resolution.
+
+    Attributes:
+        parameters: how many.
+        psnr: in dB.
+        ssim: as the source computes it; its window may differ from the course's.
+        seconds: for one image of 600x400 on two CPU cores, float32; None: not measured.
+        remeasured: whether its authors' weights were run under the course's protocol;
+            otherwise the scores are the paper's.
+        paper: where it was published.
+    """
+
+    name: str
+    parameters: int
+    psnr: float
+    ssim: float
+    seconds: float | None
+    remeasured: bool
+    paper: str
+
+
+PEERS = [
+    Peer("Zero-DCE", 79_416, 14.86, 0.559, None, True, "Guo et al., CVPR 2020"),
+    Peer("PairLIE", 341_767, 19.52, 0.736, None, True, "Fu et al., CVPR 2023"),
+    Peer("FLOL", 94_518, 21.07, 0.816, 0.150, True, "Benito et al., 2025"),
+    Peer("IAT", 91_154, 23.38, 0.808, 0.520, True, "Cui et al., BMVC 2022"),
+    Peer("LYT-Net", 45_000, 21.59, 0.812, 1.1, False, "Brateanu et al., 2024"),
+    Peer("CPGA-Net++", 62_000, 22.24, 0.835, None, False, "Weng et al., 2024"),
+    Peer("CIDNet", 1_980_000, 23.61, 0.870, 1.7, False, "Yan et al., CVPR 2025"),
+    Peer("URWKV", 2_250_000, 24.27, 0.856, None, False, "Xu et al., CVPR 2025"),
+    Peer("Retinexformer", 1_610_000, 25.15, 0.845, 3.1, False, "Cai et al., ICCV 2023"),
+]
+
+
+class System(NamedTuple):
+    """A system that the course rebuilds, and the number that its authors gave.
+
+    Attributes:
+        model: the network's name in the course.
+        reported: the score, in words.
+        measured_on: what the number is a number of.
+    """
+
+    title: str
+    lesson: str
+    model: str
+    reported: str
+    measured_on: str
+
+
+SYSTEMS = [
+    System(
+        "encoder-decoder CNN with MSE",
+        "03",
+        "mse_cnn",
+        "19.08 dB",
+        "images resized to 128x128; a random fifth of all files, on which training was also "
+        "stopped; one error pooled over all pixels",
+    ),
+    System("U-Net with perceptual loss", "04", "unet", "no score", "256x256, 10 epochs"),
+    System(
+        "residual CNN behind a histogram regressor",
+        "05",
+        "residual",
+        "24.57 dB",
+        "validation images whose targets the regressor was fitted to",
+    ),
+    System("pix2pix GAN", "06", "pix2pix", "no score", "256x256, 100 epochs"),
+    System(
+        "CNN-FFT dual branch",
+        "07",
+        "fft_dual_branch",
+        "18.64 dB, SSIM 0.797 on LOL v1; 19.19 dB, 0.825 on LOL v2 real",
+        "output and target resized to 224x224; the checkpoint with the best test SSIM; stage one "
+        "trained on 91 of the 100 test targets of LOL v2 real",
+    ),
+]
