@@ -17,6 +17,13 @@ from .models.weights import SHIPPED
 MARKS = ("<!-- results, written by `python -m llie_helpers results` -->", "<!-- end of results -->")
 COLUMNS = ("psnr", "ssim", "psnr_gain")
 
+# What the README says above the table of each data set.
+HEADINGS = {
+    "lol_v1": "Trained and tested on LOL v1:",
+    "embedded": "Miniatures as the lessons train them in the quick profile, within a minute or so, "
+    "tested on\nphotographs from the installed libraries:",
+}
+
 # What a new card has to say under its head.
 TEMPLATE = """# MODEL, trained on DATA
 
@@ -91,7 +98,7 @@ def scores(evaluations: list[Evaluation]) -> dict[str, float]:
 
 
 def table(cards: list[Card]) -> str:
-    """The rows of the README's table of networks."""
+    """The README's table of networks that were trained on one data set."""
     lines = [
         "| network | parameters | PSNR (dB) | SSIM | gain (dB) | on unseen scenes (val) |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -117,4 +124,8 @@ def with_table(readme: str) -> str:
     if first not in readme or last not in readme:
         raise CourseError(f"README.md must hold the lines {first!r} and {last!r}.")
     before, rest = readme.split(first, 1)
-    return f"{before}{first}\n{table(shipped_cards())}\n{last}{rest.split(last, 1)[1]}"
+    parts = []
+    for data, heading in HEADINGS.items():
+        if cards := [card for card in shipped_cards() if card.data == data]:
+            parts.append(f"{heading}\n\n{table(cards)}\n")
+    return f"{before}{first}\n" + "\n".join(parts) + f"{last}{rest.split(last, 1)[1]}"

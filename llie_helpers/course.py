@@ -84,6 +84,7 @@ class Lesson:
                 "split": split,
                 "psnr": evaluation.psnr,
                 "ssim": evaluation.ssim,
+                "psnr_gain": evaluation.psnr_gain,
                 "lpips": evaluation.lpips,
                 "ms_per_megapixel": evaluation.ms_per_megapixel,
                 "parameters": parameters,

@@ -27,6 +27,7 @@ COLUMNS = {
     "profile": Column("profile"),
     "psnr": Column("PSNR (dB)", "{:.2f}".format),
     "ssim": Column("SSIM", "{:.3f}".format),
+    "psnr_gain": Column("gain-corrected (dB)", "{:.2f}".format),
     "lpips": Column("LPIPS", "{:.3f}".format),
     "parameters": Column("parameters", "{:,}".format),
     "gmacs": Column("GMACs", "{:.2f}".format),
@@ -94,9 +95,10 @@ class Ledger:
                 found.append({name: row.get(name) for name in COLUMNS})
         return found
 
-    def table(self) -> "Table":
-        """The latest row of every experiment, to be shown by a notebook or printed."""
-        latest = {tuple(row[name] for name in EXPERIMENT): row for row in self.rows()}
+    def table(self, lesson: str | None = None) -> "Table":
+        """The latest row of every experiment, of one ``lesson`` or of all, for a notebook."""
+        rows = [row for row in self.rows() if lesson in (None, row["lesson"])]
+        latest = {tuple(row[name] for name in EXPERIMENT): row for row in rows}
         return Table(list(latest.values()))
 
     def _ends_torn(self) -> bool:

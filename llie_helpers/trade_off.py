@@ -40,7 +40,7 @@ def show_trade_off(points: Sequence[Point], cost: str, quality: str) -> Figure:
     axis.set(xscale="log", xlabel=cost, ylabel=quality)
     axis.margins(x=0.12, y=0.12)
     if any(point.hollow for point in points):
-        key = [("none", GREY, "published, measured elsewhere"), (COLOURS[0], COLOURS[0], "course")]
+        key = [("none", GREY, "other networks"), (COLOURS[0], COLOURS[0], "the course's")]
         axis.legend(
             handles=[
                 Line2D([], [], marker="o", linestyle="", color=c, markerfacecolor=f, label=label)

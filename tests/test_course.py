@@ -10,7 +10,7 @@ import torch
 from llie_helpers import __version__, course, paths
 from llie_helpers.errors import CourseError
 
-SCORES = SimpleNamespace(psnr=12.3, ssim=0.56, lpips=None, ms_per_megapixel=4.0)
+SCORES = SimpleNamespace(psnr=12.3, ssim=0.56, psnr_gain=15.0, lpips=None, ms_per_megapixel=4.0)
 
 
 @pytest.fixture(autouse=True)

@@ -77,3 +77,9 @@ def test_the_table_shows_the_latest_run_of_each_experiment(ledger):
     assert "None" not in str(table)
     assert "<td>12.33</td>" in table._repr_html_()
     assert "<td>&lt;b&gt;</td>" in table._repr_html_()
+
+
+def test_a_table_may_show_one_lesson_only(ledger):
+    ledger.append(row())
+    ledger.append(row(lesson="04_unet", psnr=20.0))
+    assert [shown["psnr"] for shown in ledger.table("04_unet").rows] == [20.0]

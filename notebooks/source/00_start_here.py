@@ -521,9 +521,9 @@ lesson.ledger.table()
 # | **03 The first network** | write its training loop, and train it | 1.5 | 1 GB |
 # | **04 U-Net** | see why mean squared error blurs, and what a perceptual loss does | 1.5 | 1 GB |
 # | **05 Residual CNN** | add shortcuts, and find a leak worth several decibels | 1.5 | 1 GB |
-# | **06 GAN** | train two networks against one another, and measure what they invent | 1.5 | 1 GB |
-# | **07 FFT dual branch** | separate light from structure, and beat a published network | 1.5 | 1 GB |
-# | 08 Comparison | judge all methods from the ledger | to come | |
+# | **06 GAN** | train two networks against each other, and see what they invent | 1.5 | 1 GB |
+# | **07 FFT dual branch** | part light from structure, and beat a published network | 1.5 | 1 GB |
+# | **08 Comparison** | judge all methods, and set eight traps | 1.5 | 1 GB |
 # | 09 Your own photographs | any size, whole folders, video | to come | |
 #
 # Take them in order. Who knows cameras may skim 01, and who knows PSNR and SSIM may skim 02, but

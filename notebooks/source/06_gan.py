@@ -653,9 +653,9 @@ plotting.show_results(low_images, outputs, targets)
 # Weights of a long run, if the course has them, are scored beside yours:
 
 # %%
-if shipped := models.shipped("pix2pix"):
-    published = models.create_model("pix2pix", weights=shipped[0]).to(device)
-    print(f"shipped {shipped[0]}: {metrics.evaluate(published, test)}")
+if "lol_v1" in models.shipped("pix2pix"):
+    published = models.create_model("pix2pix", weights="lol_v1").to(device)
+    print(f"shipped: {metrics.evaluate(published, test)}")
 else:
     print("No weights of pix2pix are shipped yet; the lesson goes on with its own.")
 

@@ -1,0 +1,789 @@
+# %% [markdown]
+# # 08. An honest comparison
+#
+# Seven lessons, seven ways to brighten a photograph. Which is the best? The answer depends on what
+# you ask for, and on how you measure: with a few choices that each look harmless, any of them can
+# be made to win. This lesson lines all methods up under the one frozen protocol, shows every image,
+# goes looking for failures, and then sets the traps one by one, so that you know them when you meet
+# them in a paper, or in your own results.
+#
+# **You will be able to**
+#
+# - set quality against cost, and say which methods are worth having at all;
+# - read a score image by image, and find what the failures have in common;
+# - say whether a difference could be chance;
+# - name eight ways in which a score can be too good, and say how much each is worth.
+#
+# | profile | data | minutes | memory |
+# | --- | --- | --- | --- |
+# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
+# | full | LOL v1, 500 real pairs | 10 with a GPU, if lessons 03 to 07 have been run | 3 GB |
+
+# %% [markdown]
+# {{setup}}
+
+# %%
+import copy
+import shutil
+from functools import partial
+from statistics import fmean
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from IPython.display import Markdown, display
+
+from llie_helpers import (
+    cards,
+    classical,
+    data,
+    histogram,
+    literature,
+    metrics,
+    models,
+    paths,
+    plotting,
+    training,
+    widgets,
+)
+from llie_helpers.bench_inference import measure
+from llie_helpers.checks import lesson_08 as check
+from llie_helpers.gallery import write_gallery
+from llie_helpers.inference import enhancer
+from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.recipe import load_recipe
+from llie_helpers.trade_off import Point, show_trade_off
+
+device = lesson.device
+
+# %% [markdown]
+# ## 1. The candidates
+#
+# The same test pairs as in all lessons:
+
+# %% tags=["nbval-check-output"]
+name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
+train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+for pairs in (train, val, test):
+    print(pairs)
+
+# %% [markdown]
+# Where you have run lesson 03 to 07 on this computer, the networks are *yours*, as the lessons left
+# them. Otherwise they are the course's copies, which it ships: trained by the same recipes on the
+# same data, as their cards in `llie_helpers/weights` say. What is neither here nor there is trained
+# now.
+
+# %%
+RUNS = {
+    "mse_cnn": "03_mse_cnn/{}/mse_cnn",
+    "unet": "04_unet/{}/U-Net",
+    "residual": "05_residual/{}/residual",
+    "pix2pix": "06_gan/{}/pix2pix",
+    "fft_dual_branch": "07_fft_dual_branch/{}/fft_dual_branch",
+    "dual_branch": "07_fft_dual_branch/{}/dual_branch",
+}
+
+
+def candidate(network):
+    """A network ready to enhance, and whose it is."""
+    own = paths.runs_dir() / RUNS[network].format(lesson.profile) / "best.safetensors"
+    if own.is_file():
+        return enhancer(network, own, device), "yours"
+    if name in models.shipped(network):
+        return enhancer(network, name, device), "the course's"
+    model = models.create_model(network).to(device)
+    recipe = load_recipe(network, lesson.profile)
+    training.fit(model, train, val, recipe, run_dir=lesson.run_dir(network), seed=lesson.seed)
+    return model, "trained now"
+
+
+# %% [markdown]
+# Beside them stand three methods without a network: a gamma curve fitted to the training pairs,
+# CLAHE, and the histogram mapper of lesson 02. A network that cannot beat these has learned
+# nothing worth its weight.
+
+
+# %%
+def tuning_psnr(exponent):
+    tuning = train.subset(np.linspace(0, len(train) - 1, 12))
+    return fmean(metrics.psnr(pair.low**exponent, pair.normal).item() for pair in tuning)
+
+
+fitted = max((0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), key=tuning_psnr)
+methods = {
+    f"gamma {fitted}": partial(classical.gamma, gamma=fitted),
+    "CLAHE": classical.CLASSICAL["clahe"],
+    "histogram mapper": histogram.HistogramMapper().fit(train),
+}
+for network in RUNS:
+    methods[network], whose = candidate(network)
+    print(f"{network:16} {whose}")
+
+# %% [markdown]
+# ## 2. One table
+#
+# All under one protocol, measured here and now: RGB, full size, output rounded to 8 bits, PSNR and
+# SSIM of each image, then the mean. First your guess.
+
+# %%
+names = list(methods)
+question_best = widgets.predict("Which method has the highest PSNR?", names)
+question_best
+
+# %% [markdown]
+# Each result goes into the ledger. The table holds this lesson's rows only; `lesson.ledger.table()`
+# would show all that you have ever measured.
+
+# %%
+judged = {}
+for label, method in methods.items():
+    judged[label] = metrics.evaluate(method, test)
+    learned = isinstance(method, torch.nn.Module)
+    lesson.record(
+        model=label,
+        data=name,
+        split="test",
+        evaluation=judged[label],
+        parameters=count_parameters(method) if learned else 0,
+        gmacs=gmacs(getattr(method, "network", method)) if learned else 0.0,
+    )
+lesson.ledger.table(lesson=lesson.name)
+
+# %%
+ranking = sorted(judged, key=lambda label: judged[label].psnr, reverse=True)
+winner, second = ranking[:2]
+question_best.reveal(winner, f"{judged[winner].psnr:.2f} dB, before {second} with "
+                             f"{judged[second].psnr:.2f} dB.")  # fmt: skip
+
+# %% [markdown]
+# PSNR, SSIM and the gain-corrected PSNR do not agree on an order. PSNR is mostly about the right
+# brightness, SSIM about noise and structure, and the gain-corrected score is a diagnostic that asks
+# what would be left if the brightness were right. None of the three is "the quality".
+#
+# ## 3. Quality against cost
+#
+# A method is *dominated* if another one costs no more and is no worse, and differs from it in at
+# least one of the two. Nobody has a reason to choose a dominated method. Those that are left form
+# the *Pareto frontier*.
+#
+# {{exercise frontier}}
+#
+# `costs` and `qualities` are lists with one number for each method. Return the row numbers of the
+# methods that no other dominates. Of two equal ones keep both.
+
+
+# %%
+def my_frontier(costs, qualities):
+    """Row numbers of the methods that are not dominated -> list of int."""
+    ### BEGIN SOLUTION
+    methods = list(zip(costs, qualities, strict=True))
+
+    def dominated(cost, quality):
+        return any(c <= cost and q >= quality and (c, q) != (cost, quality) for c, q in methods)
+
+    return [i for i, method in enumerate(methods) if not dominated(*method)]
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.frontier(my_frontier)
+
+# %% [markdown]
+# {{answers frontier}}
+
+# %% [markdown]
+# Two costs: time for a megapixel, on the device that this lesson runs on, and parameters, that is,
+# the size of a download. Time is on a logarithmic axis, so a step to the right is a factor.
+
+# %%
+points = [Point(label, its.ms_per_megapixel, its.psnr) for label, its in judged.items()]
+display(show_trade_off(points, "milliseconds for a megapixel", "PSNR (dB)"))
+best = check.frontier.reference([p.cost for p in points], [p.quality for p in points])
+print("not dominated in PSNR:", ", ".join(points[i].label for i in best))
+
+# %% [markdown]
+# The same for SSIM and parameters, among networks:
+
+# %%
+points = [Point(label, count_parameters(method), judged[label].ssim)
+          for label, method in methods.items() if label in RUNS]  # fmt: skip
+display(show_trade_off(points, "parameters", "SSIM"))
+best = check.frontier.reference([p.cost for p in points], [p.quality for p in points])
+print("not dominated in SSIM:", ", ".join(points[i].label for i in best))
+
+# %% [markdown]
+# In the quick profile, U-Net, residual network, GAN and the published dual branch stand here at a
+# fraction of their size, or were made for small crops; what they can do at full size only long
+# trainings show.
+#
+# ### Among published networks
+#
+# Those trainings are on LOL v1. Hollow points are networks of others on its 15 test images, either
+# as their papers report them ("published") or with the authors' weights under our protocol. Full
+# points are the weights that the course ships; each name has a card with its recipe, and one
+# command measures it again.
+
+# %%
+shipped = [card for card in cards.shipped_cards() if card.data == "lol_v1"]
+points = [Point(peer.name + ("" if peer.remeasured else " (published)"), peer.parameters,
+                peer.psnr, hollow=True) for peer in literature.PEERS]  # fmt: skip
+points += [Point(card.model, card.parameters, card.scores["test"]["psnr"]) for card in shipped]
+show_trade_off(points, "parameters", "PSNR on eval15 (dB)")
+
+# %% [markdown]
+# And against time: one image of 600 x 400, float32, on CPU cores. The hollow ones were measured on
+# two cores of another computer, so compare factors, not milliseconds.
+
+# %%
+points = [Point(peer.name + ("" if peer.remeasured else " (published)"), 1e3 * peer.seconds,
+                peer.psnr, hollow=True)
+          for peer in literature.PEERS if peer.seconds]  # fmt: skip
+points += [Point(card.model, measure(card.model, 600, 400, repeats=2).milliseconds,
+                 card.scores["test"]["psnr"]) for card in shipped]  # fmt: skip
+show_trade_off(points, "milliseconds for 600 x 400 on a CPU", "PSNR on eval15 (dB)")
+
+# %% [markdown]
+# Both plots share a weakness, which lesson 01 measured: 14 of the 15 test images show a scene that
+# the training images show too, and copying the most similar training target scores 23.50 dB. A
+# point that high may remember more than it enhances. The cards therefore also give the score on
+# scenes that training never saw.
+#
+# ## 4. Image by image
+#
+# A mean over images hides images. Walk through the test photographs, method by method.
+
+
+# %%
+@torch.no_grad()
+def output(method, low):
+    """(3, H, W) -> (3, H, W), in 8-bit steps."""
+    return metrics.round8(method(low[None].to(device))[0]).cpu()
+
+
+outputs = {label: [output(method, pair.low) for pair in test] for label, method in methods.items()}
+middle = len(test) // 2
+
+
+def show_one(method=winner, image=middle):
+    low, _, pair_name, _ = test[image]
+    row = judged[method].per_image[image]
+    score = f"{row['psnr']:.1f} dB, SSIM {row['ssim']:.2f}"
+    return plotting.show_images([low, outputs[method][image], test[image].normal],
+                                [pair_name, method, "target"], ["", score, ""])  # fmt: skip
+
+
+widgets.parameter_slider(show_one, frames=len(methods), method=names, image=(0, len(test) - 1))
+
+# %% [markdown]
+# ### The gallery
+#
+# All test images with all methods on one page, to scroll through, side by side, with their scores.
+# Open it in a browser; `gallery.md` beside it shows the same on GitHub. Look at it before you
+# believe a table.
+
+# %%
+folder = lesson.run_dir("pages") / "gallery"
+shutil.rmtree(folder, ignore_errors=True)
+page = write_gallery({label: lambda low, method=methods[label]: method(low.to(device)).cpu()
+                      for label in (f"gamma {fitted}", *RUNS)}, test, folder)  # fmt: skip
+written = sorted(path.name for path in folder.iterdir())
+print(", ".join(written), f"and {len(list((folder / 'images').iterdir()))} images in it")
+
+# %% [markdown]
+# The same from a shell, with the weights that the course ships:
+#
+#     python -m llie_helpers gallery clahe mse_cnn dual_branch --data lol_v1 -o gallery
+#
+# ## 5. Where they fail
+#
+# Do not pick failures by eye: you would find those that you look for. Let the numbers pick. The
+# worst image of each method:
+
+# %%
+for label, its in judged.items():
+    worst = min(its.per_image, key=lambda row: row["psnr"])
+    best = max(its.per_image, key=lambda row: row["psnr"])
+    print(f"{label:16} worst {worst['name']:20} {worst['psnr']:5.2f} dB "
+          f"(gain-corrected {worst['psnr_gain']:5.2f}); best {best['name']:20} "
+          f"{best['psnr']:5.2f} dB")  # fmt: skip
+
+# %% [markdown]
+# In pictures, the worst of the last four:
+
+# %%
+shown = list(RUNS)[2:]
+index = {label: int(np.argmin([row["psnr"] for row in judged[label].per_image])) for label in shown}
+worst_of = [outputs[label][i] for label, i in index.items()]
+targets = [test[i].normal for i in index.values()]
+scores = [f"{judged[label].per_image[i]['psnr']:.1f} dB" for label, i in index.items()]
+plotting.show_images([*worst_of, *targets], [*shown, *["target"] * 4], [*scores, *[""] * 4],
+                     columns=4)  # fmt: skip
+
+# %%
+light, noise, both = "mostly brightness", "mostly noise and detail", "about half of each"
+question_failure = widgets.predict(
+    "Take the worst image of each network. What is most of its squared error made of?",
+    [light, noise, both],
+)
+question_failure
+
+# %% [markdown]
+# The gain-corrected output has the target's mean brightness. What it takes away of the squared
+# error was brightness; the rest is noise, detail and colour.
+
+
+# %%
+def brightness_share(row):
+    """Share of the squared error that one gain removes."""
+    return 1 - 10 ** ((row["psnr"] - row["psnr_gain"]) / 10)
+
+
+worst_rows = [min(judged[label].per_image, key=lambda row: row["psnr"]) for label in RUNS]
+share = fmean(brightness_share(row) for row in worst_rows)
+for label, row in zip(RUNS, worst_rows, strict=True):
+    print(f"{label:16} {row['name']:20} {brightness_share(row):4.0%}")
+question_failure.reveal(
+    light if share > 0.6 else noise if share < 0.4 else both,
+    f"one gain per image would remove {share:.0%} of it on the average.",
+)  # fmt: skip
+
+# %% [markdown]
+# So do they fail together? Correlate the methods' scores over the images:
+
+# %%
+table = np.array([[row["psnr"] for row in judged[label].per_image] for label in names])
+figure = plotting.CourseFigure(8.5, 5)
+axis = figure.subplots()
+picture = axis.imshow(np.corrcoef(table), vmin=-1, vmax=1, cmap="RdBu")
+axis.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
+axis.set_yticks(range(len(names)), names)
+axis.grid(False)
+figure.colorbar(picture, label="correlation of PSNR over the test images")
+figure
+
+# %% [markdown]
+# Where two rows are deep blue, the two methods find the same images hard, though they have nothing
+# in common but the photographs. The photographs decide. Red means the opposite: what one method
+# finds hard is easy for the other, as when one always comes out too bright and the other too dark.
+#
+# ## 6. Could it be chance?
+#
+# The first two of the table differ by a fraction of a decibel, or by several. Would the order hold
+# on other photographs? There are no others, but there is the *bootstrap*: draw test images with
+# replacement, as many as there are, again and again, and see how the mean difference varies. Both
+# methods are scored on the same images, so take differences first.
+#
+# {{exercise interval}}
+#
+# `ours` and `theirs` hold the PSNR of N images each; `draws` is an integer array `(B, N)`, each row
+# one draw of N image numbers. Return the 2.5th and the 97.5th percentile of the draws' mean
+# difference, ours minus theirs.
+
+
+# %%
+def my_interval(ours, theirs, draws):
+    """Ends of a 95 % interval of the mean difference -> (low, high)."""
+    ### BEGIN SOLUTION
+    differences = (ours - theirs)[draws].mean(axis=1)
+    return tuple(np.percentile(differences, [2.5, 97.5]))
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.interval(my_interval)
+
+# %% [markdown]
+# {{answers interval}}
+
+# %% [markdown]
+# The winner against each other method. An interval that holds 0 says: this test cannot tell them
+# apart.
+
+# %%
+draws = np.random.default_rng(0).integers(len(test), size=(2000, len(test)))
+psnr_of = dict(zip(names, table, strict=True))
+for label in ranking[1:]:
+    low_end, high_end = check.interval.reference(psnr_of[winner], psnr_of[label], draws)
+    verdict = "cannot be told apart" if low_end < 0 < high_end else ""
+    difference = (psnr_of[winner] - psnr_of[label]).mean()
+    print(f"{winner} - {label:16} {difference:5.2f} dB, 95 % in [{low_end:5.2f}, {high_end:5.2f}] "
+          f"{verdict}")  # fmt: skip
+
+# %% [markdown]
+# Even this is too kind. The bootstrap takes the images to be independent, and they are not: in the
+# quick profile they are three scenes at four exposures each. Draw whole *scenes* instead:
+
+# %%
+scene_names = sorted(set(test.scenes))
+by_scene = {label: np.array([fmean(p for p, s in zip(psnrs, test.scenes, strict=True) if s == scene)
+                             for scene in scene_names])
+            for label, psnrs in psnr_of.items()}  # fmt: skip
+draws = np.random.default_rng(0).integers(len(scene_names), size=(2000, len(scene_names)))
+low_end, high_end = check.interval.reference(by_scene[winner], by_scene[second], draws)
+print(f"{winner} - {second}, {len(scene_names)} scenes: [{low_end:.2f}, {high_end:.2f}] dB")
+for scene, ours, theirs in zip(scene_names, by_scene[winner], by_scene[second], strict=True):
+    first_name = test.names[test.scenes.index(scene)]
+    print(f"  scene of {first_name:20} {ours:.2f} against {theirs:.2f} dB")
+
+# %% [markdown]
+# Look at the scenes one by one. If the first place was won on one of them alone, the mean hides it:
+# in the course's own run the winner is behind on two scenes of three, and far ahead on the third,
+# the night sky, which the others make bright. Three scenes are three observations, and no
+# arithmetic makes more of them. LOL v1's 15 test images
+# are 15 scenes at best, so differences of two or three tenths of a decibel between papers mean
+# little. What can be repeated cheaply is the training: the cards give means over seeds where more
+# than one was run.
+#
+# ## 7. Traps
+#
+# Each of the following has been used to report results in this field, mostly in good faith. You
+# measure what it is worth on the networks above. First two small tools.
+#
+# ### Trap 1: one mean for all
+#
+# PSNR is a logarithm, so it matters whether you average before or after it.
+#
+# {{exercise pooled}}
+#
+# `enhanced` and `normal` are batches `(N, 3, H, W)`. Return two numbers: the mean of the images'
+# PSNR, and the PSNR of the mean squared error over the whole batch. `data_range` is 1.
+
+
+# %%
+def my_pooled(enhanced, normal):
+    """Mean of PSNR, and PSNR of the mean error -> two scalars in dB."""
+    ### BEGIN SOLUTION
+    errors = (enhanced - normal).square().mean(dim=(1, 2, 3))
+    return -10 * errors.log10().mean(), -10 * errors.mean().log10()
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.pooled(my_pooled)
+
+# %% [markdown]
+# {{answers pooled}}
+
+# %% [markdown]
+# The pooled score is never higher (the logarithm is concave), and the worst images rule it. It is
+# no cheat, but it is another quantity: do not set one beside the other.
+#
+# ### Trap 2: luma
+#
+# Some papers score the luma channel Y only, a habit from video coding.
+#
+# {{exercise luma}}
+#
+# `enhanced` and `normal` are images `(3, H, W)`, RGB in [0, 1]. Return the PSNR in dB of their luma
+# `0.299 R + 0.587 G + 0.114 B`, with `data_range` 1.
+
+
+# %%
+def my_luma(enhanced, normal):
+    """PSNR of luma -> scalar in dB."""
+    ### BEGIN SOLUTION
+    weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    error = ((enhanced - normal) * weights).sum(dim=0)
+    return -10 * error.square().mean().log10()
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.luma(my_luma)
+
+# %% [markdown]
+# {{answers luma}}
+
+# %% [markdown]
+# ### Traps 3 to 5
+#
+# - *Gain correction*: scale the output to the target's mean, "for a fair comparison". It needs the
+#   target, which no user has.
+# - *Resizing*: shrink output and target to 224 x 224 before scoring. Noise averages out, and fine
+#   detail that is missing is missing in both.
+# - *Data range*: tell the metric that white is 2, because images were in [-1, 1] once. Or, for
+#   SSIM, that it is 255.
+
+# %%
+question_traps = widgets.predict(
+    "Which of these raises the PSNR of our networks most?",
+    ["luma only", "gain correction", "resizing to 224 x 224", "data range 2"],
+)
+question_traps
+
+
+# %%
+def resized(image):
+    return F.interpolate(image[None], (224, 224), mode="bilinear", antialias=True)[0]
+
+
+def psnr(enhanced, normal):
+    return metrics.psnr(enhanced, normal).item()
+
+
+TRAPS = {
+    "luma only": lambda e, n: check.luma.reference(e, n).item(),
+    "gain correction": lambda e, n: psnr(metrics.gain_match(e, n), n),
+    "resizing to 224 x 224": lambda e, n: psnr(resized(e), resized(n)),
+    "data range 2": lambda e, n: psnr(e, n) + 20 * np.log10(2),
+}
+trapped = {
+    label: {trap: fmean(score(e, pair.normal) for e, pair in zip(its, test, strict=True))
+            for trap, score in TRAPS.items()}
+    for label, its in outputs.items()
+}  # fmt: skip
+
+# %% [markdown]
+# What each is worth, for each method:
+
+# %%
+print(f"{'':16}  frozen   " + "".join(f"{trap:>22}" for trap in TRAPS))
+for label, its in trapped.items():
+    frozen = judged[label].psnr
+    print(f"{label:16} {frozen:6.2f} dB" + "".join(f"{v - frozen:+19.2f} dB" for v in its.values()))
+mean_gain = {trap: fmean(trapped[label][trap] - judged[label].psnr for label in RUNS)
+             for trap in TRAPS}  # fmt: skip
+top = max(mean_gain, key=mean_gain.get)
+question_traps.reveal(top, f"{mean_gain[top]:+.2f} dB on the average of the networks.")
+
+# %% [markdown]
+# As a picture: without touching a network, one can choose its place in the table.
+
+# %%
+figure = plotting.CourseFigure(9, 4.4)
+axis = figure.subplots()
+for colour, trap in zip(plotting.COLOURS[1:], TRAPS, strict=False):
+    axis.plot([its[trap] for its in trapped.values()], names, "o", color=colour, label=trap)
+axis.plot([judged[label].psnr for label in names], names, "|", color="black", markersize=18,
+          markeredgewidth=3, label="frozen protocol")  # fmt: skip
+axis.set(xlabel="PSNR (dB)")
+figure.legend(loc="outside upper center", ncols=3)
+figure
+
+# %% [markdown]
+# SSIM has a data range too. Its two small constants grow with its square, and where they dwarf the
+# image everything is similar to everything:
+
+# %%
+from torchmetrics.functional.image import structural_similarity_index_measure as raw_ssim
+
+dark, normal = test[0].low[None], test[0].normal[None]
+for white in (1.0, 255.0):
+    value = raw_ssim(dark, normal, data_range=white).item()
+    print(f"dark photograph against its target, data_range {white:5.0f}: SSIM {value:.4f}")
+
+# %% [markdown]
+# An SSIM of nearly 1 for an image that is nearly black. If a score looks too good, feed the metric
+# something bad.
+#
+# ### Trap 6: the checkpoint chosen on the test
+#
+# Train on, score each epoch on the test set, and report the best epoch. Here is such a run: the
+# dual branch goes on for a few short rounds, at a high rate, and is scored after each on validation
+# *and* on test images.
+
+# %%
+small, medium, large = "less than 0.2 dB", "0.2 to 1 dB", "more than 1 dB"
+question_peek = widgets.predict(
+    "How far is the best test score of all rounds above that of the round which validates best?",
+    [small, medium, large],
+)
+question_peek
+
+# %% [markdown]
+# Eight rounds:
+
+# %%
+walker = copy.deepcopy(methods["dual_branch"]).requires_grad_(True)
+rounds = load_recipe("dual_branch", lesson.profile).changed(
+    epochs=1, schedule="constant", ema=0.0, snapshot_every=0, epoch_crops=96)  # fmt: skip
+walk = []
+for seed in range(8):
+    run = training.fit(walker, train, val, rounds, run_dir=lesson.run_dir("walk"), seed=seed,
+                       resume=False, progress=False)  # fmt: skip
+    on_test = [psnr(output(walker, pair.low), pair.normal) for pair in test]
+    walk.append((run.best["val_psnr"], np.array(on_test)))
+
+# %%
+honest = max(walk, key=lambda row: row[0])[1]
+peeked = max(walk, key=lambda row: row[1].mean())[1]
+advantage = peeked.mean() - honest.mean()
+print("validation:", "  ".join(f"{val_psnr:5.2f}" for val_psnr, _ in walk))
+print("test:      ", "  ".join(f"{scores.mean():5.2f}" for _, scores in walk))
+question_peek.reveal(
+    small if advantage < 0.2 else medium if advantage <= 1 else large,
+    f"{peeked.mean():.2f} dB instead of {honest.mean():.2f} dB.",
+)
+
+# %% [markdown]
+# Is the peeked one perhaps really the better checkpoint? Ask new images: for each test scene,
+# choose the round by the *other* test scenes, and score it on this one.
+
+# %%
+scenes = np.array(test.scenes)
+fresh = []
+for scene in sorted(set(test.scenes)):
+    chosen = max(walk, key=lambda row, scene=scene: row[1][scenes != scene].mean())[1]
+    fresh += list(chosen[scenes == scene])
+print(f"chosen on the test images and scored on them: {peeked.mean():.2f} dB")
+print(f"chosen on other test scenes than scored on:   {fmean(fresh):.2f} dB")
+print(f"mean of all rounds:                           {np.mean([s for _, s in walk]):.2f} dB")
+
+# %% [markdown]
+# What the choice on the test set promised does not hold on scenes that did not choose. With
+# hundreds of epochs instead of eight there is more to choose from.
+#
+# ### Trap 7: scenes that training has seen
+#
+# LOL's test images show scenes of its training images at another exposure. To see what that is
+# worth, photograph the *training* scenes once more, so to speak: darken their targets anew, with
+# exposures and noise that no network was trained on. The test scenes get the same treatment. Some
+# photographs are easier than others, so the fitted gamma, which remembers nothing, says how much of
+# the difference is in the photographs.
+
+# %%
+from llie_helpers.data.synthesis import darken
+
+
+def photographed_again(pairs, scenes=6):
+    """One target of each scene, in the dark at two new exposures -> list of (low, normal)."""
+    generator = torch.Generator().manual_seed(8)
+    firsts = list(dict(zip(pairs.scenes, pairs, strict=True)).values())
+    return [(darken(pair.normal, stops, generator=generator), pair.normal)
+            for pair in firsts[:scenes] for stops in (3.25, 4.25)]  # fmt: skip
+
+
+seen, unseen = photographed_again(train), photographed_again(test)
+memory = {label: [fmean(psnr(output(method, low), normal) for low, normal in photographs)
+                  for photographs in (seen, unseen)]
+          for label, method in methods.items() if label != "CLAHE"}  # fmt: skip
+
+# %% [markdown]
+# The last column is what is left after gamma's difference is taken off: memory.
+
+# %%
+seen_gamma, unseen_gamma = memory[f"gamma {fitted}"]
+for label, (on_seen, on_unseen) in memory.items():
+    extra = (on_seen - on_unseen) - (seen_gamma - unseen_gamma)
+    print(f"{label:16} seen scenes {on_seen:5.2f} dB, unseen {on_unseen:5.2f} dB, "
+          f"memory {extra:+5.2f} dB")  # fmt: skip
+
+# %% [markdown]
+# The two methods that choose an exposure by looking at the whole photograph, the histogram mapper
+# and `dual_branch`, remember most: with four training scenes they can know the answers by heart.
+# With LOL's hundreds of scenes that is harder, but not impossible. Whoever tests on scenes of the
+# training set reports the left column.
+#
+# ### Trap 8: a higher score that looks worse
+#
+# Take the winner's output for one photograph, and spoil it in two ways: make it a little too dark,
+# or blur it.
+
+# %%
+dimmer, blurred = "the sharp one, half a stop too dark", "the blurred one (sigma 1.5 pixels)"
+question_look = widgets.predict("Which of the two has the higher PSNR?", [dimmer, blurred])
+question_look
+
+# %% [markdown]
+# The photograph is the one with the brightest target, and so that both start from the right
+# brightness, the output is gain-corrected first. Drag the blur until both have the same PSNR, and
+# decide which of the two you would keep.
+
+# %%
+import cv2
+
+brightest = int(np.argmax([pair.normal.mean() for pair in test]))
+goal = test[brightest].normal
+clean = metrics.gain_match(outputs[winner][brightest], goal)
+dim = clean * 2 ** (-1 / 2 / 2.2)  # half a stop of light, through the display's gamma
+
+
+def blur(image, sigma):
+    array = image.permute(1, 2, 0).numpy()
+    return torch.from_numpy(cv2.GaussianBlur(array, (0, 0), sigma)).permute(2, 0, 1)
+
+
+def show_blur(sigma=1.5):
+    pictures = [dim, blur(clean, sigma), goal]
+    marks = [f"{psnr(image, goal):.2f} dB" for image in pictures[:2]]
+    return plotting.show_images([image[:, 60:200, 120:330] for image in pictures],
+                                ["half a stop too dark", f"blurred, sigma {sigma:.1f}",
+                                 "target"], [*marks, ""])  # fmt: skip
+
+
+widgets.parameter_slider(show_blur, frames=6, sigma=(0.5, 3.0, 0.5))
+
+# %% [markdown]
+# At sigma 1.5:
+
+# %%
+of_dim, of_blurred = psnr(dim, goal), psnr(blur(clean, 1.5), goal)
+question_look.reveal(
+    dimmer if of_dim > of_blurred else blurred,
+    f"{of_dim:.2f} dB for the dim one and {of_blurred:.2f} dB for the blurred one.",
+)
+
+# %% [markdown]
+# Few would choose the blurred photograph: half a stop is what a viewer turns up without a thought,
+# and lost detail does not come back. PSNR counts every pixel of an even shift and forgives what a
+# blur takes away, because edges are few. This is also why networks trained on squared error blur
+# (lesson 03). SSIM and LPIPS see more of it, and your own eyes on the gallery see most.
+#
+# ## 8. The five systems
+#
+# What the five systems that this course rebuilds reported, what that number was measured on, and
+# what the course measures with its own trainings under the frozen protocol.
+
+# %%
+ours = {card.model: card for card in shipped}
+lines = [
+    "| system | reported | measured on | here: eval15 | here: unseen scenes |",
+    "|---" * 5 + "|",
+]
+for system in literature.SYSTEMS:
+    here = ["no long run is shipped yet"] * 2
+    if card := ours.get(system.model):
+        here = [f"{its['psnr']:.2f} dB, SSIM {its['ssim']:.3f}"
+                for its in (card.scores["test"], card.scores["val"])]  # fmt: skip
+    row = [f"{system.title} (lesson {system.lesson})", system.reported, system.measured_on, *here]
+    lines.append(f"| {' | '.join(row)} |")
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# No two numbers of the second column are of the same kind, and none is of the kind of the fourth.
+# That does not make the systems bad; it makes the numbers useless for a choice between them. To
+# repair such a table one has to run everything again under one protocol, as this course does.
+#
+# ## Recap
+#
+# **What you learned**
+#
+# - Fix the protocol before you compare, and write it down. Each small choice is worth decibels.
+# - Show the trivial baseline, the cost, and every image. A mean hides the failures, and failures of
+#   different networks have a common cause: brightness.
+# - A dozen images of three scenes are three observations. Ask for intervals, by scene.
+# - A checkpoint is chosen on validation images, whose scenes neither training nor test shows.
+# - PSNR is a proxy. Where it disagrees with your eyes, say so.
+#
+# **What failed**
+#
+# - The bootstrap over images gives narrow intervals for the wrong question; over three scenes it
+#   says little more than the three numbers do.
+# - In the quick profile most networks are miniatures. Their order here says nothing about their
+#   order at full size.
+# - LPIPS would be a better judge of blur, and its weights need a download (`pip install
+#   "llie_helpers[perceptual]"`).
+#
+# ## Papers
+#
+# - Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli. Image Quality Assessment: From Error
+#   Visibility to Structural Similarity. IEEE TIP 2004.
+# - R. Zhang, P. Isola, A. A. Efros, E. Shechtman, O. Wang. The Unreasonable Effectiveness of Deep
+#   Features as a Perceptual Metric. CVPR 2018.
+# - Y. Blau, T. Michaeli. The Perception-Distortion Tradeoff. CVPR 2018.
+# - B. Efron. Bootstrap Methods: Another Look at the Jackknife. Annals of Statistics 7, 1979.
+# - J. Pineau et al. Improving Reproducibility in Machine Learning Research. JMLR 22, 2021.
+# - C. Wei, W. Wang, W. Yang, J. Liu. Deep Retinex Decomposition for Low-Light Enhancement. BMVC
+#   2018. (LOL v1)
+#
+# **Next**: lesson 09 takes the best of these networks to your own photographs and videos.
