@@ -109,6 +109,7 @@ def test_a_result_is_recorded_with_all_that_identifies_it():
         "profile": lesson.profile,
         "psnr": 12.3,
         "ssim": 0.56,
+        "psnr_gain": 15.0,
         "lpips": None,
         "parameters": 9,
         "gmacs": 0.1,
