@@ -5,7 +5,9 @@ from llie_helpers import literature, models
 
 def test_peers_have_scores_in_their_ranges():
     for peer in literature.PEERS:
-        assert 10 < peer.psnr < 30 and 0 < peer.ssim < 1 and peer.parameters > 1000, peer
+        assert 10 < peer.psnr < 30, peer
+        assert 0 < peer.ssim < 1, peer
+        assert peer.parameters > 1000, peer
         assert peer.seconds is None or 0 < peer.seconds < 10, peer
 
 

@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 from llie_helpers.errors import CourseError
 from llie_helpers.models import MODELS, create_model, list_models, save_weights, shipped
 from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.dual_branch import WindowAmplitude
 from llie_helpers.models.patchgan import LAYERS, PatchGAN
 
 # Small versions, so that the tests are fast.
 SMALL = {
-    "dual_branch": {"width": 4, "blocks": 1},
+    "dual_branch": {"width": 4, "blocks": 1, "deep": 1},
     "fft_dual_branch": {"size": 32},
     "mse_cnn": {"widths": [4, 6, 8]},
     "pix2pix": {"width": 2, "blocks": 2},
@@ -223,14 +224,12 @@ def test_a_flat_mask_is_flat_at_every_size(half_height, half_width):
 
 def test_the_dual_branch_is_smaller_than_the_published():
     model = create_model("dual_branch")
-    assert count_parameters(model) == 122_118 <= count_parameters(create_model("fft_dual_branch"))
-    block = conv(32, 64, 1) + 2 * conv(32, 32, 1) + 2 * 32 + 16 * 10  # mix, attend, project, ...
-    block += conv(16, 8, 1) + conv(8, 16, 1)
-    deep = conv(64, 128, 1) + 2 * conv(64, 64, 1) + 2 * 64 + 32 * 10
-    deep += conv(32, 16, 1) + conv(16, 32, 1)
+    assert count_parameters(model) == 115_494 <= count_parameters(create_model("fft_dual_branch"))
+    block = conv(32, 64, 1) + conv(32, 32, 1) + 2 * 32 + 24 * 10 + 2 * conv(8, 8, 1)
+    deep = conv(64, 128, 1) + conv(64, 64, 1) + 2 * 64 + 48 * 10 + 2 * conv(16, 16, 1)
     judge = conv(6, 16, 3) + conv(16, 16, 3) + conv(16, 32, 3) + conv(32, 32, 3) + conv(64, 6, 1)
     joints = conv(96, 32, 1) + conv(32, 64, 2) + conv(64, 128, 1) + conv(32, 64, 1)
-    assert count_parameters(model) == judge + joints + 6 * block + 3 * deep
+    assert count_parameters(model) == judge + joints + 6 * block + 4 * deep
 
 
 def decided(model: torch.nn.Module) -> torch.nn.Module:
@@ -258,15 +257,36 @@ def test_the_exposure_does_not_depend_on_the_size():
     assert torch.allclose(model.judge(image), model.judge(large), atol=1e-5)
 
 
-def test_frequencies_keep_their_phase():
+def windows_of(features: torch.Tensor) -> torch.Tensor:
+    return torch.fft.rfft2(features.unfold(2, 8, 8).unfold(3, 8, 8))
+
+
+def test_frequencies_of_a_window_keep_their_phase():
     torch.manual_seed(0)
-    block = create_model("dual_branch", width=8, blocks=1).first[0]
-    features = torch.randn(1, 4, 12, 10)
-    before, after = (torch.fft.rfft2(x) for x in (features, block.frequency(features)))
+    layer = WindowAmplitude(4)
+    features = torch.randn(2, 4, 16, 24)
+    factor = windows_of(layer(features)) / windows_of(features)
     # Changed by a real factor each, hence by none of the phase's.
-    factor = after / before
     assert factor.imag.abs().max() < 1e-3
     assert (factor.real - 1).abs().max() > 1e-2
+    for parameter in layer.gate[-1].parameters():
+        torch.nn.init.zeros_(parameter)
+    for size in ((16, 24), (13, 9), (8, 30)):
+        features = torch.randn(1, 4, *size)
+        assert torch.allclose(layer(features), features, atol=1e-5)
+
+
+def test_what_a_pixel_becomes_depends_on_its_surroundings_alone():
+    torch.manual_seed(0)
+    model = decided(small("dual_branch"))
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    image = torch.rand(1, 3, 256, 256)
+    other = image.clone()
+    other[..., 192:] = torch.rand(1, 3, 256, 64)
+    before, after = model(image, image), model(other, image)
+    assert torch.equal(before[..., :64], after[..., :64])
+    assert not torch.equal(before[..., 128:192], after[..., 128:192])
 
 
 def test_the_generator_is_as_specified():

@@ -588,9 +588,11 @@ question_cost.reveal(
 # ### Train it
 #
 # The loss is `gt_mean`, which mixes L1 with L1 after the brightness is corrected (in training only,
-# where the target is at hand), and 1 - SSIM. Each crop comes with a thumbnail of the photograph
-# that it was cut from, which sets its exposure; `exposure` weighs the thumbnail's own error. Both
-# halves of the training scenes are used.
+# where the target is at hand), and 1 - SSIM. A crop cannot tell how bright the photograph around it
+# should become. On LOL, each crop therefore comes with a thumbnail of its photograph, which sets
+# the exposure, and `exposure` weighs the thumbnail's own error. In the quick profile it is 0 and
+# each crop is judged by itself; section "What each lever gave" says why. Both halves of the
+# training scenes are used.
 
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
