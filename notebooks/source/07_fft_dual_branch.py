@@ -555,8 +555,13 @@ check.amplify(my_amplify)
 # {{answers amplify}}
 
 # %% [markdown]
-# And most of the work is done at a quarter and an eighth of the size, where a pixel is sixteen or
-# 64 times cheaper. The whole:
+# The network does this in windows of 8 x 8 features, each with a transform of its own. Then an
+# amplitude belongs to one place ("stripes here"), and what a pixel becomes depends on its
+# surroundings alone: a photograph of any size can be enhanced tile by tile, which lesson 09 does.
+# For so small a window the transform is a product with a matrix, and faster so.
+#
+# Most of the work is done at a quarter and an eighth of the size, where a pixel is sixteen or 64
+# times cheaper. The whole:
 
 # %% tags=["nbval-check-output"]
 ours = models.create_model("dual_branch")
