@@ -5,16 +5,19 @@ import os
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import torch
 from torch import nn
 
 from .classical import CLASSICAL
+from .data.synthesis import expose, to_linear, to_srgb
 from .errors import CourseError, unknown_name
 from .histogram import HistogramMapper
-from .images import load_image
 from .metrics import round8
 from .models import MODELS, create_model
 from .models.weights import find, mapper_beside
+from .photos import read_photo
+from .tiles import in_tiles
 
 SHIPPED_WEIGHTS = "lol_v1"
 
@@ -71,23 +74,38 @@ class Mapped(nn.Module):
 
 
 def enhance(
-    image: torch.Tensor | str | os.PathLike,
-    model: str = "mse_cnn",
+    image: torch.Tensor | np.ndarray | str | os.PathLike,
+    model: str | Callable[[torch.Tensor], torch.Tensor] = "mse_cnn",
     weights: str | os.PathLike | None = None,
+    *,
+    exposure: float = 0.0,
+    strength: float = 1.0,
     **options,
 ) -> torch.Tensor:
-    """Enhance one image.
+    """Enhance one photograph of any size, tile by tile.
 
     Args:
-        image: ``(3, H, W)`` in [0, 1], or the path of an image file.
-        model, weights, options: as `enhancer` takes them.
+        image: ``(3, H, W)`` in [0, 1], ``(H, W, 3)`` RGB of uint8 or uint16, or a file's path.
+        model: a method's name, or what `enhancer` returned for it.
+        weights, options: as `enhancer` takes them, with a name.
+        exposure: stops of light more (or less) than the method chose.
+        strength: 1 for the result, 0 for the image as it was, between them for a mixture.
 
     Returns:
         ``(3, H, W)``, clamped to [0, 1].
 
     Raises:
-        CourseError: the file cannot be read, or as `enhancer`.
+        CourseError: the file cannot be read, a strength outside [0, 1], or as `enhancer`.
     """
-    if not isinstance(image, torch.Tensor):
-        image = load_image(image)
-    return enhancer(model, weights, **options)(image[None])[0].clamp(0, 1)
+    if not 0 <= strength <= 1:
+        raise CourseError(f"The strength is {strength}; it must lie between 0 and 1.")
+    if isinstance(image, str | os.PathLike):
+        image = read_photo(image).pixels
+    method = enhancer(model, weights, **options) if isinstance(model, str) else model
+
+    def finish(enhanced: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
+        if exposure:
+            enhanced = to_srgb(expose(to_linear(enhanced), exposure)).clamp(0, 1)
+        return torch.lerp(low, enhanced, strength)
+
+    return in_tiles(method, image, finish)

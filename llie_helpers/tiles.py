@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch.nn import functional as F
-from tqdm.auto import tqdm
 
 from .images import to_float
 from .models.dual_branch import DualBranch, ExposureJudge
@@ -18,9 +17,8 @@ OVERLAP = 64
 @torch.no_grad()
 def in_tiles(
     network: Callable[[torch.Tensor], torch.Tensor],
-    image: np.ndarray,
-    device: str | torch.device = "cpu",
-    progress: bool = False,
+    image: np.ndarray | torch.Tensor,
+    finish: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Enhance a photograph of any size tile by tile.
 
@@ -30,21 +28,27 @@ def in_tiles(
 
     Args:
         network: maps ``(1, 3, h, w)`` in [0, 1] to the same.
-        image: ``(H, W, 3)`` RGB, uint8 or uint16, at least 16x16.
+        image: ``(H, W, 3)`` RGB, uint8 or uint16, at least 16x16; or ``(3, H, W)`` in [0, 1].
+        finish: given what the network made of a tile and the tile, returns what to keep.
 
     Returns:
         ``(3, H, W)`` in [0, 1], on the CPU.
     """
-    height, width, _ = image.shape
+    given = isinstance(image, torch.Tensor)
+    height, width = image.shape[-2:] if given else image.shape[:2]
+    device = next((p.device for p in getattr(network, "parameters", list)()), "cpu")
     whole = {}
     if isinstance(network, DualBranch):
         whole = {"whole": thumbnail(image).to(device)}
     enhanced = torch.zeros(3, height, width)
-    places = [(rows, columns) for rows in spans(height) for columns in spans(width)]
-    for rows, columns in tqdm(places, unit="tile", disable=not progress):
-        tile = to_float(image[rows, columns])[None].to(device)
-        weight = fade(rows, height)[:, None] * fade(columns, width)
-        enhanced[:, rows, columns] += network(tile, **whole)[0].clamp(0, 1).cpu() * weight
+    for rows in spans(height):
+        for columns in spans(width):
+            tile = image[:, rows, columns] if given else to_float(image[rows, columns])
+            tile = tile[None].to(device)
+            output = network(tile, **whole).clamp(0, 1)
+            output = finish(output, tile) if finish else output
+            weight = fade(rows, height)[:, None] * fade(columns, width)
+            enhanced[:, rows, columns] += output[0].cpu() * weight
     return enhanced
 
 
@@ -65,14 +69,12 @@ def fade(span: slice, length: int) -> torch.Tensor:
     return weights
 
 
-def thumbnail(image: np.ndarray) -> torch.Tensor:
-    """What the judge of exposure sees of ``(H, W, 3)``: ``(1, 3, 64, 64)``, by rows of bands."""
+def thumbnail(image: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """What the judge of exposure sees of a photograph: ``(1, 3, 64, 64)``."""
     side = ExposureJudge.SIDE
-    # Averaged from floats, but never with the whole photograph as floats at once.
-    rows = [F.adaptive_avg_pool2d(to_float(band), (None, side)) for band in bands(image)]
+    if isinstance(image, torch.Tensor):
+        return F.adaptive_avg_pool2d(image, side)[None]
+    # A band at a time: the whole photograph as floats would take much memory.
+    bands = (to_float(image[top : top + TILE]) for top in range(0, len(image), TILE))
+    rows = [F.adaptive_avg_pool2d(band, (None, side)) for band in bands]
     return F.adaptive_avg_pool2d(torch.cat(rows, dim=1), side)[None]
-
-
-def bands(image: np.ndarray, height: int = 256) -> Iterator[np.ndarray]:
-    for top in range(0, len(image), height):
-        yield image[top : top + height]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from llie_helpers.data import load
+from llie_helpers.data.synthesis import to_linear
 from llie_helpers.errors import CourseError
 from llie_helpers.histogram import HistogramMapper
 from llie_helpers.images import save_image
@@ -63,3 +64,21 @@ def test_a_network_with_a_mapper_is_shown_mapped_images(weights, tmp_path):
 def test_mistakes_are_named(name, options, sentence):
     with pytest.raises(CourseError, match=sentence):
         enhancer(name, **options)
+
+
+def test_exposure_is_in_stops_and_strength_mixes(weights):
+    image = 0.2 * torch.rand(3, 40, 40)
+    plain = enhance(image, "gamma")
+    brighter = enhance(image, "gamma", exposure=1.0)
+    assert torch.allclose(to_linear(brighter), (2 * to_linear(plain)).clamp(0, 1), atol=1e-4)
+    assert torch.equal(enhance(image, "gamma", strength=0.0), image)
+    half = enhance(image, "gamma", strength=0.5)
+    assert torch.allclose(half, (image + plain) / 2, atol=1e-6)
+    with pytest.raises(CourseError, match="must lie between 0 and 1"):
+        enhance(image, "gamma", strength=2.0)
+
+
+def test_a_method_is_made_once_and_used_often(weights):
+    network = enhancer("mse_cnn", weights)
+    image = torch.rand(3, 40, 40)
+    assert torch.equal(enhance(image, network), enhance(image, "mse_cnn", weights))
