@@ -122,14 +122,23 @@ def add_enhance(commands) -> None:
         commands,
         "enhance",
         "enhance",
-        "brighten one photograph",
+        "brighten photographs: files, and folders with all they hold",
         "enhance dark.jpg -o bright.jpg",
+        "enhance holiday/ evening.png -o bright/ --exposure -0.5",
         "enhance dark.jpg -o bright.png --model clahe --option clip=3.0",
     )
-    parser.add_argument("image", metavar="IN", help="an image file")
-    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="where to write it")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a photograph, or a folder")
+    parser.add_argument(
+        "-o", "--out", required=True, metavar="OUT", help="a file for one photograph, or a folder"
+    )
     add_method_options(parser, default="mse_cnn")
-    parser.add_argument("--force", action="store_true", help="overwrite OUT if it exists")
+    parser.add_argument(
+        "--exposure", type=float, default=0.0, metavar="STOPS", help="brighter, or darker below 0"
+    )
+    parser.add_argument(
+        "--strength", type=float, default=1.0, help="from 0 (as it was) to 1 (default)"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite what exists")
 
 
 def add_gallery(commands) -> None:

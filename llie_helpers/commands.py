@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,7 +11,6 @@ from . import data as datasets
 from .data.splits import NAMES
 from .errors import CourseError
 from .files import atomic_path
-from .images import IMAGE_SUFFIXES, load_image, save_image
 from .inference import Mapped, enhancer
 from .models import create_model
 from .models.cost import count_parameters, gmacs
@@ -102,8 +102,7 @@ def evaluate(
 ) -> None:
     from .metrics import evaluate
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    method = enhancer(model, weights, device, **dict(model_options))
+    method = enhancer(model, weights, device(), **dict(model_options))
     pairs = datasets.load(data, split)
     scores = evaluate(method, pairs, progress=True)
     if each:
@@ -122,30 +121,30 @@ def evaluate(
         "gain-corrected PSNR": f"{scores.psnr_gain:.2f} dB (diagnostic: uses the target's mean)",
         "parameters": f"{count_parameters(network) if learned else 0:,}",
         "GMACs": f"{gmacs(network, height, width) if learned else 0:.2f} at {width}x{height}",
-        "ms per megapixel": f"{scores.ms_per_megapixel:.0f} on {device}",
+        "ms per megapixel": f"{scores.ms_per_megapixel:.0f} on {device()}",
     }
     for name, value in table.items():
         print(f"{name:20} {value}")
 
 
 def enhance(
-    image: str,
+    inputs: list[str],
     out: str,
     model: str,
     weights: str | None,
     model_options: list,
+    exposure: float,
+    strength: float,
     force: bool,
-) -> None:
-    target = Path(out)
-    if target.suffix.lower() not in IMAGE_SUFFIXES:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise CourseError(f"{out} cannot be written as an image: use a suffix of {known}.")
-    if target.exists() and not force:
-        raise CourseError(f"{out} exists already; add --force to overwrite it.")
-    low = load_image(image)
-    enhanced = enhancer(model, weights, **dict(model_options))(low[None])[0]
-    save_image(target, enhanced)
-    print(f"{image} -> {out} ({low.shape[2]}x{low.shape[1]}, {model})")
+) -> int:
+    from .batch import enhance_files
+    from .inference import enhance
+
+    method = enhancer(model, weights, device(), **dict(model_options))
+    how = partial(enhance, model=method, exposure=exposure, strength=strength)
+    summary = enhance_files(inputs, out, how, force)
+    print(summary)
+    return 1 if summary.failures else 0
 
 
 def gallery(methods: list[str], data: str, split: str, out: str) -> None:
@@ -240,6 +239,10 @@ def run_folder(name: str, out: str | None, resume: bool) -> Path:
             f"{folder} holds a run already; add --resume to go on with it, or choose --out."
         )
     return folder
+
+
+def device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def say(text: str) -> None:

@@ -109,13 +109,14 @@ def test_enhance_never_overwrites_unless_told_to(tmp_path, capsys):
         ("train --model mse_cnn --data embedded --set epoch=3", "did you mean epochs"),
         ("train --model mse_cn --data embedded", "did you mean mse_cnn"),
         ("enhance gone.png -o out.png --model gamma", "gone.png"),
-        ("enhance gone.png -o out.gif --model gamma", "out.gif cannot be written as an image"),
+        ("enhance dark.png -o out.gif --model gamma", "out.gif cannot be written as an image"),
         ("bench data --data embedded", "embedded has no files to decode"),
         ("data check lol_v7", "did you mean lol_v1"),
     ],
 )
 def test_an_error_is_one_sentence_and_exit_code_1(command, sentence, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    save_image("dark.png", torch.full((3, 16, 16), 0.25))
     assert main(command.split()) == 1
     error = capsys.readouterr().err.strip()
     assert error.startswith("error: ")
