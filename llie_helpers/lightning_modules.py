@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from .errors import CourseError
 from .losses import WeightedLoss
 from .metrics import psnr, round8, ssim
+from .models.dual_branch import exposed
 from .recipe import Recipe
 
 # Losses of the course begin at 100 or less; far above, training has left all reason.
@@ -118,9 +119,9 @@ class EnhancementModule(lightning.LightningModule):
         if not overview:
             return self.loss(self.model(low), normal)
         whole_low, whole_normal = overview
-        loss = self.loss(self.model(low, whole_low), normal)
-        exposed = self.model.expose(whole_low)
-        return loss + self.recipe.exposure * F.l1_loss(exposed, whole_normal)
+        logs = self.model.judge(whole_low)
+        loss = self.loss(self.model(low, logs), normal)
+        return loss + self.recipe.exposure * F.l1_loss(exposed(whole_low, logs), whole_normal)
 
     def checked(self, loss: torch.Tensor) -> torch.Tensor:
         """Return ``loss``; stop the training with advice if it is NaN, infinite or exploding."""

@@ -37,15 +37,15 @@ def in_tiles(
     given = isinstance(image, torch.Tensor)
     height, width = image.shape[-2:] if given else image.shape[:2]
     device = next((p.device for p in getattr(network, "parameters", list)()), "cpu")
-    whole = {}
+    judged = []
     if isinstance(network, DualBranch):
-        whole = {"whole": thumbnail(image).to(device)}
+        judged = [network.judge(thumbnail(image).to(device))]
     enhanced = torch.zeros(3, height, width)
     for rows in spans(height):
         for columns in spans(width):
             tile = image[:, rows, columns] if given else to_float(image[rows, columns])
             tile = tile[None].to(device)
-            output = network(tile, **whole).clamp(0, 1)
+            output = network(tile, *judged).clamp(0, 1)
             output = finish(output, tile) if finish else output
             weight = fade(rows, height)[:, None] * fade(columns, width)
             enhanced[:, rows, columns] += output[0].cpu() * weight

@@ -246,7 +246,7 @@ def test_a_crop_is_exposed_as_its_whole_image_asks_for():
     # With nothing painted and every detail let through, only the exposure is left.
     torch.nn.init.zeros_(model.leave.weight)
     model.leave.bias.data = torch.cat([torch.zeros(48), torch.full((16,), 99.0)])
-    assert torch.allclose(model(crop, whole), from_whole, atol=1e-5)
+    assert torch.allclose(model(crop, model.judge(whole)), from_whole, atol=1e-5)
     assert not torch.allclose(model(crop), from_whole, atol=1e-2)
 
 
@@ -284,7 +284,8 @@ def test_what_a_pixel_becomes_depends_on_its_surroundings_alone():
     image = torch.rand(1, 3, 256, 256)
     other = image.clone()
     other[..., 192:] = torch.rand(1, 3, 256, 64)
-    before, after = model(image, image), model(other, image)
+    logs = model.judge(image)
+    before, after = model(image, logs), model(other, logs)
     assert torch.equal(before[..., :64], after[..., :64])
     assert not torch.equal(before[..., 128:192], after[..., 128:192])
 

@@ -179,7 +179,7 @@ def test_exposure_is_learned_from_overviews(train, val, tmp_path):
     crops = [torch.rand(2, 3, 16, 16) for _ in range(2)]
     overviews = [torch.rand(2, 3, 64, 64) for _ in range(2)]
     model.eval()  # no dropout, so that both ways give the same
-    expected = nn.functional.mse_loss(model(crops[0], overviews[0]), crops[1])
+    expected = nn.functional.mse_loss(model(crops[0], model.judge(overviews[0])), crops[1])
     expected += nn.functional.l1_loss(model.expose(overviews[0]), overviews[1])
     assert module.objective(*crops, *overviews).item() == pytest.approx(expected.item())
     run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)

@@ -48,9 +48,9 @@ class DualBranch(nn.Module):
         self.last = nn.Sequential(*(DualBlock(width) for _ in range(blocks)))
         self.leave = nn.Conv2d(width, 4 * 16, kernel_size=1)
 
-    def forward(self, low: torch.Tensor, whole: torch.Tensor | None = None) -> torch.Tensor:
-        """Enhance ``low``; where it is a crop, ``whole`` is the image that sets its exposure."""
-        logs = self.judge(low if whole is None else whole)
+    def forward(self, low: torch.Tensor, logs: torch.Tensor | None = None) -> torch.Tensor:
+        """Enhance ``low``; for a crop or a frame, ``logs`` may be what was judged of the whole."""
+        logs = self.judge(low) if logs is None else logs
         enhanced = padded(partial(self.enhance, logs=logs), low, multiple=8)
         return enhanced if self.training else enhanced.clamp(0, 1)
 
