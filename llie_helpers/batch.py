@@ -1,16 +1,18 @@
-"""Many photographs at once: one that fails is named, and the rest are done all the same."""
+"""Many photographs and videos at once: one that fails is named, and the rest are done."""
 
 import mimetypes
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from .errors import CourseError
 from .images import RAW_SUFFIXES
 from .photos import FORMATS, read_photo, write_photo
+from .video import VIDEO_SUFFIXES
 
 
 @dataclass
@@ -18,9 +20,9 @@ class Summary:
     """What became of a batch.
 
     Attributes:
-        done: photographs that were written.
-        skipped: photographs whose output existed already.
-        failures: one sentence for each photograph that could not be done.
+        done: photographs and videos that were written.
+        skipped: those whose output existed already.
+        failures: one sentence for each that could not be done.
     """
 
     done: int = 0
@@ -39,10 +41,13 @@ class Summary:
 def enhance_files(
     inputs: Sequence[str | Path],
     out: str | Path,
-    enhance: Callable[..., torch.Tensor],
+    enhance: Callable[[np.ndarray], torch.Tensor],
+    film: Callable[[Path, Path], object],
     force: bool = False,
 ) -> Summary:
-    """Enhance photographs and write them under ``out``, in their format and with their metadata.
+    """Enhance photographs and videos and write them under ``out``.
+
+    Photographs keep their name, format and metadata; videos become .mp4.
 
     Every output appears whole or not at all, so a batch that was stopped can be started again
     and does the rest.
@@ -51,6 +56,7 @@ def enhance_files(
         inputs: files, and folders whose tree is kept.
         out: a file, where there is one input file and this has a suffix; else a folder.
         enhance: maps an ``(H, W, 3)`` array to a ``(3, H, W)`` tensor in [0, 1].
+        film: enhances the video in one file into another.
         force: overwrite what exists.
 
     Raises:
@@ -68,13 +74,16 @@ def enhance_files(
                 summary.skipped += 1
                 continue
             try:
-                photo = read_photo(source)
-                write_photo(target, enhance(photo.pixels), photo)
+                if source.suffix.lower() in VIDEO_SUFFIXES:
+                    film(source, target)
+                else:
+                    photo = read_photo(source)
+                    write_photo(target, enhance(photo.pixels), photo)
+                    megapixels += photo.pixels.size / 3e6
             except CourseError as error:
                 summary.failures.append(str(error))
                 continue
             summary.done += 1
-            megapixels += photo.pixels.size / 3e6
             seconds = progress.format_dict["elapsed"] or 1e-9
             progress.set_postfix_str(f"{megapixels / seconds:.2f} megapixels/s")
     return summary
@@ -85,9 +94,9 @@ def plan(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     if missing := [path for path in inputs if not path.exists()]:
         raise CourseError(f"There is no file or folder {missing[0]}; check its name.")
     if len(inputs) == 1 and inputs[0].is_file() and out.suffix and not out.is_dir():
-        if out.suffix.lower() not in FORMATS:
+        if out.suffix.lower() not in {*FORMATS, ".mp4"}:
             known = ", ".join(sorted(FORMATS))
-            raise CourseError(f"{out} cannot be written as an image: use a suffix of {known}.")
+            raise CourseError(f"{out} cannot be written: use a suffix of {known} or .mp4.")
         return {out: inputs[0]}
     if out.is_file():
         raise CourseError(f"{out} is a file; give a folder for several photographs.")
@@ -97,21 +106,23 @@ def plan(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
             target = out / (source.name if source == top else source.relative_to(top))
             if target.suffix.lower() in RAW_SUFFIXES:
                 target = target.with_suffix(".png")  # nobody writes RAW files
+            elif target.suffix.lower() in VIDEO_SUFFIXES:
+                target = target.with_suffix(".mp4")
             if target in jobs:
                 raise CourseError(
                     f"{source} and {jobs[target]} would both become {target}; rename one of them."
                 )
             jobs[target] = source
     if not jobs:
-        raise CourseError(f"{', '.join(map(str, inputs))} holds no photographs.")
+        raise CourseError(f"{', '.join(map(str, inputs))} holds no photographs or videos.")
     return jobs
 
 
 def pictures(folder: Path, out: Path) -> Iterator[Path]:
-    """All images under ``folder``, but for hidden files and for what lies under ``out``."""
+    """Images and videos under ``folder``, without hidden files and what lies under ``out``."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and path.is_file() and out.resolve() not in path.resolve().parents:
             kind = mimetypes.guess_type(path.name)[0] or ""
-            if kind.startswith("image/") or path.suffix.lower() in RAW_SUFFIXES:
+            if kind.startswith("image/") or path.suffix.lower() in RAW_SUFFIXES | VIDEO_SUFFIXES:
                 yield path

@@ -122,14 +122,14 @@ def add_enhance(commands) -> None:
         commands,
         "enhance",
         "enhance",
-        "brighten photographs: files, and folders with all they hold",
+        "brighten photographs and videos: files, and folders with all they hold",
         "enhance dark.jpg -o bright.jpg",
         "enhance holiday/ evening.png -o bright/ --exposure -0.5",
         "enhance dark.jpg -o bright.png --model clahe --option clip=3.0",
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a photograph, or a folder")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, or a folder")
     parser.add_argument(
-        "-o", "--out", required=True, metavar="OUT", help="a file for one photograph, or a folder"
+        "-o", "--out", required=True, metavar="OUT", help="a file for one input, else a folder"
     )
     add_method_options(parser, default="mse_cnn")
     parser.add_argument(
@@ -137,6 +137,9 @@ def add_enhance(commands) -> None:
     )
     parser.add_argument(
         "--strength", type=float, default=1.0, help="from 0 (as it was) to 1 (default)"
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help="videos: set the exposure only, and leave the noise"
     )
     parser.add_argument("--force", action="store_true", help="overwrite what exists")
 

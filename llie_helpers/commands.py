@@ -135,14 +135,18 @@ def enhance(
     model_options: list,
     exposure: float,
     strength: float,
+    fast: bool,
     force: bool,
 ) -> int:
     from .batch import enhance_files
-    from .inference import enhance
+    from .inference import adjust, enhance
+    from .video import enhance_video
 
     method = enhancer(model, weights, device(), **dict(model_options))
-    how = partial(enhance, model=method, exposure=exposure, strength=strength)
-    summary = enhance_files(inputs, out, how, force)
+    control = {"exposure": exposure, "strength": strength}
+    photo = partial(enhance, model=method, **control)
+    film = partial(enhance_video, network=method, finish=partial(adjust, **control), fast=fast)
+    summary = enhance_files(inputs, out, photo, film, force)
     print(summary)
     return 1 if summary.failures else 0
 

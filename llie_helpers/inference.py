@@ -103,9 +103,13 @@ def enhance(
         image = read_photo(image).pixels
     method = enhancer(model, weights, **options) if isinstance(model, str) else model
 
-    def finish(enhanced: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
-        if exposure:
-            enhanced = to_srgb(expose(to_linear(enhanced), exposure)).clamp(0, 1)
-        return torch.lerp(low, enhanced, strength)
+    return in_tiles(method, image, partial(adjust, exposure=exposure, strength=strength))
 
-    return in_tiles(method, image, finish)
+
+def adjust(
+    enhanced: torch.Tensor, low: torch.Tensor, exposure: float, strength: float
+) -> torch.Tensor:
+    """What the photographer wants of ``enhanced``; see `enhance`."""
+    if exposure:
+        enhanced = to_srgb(expose(to_linear(enhanced), exposure)).clamp(0, 1)
+    return torch.lerp(low, enhanced, strength)

@@ -178,7 +178,7 @@ def write_tiff(path: Path, pixels: np.ndarray, like: Photo) -> None:
         metadata = {key: value for key, value in metadata.items() if value}
         Image.fromarray(pixels).save(path, compression="tiff_lzw", **metadata)
         return
-    import tifffile  # comes with scikit-image
+    import tifffile
 
     extra = ["unassalpha"] if pixels.ndim == 3 and pixels.shape[2] == 4 else None
     tifffile.imwrite(

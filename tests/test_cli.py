@@ -109,7 +109,7 @@ def test_enhance_never_overwrites_unless_told_to(tmp_path, capsys):
         ("train --model mse_cnn --data embedded --set epoch=3", "did you mean epochs"),
         ("train --model mse_cn --data embedded", "did you mean mse_cnn"),
         ("enhance gone.png -o out.png --model gamma", "gone.png"),
-        ("enhance dark.png -o out.gif --model gamma", "out.gif cannot be written as an image"),
+        ("enhance dark.png -o out.gif --model gamma", "out.gif cannot be written"),
         ("bench data --data embedded", "embedded has no files to decode"),
         ("data check lol_v7", "did you mean lol_v1"),
     ],
