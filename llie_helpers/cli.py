@@ -38,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_train(commands)
     add_evaluate(commands)
     add_enhance(commands)
+    add_export(commands)
     add_gallery(commands)
     add_bench(commands)
     add_published(commands)
@@ -142,6 +143,21 @@ def add_enhance(commands) -> None:
         "--fast", action="store_true", help="videos: set the exposure only, and leave the noise"
     )
     parser.add_argument("--force", action="store_true", help="overwrite what exists")
+
+
+def add_export(commands) -> None:
+    parser = add_command(
+        commands,
+        "export",
+        "export",
+        "write a network as an ONNX file, for programs without PyTorch",
+        "export --model dual_branch -o dual_branch.onnx",
+    )
+    parser.add_argument("--model", required=True, help="a network")
+    parser.add_argument("--weights", help="shipped weights or a .safetensors file")
+    parser.add_argument("--format", choices=["onnx"], default="onnx", help="(default: onnx)")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="where to write it")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
 
 
 def add_gallery(commands) -> None:

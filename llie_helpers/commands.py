@@ -11,7 +11,7 @@ from . import data as datasets
 from .data.splits import NAMES
 from .errors import CourseError
 from .files import atomic_path
-from .inference import Mapped, enhancer
+from .inference import SHIPPED_WEIGHTS, Mapped, enhancer
 from .models import create_model
 from .models.cost import count_parameters, gmacs
 from .models.weights import mapper_beside
@@ -149,6 +149,16 @@ def enhance(
     summary = enhance_files(inputs, out, photo, film, force)
     print(summary)
     return 1 if summary.failures else 0
+
+
+def export(model: str, weights: str | None, format: str, out: str, force: bool) -> None:
+    from .export import export_onnx
+
+    if Path(out).exists() and not force:
+        raise CourseError(f"{out} exists already; add --force to overwrite it.")
+    difference = export_onnx(create_model(model, weights or SHIPPED_WEIGHTS).eval(), out)
+    size = Path(out).stat().st_size / 1e6
+    print(f"{out}: {size:.1f} MB; its output differs from PyTorch by {difference:.1g} at most.")
 
 
 def gallery(methods: list[str], data: str, split: str, out: str) -> None:

@@ -15,7 +15,7 @@ LARGEST_FILE = 2_000_000
 LARGEST_TOTAL = 40_000_000
 # The same library under another name, and extras that need not be installed to develop.
 PINNED_AS = {"xgboost": "xgboost-cpu"}
-NOT_PINNED = {"torchvision", "av"}
+NOT_PINNED = {"torchvision"}
 LOCAL_PATH = re.compile(r"(?<![\w.:/}])/(?:home|root|work|Users)/\w+")
 
 
