@@ -15,8 +15,8 @@ class Peer(NamedTuple):
         psnr: in dB.
         ssim: as the source computes it; its window may differ from the course's.
         seconds: for one image of 600x400 on two CPU cores, float32; None: not measured.
-        remeasured: whether its authors' weights were run under the course's protocol;
-            otherwise the scores are the paper's.
+        source: "published", as its paper has it, or "re-measured", with its authors' weights
+            under the course's protocol.
         paper: where it was published.
     """
 
@@ -25,20 +25,20 @@ class Peer(NamedTuple):
     psnr: float
     ssim: float
     seconds: float | None
-    remeasured: bool
+    source: str
     paper: str
 
 
 PEERS = [
-    Peer("Zero-DCE", 79_416, 14.86, 0.559, None, True, "Guo et al., CVPR 2020"),
-    Peer("PairLIE", 341_767, 19.52, 0.736, None, True, "Fu et al., CVPR 2023"),
-    Peer("FLOL", 94_518, 21.07, 0.816, 0.150, True, "Benito et al., 2025"),
-    Peer("IAT", 91_154, 23.38, 0.808, 0.520, True, "Cui et al., BMVC 2022"),
-    Peer("LYT-Net", 45_000, 21.59, 0.812, 1.1, False, "Brateanu et al., 2024"),
-    Peer("CPGA-Net++", 62_000, 22.24, 0.835, None, False, "Weng et al., 2024"),
-    Peer("CIDNet", 1_980_000, 23.61, 0.870, 1.7, False, "Yan et al., CVPR 2025"),
-    Peer("URWKV", 2_250_000, 24.27, 0.856, None, False, "Xu et al., CVPR 2025"),
-    Peer("Retinexformer", 1_610_000, 25.15, 0.845, 3.1, False, "Cai et al., ICCV 2023"),
+    Peer("Zero-DCE", 79_416, 14.86, 0.559, None, "re-measured", "Guo et al., CVPR 2020"),
+    Peer("PairLIE", 341_767, 19.52, 0.736, None, "re-measured", "Fu et al., CVPR 2023"),
+    Peer("FLOL", 94_518, 21.07, 0.816, 0.150, "re-measured", "Benito et al., 2025"),
+    Peer("IAT", 91_154, 23.38, 0.808, 0.520, "re-measured", "Cui et al., BMVC 2022"),
+    Peer("LYT-Net", 45_000, 21.59, 0.812, 1.1, "published", "Brateanu et al., 2024"),
+    Peer("CPGA-Net++", 62_000, 22.24, 0.835, None, "published", "Weng et al., 2024"),
+    Peer("CIDNet", 1_980_000, 23.61, 0.870, 1.7, "published", "Yan et al., CVPR 2025"),
+    Peer("URWKV", 2_250_000, 24.27, 0.856, None, "published", "Xu et al., CVPR 2025"),
+    Peer("Retinexformer", 1_610_000, 25.15, 0.845, 3.1, "published", "Cai et al., ICCV 2023"),
 ]
 
 

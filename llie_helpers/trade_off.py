@@ -12,44 +12,49 @@ from .plotting import COLOURS, GREY, WIDTH, CourseFigure
 
 # Where a label may stand, from its point, in points, and which of its ends is there.
 PLACES = [(9, 0, "left"), (-9, 0, "right"), (0, 12, "center"), (0, -12, "center"),
-          (9, 12, "left"), (-9, 12, "right"), (9, -12, "left"), (-9, -12, "right")]  # fmt: skip
+          (9, 12, "left"), (-9, 12, "right"), (9, -12, "left"), (-9, -12, "right"),
+          (0, 24, "center"), (0, -24, "center")]  # fmt: skip
+
+
+# How a point looks, by where it was measured: marker, and whether it is hollow.
+SOURCES = {"the course's": ("o", False), "published": ("o", True), "re-measured": ("s", True)}
 
 
 class Point(NamedTuple):
-    """A method in a plot of quality against cost; ``hollow`` for what was measured elsewhere."""
+    """A method in a plot of quality against cost; ``source`` is one of `SOURCES`."""
 
     label: str
     cost: float
     quality: float
-    hollow: bool = False
+    source: str = "the course's"
 
 
 def show_trade_off(points: Sequence[Point], cost: str, quality: str) -> Figure:
     """Plot quality against cost (a logarithmic axis), each point with its label.
 
     Args:
-        points: costs must be positive.
+        points: costs must be positive; the first ones get the best places for their labels.
         cost, quality: titles of the axes, with units.
     """
     figure = CourseFigure(WIDTH, 4.5)
     axis = figure.subplots()
     for point in points:
-        colour = GREY if point.hollow else COLOURS[0]
-        face = "none" if point.hollow else colour
-        axis.plot(point.cost, point.quality, "o", color=colour, markerfacecolor=face, markersize=8)
+        axis.plot(point.cost, point.quality, **_look(point.source))
     axis.set(xscale="log", xlabel=cost, ylabel=quality)
     axis.margins(x=0.12, y=0.12)
-    if any(point.hollow for point in points):
-        key = [("none", GREY, "other networks"), (COLOURS[0], COLOURS[0], "the course's")]
-        axis.legend(
-            handles=[
-                Line2D([], [], marker="o", linestyle="", color=c, markerfacecolor=f, label=label)
-                for f, c, label in key
-            ],
-            loc="best",
-        )
+    sources = [source for source in SOURCES if any(point.source == source for point in points)]
+    if len(sources) > 1:
+        axis.legend(handles=[Line2D([], [], **_look(source), label=source) for source in sources])
     _label_points(figure, axis, points)
     return figure
+
+
+def _look(source: str) -> dict:
+    marker, hollow = SOURCES[source]
+    colour = GREY if hollow else COLOURS[0]
+    face = "none" if hollow else colour
+    return {"marker": marker, "color": colour, "markerfacecolor": face, "markersize": 8,
+            "linestyle": ""}  # fmt: skip
 
 
 def _label_points(figure: Figure, axis: Axes, points: Sequence[Point]) -> None:
@@ -75,7 +80,7 @@ def _write(figure: Figure, axis: Axes, point: Point, place: tuple, taken: list[B
         ha=side,
         va="center",
         fontsize=10,
-        color=GREY if point.hollow else "black",
+        color="black" if point.source == "the course's" else GREY,
     )
     box = text.get_window_extent()
     inside = axis.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1

@@ -62,7 +62,7 @@ def tuning_psnr(exponent):
 
 
 fitted = max((0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), key=tuning_psnr)
-baselines = dict(classical.CLASSICAL)
+baselines = {name: classical.CLASSICAL[name] for name in ("identity", "clahe")}
 baselines |= {f"gamma {fitted}": partial(classical.gamma, gamma=fitted)}
 scores = {label: metrics.evaluate(method, test) for label, method in baselines.items()}
 for label, its in scores.items():
@@ -787,15 +787,18 @@ print([mine for mine, _ in shared_scenes(planted, test.subset([0]))])
 #
 # ### Weights that took longer
 #
-# Weights that the course ships, trained on LOL v1, on the same test photographs as yours:
+# Weights that the course ships, trained on LOL v1 for more than an hour, on the same test
+# photographs as yours:
 
 # %%
-for model_name in ("dual_branch", "fft_dual_branch"):
-    if "lol_v1" in models.shipped(model_name):
-        shipped = models.create_model(model_name, weights="lol_v1").to(device)
-        print(f"{model_name}: {metrics.evaluate(shipped, test)}")
-    else:
-        print(f"{model_name}: no such weights are shipped yet")
+shipped = models.create_model("dual_branch", weights="lol_v1").to(device)
+print(f"shipped: {metrics.evaluate(shipped, test)}")
+
+# %% [markdown]
+# In the quick profile they score lower than yours. They have learned how bright the rooms of LOL
+# were meant to be, and how LOL's camera fails in the dark; these photographs were darkened by a
+# computer, and a rocket before dawn is no room. On LOL's own test images it is the other way
+# round. A network knows what it was shown.
 
 # %% [markdown]
 # ## Recap
