@@ -5,12 +5,15 @@ and epoch, validation on whole images, averaged weights); `Supervised` adds the 
 Adversarial training is in `adversarial`.
 """
 
+import math
+from collections.abc import Iterable
+from functools import partial
+
 import lightning
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
-from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
@@ -42,6 +45,11 @@ def epoch_loader(
     sampler = DistributedSampler(train, processes, rank, shuffle=True, seed=seed)
     sampler.set_epoch(epoch)
     return DataLoader(train, batch // processes, sampler=sampler)
+
+
+def cosine(step: int, end: float) -> float:
+    """What the learning rate is multiplied by: half a cosine from 1 to 0, which ``end`` reaches."""
+    return (1 + math.cos(math.pi * min(step / end, 1.0))) / 2
 
 
 class EnhancementModule(lightning.LightningModule):
@@ -120,8 +128,10 @@ class EnhancementModule(lightning.LightningModule):
             return self.loss(self.model(low), normal)
         whole_low, whole_normal = overview
         logs = self.model.judge(whole_low)
-        loss = self.loss(self.model(low, logs), normal)
-        return loss + self.recipe.exposure * F.l1_loss(exposed(whole_low, logs), whole_normal)
+        # The exposure is learned from whole images alone; what suits a crop may not suit them.
+        loss = self.loss(self.model(low, logs.detach()), normal)
+        errors = (exposed(whole_low, logs) - whole_normal).square().mean(dim=(1, 2, 3))
+        return loss + self.recipe.exposure * (errors + 1e-6).sqrt().mean()
 
     def checked(self, loss: torch.Tensor) -> torch.Tensor:
         """Return ``loss``; stop the training with advice if it is NaN, infinite or exploding."""
@@ -176,8 +186,7 @@ class Supervised(EnhancementModule):
 
     def configure_optimizers(self) -> dict:
         recipe = self.recipe
-        # A network may ask for weight decay on some of its weights only.
-        optimizer = self.optimizer(getattr(self.model, "parameter_groups", self.model.parameters)())
+        optimizer = self.optimizer(self.parameter_groups())
         if recipe.schedule == "plateau":
             scheduler = ReduceLROnPlateau(
                 optimizer,
@@ -189,11 +198,22 @@ class Supervised(EnhancementModule):
             schedule = {"scheduler": scheduler, "interval": "epoch", "monitor": recipe.monitor}
         elif recipe.schedule == "cosine":
             steps = self.trainer.estimated_stepping_batches
-            scheduler = CosineAnnealingLR(optimizer, steps, recipe.smallest_rate)
+            ends = [steps * group.get("share", 1.0) for group in optimizer.param_groups]
+            scheduler = LambdaLR(optimizer, [partial(cosine, end=end) for end in ends])
             schedule = {"scheduler": scheduler, "interval": "step"}
         else:
             return {"optimizer": optimizer}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def parameter_groups(self) -> Iterable:
+        """What the optimiser takes: weights, or groups of them that it treats differently."""
+        if self.recipe.exposure:
+            judge = list(self.model.judge.parameters())
+            rest = [p for p in self.model.parameters() if all(p is not its for its in judge)]
+            # Exposure is learned in fewer steps than detail; more would learn scenes by heart.
+            return [{"params": rest}, {"params": judge, "share": self.recipe.exposure_share}]
+        # A network may ask for weight decay on some of its weights only.
+        return getattr(self.model, "parameter_groups", self.model.parameters)()
 
     def lr_scheduler_step(self, scheduler, metric) -> None:
         # Lightning would step a plateau schedule after the epoch's checkpoint is written,

@@ -26,8 +26,10 @@ class Recipe:
     batch: int = 8  # crops per optimiser step and process times `accumulate`
     augment: bool = True  # flip and rotate, both images of a pair alike
     jitter: float = 1.0  # low images are multiplied by between 1/jitter and jitter
+    brighter: float = 0.0  # share of low images that are moved towards their targets
     loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`
     exposure: float = 0.0  # weight of the exposure's own error on thumbnails (`dual_branch`)
+    exposure_share: float = 1.0  # part of a cosine schedule in which the exposure is learned
     adversarial: float = 0.0  # weight of fooling a PatchGAN, as a GAN does; 0: no PatchGAN
     optimizer: str = "adam"
     learning_rate: float = 1e-3

@@ -103,6 +103,7 @@ def fit(
             seed,
             recipe.augment,
             recipe.jitter,
+            recipe.brighter,
             overview=recipe.exposure > 0,
         )
     if isinstance(val, Pairs):

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llie_helpers.data.augment import augment_pair, brightness, flip_rotate
+from llie_helpers.data.augment import augment_pair, brightness, flip_rotate, towards
 
 IMAGE = torch.arange(3 * 4 * 6, dtype=torch.float32).view(3, 4, 6) / 72
 DIM = IMAGE / 2
@@ -46,3 +46,18 @@ def test_a_pair_changes_in_shape_and_brightness_and_repeats_with_the_seed():
     assert {low.shape for low, _ in draws} == {(3, 4, 6), (3, 6, 4)}
     again, _ = augment_pair(DIM, DIM, torch.Generator().manual_seed(7))
     assert torch.equal(again, draws[7][0])
+
+
+def test_without_gains_a_pair_keeps_its_brightness():
+    draws = [augment_pair(DIM, DIM, torch.Generator().manual_seed(s), False) for s in range(9)]
+    assert {round(low.sum().item(), 3) for low, _ in draws} == {round(DIM.sum().item(), 3)}
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1))
+def test_towards_its_target_an_image_lies_between_both(share):
+    moved = towards(DIM, IMAGE, share)
+    assert (moved >= DIM - 1e-6).all()
+    assert (moved <= IMAGE + 1e-6).all()
+    assert torch.equal(towards(DIM, IMAGE, 0.0), DIM)
+    assert torch.equal(towards(DIM, IMAGE, 1.0), IMAGE)

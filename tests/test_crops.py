@@ -150,3 +150,13 @@ def test_whole_images_come_in_order():
 
 def test_speed_is_measured():
     assert items_per_second(WholeImages(numbered_pairs()), seconds=0.05) > 100
+
+
+def test_some_low_images_are_moved_towards_their_targets():
+    bytes_ = np.full((20, 20, 3), 16, dtype=np.uint8), np.full((20, 20, 3), 200, dtype=np.uint8)
+    pairs = Pairs("one", ("a",), (0,), [bytes_])
+    crops = RandomCrops(pairs, 8, length=200, augment=False, brighter=0.5)
+    lows = torch.stack([low.mean() for low, _ in crops])
+    assert lows.min() == pytest.approx(16 / 255)
+    assert 190 / 255 < lows.max() <= 200 / 255
+    assert 70 < (lows > 16.01 / 255).sum() < 130

@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import nn
 
+from llie_helpers.data.crops import RandomCrops, WholeImages
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.lightning_modules import Supervised, epoch_loader
 from llie_helpers.metrics import round8, ssim
 from llie_helpers.models import create_model
 from llie_helpers.recipe import Recipe
+from llie_helpers.trainer import make_trainer
 from llie_helpers.training import fit
 
 SMALL = Recipe(epochs=4, epoch_crops=12, crop=16, batch=4, plateau_patience=0, snapshot_every=2)
@@ -180,10 +182,36 @@ def test_exposure_is_learned_from_overviews(train, val, tmp_path):
     overviews = [torch.rand(2, 3, 64, 64) for _ in range(2)]
     model.eval()  # no dropout, so that both ways give the same
     expected = nn.functional.mse_loss(model(crops[0], model.judge(overviews[0])), crops[1])
-    expected += nn.functional.l1_loss(model.expose(overviews[0]), overviews[1])
-    assert module.objective(*crops, *overviews).item() == pytest.approx(expected.item())
+    errors = (model.expose(overviews[0]) - overviews[1]).square().mean((1, 2, 3))
+    expected += errors.sqrt().mean()
+    assert module.objective(*crops, *overviews).item() == pytest.approx(expected.item(), rel=1e-4)
     run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
     assert run.history[-1]["train_loss"] < run.history[0]["train_loss"]
+
+
+def test_exposure_is_learned_in_its_share_of_the_schedule(train, val, tmp_path):
+    recipe = SMALL.changed(
+        epochs=4, exposure=1.0, exposure_share=0.5, schedule="cosine", learning_rate=1e-2
+    )
+    judged, painted = [], []
+
+    class Watched(Supervised):
+        def on_train_epoch_end(self):
+            super().on_train_epoch_end()
+            judged.append(weights(self.model.judge))
+            painted.append(weights(self.model.leave))
+
+    module = Watched(
+        fresh("dual_branch", width=4, blocks=1),
+        RandomCrops(train, 16, 16, overview=True),
+        WholeImages(val),
+        recipe,
+        0,
+    )
+    make_trainer(recipe, tmp_path, [], "cpu", 1).fit(module)
+    assert not torch.equal(judged[0], judged[1])
+    assert torch.equal(judged[1], judged[3])
+    assert not torch.equal(painted[2], painted[3])
 
 
 class Exploding(nn.Module):

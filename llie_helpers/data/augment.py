@@ -21,15 +21,24 @@ def brightness(image: torch.Tensor, gain: float) -> torch.Tensor:
     return (image * gain).clamp(0.0, 1.0)
 
 
+def towards(low: torch.Tensor, normal: torch.Tensor, share: float) -> torch.Tensor:
+    """``low ** (1 - share) * normal ** share``: ``low`` at 0, ``normal`` at 1."""
+    return low ** (1 - share) * normal**share
+
+
 def augment_pair(
-    low: torch.Tensor, normal: torch.Tensor, generator: torch.Generator | None = None
+    low: torch.Tensor,
+    normal: torch.Tensor,
+    generator: torch.Generator | None = None,
+    gains: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Flip, rotate and change the brightness of both images by the same random draw.
 
     Both are ``(..., H, W)`` in [0, 1]. The symmetry is one of eight and the gain lies
     between 0.8 and 1.25; what the pair says about light stays true, since both share it.
+    Without ``gains`` the brightness stays as it is.
     """
     k = int(torch.randint(8, (), generator=generator))
     where = float(torch.rand((), generator=generator))
-    gain = DARKEST * (BRIGHTEST / DARKEST) ** where
+    gain = DARKEST * (BRIGHTEST / DARKEST) ** where if gains else 1.0
     return brightness(flip_rotate(low, k), gain), brightness(flip_rotate(normal, k), gain)

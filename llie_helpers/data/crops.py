@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from ..errors import CourseError
 from ..images import to_float
-from .augment import augment_pair, brightness
+from .augment import augment_pair, brightness, towards
 from .overviews import Overviews
 from .pairs import Pairs
 
@@ -29,8 +29,11 @@ class RandomCrops(Dataset):
         seed: first of the three numbers that decide on a crop.
         augment: flip, rotate and change the brightness of a pair; see `augment_pair`.
         jitter: multiply each low image, and not its target, by between 1/jitter and jitter.
+        brighter: the share of low images that are moved towards their targets, anywhere up to
+            the target itself, so that a network meets photographs that are not dark.
         overview: also give both whole images as thumbnails (see `Overviews`), changed like
-            the crop: ``(low, normal, whole_low, whole_normal)``.
+            the crop: ``(low, normal, whole_low, whole_normal)``. Targets keep their brightness
+            then, because thumbnails are to teach which brightness photographers choose.
 
     Raises:
         CourseError: there are no pairs or, when a crop is drawn, an image is too small.
@@ -44,6 +47,7 @@ class RandomCrops(Dataset):
         seed: int = 0,
         augment: bool = True,
         jitter: float = 1.0,
+        brighter: float = 0.0,
         overview: bool = False,
     ):
         if len(pairs) == 0:
@@ -54,6 +58,7 @@ class RandomCrops(Dataset):
         self.seed = seed
         self.augment = augment
         self.jitter = jitter
+        self.brighter = brighter
         self.overviews = Overviews(pairs) if overview else None
         # In shared memory, so that workers that outlive an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -76,10 +81,16 @@ class RandomCrops(Dataset):
         if self.augment:
             seed = int(draw.integers(2**63))
             # The same generator for both, hence the same change.
-            views = [augment_pair(*view, torch.Generator().manual_seed(seed)) for view in views]
+            views = [
+                augment_pair(*view, torch.Generator().manual_seed(seed), self.overviews is None)
+                for view in views
+            ]
         if self.jitter != 1:
             gain = self.jitter ** draw.uniform(-1, 1)
             views = [(brightness(low, gain), normal) for low, normal in views]
+        if draw.random() < self.brighter:
+            share = draw.random()
+            views = [(towards(low, normal, share), normal) for low, normal in views]
         return tuple(image for view in views for image in view)
 
     def _crop(self, which: int, draw: np.random.Generator) -> Batch:

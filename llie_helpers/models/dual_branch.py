@@ -88,16 +88,18 @@ class ExposureJudge(nn.Module):
         self.look = nn.Sequential(*(part for layer in layers for part in layer))
         self.dropout = nn.Dropout(0.3)
         self.decide = nn.Linear(4 * width, 6)
-        nn.init.zeros_(self.decide.weight)
-        # LOL's usual correction is a fair start.
-        self.decide.bias.data = torch.tensor([1.5, 1.5, 1.5, -0.3, -0.3, -0.3])
+        nn.init.zeros_(self.decide.weight)  # LOL's usual correction is a fair start
+        self.decide.bias.data = torch.tensor([-0.9, -0.9, -0.9, -0.3, -0.3, -0.3])
 
     def forward(self, whole: torch.Tensor) -> torch.Tensor:
         """Logarithms of three gains and three exponents, ``(N, 6)``."""
         tones = (F.adaptive_avg_pool2d(whole, self.SIDE) + 0.01).log()
-        relative = tones - tones.mean(dim=(2, 3), keepdim=True)
-        seen = self.look(torch.cat([tones / 1.5 + 2, relative], dim=1)).flatten(2)
-        return self.decide(self.dropout(torch.cat([seen.mean(dim=2), seen.amax(dim=2)], dim=1)))
+        mean = tones.mean(dim=(2, 3), keepdim=True)
+        seen = self.look(torch.cat([tones / 1.5 + 2, tones - mean], dim=1)).flatten(2)
+        found = self.dropout(torch.cat([seen.mean(dim=2), seen.amax(dim=2)], dim=1))
+        gain, gamma = self.decide(found).chunk(2, dim=1)
+        # Relative to the mean tone: at first all depths of darkness come out alike.
+        return torch.cat([gain - gamma.exp() * mean.mean(dim=1)[..., 0], gamma], dim=1)
 
 
 class DualBlock(nn.Module):

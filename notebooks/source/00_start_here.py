@@ -510,8 +510,7 @@ lesson.ledger.table()
 # %% [markdown]
 # ## 8. The map
 #
-# Measured on two CPU cores in the quick profile, without your time for thinking. Lessons without
-# numbers are still being written.
+# Measured on two CPU cores in the quick profile, without your time for thinking.
 #
 # | lesson | what you do there | minutes to run | memory |
 # | --- | --- | --- | --- |
@@ -524,7 +523,7 @@ lesson.ledger.table()
 # | **06 GAN** | train two networks against each other, and see what they invent | 1.5 | 1 GB |
 # | **07 FFT dual branch** | part light from structure, and beat a published network | 1.5 | 1 GB |
 # | **08 Comparison** | judge all methods, and set eight traps | 1.5 | 1 GB |
-# | 09 Your own photographs | any size, whole folders, video | to come | |
+# | **09 Your own photographs** | any size, whole folders, video, export | 1.5 | 2 GB |
 #
 # Take them in order. Who knows cameras may skim 01, and who knows PSNR and SSIM may skim 02, but
 # do read what they say about leaks.

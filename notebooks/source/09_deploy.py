@@ -1,0 +1,638 @@
+# %% [markdown]
+# # 09. Your own photographs
+#
+# A network that scores well on fifteen images of 600 x 400 pixels is not yet a tool. Photographs
+# have twenty megapixels and a dozen file formats, folders hold broken files, videos flicker, and
+# the person in front of the screen may want it darker. In this lesson you take the course's network
+# to all of them, see what each step costs, and think about what such a tool must not be used for.
+#
+# **You will be able to**
+#
+# - enhance a photograph of any size in little memory, by tiles without seams;
+# - leave the choice of brightness to whoever took the picture;
+# - run a folder through the network, with all its broken files;
+# - enhance a video that does not flicker;
+# - find out where the time goes, and export a network for programs without PyTorch.
+#
+# | profile | data | minutes | memory |
+# | --- | --- | --- | --- |
+# | quick (no GPU needed) | photographs from the installed libraries, and yours | 1.5 | 1.5 GB |
+# | full | the same | 1 | 2 GB |
+
+# %% [markdown]
+# {{setup}}
+
+# %%
+import math
+import time
+
+import cv2
+import numpy as np
+import torch
+
+from llie_helpers import inference, models, plotting, tiles, widgets
+from llie_helpers.checks import lesson_09 as check
+from llie_helpers.data.samples import photograph
+from llie_helpers.images import to_float, to_uint8
+from llie_helpers.photos import Photo, read_photo, write_photo
+
+device = lesson.device
+
+# %% [markdown]
+# ## 1. The network
+#
+# `dual_branch` of lesson 07, with the weights that the course trained on LOL v1. `enhancer` gives a
+# method by its name, ready to use.
+
+# %%
+weights = "lol_v1" if "lol_v1" in models.shipped("dual_branch") else "embedded"
+network = inference.enhancer("dual_branch", weights, device)
+print(f"dual_branch, weights {weights}")
+
+
+def night(name, stops=4.0, seed=1):
+    """A photograph of the libraries, darkened as in lesson 01: (H, W, 3) uint8."""
+    from llie_helpers.data.synthesis import darken
+
+    generator = torch.Generator().manual_seed(seed)
+    return to_uint8(darken(to_float(photograph(name)), stops, generator=generator))
+
+
+garage = night("motorcycle")
+
+# %% [markdown]
+# ### Your photograph
+#
+# Choose a file, and it replaces the garage. *Exposure* is in stops, relative to what the network
+# chose: which brightness is right is the photographer's decision, and no network can know it.
+# *Strength* mixes the result with the photograph as it was. The sliders work on a small copy; the
+# button computes the full size, and keeps format, metadata and transparency.
+
+# %%
+from functools import partial
+
+enhance = partial(inference.enhance, model=network)
+widgets.workshop(enhance, Photo(garage), lesson.run_dir("workshop"))
+
+# %% [markdown]
+# On a page without a kernel, here are three exposures:
+
+# %%
+stops = (-1.0, -0.5, 0.0, 0.5, 1.0)
+pictures = [enhance(garage, exposure=stop) for stop in stops]
+widgets.frames_slider(pictures, [f"{stop:+.1f}" for stop in stops], "exposure in stops")
+
+# %% [markdown]
+# ## 2. Any size: tiles
+#
+# 24 megapixels through a network at once would need many gigabytes: each of its layers holds a
+# picture of its own. So the photograph is cut into tiles, which are enhanced one after the other.
+#
+# ### What goes wrong when tiles go their own way
+#
+# Cut the garage into nine tiles and let the network enhance each by itself, as if it were a
+# photograph.
+
+# %%
+seen, unseen = "seams between tiles are plain to see", "seams cannot be seen"
+question_seams = widgets.predict(
+    "Each tile is enhanced by itself, exposure included. Then ...", [seen, unseen]
+)
+question_seams
+
+# %% [markdown]
+# The picture, enlarged to 900 pixels so that there is something to cut:
+
+
+# %%
+large = cv2.resize(garage, (960, 640), interpolation=cv2.INTER_CUBIC)
+
+
+@torch.no_grad()
+def alone(image, side):
+    """Tiles without overlap, each a photograph of its own."""
+    enhanced = torch.zeros(3, *image.shape[:2])
+    for top in range(0, image.shape[0], side):
+        for left in range(0, image.shape[1], side):
+            part = to_float(image[top : top + side, left : left + side])[None].to(device)
+            enhanced[:, top : top + side, left : left + side] = network(part)[0].cpu()
+    return enhanced
+
+
+@torch.no_grad()
+def at_once(image):
+    return network(to_float(image)[None].to(device))[0].cpu()
+
+
+whole, patchwork = at_once(large), alone(large, 320)
+plotting.show_images([patchwork, whole], ["nine photographs", "one photograph"])
+
+
+# %%
+def jump(image, side=320):
+    """How much more neighbours differ across the cuts than elsewhere."""
+    steps = (image[..., 1:] - image[..., :-1]).abs().mean(dim=(0, 1))
+    cuts = torch.zeros(len(steps), dtype=torch.bool)
+    cuts[side - 1 :: side] = True
+    return (steps[cuts].mean() / steps[~cuts].mean()).item()
+
+
+question_seams.reveal(
+    seen if jump(patchwork) > 1.5 * jump(whole) else unseen,
+    f"across the cuts neighbours differ {jump(patchwork):.1f} times as much as elsewhere; "
+    f"in the whole picture {jump(whole):.1f} times.",
+)
+
+# %% [markdown]
+# Each tile was given the brightness that would suit it alone. The remedy is in the network's plan
+# (lesson 07): the exposure is decided *once*, from a thumbnail of the whole photograph, and all
+# other layers see the surroundings of a pixel only. Tiles then agree wherever they overlap by more
+# than those surroundings.
+#
+# ### Lay the tiles
+#
+# {{exercise cover}}
+#
+# One side of a photograph has `length` pixels. Tiles are at most `tile` pixels long, and each
+# shares exactly `overlap` pixels with the one before. Return a list of `(start, stop)`. The last
+# tile may be shorter, but must add something; a short side gets one tile.
+
+
+# %%
+def my_cover(length, tile, overlap):
+    """Where tiles lie along one side -> list of (start, stop)."""
+    ### BEGIN SOLUTION
+    starts = range(0, max(length - overlap, 1), tile - overlap)
+    return [(start, min(start + tile, length)) for start in starts]
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.cover(my_cover)
+
+# %% [markdown]
+# {{answers cover}}
+
+# %% [markdown]
+# ### One comes, one goes
+#
+# Where two tiles overlap, one fades out while the other fades in. The two weights must add up to 1
+# everywhere, and begin and end flat, for the eye sees a kink in brightness as a line (Mach, 1865).
+# The two halves of a Hann window do both.
+#
+# {{exercise fade}}
+#
+# Return the weights across an overlap of `overlap` pixels, each a tensor `(overlap,)`: those of the
+# tile that comes, and those of the tile before. Use the squared sine and cosine of an angle that
+# goes from 0 to pi / 2, taken at the middle of each pixel, so that no weight is 0.
+
+
+# %%
+def my_fade(overlap):
+    """Weights of the tile that comes and of the one before -> two tensors (overlap,)."""
+    ### BEGIN SOLUTION
+    angle = (torch.arange(overlap) + 0.5) / overlap * torch.pi / 2
+    return angle.sin() ** 2, angle.cos() ** 2
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.fade(my_fade)
+
+# %% [markdown]
+# {{answers fade}}
+
+# %% [markdown]
+# `tiles.in_tiles` does all of this. Drag the overlap; the difference to the picture enhanced at
+# once is drawn 2,000 times larger than it is. (The course's tiles are 768 pixels long; here they
+# are made small, so that there are seams to look for.)
+
+
+# %%
+def show_difference(overlap=64):
+    before = tiles.TILE, tiles.OVERLAP
+    tiles.TILE, tiles.OVERLAP = 320, overlap
+    try:
+        tiled = tiles.in_tiles(network, large)
+    finally:
+        tiles.TILE, tiles.OVERLAP = before
+    difference = (tiled - whole).abs()
+    return plotting.show_images(
+        [tiled, (2000 * difference).clamp(0, 1)],
+        [f"overlap {overlap} pixels", "difference x 2000"],
+        ["", f"at most {255 * difference.max():.2f} of 255 levels"],
+    )
+
+
+widgets.parameter_slider(show_difference, frames=4, overlap=(64, 256, 64))
+
+# %% [markdown]
+# The difference is far below one level of 255, and shrinks with the overlap: it comes from what a
+# pixel's surroundings do not contain. And the memory? A tile of 768 x 768 pixels needs the same
+# memory whatever photograph it is part of.
+
+# %%
+import resource
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+for megapixels in (1, 4):
+    side = round(math.sqrt(megapixels * 1e6))
+    image = cv2.resize(garage, (side, side))
+    start = time.perf_counter()
+    enhance(image)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"{megapixels} megapixels: {seconds:.1f} s, {seconds / megapixels:.2f} s a megapixel, "
+          f"peak memory of this notebook {peak:.1f} GB")  # fmt: skip
+
+# %% [markdown]
+# ## 3. A folder full of files
+#
+# People keep photographs in folders, and folders hold everything: files cut short by a full memory
+# card, text files with the wrong suffix, photographs on their side, 16-bit scans, transparent
+# logos. A tool for folders does the good ones, names each bad one in a sentence, and never
+# overwrites or half-writes anything.
+
+# %%
+import shutil
+
+folder = lesson.run_dir("folder")
+shutil.rmtree(folder, ignore_errors=True)
+for path, scene in (("in/coffee.jpg", "coffee"), ("in/holiday/rocket.png", "rocket")):
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    write_photo(folder / path, to_float(night(scene)), Photo(night(scene)))
+deep = (night("chelsea").astype(np.uint16)) * 257
+write_photo(folder / "in/holiday/cat.tiff", to_float(deep), Photo(deep))
+(folder / "in/cut short.png").write_bytes((folder / "in/holiday/rocket.png").read_bytes()[:5000])
+(folder / "in/notes.jpg").write_text("Buy milk.")
+
+# %% [markdown]
+# One call, and the same from a shell: `python -m llie_helpers enhance in/ -o out/`.
+
+# %%
+from llie_helpers.batch import enhance_files
+from llie_helpers.video import enhance_video
+
+film = partial(enhance_video, network=network)
+summary = enhance_files([folder / "in"], folder / "out", enhance, film)
+print(str(summary).replace(f"{folder}/", ""))
+print(sorted(path.relative_to(folder).as_posix() for path in folder.glob("out/**/*.*")))
+
+# %% [markdown]
+# Run the cell again: what exists is left alone. That is also how a batch that was interrupted goes
+# on. Depth and metadata are kept:
+
+# %%
+kept = read_photo(folder / "out/holiday/cat.tiff")
+print(kept.pixels.dtype, kept.pixels.shape)
+plotting.show_images([to_float(read_photo(folder / place / name).pixels)
+                      for name in ("coffee.jpg", "holiday/cat.tiff") for place in ("in", "out")],
+                     columns=2)  # fmt: skip
+
+# %% [markdown]
+# ## 4. Video
+#
+# A video is many photographs, so why not enhance them one by one? Because each is judged anew. A
+# lamp flickers a little, somebody in white walks past, and the exposure of the whole picture jumps.
+#
+# ### Follow, but slowly
+#
+# {{exercise steady}}
+#
+# `values` are what the network would choose for each frame, `times` in seconds when the frames were
+# taken, at no fixed rate. Return a list that starts at the first value and then moves, with each
+# frame, by a share of `1 - exp(-dt / settle)` towards the new value; `dt` is the time since the
+# frame before.
+
+
+# %%
+def my_steady(values, times, settle):
+    """Values that follow with a delay of ``settle`` seconds -> list."""
+    ### BEGIN SOLUTION
+    followed = [values[0]]
+    for i in range(1, len(values)):
+        share = 1 - math.exp(-(times[i] - times[i - 1]) / settle)
+        followed.append(followed[-1] + share * (values[i] - followed[-1]))
+    return followed
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.steady(my_steady)
+
+# %% [markdown]
+# {{answers steady}}
+
+# %% [markdown]
+# ### A curve for bytes
+#
+# A network takes a tenth of a second for a frame of 1280 x 720, and a film has 24 in a second. The
+# exposure alone can be had in a millisecond: a byte has 256 values, so a table of 256 numbers for
+# each channel says it all.
+#
+# {{exercise table}}
+#
+# Return `gain * x ** gamma` for each of the 256 values of a byte as a uint8 array `(256,)`, where
+# `x` goes from 0 to 1, clipped to [0, 1] and rounded to bytes.
+
+
+# %%
+def my_table(gain, gamma):
+    """The curve for each value of a byte -> (256,) uint8."""
+    ### BEGIN SOLUTION
+    levels = np.arange(256) / 255
+    return np.rint(np.clip(gain * levels**gamma, 0, 1) * 255).astype(np.uint8)
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check.table(my_table)
+
+# %% [markdown]
+# {{answers table}}
+
+# %% [markdown]
+# ### A film of two seconds
+#
+# The camera moves across the dark garage, and a lamp flickers. No film comes with the libraries, so
+# it is made from the photograph.
+
+# %%
+import av
+
+frames = []
+scene_wide = cv2.resize(night("motorcycle", 3.5), (480, 320))
+grain = np.random.default_rng(0)
+for i in range(48):
+    left = i * 2
+    view = scene_wide[40:280, left : left + 320].astype(float) * (1 + 0.25 * (i // 6 % 2))
+    frames.append((view + grain.normal(0, 2, view.shape)).clip(0, 255).astype(np.uint8))
+
+clip = lesson.run_dir("film") / "dark.mp4"
+with av.open(str(clip), "w") as made:
+    stream = made.add_stream("libx264", rate=24)
+    stream.height, stream.width, stream.pix_fmt = 240, 320, "yuv420p"
+    for frame in frames:
+        made.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+    made.mux(stream.encode(None))
+
+# %% [markdown]
+# The whole network on every frame, and the exposure alone:
+
+# %%
+from IPython.display import Video
+
+for name, fast in (("bright", False), ("fast", True)):
+    target = clip.with_name(f"{name}.mp4")
+    start = time.perf_counter()
+    count = enhance_video(clip, target, network, fast=fast)
+    print(f"{name:6} {count / (time.perf_counter() - start):5.1f} frames of 320 x 240 a second")
+Video(clip.with_name("bright.mp4"), embed=True, html_attributes="controls loop muted")
+
+# %% [markdown]
+# Is it steady? The mean brightness of each frame, relative to the film's mean, before and after;
+# and what it would be if each frame were judged by itself.
+
+
+# %%
+def film_of(name):
+    with av.open(str(clip.with_name(name))) as given:
+        return [frame.to_ndarray(format="rgb24") for frame in given.decode(video=0)]
+
+
+brightness = {name: [frame.mean() for frame in film_of(file)]
+              for name, file in (("film", "dark.mp4"), ("steady", "bright.mp4"))}  # fmt: skip
+alone_each = [at_once(frame).mean().item() for frame in film_of("dark.mp4")]
+brightness["each frame by itself"] = alone_each
+figure = plotting.CourseFigure(9, 3.4)
+axis = figure.subplots()
+for label, values in brightness.items():
+    axis.plot(np.arange(len(values)) / 24, np.array(values) / np.mean(values), label=label)
+axis.set(xlabel="seconds", ylabel="brightness, relative")
+figure.legend(loc="outside upper center", ncols=3)
+figure
+
+# %% [markdown]
+# ## 5. Where the time goes
+#
+# Before you make anything faster, measure.
+
+# %%
+from torch.profiler import ProfilerActivity, profile
+
+low = to_float(cv2.resize(garage, (600, 400)))[None]
+with torch.inference_mode(), profile(activities=[ProfilerActivity.CPU]) as measured:
+    network.cpu()(low)
+network.to(device)
+events = sorted(measured.key_averages(), key=lambda event: -event.self_cpu_time_total)
+total = sum(event.self_cpu_time_total for event in events)
+for event in events[:8]:
+    print(f"{event.key:32} {event.self_cpu_time_total / total:4.0%}, called {event.count} times")
+
+# %% [markdown]
+# The table names the operations inside the layers. Convolutions and matrix products are the work
+# that a network is made of; `copy_` and `clone` only move numbers from one order in memory to
+# another. What takes time without computing anything is the first thing to look at.
+#
+# ### Order in memory, and threads
+#
+# A picture of 32 channels can lie in memory channel after channel, or pixel after pixel with all 32
+# channels side by side (`torch.channels_last`). The numbers are the same, and so is the result;
+# convolutions on a processor are usually faster with the second. `dual_branch` asks for it in its
+# `enhance`, because it is built of pointwise layers, for which the channels of a pixel belong
+# together.
+
+
+# %%
+def milliseconds(call, repeats=5):
+    """Median time of ``call()`` after one call that is not counted."""
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return 1000 * float(np.median(times))
+
+
+# %% [markdown]
+# The lesson's U-Net does not ask for it, so there you can see both. And how much do more threads
+# help? Guess before you run.
+
+# %%
+twice, less = "about twice as fast", "clearly less than twice"
+question_threads = widgets.predict(
+    "All processor cores instead of one. For each doubling of threads, dual_branch gets ...",
+    [twice, less],
+)
+question_threads
+
+# %%
+unet = models.create_model("unet", width=8).eval()
+cores = torch.get_num_threads()
+timings = {}
+with torch.inference_mode():
+    for order in (torch.contiguous_format, torch.channels_last):
+        image = low.contiguous(memory_format=order)
+        unet = unet.to(memory_format=order)
+        name = str(order).removeprefix("torch.").replace("_", " ")
+        timings[f"unet of width 8, {name}"] = milliseconds(partial(unet, image), 3)
+    for threads in sorted({1, cores}):
+        torch.set_num_threads(threads)
+        timings[f"dual_branch, threads: {threads}"] = milliseconds(partial(network.cpu(), low))
+torch.set_num_threads(cores)
+network.to(device)
+for label, value in timings.items():
+    print(f"{label:34} {value:6.0f} ms for 600 x 400")
+
+# %%
+one, all_cores = timings["dual_branch, threads: 1"], timings[f"dual_branch, threads: {cores}"]
+doublings = math.log2(cores) or 1
+gain = (one / all_cores) ** (1 / doublings)
+question_threads.reveal(
+    twice if gain > 1.8 else less,
+    f"{gain:.2f} times as fast with each doubling, up to {cores} threads.",
+)
+
+# %% [markdown]
+# A second core rarely doubles the speed: the cores share one path to memory, and some steps are too
+# small to be worth sharing. Where many photographs wait, one process for each core, with one thread
+# each, gets more done.
+#
+# ### Without PyTorch
+#
+# A phone or a browser has no PyTorch. ONNX is a file format that holds a network as a graph of
+# standard operations, for which there are fast programs on nearly every device. The export below
+# traces the network, leaves height and width open, and compares the file with PyTorch on random
+# images before it keeps it.
+
+# %%
+from llie_helpers.errors import CourseError
+from llie_helpers.export import export_onnx
+
+target = lesson.run_dir("onnx") / "dual_branch.onnx"
+try:
+    difference = export_onnx(network.cpu(), target)
+    print(f"{target.stat().st_size / 1e6:.1f} MB, differs from PyTorch by at most {difference:.0e}")
+except CourseError as error:  # on Colab the two packages are not installed
+    print(error)
+network.to(device)
+
+# %% [markdown]
+# Is onnxruntime faster than PyTorch? It fuses neighbouring operations, and it has no Python between
+# them. (Sides must be multiples of 64 here: 640 x 384.)
+
+# %%
+if target.is_file():
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
+    part = to_float(cv2.resize(garage, (640, 384)))[None]
+    fed = {"low": part.numpy()}
+    with torch.inference_mode():
+        print(f"PyTorch {milliseconds(lambda: network.cpu()(part)):.0f} ms, "
+              f"onnxruntime {milliseconds(lambda: session.run(None, fed)):.0f} ms")  # fmt: skip
+    network.to(device)
+
+# %% [markdown]
+# What else a phone or a browser would need:
+#
+# - the border and the tiles, since the file takes multiples of 64: mirror the picture at its edge,
+#   as `tiles` does, and lay tiles with your answers to sections 2;
+# - a runtime: `onnxruntime-web` runs the file in a browser (WebAssembly, or WebGPU where there is
+#   one), `onnxruntime-mobile` on a phone;
+# - the exposure once for the whole photograph, from its thumbnail, before the tiles;
+# - half precision or 8-bit weights, if half a megabyte is too much. Check the scores again then.
+#
+# `python -m llie_helpers export --model dual_branch -o dual_branch.onnx` does the same from a
+# shell, and `python -m llie_helpers bench inference` sets every network of the course side by side.
+#
+# ## 6. Limits, and what this must not be used for
+#
+# ### What is not in the light cannot come out
+#
+# The sensor counted photons. Where it counted three, the network fills in what three photons
+# usually meant in the pictures that it has seen. Below, the cat in five depths of darkness, each
+# brightened. Look at the whiskers and at the pattern of the fur.
+
+# %%
+depths = (2, 3, 4, 5, 6)
+cats = [night("chelsea", float(depth)) for depth in depths]
+brightened = [enhance(cat) for cat in cats]
+widgets.frames_slider(brightened, [f"{depth} stops too dark" for depth in depths], "darkness")
+
+# %% [markdown]
+# How much of it is right? The score after the best gain (lesson 02), so that a wrong brightness
+# does not count:
+
+# %%
+from llie_helpers.metrics import gain_match, psnr, round8, ssim
+
+bright = to_float(photograph("chelsea"))[None]
+for depth, picture in zip(depths, brightened, strict=True):
+    shown = round8(picture[None])
+    matched = psnr(gain_match(shown, bright), bright).item()
+    print(f"{depth} stops: gain-corrected PSNR {matched:5.2f} dB, "
+          f"SSIM {ssim(shown, bright).item():.2f}")  # fmt: skip
+
+# %% [markdown]
+# The picture stays clean while it becomes wrong: nothing in it says where measurement ends and
+# habit begins. From that follows what such a tool must not be used for.
+#
+# - **Evidence.** An enhanced frame may show a number plate that was never there. Whoever
+#   investigates works on the original, notes every step, and shows both. A court should ask for
+#   both.
+# - **Recognising people.** What the network fills in comes from its training pictures: 351 pairs
+#   from rooms and streets of one group of photographers. A face with fewer pixels than habits
+#   becomes an average face, and errors are not equal for all.
+# - **Medicine and science.** Brightness *is* the measurement there. Never measure on an enhanced
+#   picture.
+# - **Privacy.** Darkness hides people who count on it. That a camera recorded somebody by chance is
+#   no consent to make them visible. Ask, or leave it dark.
+#
+# What helps: keep the original (the tool never overwrites it), say that a picture was enhanced and
+# by what, keep the strength low where detail matters, and prefer a longer exposure to any network.
+#
+# ### What else this network cannot do
+#
+# - It learned its brightness from one data set. A night sky is brightened like a room; pull the
+#   exposure down.
+# - What is burnt out stays burnt out, and motion blur stays.
+# - One exposure for the whole photograph: a bright window and a dark room get the same.
+# - Noise that a camera has smoothed already (most phones do) does not look like what it was trained
+#   on, and comes out blotched.
+
+# %% [markdown]
+# ## Recap
+#
+# **What you learned**
+#
+# - Decide once for the whole photograph what depends on the whole, and tile only what is local.
+#   Then seams have no reason to exist, and the fading hides the rest.
+# - Brightness belongs to the photographer: a control, apart from noise and detail.
+# - A tool for folders finishes the good files, names each bad one, never overwrites, and goes on
+#   where it was stopped.
+# - In a film, smooth the decision over time and not the picture.
+# - Measure before you optimise. A table of 256 numbers beats any network where the task allows it.
+#
+# **What failed**
+#
+# - The fast mode brightens noise along with the picture: it only sets the exposure.
+# - Where a film changes its light within a second, the exposure follows late. A shorter delay lets
+#   the flicker back in.
+# - On a laptop without a GPU the whole network manages a few frames a second at 1280 x 720.
+#
+# ## Papers
+#
+# - J. Chen, S. Paris, F. Durand. *Real-time Edge-Aware Image Processing with the Bilateral Grid.*
+#   SIGGRAPH 2007. How local curves can be had at low resolution.
+# - M. Gharbi et al. *Deep Bilateral Learning for Real-Time Image Enhancement.* SIGGRAPH 2017.
+# - C. Guo et al. *Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement.* CVPR 2020.
+# - E. Mach. *Ueber die Wirkung der raeumlichen Vertheilung des Lichtreizes auf die Netzhaut.* 1865.
+#   Why kinks in brightness look like lines.
+# - F. J. Harris. *On the Use of Windows for Harmonic Analysis with the Discrete Fourier Transform.*
+#   Proceedings of the IEEE 66(1), 1978.
+# - M. Mitchell et al. *Model Cards for Model Reporting.* FAT* 2019.
+#
+# This was the last lesson. What you can do from here: train on your own pairs (lesson 01 shows how
+# to check them), try a lever that lesson 07 did not, and send what you find.
