@@ -10,6 +10,7 @@ import torch
 from tqdm.auto import tqdm
 
 from .errors import CourseError
+from .files import remove_leftovers
 from .images import RAW_SUFFIXES
 from .photos import FORMATS, read_photo, write_photo
 from .video import VIDEO_SUFFIXES
@@ -73,6 +74,7 @@ def enhance_files(
             if target.exists() and not force:
                 summary.skipped += 1
                 continue
+            remove_leftovers(target)
             try:
                 if source.suffix.lower() in VIDEO_SUFFIXES:
                     film(source, target)

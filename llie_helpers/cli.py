@@ -132,7 +132,7 @@ def add_enhance(commands) -> None:
     parser.add_argument(
         "-o", "--out", required=True, metavar="OUT", help="a file for one input, else a folder"
     )
-    add_method_options(parser, default="mse_cnn")
+    add_method_options(parser, default="dual_branch")
     parser.add_argument(
         "--exposure", type=float, default=0.0, metavar="STOPS", help="brighter, or darker below 0"
     )

@@ -1,6 +1,7 @@
 """Writing files so that nobody ever sees half of one."""
 
 import errno
+import glob
 import os
 import shutil
 import uuid
@@ -35,6 +36,13 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         raise explained(error, target) from error
     finally:
         remove(temporary)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Delete what a killed process left of writing ``target``; no other may be writing it."""
+    name = f".{glob.escape(target.stem)}.{'[0-9a-f]' * 8}{glob.escape(target.suffix)}"
+    for leftover in target.parent.glob(name):
+        remove(leftover)
 
 
 def remove(path: Path) -> None:

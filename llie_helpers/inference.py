@@ -75,7 +75,7 @@ class Mapped(nn.Module):
 
 def enhance(
     image: torch.Tensor | np.ndarray | str | os.PathLike,
-    model: str | Callable[[torch.Tensor], torch.Tensor] = "mse_cnn",
+    model: str | Callable[[torch.Tensor], torch.Tensor] = "dual_branch",
     weights: str | os.PathLike | None = None,
     *,
     exposure: float = 0.0,
