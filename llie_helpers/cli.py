@@ -197,9 +197,31 @@ def add_bench(commands) -> None:
         "bench inference --size 1280x720",
     )
     parser.add_argument(
-        "--size", type=size, default=(600, 400), metavar="WxH", help="(default: 600x400)"
+        "--size",
+        type=size,
+        nargs="+",
+        default=[(600, 400), (1280, 720)],
+        metavar="WxH",
+        help="(default: 600x400 1280x720)",
     )
     parser.add_argument("--repeats", type=int, default=7, help="of each (default: 7)")
+    parser = add_command(
+        bench,
+        "enhance",
+        "bench_enhance",
+        "time large photographs, tile by tile, and a video of 1280x720",
+        "bench enhance",
+    )
+    parser.add_argument("--model", default="dual_branch", help="(default: dual_branch)")
+    parser.add_argument("--weights", help="shipped weights or a .safetensors file")
+    parser.add_argument(
+        "--megapixels",
+        type=float,
+        nargs="+",
+        default=[1, 4, 12, 24],
+        help="of the photographs (default: 1 4 12 24)",
+    )
+    parser.add_argument("--frames", type=int, default=96, help="of the video (default: 96)")
 
 
 def add_published(commands) -> None:

@@ -221,13 +221,24 @@ def bench_data(data: str, seconds: float) -> None:
     print(bench_data(data, seconds))
 
 
-def bench_inference(size: tuple[int, int], repeats: int) -> None:
+def bench_inference(size: list[tuple[int, int]], repeats: int) -> None:
     from .bench_inference import bench_inference
 
-    width, height = size
-    print(f"one image of {width}x{height}, {torch.get_num_threads()} threads, float32")
-    print(f"{'method':26}{'parameters':>12}{'GMACs':>9}{'ms':>10}{'MB':>9}")
-    for cost in bench_inference(width, height, repeats):
+    for width, height in size:
+        print(f"one image of {width}x{height}, {torch.get_num_threads()} threads, float32")
+        print(f"{'':47}{'PyTorch':>18}{'onnxruntime':>18}")
+        print(f"{'method':26}{'parameters':>12}{'GMACs':>9}" + f"{'ms':>9}{'MB':>9}" * 2)
+        for cost in bench_inference(width, height, repeats):
+            print(cost)
+
+
+def bench_enhance(model: str, weights: str | None, megapixels: list[float], frames: int) -> None:
+    from .bench_enhance import bench_photos, bench_video
+
+    print(f"{model}, {torch.get_num_threads()} threads, float32")
+    for cost in bench_photos(model, weights, megapixels):
+        print(cost)
+    for cost in bench_video(model, weights, frames):
         print(cost)
 
 

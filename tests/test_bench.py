@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from llie_helpers.bench import ByOpenCV, DataSpeed, bench_data
+from llie_helpers.bench_enhance import bench_photos, bench_video
 from llie_helpers.bench_inference import bench_inference
 from llie_helpers.data import load
 from llie_helpers.data.ladder import present
@@ -59,8 +60,23 @@ def test_networks_are_timed_beside_clahe(monkeypatch):
     ours = costs["dual_branch"]
     assert ours.parameters == count_parameters(create_model("dual_branch"))
     assert 0 < ours.gmacs < 0.1
+    assert min(ours.onnx) > 0
+    assert costs["clahe"].onnx is None
+    assert len({len(str(cost)) for cost in costs.values()}) == 1
 
 
 def test_a_bench_of_nothing_is_refused():
     with pytest.raises(CourseError, match="not possible"):
         bench_inference(8, 8)
+
+
+def test_large_photographs_and_a_video_are_timed(monkeypatch):
+    (cost,) = bench_photos("dual_branch", "embedded", [0.1])
+    assert cost.seconds > 0
+    assert cost.megabytes > 50
+    assert "0.1 megapixels" in str(cost)
+    monkeypatch.setattr("llie_helpers.bench_enhance.VIDEO", (64, 48))
+    whole, fast = bench_video("dual_branch", "embedded", frames=5)
+    assert whole.frames_per_second > 0
+    assert fast.frames_per_second > 0
+    assert "exposure alone" in str(fast)
