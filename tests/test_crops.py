@@ -153,10 +153,16 @@ def test_speed_is_measured():
 
 
 def test_some_low_images_are_moved_towards_their_targets():
-    bytes_ = np.full((20, 20, 3), 16, dtype=np.uint8), np.full((20, 20, 3), 200, dtype=np.uint8)
+    bytes_ = np.full((20, 20, 3), 16, dtype=np.uint8), np.full((20, 20, 3), 160, dtype=np.uint8)
     pairs = Pairs("one", ("a",), (0,), [bytes_])
-    crops = RandomCrops(pairs, 8, length=200, augment=False, brighter=0.5)
-    lows = torch.stack([low.mean() for low, _ in crops])
-    assert lows.min() == pytest.approx(16 / 255)
-    assert 190 / 255 < lows.max() <= 200 / 255
-    assert 70 < (lows > 16.01 / 255).sum() < 130
+    crops = RandomCrops(pairs, 8, length=400, augment=False, brighter=0.5)
+    means = [(255 * low.mean().item(), 255 * normal.mean().item()) for low, normal in crops]
+    as_it_was = [low for low, normal in means if low < 16.01]
+    bright = [low for low, normal in means if low == normal]
+    assert 160 < len(as_it_was) < 240
+    assert 40 < len(bright) < 95
+    assert 0.6 * 160 <= min(bright) < 110
+    assert 190 < max(bright) <= 1.3 * 160
+    between = [low for low, normal in means if 16.01 < low != normal]
+    assert {round(normal) for low, normal in means if low in between} == {160}
+    assert max(between) < 160

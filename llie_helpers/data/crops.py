@@ -12,6 +12,9 @@ from .augment import augment_pair, brightness, towards
 from .overviews import Overviews
 from .pairs import Pairs
 
+# Gains of targets that stand for bright photographs; their tones are LOL's otherwise.
+DIMMED, RAISED = 0.6, 1.3
+
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -29,8 +32,9 @@ class RandomCrops(Dataset):
         seed: first of the three numbers that decide on a crop.
         augment: flip, rotate and change the brightness of a pair; see `augment_pair`.
         jitter: multiply each low image, and not its target, by between 1/jitter and jitter.
-        brighter: the share of low images that are moved towards their targets, anywhere up to
-            the target itself, so that a network meets photographs that are not dark.
+        brighter: the share of low images that are moved towards their targets, so that a
+            network meets photographs that are not dark. A third of them become the targets,
+            both with the same random gain: what is bright enough is to stay as it is.
         overview: also give both whole images as thumbnails (see `Overviews`), changed like
             the crop: ``(low, normal, whole_low, whole_normal)``. Targets keep their brightness
             then, because thumbnails are to teach which brightness photographers choose.
@@ -89,8 +93,12 @@ class RandomCrops(Dataset):
             gain = self.jitter ** draw.uniform(-1, 1)
             views = [(brightness(low, gain), normal) for low, normal in views]
         if draw.random() < self.brighter:
-            share = draw.random()
-            views = [(towards(low, normal, share), normal) for low, normal in views]
+            share = 1.5 * draw.random()
+            if share > 1:
+                gain = DIMMED * (RAISED / DIMMED) ** draw.random()
+                views = [(brightness(normal, gain),) * 2 for _, normal in views]
+            else:
+                views = [(towards(low, normal, share), normal) for low, normal in views]
         return tuple(image for view in views for image in view)
 
     def _crop(self, which: int, draw: np.random.Generator) -> Batch:

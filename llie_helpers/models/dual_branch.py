@@ -89,7 +89,7 @@ class ExposureJudge(nn.Module):
         self.dropout = nn.Dropout(0.3)
         self.decide = nn.Linear(4 * width, 6)
         nn.init.zeros_(self.decide.weight)  # LOL's usual correction is a fair start
-        self.decide.bias.data = torch.tensor([-0.9, -0.9, -0.9, -0.3, -0.3, -0.3])
+        self.decide.bias.data = torch.tensor([0.3, 0.3, 0.3, -0.3, -0.3, -0.3])
 
     def forward(self, whole: torch.Tensor) -> torch.Tensor:
         """Logarithms of three gains and three exponents, ``(N, 6)``."""
@@ -98,8 +98,8 @@ class ExposureJudge(nn.Module):
         seen = self.look(torch.cat([tones / 1.5 + 2, tones - mean], dim=1)).flatten(2)
         found = self.dropout(torch.cat([seen.mean(dim=2), seen.amax(dim=2)], dim=1))
         gain, gamma = self.decide(found).chunk(2, dim=1)
-        # Relative to the mean tone: at first all depths of darkness come out alike.
-        return torch.cat([gain - gamma.exp() * mean.mean(dim=1)[..., 0], gamma], dim=1)
+        # Half relative to the mean tone: a darker image is brightened more from the start.
+        return torch.cat([gain - gamma.exp() * mean.mean(dim=1)[..., 0] / 2, gamma], dim=1)
 
 
 class DualBlock(nn.Module):
