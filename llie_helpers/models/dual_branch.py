@@ -13,10 +13,9 @@
                x --|                                                          |-- mix --(+ x)-->
                    '-- a quarter: Fourier amplitudes of 8x8 windows ----------'
 
-Light first, because most of the error is light: a small network sees the whole image as a
-thumbnail and sets its exposure. Then noise: the output starts from means over 4x4 pixels,
-which have little of it, and the blocks decide which details to let pass and which to paint.
-They see the surroundings of a pixel only, so no layer knows a size, and tiles fit together.
+Light first, because most of the error is light: a small network sets the exposure from a
+thumbnail. Then noise: the output starts from means over 4x4 pixels, and the blocks decide which
+details to let pass and which to paint. They see no size, only surroundings: tiles fit together.
 """
 
 from functools import partial
