@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -140,3 +141,27 @@ def test_what_is_no_video_is_named(tmp_path, network):
         with pytest.raises(CourseError, match=sentence):
             enhance_video(tmp_path / source, tmp_path / target, method)
     assert not (tmp_path / "out.mp4").exists()
+
+
+UPRIGHT = np.array([1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
+TURNED = {
+    90: np.array([0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30], ">i4").tobytes(),
+    180: np.array([-(1 << 16), 0, 0, 0, -(1 << 16), 0, 0, 0, 1 << 30], ">i4").tobytes(),
+    270: np.array([0, -(1 << 16), 0, 1 << 16, 0, 0, 0, 0, 1 << 30], ">i4").tobytes(),
+}
+
+
+@pytest.mark.parametrize("degrees", TURNED)
+def test_a_video_filmed_on_its_side_is_turned_as_a_player_does(tmp_path, network, degrees):
+    source = clip(tmp_path / "in.mp4", [scene(0)] * 3, [0, 40, 80], sound=None)
+    content = source.read_bytes()
+    track = content.index(b"tkhd")
+    matrix = content.index(UPRIGHT, track)
+    source.write_bytes(content[:matrix] + TURNED[degrees] + content[matrix + len(UPRIGHT) :])
+    enhance_video(source, tmp_path / "out.mp4", network, fast=True)
+    # OpenCV turns frames as the file asks for.
+    shown, made = (
+        cv2.VideoCapture(str(tmp_path / name)).read()[1] for name in ("in.mp4", "out.mp4")
+    )
+    assert made.shape == shown.shape
+    assert np.corrcoef(made.ravel(), shown.ravel())[0, 1] > 0.8
