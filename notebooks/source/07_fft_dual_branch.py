@@ -604,7 +604,7 @@ question_cost.reveal(
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
 for entry in ("epochs", "epoch_crops", "crop", "batch", "loss", "exposure", "exposure_share",
-              "jitter", "brighter", "learning_rate", "weight_decay", "schedule", "ema"):  # fmt: skip
+              "jitter", "brighter", "learning_rate", "weight_decay", "ema"):  # fmt: skip
     print(f"{entry:14} {getattr(recipe, entry)}")
 
 # %%

@@ -33,6 +33,7 @@ import torch
 from llie_helpers import inference, models, plotting, tiles, widgets
 from llie_helpers.checks import lesson_09 as check
 from llie_helpers.data.samples import photograph
+from llie_helpers.data.synthesis import darken
 from llie_helpers.images import to_float, to_uint8
 from llie_helpers.photos import Photo, read_photo, write_photo
 
@@ -52,8 +53,6 @@ print(f"dual_branch, weights {weights}")
 
 def night(name, stops=4.0, seed=1):
     """A photograph of the libraries, darkened as in lesson 01: (H, W, 3) uint8."""
-    from llie_helpers.data.synthesis import darken
-
     generator = torch.Generator().manual_seed(seed)
     return to_uint8(darken(to_float(photograph(name)), stops, generator=generator))
 
@@ -358,9 +357,9 @@ check.steady(my_steady)
 # %% [markdown]
 # ### A curve for bytes
 #
-# A network takes a tenth of a second for a frame of 1280 x 720, and a film has 24 in a second. The
-# exposure alone can be had in a millisecond: a byte has 256 values, so a table of 256 numbers for
-# each channel says it all.
+# On two processor cores the network takes a quarter of a second for a frame of 1280 x 720, and a
+# film has 24 frames in a second. The exposure alone can be had in a millisecond: a byte has 256
+# values, so a table of 256 numbers for each channel says it all.
 #
 # {{exercise table}}
 #
@@ -619,7 +618,8 @@ if target.is_file():
 #   as `tiles` does, and lay tiles with your answers to sections 2;
 # - a runtime: `onnxruntime-web` runs the file in a browser (WebAssembly, or WebGPU where there is
 #   one), `onnxruntime-mobile` on a phone;
-# - the exposure once for the whole photograph, from its thumbnail, before the tiles;
+# - the exposure once for the whole photograph: the file judges what it is given, so for tiles the
+#   judge would have to be a file of its own;
 # - half precision or 8-bit weights, if half a megabyte is too much. Check the scores again then.
 #
 # `python -m llie_helpers export --model dual_branch -o dual_branch.onnx` does the same from a
@@ -661,7 +661,7 @@ for depth, picture in zip(depths, brightened, strict=True):
 #   investigates works on the original, notes every step, and shows both. A court should ask for
 #   both.
 # - **Recognising people.** What the network fills in comes from its training pictures: 351 pairs
-#   from rooms and streets of one group of photographers. A face with fewer pixels than habits
+#   from the rooms of one group of photographers. A face with fewer pixels than habits
 #   becomes an average face, and errors are not equal for all.
 # - **Medicine and science.** Brightness *is* the measurement there. Never measure on an enhanced
 #   picture.
