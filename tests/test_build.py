@@ -95,6 +95,12 @@ def executed(source):
     return built
 
 
+def test_setup_installs_the_extras_that_a_lesson_names(course):
+    course.write_text(TOY.replace("{{setup}}", "{{setup video,onnx}}"))
+    setup = cells(course)[3].source
+    assert f'"llie_helpers[video,onnx] @ git+https://github.com/{ADDRESS}"' in setup
+
+
 def test_badges_and_setup_carry_the_configured_address(course):
     badges, _, note, setup = cells(course)[:4]
     assert f"github/{ADDRESS}/blob/main/notebooks/99_toy.ipynb" in badges.source

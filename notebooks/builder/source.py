@@ -23,6 +23,8 @@ from .solutions import exercises, without_solution
 ROOT = Path(__file__).resolve().parents[2]
 
 DIRECTIVE = re.compile(r"^\{\{ *(\w+)(?: +(\w+))? *\}\}$", re.MULTILINE)
+# Extras of the package, as pip takes them, that this lesson needs on Colab.
+SETUP = re.compile(r"\{\{setup(?: +([\w,]+))?\}\}")
 
 
 def repository(root: Path = ROOT) -> str:
@@ -56,9 +58,9 @@ def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNod
     name = source.stem
     cells = [v4.new_markdown_cell(wording.badges(name, address))]
     for cell in jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent").cells:
-        if cell.source.strip() == "{{setup}}":
+        if setup := SETUP.fullmatch(cell.source.strip()):
             cells.append(v4.new_markdown_cell(wording.setup_note(address)))
-            cells.append(v4.new_code_cell(wording.setup_code(name, address)))
+            cells.append(v4.new_code_cell(wording.setup_code(name, address, setup[1] or "")))
         elif cell.cell_type == "markdown":
             cells.append(v4.new_markdown_cell(cell.source))
         else:

@@ -3,7 +3,7 @@
 SETUP_CODE = """\
 import os, sys
 if "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
-    %pip install -q git+https://github.com/{address}
+    %pip install -q {package}
 from llie_helpers import course
 lesson = course.begin("{name}")"""
 
@@ -40,9 +40,12 @@ def setup_note(address: str) -> str:
     return SETUP_NOTE + ("\n" + UNPUBLISHED.format(address=address) if unpublished else "")
 
 
-def setup_code(name: str, address: str) -> str:
-    """The setup cell: five lines, the same in every lesson but for the name."""
-    return SETUP_CODE.format(name=name, address=address)
+def setup_code(name: str, address: str, extras: str = "") -> str:
+    """The setup cell: five lines, the same in every lesson but for the name and the extras."""
+    package = f"git+https://github.com/{address}"
+    if extras:
+        package = f'"llie_helpers[{extras}] @ {package}"'
+    return SETUP_CODE.format(name=name, package=package)
 
 
 def exercise(number: int, check) -> str:

@@ -20,7 +20,7 @@
 # | full | the same | 1 | 2 GB |
 
 # %% [markdown]
-# {{setup}}
+# {{setup video,onnx}}
 
 # %%
 import math
