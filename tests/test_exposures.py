@@ -14,7 +14,8 @@ from llie_helpers.images import to_float
 from llie_helpers.inference import enhancer
 from llie_helpers.metrics import gain_match, psnr, round8
 
-WELL_LIT = ("astronaut", "chelsea", "china", "coffee", "motorcycle")
+# Those with a mean value of 0.4 to 0.6.
+WELL_LIT = ("astronaut", "chelsea", "china", "motorcycle")
 CELL = 16
 
 
@@ -37,20 +38,28 @@ def colours(image: torch.Tensor) -> torch.Tensor:
 def test_a_well_lit_photograph_comes_back(name):
     image = to_float(photograph(name))
     result = enhanced(image)
-    assert psnr(result, image[None]) > 22
-    assert psnr(gain_match(result, image[None]), image[None]) > 27
+    assert psnr(result, image[None]).item() > 22
+    assert psnr(gain_match(result, image[None]), image[None]).item() > 27
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_no_exposure_brings_clipping_or_blocks_of_colour(name):
+def test_no_exposure_brings_clipping_or_colours_of_its_own(name):
     bright = to_float(photograph(name))
+    truth = colours(bright[None])
+    grey = truth.norm(dim=1) < 0.06
     for stops in range(7):
-        dark = darken(bright, stops, generator=torch.Generator().manual_seed(0))
+        dark = (
+            darken(bright, stops, generator=torch.Generator().manual_seed(0)) if stops else bright
+        )
         result = enhanced(dark)
         blown = (result[0].amax(0) > 0.99) & (bright.amax(0) < 0.8)
-        assert blown.float().mean() < 0.01, stops
-        strange = colours(gain_match(result, bright[None])) - colours(bright[None])
-        assert strange.abs().flatten().quantile(0.99) < 0.2, stops
+        assert blown.float().mean().item() < 0.01, stops
+        found = colours(gain_match(result, bright[None]))
+        # In the dark colours fade; none may appear.
+        added = (found.norm(dim=1) - truth.norm(dim=1)).flatten()
+        assert added.quantile(0.99).item() < 0.1, stops
+        if grey.any():
+            assert found.norm(dim=1)[grey].quantile(0.95).item() < 0.15, stops
 
 
 def test_a_lamp_has_no_halo():
