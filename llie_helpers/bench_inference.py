@@ -112,10 +112,13 @@ def measure_onnx(file: Path, width: int, height: int, repeats: int) -> tuple[flo
 
 
 def median_milliseconds(call: Callable, repeats: int) -> float:
-    """Median time of ``call()``, after one that prepares and is not counted."""
+    """Median time of ``call()``, after one that prepares and is not counted.
+
+    It is repeated no further once ten seconds have passed.
+    """
     call()
-    seconds = []
-    for _ in range(repeats):
+    seconds: list[float] = []
+    while len(seconds) < repeats and sum(seconds) < 10:
         start = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - start)

@@ -204,7 +204,7 @@ def add_bench(commands) -> None:
         metavar="WxH",
         help="(default: 600x400 1280x720)",
     )
-    parser.add_argument("--repeats", type=int, default=7, help="of each (default: 7)")
+    parser.add_argument("--repeats", type=int, default=7, help="of each, at most (default: 7)")
     parser = add_command(
         bench,
         "enhance",
