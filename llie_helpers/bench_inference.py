@@ -1,7 +1,9 @@
 """How long every method takes for one image, and how much memory, side by side in one run."""
 
+import math
 import multiprocessing
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -126,10 +128,10 @@ def median_milliseconds(call: Callable, repeats: int) -> float:
 
 
 def peak_megabytes() -> float:
-    """The most resident memory that this process has had."""
-    # Not on Windows, where the rest of the course runs all the same.
-    import resource
-    import sys
-
+    """The most resident memory that this process has had; NaN on Windows, which does not say."""
+    try:
+        import resource
+    except ImportError:
+        return math.nan
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

@@ -74,7 +74,7 @@ enhance = partial(inference.enhance, model=network)
 widgets.workshop(enhance, Photo(garage), lesson.run_dir("workshop"))
 
 # %% [markdown]
-# On a page without a kernel, here are three exposures:
+# On a page without a kernel, here are five exposures:
 
 # %%
 stops = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -89,7 +89,7 @@ widgets.frames_slider(pictures, [f"{stop:+.1f}" for stop in stops], "exposure in
 #
 # ### What goes wrong when tiles go their own way
 #
-# Cut the garage into nine tiles and let the network enhance each by itself, as if it were a
+# Cut the garage into six tiles and let the network enhance each by itself, as if it were a
 # photograph.
 
 # %%
@@ -100,7 +100,7 @@ question_seams = widgets.predict(
 question_seams
 
 # %% [markdown]
-# The picture, enlarged to 900 pixels so that there is something to cut:
+# The picture, enlarged to 960 pixels so that there is something to cut:
 
 
 # %%
@@ -124,7 +124,7 @@ def at_once(image):
 
 
 whole, patchwork = at_once(large), alone(large, 320)
-plotting.show_images([patchwork, whole], ["nine photographs", "one photograph"])
+plotting.show_images([patchwork, whole], ["six photographs", "one photograph"])
 
 
 # %%
@@ -147,8 +147,6 @@ question_seams.reveal(
 # (lesson 07): the exposure is decided *once*, from a thumbnail of the whole photograph, and all
 # other layers see the surroundings of a pixel only. Tiles then agree wherever they overlap by more
 # than those surroundings.
-#
-# ### Lay the tiles
 #
 # {{exercise cover}}
 #
@@ -173,7 +171,7 @@ check.cover(my_cover)
 # {{answers cover}}
 
 # %% [markdown]
-# ### One comes, one goes
+# ### The seams
 #
 # Where two tiles overlap, one fades out while the other fades in. The two weights must add up to 1
 # everywhere, and begin and end flat, for the eye sees a kink in brightness as a line (Mach, 1865).
@@ -263,18 +261,16 @@ widgets.parameter_slider(show_difference, frames=4, overlap=(32, 128, 32))
 # memory whatever photograph it is part of.
 
 # %%
-import resource
+from llie_helpers.bench_inference import peak_megabytes
 
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 for megapixels in (1, 4):
     side = round(math.sqrt(megapixels * 1e6))
     image = cv2.resize(garage, (side, side))
     start = time.perf_counter()
     enhance(image)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"{megapixels} megapixels: {seconds:.1f} s, {seconds / megapixels:.2f} s a megapixel, "
-          f"peak memory of this notebook {peak:.1f} GB")  # fmt: skip
+          f"peak memory of this notebook {peak_megabytes() / 1000:.1f} GB")  # fmt: skip
 
 # %% [markdown]
 # ## 3. A folder full of files
@@ -326,8 +322,6 @@ plotting.show_images([to_float(read_photo(folder / place / name).pixels)
 # A video is many photographs, so why not enhance them one by one? Because each is judged anew. A
 # car's headlights sweep past, and the exposure of the whole street jumps down and up again.
 #
-# ### Follow, but slowly
-#
 # {{exercise steady}}
 #
 # `values` are what the network would choose for each frame, `times` in seconds when the frames were
@@ -355,7 +349,7 @@ check.steady(my_steady)
 # {{answers steady}}
 
 # %% [markdown]
-# ### A curve for bytes
+# ### Fast: the exposure alone
 #
 # On two processor cores the network takes a quarter of a second for a frame of 1280 x 720, and a
 # film has 24 frames in a second. The exposure alone can be had in a millisecond: a byte has 256
