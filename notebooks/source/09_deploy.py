@@ -585,7 +585,7 @@ target = lesson.run_dir("onnx") / "dual_branch.onnx"
 try:
     difference = export_onnx(network.cpu(), target)
     print(f"{target.stat().st_size / 1e6:.1f} MB, differs from PyTorch by at most {difference:.0e}")
-except CourseError as error:  # on Colab the two packages are not installed
+except CourseError as error:  # its packages are missing
     print(error)
 network = network.to(device)
 
@@ -609,7 +609,7 @@ if target.is_file():
 # What else a phone or a browser would need:
 #
 # - the border and the tiles, since the file takes multiples of 64: mirror the picture at its edge,
-#   as `tiles` does, and lay tiles with your answers to sections 2;
+#   as `tiles` does, and lay tiles with your answers to section 2;
 # - a runtime: `onnxruntime-web` runs the file in a browser (WebAssembly, or WebGPU where there is
 #   one), `onnxruntime-mobile` on a phone;
 # - the exposure once for the whole photograph: the file judges what it is given, so for tiles the
