@@ -1,7 +1,6 @@
 """What the shipped weights do: the cards' scores, and any resolution."""
 
 import pytest
-import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 from llie_helpers import cards, metrics, models
@@ -29,16 +28,16 @@ def test_the_dual_branch_is_the_best_of_the_miniatures():
 
 
 @pytest.mark.parametrize("weights", models.shipped("dual_branch"))
-@pytest.mark.parametrize("scene", [0, 4, 8])
-def test_the_dual_branch_gives_the_same_at_twice_the_size(weights, scene):
+def test_the_dual_branch_gives_the_same_at_twice_the_size(weights):
     network = enhancer("dual_branch", weights)
-    pair = load("embedded", "test")[scene]
-    low, normal = (
-        interpolate(image[None], (400, 600), mode="bilinear", antialias=True)
-        for image in (pair.low, pair.normal)
-    )
-    with torch.no_grad():
+    differences = []
+    for pair in load("embedded", "test"):
+        low, normal = (
+            interpolate(image[None], (400, 600), mode="bilinear", antialias=True)
+            for image in (pair.low, pair.normal)
+        )
         once = network(low)
         twice = avg_pool2d(network(interpolate(low, (800, 1200), mode="bilinear")), 2)
-    difference = metrics.psnr(once, normal) - metrics.psnr(twice, normal)
-    assert abs(difference.item()) < 1
+        differences.append((metrics.psnr(once, normal) - metrics.psnr(twice, normal)).item())
+    assert abs(sum(differences) / len(differences)) < 1
+    assert max(map(abs, differences)) < 3
