@@ -470,10 +470,10 @@ for title, method in (("lesson 03", network), ("lesson 07", final)):
     print(f"{title}, SSIM   " + "".join(f"{mean:6.2f}" for mean in means_of(metrics.ssim, method)))
 
 # %% [markdown]
-# Wherever there is light, structure (SSIM) is kept far better, and photographs in full light are
-# hardly touched any more. With five stops less the first network comes closer in PSNR: it happens
-# to guess the brightness of these three better, and PSNR listens to brightness first. No network
-# can know how bright a scene was meant to be; lesson 09 therefore leaves the last word to you.
+# Wherever there is light, structure (SSIM) is kept far better, and photographs in full light change
+# less. With five stops less the first network comes closer in PSNR: it happens to guess the
+# brightness of these three better, and PSNR listens to brightness first. No network can know how
+# bright a scene was meant to be; lesson 09 therefore leaves the last word to you.
 #
 # ## 6. Profiles, data and the ledger
 #
