@@ -276,6 +276,8 @@ def test_frequencies_of_a_window_keep_their_phase():
     # Changed by a real factor each, hence by none of the phase's.
     assert factor.imag.abs().max() < 1e-3
     assert (factor.real - 1).abs().max() > 1e-2
+    # And the mean of a window stays, or steps between windows would show.
+    assert torch.allclose(factor[..., 0, 0].real, torch.ones(()), atol=1e-3)
     for parameter in layer.gate[-1].parameters():
         torch.nn.init.zeros_(parameter)
     for size in ((16, 24), (13, 9), (8, 30)):

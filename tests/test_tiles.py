@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 
-from llie_helpers import tiles
+from llie_helpers import models, tiles
 from llie_helpers.data.samples import photograph
 from llie_helpers.images import to_float, to_uint8
 from llie_helpers.inference import enhancer
@@ -43,9 +43,10 @@ def dark_photograph(height, width):
     return to_uint8(0.2 * large + noise)
 
 
+@pytest.mark.parametrize("weights", models.shipped("dual_branch"))
 @pytest.mark.parametrize("make", [gradient, dark_photograph])
-def test_no_seam_shows(make):
-    network = enhancer("dual_branch", "embedded")
+def test_no_seam_shows(make, weights):
+    network = enhancer("dual_branch", weights)
     image = make(900, 1400)
     with torch.no_grad():
         whole = network(to_float(image)[None])[0]

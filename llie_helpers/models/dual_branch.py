@@ -144,7 +144,7 @@ class WindowAmplitude(nn.Module):
         spectrum = (windows.flatten(4) @ self.forth).unflatten(4, (2, -1))
         power = spectrum.square().sum(dim=4)
         change = self.gate(power.log1p().flatten(2)).view_as(power)
-        # Multiplying by a real number changes the amplitude and keeps the phase.
-        spectrum = spectrum * (1 + change)[..., None, :]
+        # Real factors keep the phase. Means stay: steps between windows would show as squares.
+        spectrum = spectrum * (1 + F.pad(change[..., 1:], (1, 0)))[..., None, :]
         windows = (spectrum.flatten(4) @ self.back).unflatten(4, (side, side)).transpose(3, 4)
         return windows.flatten(4).flatten(2, 3)[..., :height, :width]

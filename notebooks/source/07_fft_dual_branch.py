@@ -558,7 +558,9 @@ check.amplify(my_amplify)
 # The network does this in windows of 8 x 8 features, each with a transform of its own. Then an
 # amplitude belongs to one place ("stripes here"), and what a pixel becomes depends on its
 # surroundings alone: a photograph of any size can be enhanced tile by tile, which lesson 09 does.
-# For so small a window the transform is a product with a matrix, and faster so.
+# For so small a window the transform is a product with a matrix, and faster so. Only the mean of a
+# window stays as it is: windows do not overlap, and where an earlier version of the network moved
+# their means apart, squares appeared on smooth skies.
 #
 # Most of the work is done at a quarter and an eighth of the size, where a pixel is sixteen or 64
 # times cheaper. The whole:
