@@ -438,8 +438,8 @@ figure
 
 # %% [markdown]
 # Judged by itself, each frame with the torch is turned down at once, wall and all. The steady
-# exposure gives way by a few percent and takes a second to return: a compromise, as in every
-# camera.
+# exposure gives way too, but by half as much and without a jump, and takes a second to return: a
+# compromise, as in every camera.
 #
 # ## 5. Where the time goes
 #
