@@ -53,7 +53,10 @@ def read_photo(path: str | os.PathLike) -> Photo:
         return Photo(read_raw(path))
     try:
         content = path.read_bytes()
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+        with (
+            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
+            Image.open(io.BytesIO(content)) as image,
+        ):
             check(image, path)
             # OpenCV returns a truncated JPEG with its lower part grey; Pillow refuses it.
             image.load()

@@ -1,6 +1,7 @@
 """What the shipped weights do: the cards' scores, and any resolution."""
 
 import pytest
+import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 from llie_helpers import cards, metrics, models
@@ -28,16 +29,16 @@ def test_the_dual_branch_is_the_best_of_the_miniatures():
 
 
 @pytest.mark.parametrize("weights", models.shipped("dual_branch"))
-def test_the_dual_branch_gives_the_same_at_twice_the_size(weights):
+@pytest.mark.parametrize("scene", [0, 4, 8])
+def test_the_dual_branch_gives_the_same_at_twice_the_size(weights, scene):
     network = enhancer("dual_branch", weights)
-    differences = []
-    for pair in load("embedded", "test"):
-        low, normal = (
-            interpolate(image[None], (400, 600), mode="bilinear", antialias=True)
-            for image in (pair.low, pair.normal)
-        )
+    pair = load("embedded", "test")[scene]
+    low, normal = (
+        interpolate(image[None], (400, 600), mode="bilinear", antialias=True)
+        for image in (pair.low, pair.normal)
+    )
+    with torch.no_grad():
         once = network(low)
         twice = avg_pool2d(network(interpolate(low, (800, 1200), mode="bilinear")), 2)
-        differences.append((metrics.psnr(once, normal) - metrics.psnr(twice, normal)).item())
-    assert abs(sum(differences) / len(differences)) < 1
-    assert max(map(abs, differences)) < 3
+    difference = metrics.psnr(once, normal) - metrics.psnr(twice, normal)
+    assert abs(difference.item()) < 1

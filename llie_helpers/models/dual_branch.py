@@ -87,8 +87,8 @@ class ExposureJudge(nn.Module):
         self.look = nn.Sequential(*(part for layer in layers for part in layer))
         self.dropout = nn.Dropout(0.3)
         self.decide = nn.Linear(4 * width, 6)
-        nn.init.zeros_(self.decide.weight)  # LOL's usual correction is a fair start
-        self.decide.bias.data = torch.tensor([0.3, 0.3, 0.3, -0.3, -0.3, -0.3])
+        nn.init.zeros_(self.decide.weight)
+        self.decide.bias.data = torch.tensor([0.3] * 3 + [-0.3] * 3)  # a fair start for LOL
 
     def forward(self, whole: torch.Tensor) -> torch.Tensor:
         """Logarithms of three gains and three exponents, ``(N, 6)``."""
