@@ -229,16 +229,17 @@ def add_published(commands) -> None:
         commands,
         "published",
         "published",
-        "train a network under the protocol of the system that lesson 03 rests on",
+        "train a network under the protocol of the system that its lesson rests on",
         "published residual_attention_unet --data lol_v1 --option width=16",
-        "published mse_cnn --data lol_v1 --epochs 20",
+        "published fft_dual_branch --data lol_v1 --epochs 40",
     )
-    parser.add_argument("model", metavar="MODEL", help="a network")
+    parser.add_argument("model", metavar="MODEL", help="a network of one of the five systems")
     add_data_option(parser)
     add_pairs_option(parser, "--option", "model_options", "set an option of the network")
     parser.add_argument("--epochs", type=int, help="at most (default: the recipe's)")
     parser.add_argument("--out", help="folder of the run (default: runs/published_MODEL)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    parser.add_argument("--keep", action="store_true", help="put the scores into the package")
 
 
 def add_ship(commands) -> None:

@@ -249,11 +249,15 @@ def published(
     epochs: int | None,
     out: str | None,
     resume: bool,
+    keep: bool,
 ) -> None:
     from .published import rerun
 
     folder = run_folder(f"published_{model}", out, resume)
-    print(rerun(model, data, run_dir=folder, epochs=epochs, **dict(model_options)))
+    result = rerun(model, data, run_dir=folder, epochs=epochs, **dict(model_options))
+    print(result)
+    if keep:
+        print(f"kept in {result.keep()}")
 
 
 def run_folder(name: str, out: str | None, resume: bool) -> Path:

@@ -1,62 +1,129 @@
-"""The published system behind lesson 03, re-run under its own protocol and under ours.
+"""The systems that the course rebuilds, re-run: each under its own protocol, then under ours.
 
-Its protocol: images resized to 128x128 and read as BGR, a random 80/20 split over files,
-early stopping on the 20 %, and the score on those same 20 %: one MSE pooled over all
-pixels. Reported: MSE 0.01235, which is 19.08 dB.
+A protocol is followed as far as it is known. Where a system does not say what it validates on,
+it is a random fifth of the files, as in the system of lesson 03.
 """
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 import cv2
 import torch
-from torch.utils.data import TensorDataset
 
 from . import metrics
 from .data import Pairs, load
-from .images import to_float
+from .data.crops import WholeImages
+from .errors import unknown_name
+from .files import atomic_path
 from .models import create_model
 from .models.cost import count_parameters
 from .recipe import load_recipe
-from .training import TrainingRun, fit
+from .training import fit
 
-REPORTED_MSE = 0.01235
-SIZE = 128
+# What `python -m llie_helpers published --keep` measured on LOL v1, one file per network.
+KEPT = Path(__file__).resolve().parent / "reruns"
 SEED = 42
 
 
 @dataclass(frozen=True)
-class Rerun:
-    """One network scored three ways.
+class Protocol:
+    """How a system trains, and what the number that it reports is a number of.
 
     Args:
-        own_mse: its protocol: the 20 % of files on which training was stopped early,
-            resized, pooled.
-        test_mse: the same score on test images, whose scenes chose nothing.
-        frozen: `metrics.evaluate` on the same test images at full resolution.
+        size: images are resized to squares of this side, in pixels; None: random crops.
+        augment: flip, rotate and change the brightness of resized pairs.
+        changes: to the recipe of the network's name.
+        on_test: the test images validate, choose the weights and give the score; else a
+            random fifth of the training files does, so that scenes stand on both sides.
+        leaky: images are mapped by a `HistogramMapper` that was fitted to all training files,
+            those that validate included.
+        pooled: the score is one error over all pixels of all images, not a mean of scores.
+    """
+
+    size: int | None = None
+    augment: bool = False
+    changes: dict = field(default_factory=dict)
+    on_test: bool = False
+    leaky: bool = False
+    pooled: bool = False
+
+    def psnr(self, evaluation: metrics.Evaluation) -> float:
+        """The PSNR in dB as the system would report it."""
+        return pooled_psnr(evaluation) if self.pooled else evaluation.psnr
+
+
+PROTOCOLS = {
+    # Lesson 03: the system's own network, and this course's in its place.
+    "residual_attention_unet": Protocol(size=128, pooled=True),
+    "mse_cnn": Protocol(size=128, pooled=True),
+    "unet": Protocol(
+        size=256, augment=True, changes={"epochs": 10, "schedule": "constant", "ema": 0.0}
+    ),
+    "residual": Protocol(changes={"epochs": 5}, leaky=True),
+    "pix2pix": Protocol(size=256, augment=True),
+    "fft_dual_branch": Protocol(size=224, on_test=True),
+}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """PSNR in dB and SSIM, as the system takes them or under the frozen protocol."""
+
+    psnr: float
+    ssim: float
+
+    def __str__(self) -> str:
+        return f"{self.psnr:.2f} dB, SSIM {self.ssim:.3f}"
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """One network, trained as a system trains, and scored three ways.
+
+    Args:
+        own: the system's protocol, on the images that chose its weights.
+        test: the same way on the test images.
+        frozen: the course's protocol on the test images at full size.
     """
 
     model: str
     parameters: int
-    run: TrainingRun
-    own_mse: float
-    test_mse: float
-    frozen: metrics.Evaluation
+    epochs: int
+    seconds: float
+    own: Scores
+    test: Scores
+    frozen: Scores
 
     def __str__(self) -> str:
         return "\n".join(
             [
-                f"{self.model}, {self.parameters:,} parameters: {self.run}",
-                f"reported:                         MSE {REPORTED_MSE:.5f}, "
-                f"{psnr(REPORTED_MSE):.2f} dB",
-                f"its protocol, its early-stop set: MSE {self.own_mse:.5f}, "
-                f"{psnr(self.own_mse):.2f} dB",
-                f"its protocol, test images:        MSE {self.test_mse:.5f}, "
-                f"{psnr(self.test_mse):.2f} dB",
-                f"frozen protocol, test images:     {self.frozen}",
+                f"{self.model}, {self.parameters:,} parameters: {self.epochs} epochs in "
+                f"{self.seconds:.0f} s",
+                f"its protocol, the images that chose: {self.own}",
+                f"its protocol, test images:           {self.test}",
+                f"frozen protocol, test images:        {self.frozen}",
             ]
         )
+
+    def keep(self) -> Path:
+        """Write it into the package, for lesson 08; returns the file."""
+        path = KEPT / f"{self.model}.json"
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        return path
+
+
+def kept(model: str) -> Rerun | None:
+    """What the course measured for a network on LOL v1, if it has run it."""
+    path = KEPT / f"{model}.json"
+    if not path.is_file():
+        return None
+    entries = json.loads(path.read_text())
+    scores = {name: Scores(**entries.pop(name)) for name in ("own", "test", "frozen")}
+    return Rerun(**entries, **scores)
 
 
 def rerun(
@@ -67,70 +134,90 @@ def rerun(
     progress: bool = True,
     **options,
 ) -> Rerun:
-    """Train network ``name`` by its recipe on resized BGR images and score it.
+    """Train network ``name`` under its system's protocol and score it.
 
-    All pairs of the train and val splits are split anew, at random over files as the
-    system did, so near-duplicates of one scene stand on both sides. Pairs that are known
-    not to belong together are left out. A run in ``run_dir`` is gone on with.
+    Pairs that are known not to belong together are left out. A run in ``run_dir`` is gone on with.
 
     Args:
-        name, options: as `models.create_model` takes them.
-        data: a data set, such as "lol_v1"; its test split is never trained on.
+        name, options: as `models.create_model` takes them; a network in `PROTOCOLS`.
+        data: a data set, such as "lol_v1".
         epochs: at most; the recipe's where None.
 
     Raises:
-        CourseError: as `data.load` and `training.fit`.
+        CourseError: no such protocol, or as `data.load` and `training.fit`.
     """
-    from sklearn.model_selection import train_test_split
-
-    everything = resized([load(data, "train"), load(data, "val")])
-    train, held_out = (
-        TensorDataset(*everything[indices])
-        for indices in train_test_split(range(len(everything)), test_size=0.2, random_state=SEED)
-    )
+    if name not in PROTOCOLS:
+        raise unknown_name("published system's network", name, PROTOCOLS)
+    protocol = PROTOCOLS[name]
     torch.manual_seed(SEED)
     model = create_model(name, **options)
-    recipe = load_recipe(name)
+    files, whole_test = together(load(data, "train"), load(data, "val")), load(data, "test")
+    method = model
+    if protocol.leaky:
+        method, files = leak(model, files)
+    test = whole_test
+    if protocol.size:
+        files, test = resized(files, protocol.size), resized(test, protocol.size)
+    train, held_out = (files, test) if protocol.on_test else split_by_file(files)
+    recipe = load_recipe(name).changed(**protocol.changes)
+    if protocol.size:
+        recipe = recipe.changed(crop=protocol.size, epoch_crops=len(train))
     run = fit(
         model,
-        train,
+        train if protocol.augment or not protocol.size else WholeImages(train),
         held_out,
         recipe.changed(epochs=epochs or recipe.epochs),
         run_dir=run_dir,
         seed=SEED,
         progress=progress,
     )
-    test = load(data, "test")
+    # Held-out images were mapped already, those of the test were not.
+    own, on_test = metrics.evaluate(model, held_out), metrics.evaluate(method, test)
+    frozen = metrics.evaluate(method, whole_test)
     return Rerun(
         name,
         count_parameters(model),
-        run,
-        pooled_mse(model, held_out),
-        pooled_mse(model, resized([test])),
-        # The network expects BGR: give it that, and turn its output back.
-        metrics.evaluate(lambda rgb: model(rgb.flip(1)).flip(1), test),
+        len(run.history),
+        run.seconds,
+        Scores(protocol.psnr(own), own.ssim),
+        Scores(protocol.psnr(on_test), on_test.ssim),
+        Scores(frozen.psnr, frozen.ssim),
     )
 
 
-def resized(parts: list[Pairs], size: int = SIZE) -> TensorDataset:
-    """All pairs as ``(low, normal)``, each ``(3, size, size)`` BGR in [0, 1]."""
-    images = [
-        [
-            to_float(cv2.resize(image, (size, size))).flip(0)
-            for pairs in parts
-            for image in (pairs.raw(i)[side] for i in range(len(pairs)))
-        ]
-        for side in (0, 1)
-    ]
-    return TensorDataset(*(torch.stack(side) for side in images))
+def leak(model: torch.nn.Module, files: Pairs) -> tuple[torch.nn.Module, Pairs]:
+    """``files`` mapped by trees that were fitted to their own targets, and how to map new ones."""
+    from .histogram import HistogramMapper, mapped
+    from .inference import Mapped
+
+    mapper = HistogramMapper().fit(files)
+    targets = torch.stack([mapper.predict(pair.low) for pair in files])
+    return Mapped(model, mapper), mapped(files, targets)
 
 
-@torch.no_grad()
-def pooled_mse(model: torch.nn.Module, dataset: TensorDataset) -> float:
-    """The mean squared error over all pixels of all images at once."""
-    errors = [(model(low[None])[0] - normal).square().mean().item() for low, normal in dataset]
-    return sum(errors) / len(errors)
+def split_by_file(pairs: Pairs) -> list[Pairs]:
+    """Four fifths and one fifth, drawn at random whatever the scenes."""
+    from sklearn.model_selection import train_test_split
+
+    parts = train_test_split(range(len(pairs)), test_size=0.2, random_state=SEED)
+    return [pairs.subset(part) for part in parts]
 
 
-def psnr(mse: float) -> float:
-    return -10 * math.log10(mse)
+def together(*parts: Pairs) -> Pairs:
+    """All pairs of several sets as one."""
+    names, scenes, arrays = (
+        [entry for pairs in parts for entry in getattr(pairs, of)]
+        for of in ("names", "scenes", "arrays")
+    )
+    return Pairs(" and ".join(p.title for p in parts), tuple(names), tuple(scenes), arrays)
+
+
+def resized(pairs: Pairs, size: int) -> Pairs:
+    """``pairs`` as squares of ``size`` pixels, whatever their shapes were."""
+    arrays = [tuple(cv2.resize(i, (size, size)) for i in pairs.raw(n)) for n in range(len(pairs))]
+    return Pairs(f"{pairs.title} at {size}x{size}", pairs.names, pairs.scenes, arrays)
+
+
+def pooled_psnr(evaluation: metrics.Evaluation) -> float:
+    """PSNR in dB of the mean squared error over all images of one size at once."""
+    return -10 * math.log10(fmean(10 ** (-row["psnr"] / 10) for row in evaluation.per_image))

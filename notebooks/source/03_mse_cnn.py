@@ -796,7 +796,7 @@ print(f"PSNR {learned.psnr:.2f} dB, and {learned.psnr_gain:.2f} dB with the brig
 # trained on LOL v1, which reports an MSE of 0.01235, or 19.08 dB. Its protocol differs from ours in
 # four ways:
 #
-# - every image is resized to 128 x 128 pixels, whatever its shape, and read as BGR;
+# - every image is resized to 128 x 128 pixels, whatever its shape;
 # - the score is one MSE *pooled* over all pixels of all images, and not a mean of scores per image;
 # - the 485 training pairs are split 80/20 at random, *by file*, and LOL shows most scenes several
 #   times, so that scenes stand on both sides;
@@ -867,7 +867,7 @@ question_resize.reveal(
 # %%
 from llie_helpers import published
 
-own = published.rerun(
+system = published.rerun(
     "mse_cnn",
     name,
     lesson.run_dir("published_protocol"),
@@ -890,13 +890,11 @@ question_split
 # anything, tells how much of the difference is due to that.
 
 # %%
-everything = published.resized([data.load(name, "train"), data.load(name, "val")])
-unseen = published.resized([test])
-split_scores = {
-    "network": [decibel(own.own_mse), decibel(own.test_mse)],
-    f"gamma {fitted}": [decibel(published.pooled_mse(fitted_gamma, part))
-                        for part in (everything, unseen)],
-}  # fmt: skip
+everything = published.together(data.load(name, "train"), data.load(name, "val"))
+split_scores = {"network": [system.own.psnr, system.test.psnr], f"gamma {fitted}": []}
+for part in (everything, test):
+    gamma_scores = metrics.evaluate(fitted_gamma, published.resized(part, 128))
+    split_scores[f"gamma {fitted}"].append(published.pooled_psnr(gamma_scores))
 for label, (inside, outside) in split_scores.items():
     print(f"{label:10} split by file {inside:5.2f} dB, test photographs {outside:5.2f} dB")
 
@@ -909,7 +907,7 @@ gamma_lost = split_scores[f"gamma {fitted}"][1] - split_scores[f"gamma {fitted}"
 question_split.reveal(
     up if lost >= 0.3 else down if lost <= -0.3 else equal,
     f"{lost:+.2f} dB for the network, {gamma_lost:+.2f} dB for the gamma curve. The same weights "
-    f"at full size, under the frozen protocol: {own.frozen.psnr:.2f} dB.",
+    f"at full size, under the frozen protocol: {system.frozen.psnr:.2f} dB.",
 )
 
 # %% [markdown]
