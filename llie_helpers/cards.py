@@ -4,8 +4,9 @@ A card is a Markdown file beside the weights, ``weights/MODEL_DATA.md``. Its hea
 two lines of ``---``, is YAML for programs; what follows is for readers.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean, stdev
 
 import yaml
 
@@ -48,8 +49,9 @@ class Card:
         title: a few words for a table's row.
         parameters: how many the network has.
         seeds: of the runs that were scored; the first one's weights are shipped.
-        scores: split -> ``psnr``, ``ssim`` and ``psnr_gain`` under the frozen protocol, means
-            over the seeds.
+        scores: split -> ``psnr``, ``ssim`` and ``psnr_gain`` of the shipped weights under the
+            frozen protocol.
+        runs: split -> such scores of every seed, where there are several.
     """
 
     model: str
@@ -58,6 +60,7 @@ class Card:
     parameters: int
     seeds: list[int]
     scores: dict[str, dict[str, float]]
+    runs: dict[str, list[dict[str, float]]] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -89,12 +92,9 @@ def shipped_cards() -> list[Card]:
     return sorted(cards, key=lambda card: card.scores["test"]["psnr"])
 
 
-def scores(evaluations: list[Evaluation]) -> dict[str, float]:
-    """Mean scores of several runs on one split, rounded as they are printed."""
-    means = {
-        name: sum(getattr(its, name) for its in evaluations) / len(evaluations) for name in COLUMNS
-    }
-    return {name: round(value, 3 if name == "ssim" else 2) for name, value in means.items()}
+def scores(evaluation: Evaluation) -> dict[str, float]:
+    """An evaluation's scores, rounded as they are printed."""
+    return {name: round(getattr(evaluation, name), 3 if name == "ssim" else 2) for name in COLUMNS}
 
 
 def table(cards: list[Card]) -> str:
@@ -105,13 +105,26 @@ def table(cards: list[Card]) -> str:
     ]
     for card in cards:
         test, val = card.scores["test"], card.scores["val"]
-        seeds = f", mean of {len(card.seeds)} seeds" if len(card.seeds) > 1 else ""
         lines.append(
-            f"| [`{card.model}`](llie_helpers/weights/{card.path.name}), {card.title}{seeds} "
+            f"| [`{card.model}`](llie_helpers/weights/{card.path.name}), {card.title} "
             f"| {card.parameters:,} | {test['psnr']:.2f} | {test['ssim']:.3f} "
             f"| {test['psnr_gain']:.2f} | {val['psnr']:.2f} dB, {val['ssim']:.3f} |"
         )
+        if card.runs:
+            psnr, ssim, gain = (over_seeds(card, "test", name) for name in COLUMNS)
+            unseen = f"{over_seeds(card, 'val', 'psnr')} dB, {over_seeds(card, 'val', 'ssim')}"
+            lines.append(
+                f"| the same, mean and spread of {len(card.seeds)} seeds "
+                f"| | {psnr} | {ssim} | {gain} | {unseen} |"
+            )
     return "\n".join(lines)
+
+
+def over_seeds(card: Card, split: str, name: str) -> str:
+    """Mean and standard deviation of a score over a card's runs, as text."""
+    values = [run[name] for run in card.runs[split]]
+    digits = 3 if name == "ssim" else 2
+    return f"{fmean(values):.{digits}f} ± {stdev(values):.{digits}f}"
 
 
 def with_table(readme: str) -> str:

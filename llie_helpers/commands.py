@@ -186,11 +186,13 @@ def ship(model: str, data: str, weights: list[str], title: str) -> None:
             shutil.copyfile(mapper, temporary)
     # What is shipped is scored as it is shipped.
     methods = [enhancer(model, path) for path in [shipped, *weights[1:]]]
-    scores = {}
+    runs = {}
     for split in ("test", "val"):
         pairs = datasets.load(data, split)
-        scores[split] = cards.scores([evaluate(method, pairs, progress=True) for method in methods])
-    card = cards.Card(model, data, title, count_parameters(networks[0]), seeds, scores)
+        runs[split] = [cards.scores(evaluate(method, pairs, progress=True)) for method in methods]
+    first = {split: scores[0] for split, scores in runs.items()}
+    several = runs if len(networks) > 1 else {}
+    card = cards.Card(model, data, title, count_parameters(networks[0]), seeds, first, several)
     text = cards.read(card.path)[1] if card.path.exists() else cards.TEMPLATE
     cards.write(card, text)
     print(f"{shipped.name} and {card.path.name} written; say in the card how it was trained, "
