@@ -1,5 +1,6 @@
 """The commands behind ``python -m llie_helpers``; their arguments are described in `cli`."""
 
+import json
 import os
 import shutil
 from functools import partial
@@ -176,7 +177,11 @@ def ship(model: str, data: str, weights: list[str], title: str) -> None:
 
     networks = [create_model(model, path) for path in weights]
     stem = files.SHIPPED / f"{model}_{data}"
-    seeds = list(range(len(networks)))
+    records = [Path(path).with_name("run.json") for path in weights]
+    seeds = [
+        json.loads(record.read_text())["seed"] if record.is_file() else place
+        for place, record in enumerate(records)
+    ]
     shipped = stem.with_suffix(".safetensors")
     half = 4 * count_parameters(networks[0]) > LARGEST
     precision = torch.float16 if half else torch.float32

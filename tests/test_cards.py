@@ -1,5 +1,6 @@
 """Model cards, the README's table, and shipping weights."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def shelf(tmp_path, monkeypatch):
 
 def trained(path: Path, seed: int) -> str:
     torch.manual_seed(seed)
+    path.parent.mkdir(exist_ok=True)
+    path.with_name("run.json").write_text(json.dumps({"seed": seed}))
     models.save_weights(models.create_model("mse_cnn", widths=[4, 6]), path)
     return str(path)
 
@@ -62,11 +65,11 @@ def test_a_changed_card_is_noticed_and_written(shelf, capsys):
 
 
 def test_the_first_of_several_seeds_is_shipped_and_all_are_scored(shelf, tmp_path, capsys):
-    runs = [trained(tmp_path / f"{seed}.safetensors", seed) for seed in (0, 1)]
+    runs = [trained(tmp_path / str(seed) / "best.safetensors", seed) for seed in (3, 1)]
     arguments = ["ship", "--model", "mse_cnn", "--data", "embedded", "--title", "a trial"]
     assert main([*arguments, "--weights", *runs]) == 0
     card, text = cards.read(shelf / "mse_cnn_embedded.md")
-    assert card.seeds == [0, 1]
+    assert card.seeds == [3, 1]
     assert "## Limits" in text
     each = []
     for run in runs:
