@@ -48,10 +48,10 @@ class Card:
         model, data: a network and the data set that it was trained on.
         title: a few words for a table's row.
         parameters: how many the network has.
-        seeds: of the runs that were scored; the first one's weights are shipped.
+        seeds: of the runs that were scored.
         scores: split -> ``psnr``, ``ssim`` and ``psnr_gain`` of the shipped weights under the
             frozen protocol.
-        runs: split -> such scores of every seed, where there are several.
+        runs: split -> such scores of every seed's weights, where there are several.
     """
 
     model: str
@@ -114,7 +114,7 @@ def table(cards: list[Card]) -> str:
             psnr, ssim, gain = (over_seeds(card, "test", name) for name in COLUMNS)
             unseen = f"{over_seeds(card, 'val', 'psnr')} dB, {over_seeds(card, 'val', 'ssim')}"
             lines.append(
-                f"| the same, mean and spread of {len(card.seeds)} seeds "
+                f"| its recipe, mean and spread of {len(card.seeds)} seeds "
                 f"| | {psnr} | {ssim} | {gain} | {unseen} |"
             )
     return "\n".join(lines)

@@ -81,7 +81,7 @@ def test_the_first_of_several_seeds_is_shipped_and_all_are_scored(shelf, tmp_pat
     assert [run["psnr"] for run in card.runs["test"]] == each
     # What is shipped is what anyone can measure again.
     assert card.scores["test"]["psnr"] == each[0]
-    mean = f"| the same, mean and spread of 2 seeds | | {sum(each) / 2:.2f} ± "
+    mean = f"| its recipe, mean and spread of 2 seeds | | {sum(each) / 2:.2f} ± "
     assert mean in cards.with_table((ROOT / "README.md").read_text())
 
 

@@ -769,9 +769,9 @@ for label, image in (("as it is", enhance(ours, pair.low)), ("twice as large", b
 #
 # | | spread of that logarithm | its correlation with the judge's |
 # | --- | --- | --- |
-# | the judge | SPREAD_J | 1 |
-# | the published network | SPREAD_F | CORR_F |
-# | the histogram mapper | SPREAD_M | CORR_M |
+# | the judge | 0.21 | 1 |
+# | the published network | 0.22 | 0.88 |
+# | the histogram mapper | 0.22 | 0.88 |
 #
 # Where one of them is too bright, so are the others. What they miss, a fifth of the brightness more
 # or less, is then hardly in the photograph at all: two photographers would not have chosen the same
@@ -878,6 +878,11 @@ print(f"shipped: {metrics.evaluate(shipped, test)}")
 #   frequency are not the lever that the name of the network promises.
 # - With four training scenes the exposure is soon known by heart. Only more photographs help.
 # - Stage two cannot mend a stage one that has not arrived.
+# - Three long runs from other seeds agree on the scores to 0.2 dB, but each of them changes the
+#   brightness of some photograph by 4 to 7 % when it comes at twice the size: the blocks see how
+#   coarse the noise is, and judge by it. The course ships weights that pass its test of that, from
+#   an earlier run. Crops enlarged at random, in a short second training, cost 0.6 to 0.9 dB on the
+#   validation scenes and mended little.
 #
 # ## Papers
 #
