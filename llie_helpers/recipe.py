@@ -27,7 +27,6 @@ class Recipe:
     augment: bool = True  # flip and rotate, both images of a pair alike
     jitter: float = 1.0  # low images are multiplied by between 1/jitter and jitter
     brighter: float = 0.0  # share of low images that are moved towards their targets
-    zoom: float = 1.0  # crops are enlarged by 1 to this
     loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`
     exposure: float = 0.0  # weight of the exposure's own error on thumbnails (`dual_branch`)
     exposure_share: float = 1.0  # part of a cosine schedule in which the exposure is learned

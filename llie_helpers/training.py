@@ -104,7 +104,6 @@ def fit(
             recipe.augment,
             recipe.jitter,
             recipe.brighter,
-            recipe.zoom,
             overview=recipe.exposure > 0,
         )
     if isinstance(val, Pairs):

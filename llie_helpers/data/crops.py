@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from ..errors import CourseError
@@ -36,7 +35,6 @@ class RandomCrops(Dataset):
         brighter: the share of low images that are moved towards their targets, so that a
             network meets photographs that are not dark. A third of them become the targets,
             both with the same random gain: what is bright enough is to stay as it is.
-        zoom: enlarge crops by 1 to ``zoom``, so that noise and detail have many sizes.
         overview: also give both whole images as thumbnails (see `Overviews`), changed like
             the crop: ``(low, normal, whole_low, whole_normal)``. Targets keep their brightness
             then, because thumbnails are to teach which brightness photographers choose.
@@ -54,7 +52,6 @@ class RandomCrops(Dataset):
         augment: bool = True,
         jitter: float = 1.0,
         brighter: float = 0.0,
-        zoom: float = 1.0,
         overview: bool = False,
     ):
         if len(pairs) == 0:
@@ -66,7 +63,6 @@ class RandomCrops(Dataset):
         self.augment = augment
         self.jitter = jitter
         self.brighter = brighter
-        self.zoom = zoom
         self.overviews = Overviews(pairs) if overview else None
         # In shared memory, so that workers that outlive an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -113,17 +109,11 @@ class RandomCrops(Dataset):
                 f"{self.pairs.names[which]} of {self.pairs.title} is {width}x{height}, too small "
                 f"for a crop of {self.size}x{self.size}; choose smaller crops or larger images."
             )
-        side = self.size
-        if self.zoom != 1:
-            side = round(self.size / self.zoom ** draw.random())
-        top = int(draw.integers(height - side + 1))
-        left = int(draw.integers(width - side + 1))
+        top = int(draw.integers(height - self.size + 1))
+        left = int(draw.integers(width - self.size + 1))
         # Crop the bytes first: only what is kept becomes float.
-        window = np.s_[top : top + side, left : left + side]
-        both = torch.stack([to_float(low[window]), to_float(normal[window])])
-        if side != self.size:
-            both = F.interpolate(both, self.size, mode="bilinear")
-        return both[0], both[1]
+        window = np.s_[top : top + self.size, left : left + self.size]
+        return to_float(low[window]), to_float(normal[window])
 
 
 class WholeImages(Dataset):
