@@ -16,7 +16,8 @@ from .metrics import Evaluation
 from .models.weights import SHIPPED
 
 MARKS = ("<!-- results, written by `python -m llie_helpers results` -->", "<!-- end of results -->")
-COLUMNS = ("psnr", "ssim", "psnr_gain")
+# Scores, and how many decimals of each are printed.
+COLUMNS = {"psnr": 2, "ssim": 3, "psnr_gain": 2}
 
 # What the README says above the table of each data set.
 HEADINGS = {
@@ -94,7 +95,7 @@ def shipped_cards() -> list[Card]:
 
 def scores(evaluation: Evaluation) -> dict[str, float]:
     """An evaluation's scores, rounded as they are printed."""
-    return {name: round(getattr(evaluation, name), 3 if name == "ssim" else 2) for name in COLUMNS}
+    return {name: round(getattr(evaluation, name), digits) for name, digits in COLUMNS.items()}
 
 
 def table(cards: list[Card]) -> str:
@@ -123,8 +124,7 @@ def table(cards: list[Card]) -> str:
 def over_seeds(card: Card, split: str, name: str) -> str:
     """Mean and standard deviation of a score over a card's runs, as text."""
     values = [run[name] for run in card.runs[split]]
-    digits = 3 if name == "ssim" else 2
-    return f"{fmean(values):.{digits}f} ± {stdev(values):.{digits}f}"
+    return f"{fmean(values):.{COLUMNS[name]}f} ± {stdev(values):.{COLUMNS[name]}f}"
 
 
 def with_table(readme: str) -> str:

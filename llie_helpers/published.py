@@ -172,8 +172,9 @@ def rerun(
         progress=progress,
     )
     # Held-out images were mapped already, those of the test were not.
-    own, on_test = metrics.evaluate(model, held_out), metrics.evaluate(method, test)
-    frozen = metrics.evaluate(method, whole_test)
+    own = metrics.evaluate(model, held_out)
+    on_test = own if protocol.on_test else metrics.evaluate(method, test)
+    frozen = metrics.evaluate(method, whole_test) if protocol.size else on_test
     return Rerun(
         name,
         count_parameters(model),

@@ -7,6 +7,7 @@ import torch
 from llie_helpers import metrics, published
 from llie_helpers.data import Pairs
 from llie_helpers.errors import CourseError
+from llie_helpers.models import create_model
 from llie_helpers.published import (
     PROTOCOLS,
     kept,
@@ -26,10 +27,10 @@ TINY = {
 }
 
 
-def toy(name: str, split: str, size=(40, 48)) -> Pairs:
+def toy(name: str, split: str) -> Pairs:
     draw = np.random.default_rng({"train": 1, "val": 2, "test": 3}[split])
     count = 8 if split == "train" else 2
-    normals = [draw.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(count)]
+    normals = [draw.integers(0, 256, (40, 48, 3), dtype=np.uint8) for _ in range(count)]
     arrays = [(image // 4, image) for image in normals]
     names = tuple(f"{split}{i}" for i in range(count))
     return Pairs(f"{name}/{split}", names, tuple(range(count)), arrays)
@@ -84,6 +85,18 @@ def test_every_system_runs_under_its_protocol(name, small, tmp_path):
     # Where the test images chose the weights, there is no other score.
     assert (result.own == result.test) == PROTOCOLS[name].on_test
     assert (result.test == result.frozen) == (PROTOCOLS[name].size is None)
+
+
+def test_the_first_system_reports_the_pooled_error_of_the_images_that_chose(small, tmp_path):
+    result = rerun("mse_cnn", "toy", tmp_path, progress=False, **TINY["mse_cnn"])
+    model = create_model("mse_cnn", tmp_path / "best.safetensors").eval()
+    held_out = split_by_file(together(toy("toy", "train"), toy("toy", "val")))[1]
+    with torch.no_grad():
+        errors = [(model(p.low[None]) - p.normal).square().mean() for p in resized(held_out, 64)]
+    expected = -10 * torch.stack(errors).mean().log10().item()
+    assert result.own.psnr == pytest.approx(expected, abs=0.01)
+    assert result.test.psnr != pytest.approx(result.own.psnr, rel=1e-3)
+    assert f"{result.own.psnr:.2f} dB" in str(result)
 
 
 def test_the_regressor_of_the_leaky_system_knows_the_held_out_targets(small, tmp_path, monkeypatch):
