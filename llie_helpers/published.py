@@ -188,12 +188,11 @@ def rerun(
 
 def leak(model: torch.nn.Module, files: Pairs) -> tuple[torch.nn.Module, Pairs]:
     """``files`` mapped by trees that were fitted to their own targets, and how to map new ones."""
-    from .histogram import HistogramMapper, mapped
+    from .histogram import HistogramMapper
     from .inference import Mapped
 
     mapper = HistogramMapper().fit(files)
-    targets = torch.stack([mapper.predict(pair.low) for pair in files])
-    return Mapped(model, mapper), mapped(files, targets)
+    return Mapped(model, mapper), mapper.map_pairs(files)
 
 
 def split_by_file(pairs: Pairs) -> list[Pairs]:

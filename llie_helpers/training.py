@@ -80,8 +80,8 @@ def fit(
         train: pairs, cropped at random as the recipe says; or a dataset of (low, normal).
         val: pairs, validated whole, one at a time; or a dataset of (low, normal).
         recipe: how to train; ``changes`` replace some of its values (``epochs=3``).
-        discriminator: the adversary, trained along; by default a `PatchGAN` where the
-            recipe has an adversarial loss.
+        discriminator: the adversary, trained along; by default, where the recipe has an
+            adversarial loss, a `PatchGAN` as wide as the network.
         run_dir: gets best.safetensors, last.ckpt, run.json and snapshots/.
         resume: go on from run_dir/last.ckpt if there is one; else start over.
         progress: show one progress line.
@@ -116,7 +116,7 @@ def fit(
     if recipe.adversarial:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            discriminator = (discriminator or PatchGAN()).train()
+            discriminator = (discriminator or PatchGAN(model.options.get("width", 64))).train()
         module = Adversarial(model, discriminator, train, val, recipe, seed)
     else:
         module = Supervised(model, train, val, recipe, seed)

@@ -186,3 +186,10 @@ def test_an_exploding_adversary_stops_with_advice(tmp_path):
     pairs = [toy_pairs("toy/train", **SIZE), toy_pairs("toy/val", 2, seed=1, **SIZE)]
     with pytest.raises(CourseError, match=r"The loss became \S+ at step 0 of epoch 1 with"):
         fit(Nearly(), *pairs, GAN, discriminator=Furious(), run_dir=tmp_path, progress=False)
+
+
+def test_the_default_adversary_is_as_wide_as_the_network(tmp_path):
+    pairs = toy_pairs("toy/train", **SIZE)
+    fit(generator(), pairs, pairs, GAN, run_dir=tmp_path, progress=False, epochs=1)
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=False)["state_dict"]
+    assert saved["discriminator.layers.0.weight"].shape[0] == 2

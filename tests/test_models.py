@@ -330,6 +330,12 @@ def test_the_discriminator_is_as_specified():
     assert not isinstance(model.layers[1], torch.nn.BatchNorm2d)
 
 
+def test_the_discriminator_says_how_small_a_crop_may_be():
+    PatchGAN(width=2).eval()(*torch.zeros(2, 1, 3, 48, 48))
+    with pytest.raises(CourseError, match="from 48x48 up, but got 32x60; choose larger crops"):
+        PatchGAN(width=2)(*torch.zeros(2, 1, 3, 32, 60))
+
+
 def test_a_patch_is_as_large_as_its_receptive_field():
     model = PatchGAN(width=2).eval()
     low = torch.rand(1, 3, 256, 256)

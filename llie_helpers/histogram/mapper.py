@@ -96,6 +96,15 @@ class HistogramMapper:
         """Enhance images (3, H, W) or (N, 3, H, W) in [0, 1]; the output has the same shape."""
         return map_histogram(images, self.predict(images), self.q)
 
+    def map_pairs(self, pairs: Pairs) -> Pairs:
+        """``pairs`` with each low image mapped to its predicted percentiles.
+
+        Raises:
+            CourseError: the mapper has not been fitted, or there are no pairs.
+        """
+        low, _ = pair_percentiles(pairs, self.q)
+        return mapped(pairs, torch.from_numpy(self.predict_percentiles(low)), self.q)
+
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted mapper to a .json file, for `load`.
 
@@ -193,5 +202,4 @@ def map_splits(train: Pairs, val: Pairs, seed: int = 0) -> tuple[Pairs, Pairs, H
         CourseError: ``train`` has fewer than four scenes.
     """
     mapper = HistogramMapper(seed=seed).fit(train)
-    new = torch.stack([mapper.predict(pair.low) for pair in val])
-    return mapped(train, cross_fit(train, seed=seed)), mapped(val, new), mapper
+    return mapped(train, cross_fit(train, seed=seed)), mapper.map_pairs(val), mapper

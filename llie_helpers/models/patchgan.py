@@ -11,6 +11,8 @@ its logits sees 142x142 pixels; the paper's, with one layer of stride 2 less, 70
 import torch
 from torch import nn
 
+from ..errors import CourseError
+
 # (kernel, stride) of each layer
 LAYERS = ((4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 1))
 
@@ -23,6 +25,9 @@ class PatchGAN(nn.Module):
 
     Args:
         width: channels of the first layer; the published network has 64.
+
+    Raises:
+        CourseError: the images are smaller.
     """
 
     def __init__(self, width: int = 64):
@@ -42,4 +47,10 @@ class PatchGAN(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, low: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        height, width = low.shape[-2:]
+        if min(height, width) < 48:
+            raise CourseError(
+                f"The PatchGAN judges images from 48x48 up, but got {height}x{width}; choose "
+                "larger crops."
+            )
         return self.layers(2 * torch.cat([low, image], dim=1) - 1)

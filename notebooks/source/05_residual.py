@@ -264,12 +264,7 @@ question_depth.reveal(
 # it is far better than it will ever be again:
 
 # %%
-own_fit = torch.stack([mapper.predict(pair.low) for pair in train])
-leaky_train = histogram.mapped(train, own_fit)
-honest_val, honest_test = (
-    histogram.mapped(pairs, torch.stack([mapper.predict(pair.low) for pair in pairs]))
-    for pairs in (val, test)
-)
+leaky_train, honest_val, honest_test = (mapper.map_pairs(pairs) for pairs in (train, val, test))
 
 
 def input_psnr(pairs):
@@ -335,10 +330,7 @@ percentiles = [histogram.pair_percentiles(pairs) for pairs in (train, val)]
 know_all = histogram.HistogramMapper().fit_percentiles(
     *(np.concatenate(part) for part in zip(*percentiles, strict=True))
 )
-leaky_train, leaky_val = (
-    histogram.mapped(pairs, torch.stack([know_all.predict(pair.low) for pair in pairs]))
-    for pairs in (train, val)
-)
+leaky_train, leaky_val = (know_all.map_pairs(pairs) for pairs in (train, val))
 honest_train = histogram.mapped(train, histogram.cross_fit(train, folds=4))
 
 # %% [markdown]

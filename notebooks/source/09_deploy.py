@@ -261,7 +261,7 @@ widgets.parameter_slider(show_difference, frames=4, overlap=(32, 128, 32))
 # memory whatever photograph it is part of.
 
 # %%
-from llie_helpers.bench_inference import peak_megabytes
+from llie_helpers.bench_inference import median_milliseconds, peak_megabytes
 
 for megapixels in (1, 4):
     side = round(math.sqrt(megapixels * 1e6))
@@ -512,21 +512,7 @@ figure
 # convolutions on a processor are usually faster with the second. `dual_branch` asks for it in its
 # `enhance`, because it is built of pointwise layers, for which the channels of a pixel belong
 # together.
-
-
-# %%
-def milliseconds(call, repeats=5):
-    """Median time of ``call()`` after one call that is not counted."""
-    call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times))
-
-
-# %% [markdown]
+#
 # The lesson's U-Net does not ask for it, so there you can see both. And how much do more threads
 # help? Guess before you run.
 
@@ -547,10 +533,11 @@ with torch.inference_mode():
         image = low.contiguous(memory_format=order)
         unet = unet.to(memory_format=order)
         name = str(order).removeprefix("torch.").replace("_", " ")
-        timings[f"unet of width 8, {name}"] = milliseconds(partial(unet, image), 3)
+        timings[f"unet of width 8, {name}"] = median_milliseconds(partial(unet, image), 3)
     for threads in sorted({1, cores}):
         torch.set_num_threads(threads)
-        timings[f"dual_branch, threads: {threads}"] = milliseconds(partial(network.cpu(), low))
+        call = partial(network.cpu(), low)
+        timings[f"dual_branch, threads: {threads}"] = median_milliseconds(call, 5)
 torch.set_num_threads(cores)
 network.to(device)
 for label, value in timings.items():
@@ -601,8 +588,10 @@ if target.is_file():
     part = to_float(cv2.resize(garage, (640, 384)))[None]
     fed = {"low": part.numpy()}
     with torch.inference_mode():
-        print(f"PyTorch {milliseconds(lambda: network.cpu()(part)):.0f} ms, "
-              f"onnxruntime {milliseconds(lambda: session.run(None, fed)):.0f} ms")  # fmt: skip
+        calls = {"PyTorch": partial(network.cpu(), part),
+                 "onnxruntime": partial(session.run, None, fed)}  # fmt: skip
+        for runtime, call in calls.items():
+            print(f"{runtime:11} {median_milliseconds(call, 5):.0f} ms")
     network.to(device)
 
 # %% [markdown]
