@@ -763,7 +763,8 @@ rows = []
 for system in literature.SYSTEMS:
     again, card = published.kept(system.model), ours.get(system.model)
     row = [f"{system.model} (lesson {system.lesson})", system.reported]
-    row += [str(again.own), str(again.frozen)] if again else ["-"] * 2
+    row += ([f"{again.own}; {again.epochs} epochs, {again.parameters:,} parameters",
+             str(again.frozen)] if again else ["-"] * 2)  # fmt: skip
     row += [f"{its['psnr']:.2f} dB, SSIM {its['ssim']:.3f}" if its else "-"
             for its in (card and card.scores[split] for split in ("test", "val"))]  # fmt: skip
     rows.append(row)
