@@ -82,7 +82,8 @@ def read(path: Path) -> tuple[Card, str]:
 
 
 def write(card: Card, text: str, path: Path | None = None) -> None:
-    head = yaml.safe_dump(asdict(card), sort_keys=False, default_flow_style=None)
+    entries = {name: value for name, value in asdict(card).items() if value}
+    head = yaml.safe_dump(entries, sort_keys=False, default_flow_style=None)
     with atomic_path(path or card.path) as temporary:
         temporary.write_text(f"---\n{head}---\n{text}", encoding="utf-8")
 

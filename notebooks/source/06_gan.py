@@ -1196,9 +1196,9 @@ for split in ("train", "val"):
 # ```
 #
 # Full-size weights would fill 30 MB. The course ships a generator of a quarter of the width,
-# trained in MINUTES on one processor core against a discriminator of the same width. It was shown
-# photographs that lesson 02's mapper had brightened, as lesson 05 explains; `enhancer` puts that
-# mapper before it. On the same test photographs as yours:
+# trained for 45 minutes on one processor core against a discriminator of the same width. It was
+# shown photographs that lesson 02's mapper had brightened, as lesson 05 explains; `enhancer` puts
+# that mapper before it. On the same test photographs as yours:
 
 # %%
 shipped = metrics.evaluate(inference.enhancer("pix2pix", "lol_v1", device), test)
