@@ -191,5 +191,5 @@ def test_an_exploding_adversary_stops_with_advice(tmp_path):
 def test_the_default_adversary_is_as_wide_as_the_network(tmp_path):
     pairs = toy_pairs("toy/train", **SIZE)
     fit(generator(), pairs, pairs, GAN, run_dir=tmp_path, progress=False, epochs=1)
-    saved = torch.load(tmp_path / "last.ckpt", weights_only=False)["state_dict"]
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
     assert saved["discriminator.layers.0.weight"].shape[0] == 2

@@ -100,10 +100,10 @@ class HistogramMapper:
         """``pairs`` with each low image mapped to its predicted percentiles.
 
         Raises:
-            CourseError: the mapper has not been fitted, or there are no pairs.
+            CourseError: the mapper has not been fitted.
         """
-        low, _ = pair_percentiles(pairs, self.q)
-        return mapped(pairs, torch.from_numpy(self.predict_percentiles(low)), self.q)
+        targets = torch.stack([self.predict(pair.low) for pair in pairs])
+        return mapped(pairs, targets, self.q)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted mapper to a .json file, for `load`.
