@@ -724,7 +724,7 @@ def error_parts(enhanced, target):
 parts = {
     label: torch.stack([error_parts(method(pair.low), pair.normal) for pair in test]).mean(dim=0)
     for label, method in {
-        f"gamma {fitted}": lambda low: classical.gamma(low, gamma=fitted),
+        f"gamma {fitted}": baselines[f"gamma {fitted}"],
         "fft_dual_branch": partial(enhance, rival),
         "dual_branch": partial(enhance, ours),
     }.items()
