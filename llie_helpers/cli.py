@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from .errors import CourseError
+from llie_helpers.errors import CourseError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(build_parser().parse_args(arguments))
     command = options.pop("command")
     # Imported late, so that --help needs neither torch nor lightning.
-    from . import commands
+    from llie_helpers import commands
 
     try:
         return getattr(commands, command)(**options) or 0

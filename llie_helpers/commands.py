@@ -8,15 +8,16 @@ from pathlib import Path
 
 import torch
 
-from . import data as datasets
-from .data.splits import NAMES
-from .errors import CourseError
-from .files import atomic_path
-from .inference import SHIPPED_WEIGHTS, Mapped, enhancer
-from .models import create_model
-from .models.cost import count_parameters, gmacs
-from .models.weights import mapper_beside
-from .paths import runs_dir
+from llie_helpers import data as datasets
+from llie_helpers.data.splits import NAMES
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
+from llie_helpers.methods import create_method
+from llie_helpers.methods.registry import DEFAULT_WEIGHTS
+from llie_helpers.models import create_model
+from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.weights import mapper_path
+from llie_helpers.paths import runs_dir
 
 # Of a weights file in the repository, in bytes; larger ones are kept in half precision.
 LARGEST = 2_000_000
@@ -60,8 +61,8 @@ def train(
     accelerator: str,
     devices: int,
 ) -> None:
-    from .recipe import load_recipe
-    from .training import fit
+    from llie_helpers.training.fitting import fit
+    from llie_helpers.training.recipe import load_recipe
 
     how = load_recipe(recipe or model, "quick" if quick else "full").changed(**dict(changes))
     if epochs is not None:
@@ -72,10 +73,10 @@ def train(
     name = f"{model}_mapped" if mapped else model
     folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
     if mapped:
-        from .histogram import map_splits
+        from llie_helpers.methods.histogram import map_splits
 
         pairs["train"], pairs["val"], fitted = map_splits(pairs["train"], pairs["val"], seed)
-        fitted.save(mapper_beside(folder / "best.safetensors"))
+        fitted.save(mapper_path(folder / "best.safetensors"))
     say(f"{model}, {count_parameters(network):,} parameters, on {pairs['train']} in {folder}")
     run = fit(
         network,
@@ -101,27 +102,26 @@ def evaluate(
     split: str,
     each: bool,
 ) -> None:
-    from .metrics import evaluate
+    from llie_helpers.metrics import evaluate
 
-    method = enhancer(model, weights, device(), **dict(model_options))
+    method = create_method(model, weights, device(), **dict(model_options))
     pairs = datasets.load(data, split)
     scores = evaluate(method, pairs, progress=True)
     if each:
         for row in scores.per_image:
             print(f"{row['name']:>24}  PSNR {row['psnr']:6.2f} dB  SSIM {row['ssim']:.3f}  "
-                  f"gain-corrected {row['psnr_gain']:6.2f} dB")  # fmt: skip
+                  f"GT-mean {row['psnr_gt_mean']:6.2f} dB")  # fmt: skip
     height, width = pairs[0].low.shape[-2:]
-    network = method.network if isinstance(method, Mapped) else method
-    learned = isinstance(network, torch.nn.Module)
+    network = getattr(method, "network", None)
     table = {
         "method": model,
         "data": f"{pairs.title}, {len(pairs)} pairs",
         "PSNR": f"{scores.psnr:.2f} dB",
         "SSIM": f"{scores.ssim:.3f}",
         "LPIPS": "not available" if scores.lpips is None else f"{scores.lpips:.3f}",
-        "gain-corrected PSNR": f"{scores.psnr_gain:.2f} dB (diagnostic: uses the target's mean)",
-        "parameters": f"{count_parameters(network) if learned else 0:,}",
-        "GMACs": f"{gmacs(network, height, width) if learned else 0:.2f} at {width}x{height}",
+        "GT-mean PSNR": f"{scores.psnr_gt_mean:.2f} dB (diagnostic: uses the target's mean)",
+        "parameters": f"{method.parameter_count:,}",
+        "GMACs": f"{gmacs(network, height, width) if network else 0:.2f} at {width}x{height}",
         "ms per megapixel": f"{scores.ms_per_megapixel:.0f} on {device()}",
     }
     for name, value in table.items():
@@ -139,41 +139,41 @@ def enhance(
     fast: bool,
     force: bool,
 ) -> int:
-    from .batch import enhance_files
-    from .inference import adjust, enhance
-    from .video import enhance_video
+    from llie_helpers.inference.batch import enhance_files
+    from llie_helpers.inference.image import adjust, enhance
+    from llie_helpers.inference.video import enhance_video
 
-    method = enhancer(model, weights, device(), **dict(model_options))
+    method = create_method(model, weights, device(), **dict(model_options))
     control = {"exposure": exposure, "strength": strength}
-    photo = partial(enhance, model=method, **control)
-    film = partial(enhance_video, network=method, finish=partial(adjust, **control), fast=fast)
+    photo = partial(enhance, method=method, **control)
+    film = partial(enhance_video, network=method, postprocess=partial(adjust, **control), fast=fast)
     summary = enhance_files(inputs, out, photo, film, force)
     print(summary)
     return 1 if summary.failures else 0
 
 
 def export(model: str, weights: str | None, format: str, out: str, force: bool) -> None:
-    from .export import export_onnx
+    from llie_helpers.inference.export import export_onnx
 
     if Path(out).exists() and not force:
         raise CourseError(f"{out} exists already; add --force to overwrite it.")
-    difference = export_onnx(create_model(model, weights or SHIPPED_WEIGHTS).eval(), out)
+    difference = export_onnx(create_model(model, weights or DEFAULT_WEIGHTS).eval(), out)
     size = Path(out).stat().st_size / 1e6
     print(f"{out}: {size:.1f} MB; its output differs from PyTorch by {difference:.1g} at most.")
 
 
 def gallery(methods: list[str], data: str, split: str, out: str) -> None:
-    from .gallery import write_gallery
+    from llie_helpers.plotting.gallery import write_gallery
 
-    chosen = {name: enhancer(name) for name in methods}
+    chosen = {name: create_method(name) for name in methods}
     print(write_gallery(chosen, datasets.load(data, split), out))
 
 
 def ship(model: str, data: str, weights: list[str], title: str) -> None:
     """Put weights into the package, score them and write the head of their card."""
-    from . import cards
-    from .metrics import evaluate
-    from .models import weights as files
+    from llie_helpers.metrics import evaluate
+    from llie_helpers.models import cards
+    from llie_helpers.models import weights as files
 
     networks = [create_model(model, path) for path in weights]
     stem = files.SHIPPED / f"{model}_{data}"
@@ -186,11 +186,11 @@ def ship(model: str, data: str, weights: list[str], title: str) -> None:
     half = 4 * count_parameters(networks[0]) > LARGEST
     precision = torch.float16 if half else torch.float32
     files.save(networks[0], shipped, model, networks[0].options, precision)
-    if (mapper := mapper_beside(Path(weights[0]))).is_file():
-        with atomic_path(mapper_beside(shipped)) as temporary:
+    if (mapper := mapper_path(Path(weights[0]))).is_file():
+        with atomic_path(mapper_path(shipped)) as temporary:
             shutil.copyfile(mapper, temporary)
     # What is shipped is scored as it is shipped.
-    methods = [enhancer(model, path) for path in [shipped, *weights[1:]]]
+    methods = [create_method(model, path) for path in [shipped, *weights[1:]]]
     runs = {}
     for split in ("test", "val"):
         pairs = datasets.load(data, split)
@@ -206,7 +206,7 @@ def ship(model: str, data: str, weights: list[str], title: str) -> None:
 
 def results(check: bool) -> int:
     """Write the README's table of networks from the cards, or check it."""
-    from . import cards
+    from llie_helpers.models import cards
 
     readme = Path(cards.SHIPPED).parent.parent / "README.md"
     if not readme.is_file():
@@ -223,13 +223,13 @@ def results(check: bool) -> int:
 
 
 def bench_data(data: str, seconds: float) -> None:
-    from .bench import bench_data
+    from bench_data import bench_data
 
     print(bench_data(data, seconds))
 
 
 def bench_inference(size: list[tuple[int, int]], repeats: int) -> None:
-    from .bench_inference import bench_inference
+    from bench_inference import bench_inference
 
     for width, height in size:
         print(f"one image of {width}x{height}, {torch.get_num_threads()} threads, float32")
@@ -240,7 +240,7 @@ def bench_inference(size: list[tuple[int, int]], repeats: int) -> None:
 
 
 def bench_enhance(model: str, weights: str | None, megapixels: list[float], frames: int) -> None:
-    from .bench_enhance import bench_photos, bench_video
+    from bench_enhance import bench_photos, bench_video
 
     print(f"{model}, {torch.get_num_threads()} threads, float32")
     for cost in bench_photos(model, weights, megapixels):
@@ -258,7 +258,7 @@ def published(
     resume: bool,
     keep: bool,
 ) -> None:
-    from .published import rerun
+    from reruns import rerun
 
     folder = run_folder(f"published_{model}", out, resume)
     result = rerun(model, data, run_dir=folder, epochs=epochs, **dict(model_options))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import CourseError
+from llie_helpers.errors import CourseError
 
 
 @contextmanager

@@ -3,17 +3,45 @@
 import io
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from .errors import CourseError
-from .files import atomic_path
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 RAW_SUFFIXES = frozenset({".arw", ".raf", ".dng", ".nef", ".cr2", ".cr3", ".rw2", ".orf"})
+
+
+class Place(NamedTuple):
+    """Where a part lies in its whole photograph, as fractions of the whole's height and width."""
+
+    top: float = 0.0
+    left: float = 0.0
+    bottom: float = 1.0
+    right: float = 1.0
+
+    def scaled(self, height: float, width: float) -> "Place":
+        """Return this place with the same upper left corner and its sides times two factors."""
+        return Place(
+            self.top,
+            self.left,
+            self.top + height * (self.bottom - self.top),
+            self.left + width * (self.right - self.left),
+        )
+
+
+WHOLE = Place()
+
+
+def quantise(image: torch.Tensor, bits: int = 8) -> torch.Tensor:
+    """Round ``image``, clamped to [0, 1], to the ``2 ** bits`` levels of a file or a sensor."""
+    steps = 2**bits - 1
+    return (image.clamp(0, 1) * steps).round() / steps
 
 
 def load_image(path: str | os.PathLike) -> torch.Tensor:

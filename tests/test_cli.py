@@ -30,7 +30,7 @@ def folders(tmp_path):
     return f"folders:{tmp_path / 'set' / 'low'}:{tmp_path / 'set' / 'normal'}"
 
 
-SHORT = ["--epochs", "1", "--set", "crop=16", "--set", "epoch_crops=8"]
+SHORT = ["--epochs", "1", "--set", "crop_size=16", "--set", "crops_per_epoch=8"]
 TRAIN = ["--model", "mse_cnn", "--option", "widths=[4,6]", *SHORT]
 
 

@@ -3,13 +3,13 @@
 ``choose`` picks the best data set at hand and ``load`` returns its pairs::
 
     name = data.choose("lol_v1")
-    train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+    train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 """
 
-from .catalog import CATALOG
-from .ladder import available, choose, get
-from .loading import check, load
-from .pairs import Pair, Pairs
-from .report import Report
+from llie_helpers.data.catalog import CATALOG
+from llie_helpers.data.loading import check, load
+from llie_helpers.data.pairs import Pair, Pairs
+from llie_helpers.data.report import Report
+from llie_helpers.data.sources import available, choose, get
 
 __all__ = ["CATALOG", "Pair", "Pairs", "Report", "available", "check", "choose", "get", "load"]

@@ -15,12 +15,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..errors import CourseError
-from ..files import atomic_path, remove
-from ..images import read_rgb
-from ..paths import cache_dir
-from .pairs import PairFiles
-from .scenes import group_scenes
+from llie_helpers.data.pairs import PairFiles
+from llie_helpers.data.scenes import group_scenes
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path, remove
+from llie_helpers.images import read_rgb
+from llie_helpers.paths import cache_dir
 
 # Part of the fingerprint: raise it when the layout of the two files changes.
 FORMAT = 1

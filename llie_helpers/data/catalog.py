@@ -18,7 +18,7 @@ class DataSet:
             to be complete.
         counts: pairs per official split, as published; a set without official
             splits is split by scene.
-        doubtful: names of pairs whose two images do not belong together; they are left
+        mismatched: names of pairs whose two images do not belong together; they are left
             out of training and validation.
         validation: names of pairs whose scenes make up the validation split; empty
             means that scenes are drawn at random with a fixed seed.
@@ -32,7 +32,7 @@ class DataSet:
     by_hand: str
     kaggle: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
-    doubtful: tuple[str, ...] = ()
+    mismatched: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     cached: bool = True
 
@@ -73,7 +73,7 @@ CATALOG = {
             counts={"train": 485, "test": 15},
             # The ranks of the two images' pixels correlate below 0.8: the "low" image of
             # 591 is bright, things moved in 648.
-            doubtful=("142", "585", "586", "587", "588", "590", "591", "648"),
+            mismatched=("142", "585", "586", "587", "588", "590", "591", "648"),
             validation=LOL_V1_VALIDATION,
         ),
         DataSet(

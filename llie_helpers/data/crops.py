@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ..errors import CourseError
-from ..images import to_float
-from .augment import augment_pair, brightness, towards
-from .overviews import Overviews
-from .pairs import Pairs
+from llie_helpers.data.augment import augment_pair, brightness, towards
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.thumbnails import Thumbnails
+from llie_helpers.errors import CourseError
+from llie_helpers.images import to_float
 
 # Gains of targets that stand for bright photographs; their tones are LOL's otherwise.
 DIMMED, RAISED = 0.6, 1.3
@@ -31,11 +31,11 @@ class RandomCrops(Dataset):
         length: crops in one epoch.
         seed: first of the three numbers that decide on a crop.
         augment: flip, rotate and change the brightness of a pair; see `augment_pair`.
-        jitter: multiply each low image, and not its target, by between 1/jitter and jitter.
-        brighter: the share of low images that are moved towards their targets, so that a
+        gain_jitter: multiply each low image, and not its target, by between 1/gain_jitter and gain_jitter.
+        brighten_prob: the share of low images that are moved towards their targets, so that a
             network meets photographs that are not dark. A third of them become the targets,
             both with the same random gain: what is bright enough is to stay as it is.
-        overview: also give both whole images as thumbnails (see `Overviews`), changed like
+        thumbnails: also give both whole images as thumbnails (see `Thumbnails`), changed like
             the crop: ``(low, normal, whole_low, whole_normal)``. Targets keep their brightness
             then, because thumbnails are to teach which brightness photographers choose.
 
@@ -50,9 +50,9 @@ class RandomCrops(Dataset):
         length: int,
         seed: int = 0,
         augment: bool = True,
-        jitter: float = 1.0,
-        brighter: float = 0.0,
-        overview: bool = False,
+        gain_jitter: float = 1.0,
+        brighten_prob: float = 0.0,
+        thumbnails: bool = False,
     ):
         if len(pairs) == 0:
             raise CourseError(f"{pairs.title} has no pairs to crop; check the data set and split.")
@@ -61,9 +61,9 @@ class RandomCrops(Dataset):
         self.length = length
         self.seed = seed
         self.augment = augment
-        self.jitter = jitter
-        self.brighter = brighter
-        self.overviews = Overviews(pairs) if overview else None
+        self.gain_jitter = gain_jitter
+        self.brighten_prob = brighten_prob
+        self.thumbnails = Thumbnails(pairs) if thumbnails else None
         # In shared memory, so that workers that outlive an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -80,19 +80,19 @@ class RandomCrops(Dataset):
         draw = np.random.default_rng((self.seed, int(self._epoch), index))
         which = int(draw.integers(len(self.pairs)))
         views = [self._crop(which, draw)]
-        if self.overviews is not None:
-            views.append(self.overviews.draw(which, draw))
+        if self.thumbnails is not None:
+            views.append(self.thumbnails.draw(which, draw))
         if self.augment:
             seed = int(draw.integers(2**63))
             # The same generator for both, hence the same change.
             views = [
-                augment_pair(*view, torch.Generator().manual_seed(seed), self.overviews is None)
+                augment_pair(*view, torch.Generator().manual_seed(seed), self.thumbnails is None)
                 for view in views
             ]
-        if self.jitter != 1:
-            gain = self.jitter ** draw.uniform(-1, 1)
+        if self.gain_jitter != 1:
+            gain = self.gain_jitter ** draw.uniform(-1, 1)
             views = [(brightness(low, gain), normal) for low, normal in views]
-        if draw.random() < self.brighter:
+        if draw.random() < self.brighten_prob:
             share = 1.5 * draw.random()
             if share > 1:
                 gain = DIMMED * (RAISED / DIMMED) ** draw.random()

@@ -13,8 +13,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import CourseError
-from ..files import atomic_path, explained, remove
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path, explained, remove
 
 # Kaggle's client, started so that it works in any environment, whether or not its script
 # is on the PATH. It lets a command run without an account only if argv[0] is "kaggle".

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import CourseError
-from ..images import IMAGE_SUFFIXES, RAW_SUFFIXES
-from .pairs import PairFiles, match, natural_sort
+from llie_helpers.data.pairs import PairFiles, match, natural_sort
+from llie_helpers.errors import CourseError
+from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES
 
 # Low and normal folders of each split; "all" stands for a set with no official split.
 FOLDERS = {

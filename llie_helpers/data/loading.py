@@ -4,17 +4,17 @@ import hashlib
 import re
 from pathlib import Path
 
-from ..errors import CourseError, unknown_name
-from ..paths import data_dir
-from . import splits
-from .cache import open_cache
-from .catalog import CATALOG
-from .ladder import look_up, present
-from .layouts import Listing, two_folders
-from .npz import read_npz
-from .pairs import DecodedFiles, Pairs
-from .report import Report, inspect
-from .scenes import group_scenes
+from llie_helpers.data import splits
+from llie_helpers.data.cache import open_cache
+from llie_helpers.data.catalog import CATALOG
+from llie_helpers.data.layouts import Listing, two_folders
+from llie_helpers.data.npz import read_npz
+from llie_helpers.data.pairs import DecodedFiles, Pairs
+from llie_helpers.data.report import Report, inspect
+from llie_helpers.data.scenes import group_scenes
+from llie_helpers.data.sources import look_up, present
+from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.paths import data_dir
 
 
 def load(name: str, split: str) -> Pairs:
@@ -37,7 +37,7 @@ def load(name: str, split: str) -> Pairs:
         raise unknown_name("split", split, splits.NAMES)
     if name == "embedded":
         # Imports scikit-image and scikit-learn, which take their time.
-        from .samples import load_embedded
+        from llie_helpers.data.embedded import load_embedded
 
         return load_embedded(split)
     pairs, official = _open(name)
@@ -47,7 +47,7 @@ def load(name: str, split: str) -> Pairs:
         official,
         pairs.scenes,
         pairs.names,
-        doubtful=data_set.doubtful if data_set else (),
+        mismatched=data_set.mismatched if data_set else (),
         validation=data_set.validation if data_set else (),
     )
     return pairs.subset(indices, f"{pairs.title}/{split}")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CourseError
-from ..files import atomic_path
-from .pairs import Pairs
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
 
 # Names of the low-light and the normal-light array, in the order they are looked for.
 KEYS = (("low", "normal"), ("low", "high"), ("low_light", "normal_light"), ("x", "y"))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..images import read_rgb, to_float
+from llie_helpers.images import read_rgb, to_float
 
 
 class Pair(NamedTuple):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ..errors import CourseError
-from ..images import read_rgb
-from .pairs import PairFiles
+from llie_helpers.data.pairs import PairFiles
+from llie_helpers.errors import CourseError
+from llie_helpers.images import read_rgb
 
 
 @dataclass(frozen=True)

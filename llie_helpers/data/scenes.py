@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from ..errors import CourseError
-from .pairs import Pairs
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
 
 # Two photographs correlated above this show the same scene from nearly the same place.
 SAME_SCENE = 0.95

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from .scenes import scene_split
+from llie_helpers.data.scenes import scene_split
 
 NAMES = ("train", "val", "test")
 # The share of pairs held out for validation, and for testing where there is no official
@@ -16,7 +16,7 @@ def split_indices(
     official: Sequence[str],
     scenes: Sequence[int],
     names: Sequence[str],
-    doubtful: Collection[str] = (),
+    mismatched: Collection[str] = (),
     validation: Collection[str] = (),
 ) -> list[int]:
     """Return which pairs are in ``split``, ascending.
@@ -30,7 +30,7 @@ def split_indices(
         official: per pair its official split, or ``"all"`` if the set has none.
         scenes: per pair its scene.
         names: per pair its name.
-        doubtful: names of pairs that may neither train nor validate.
+        mismatched: names of pairs that may neither train nor validate.
         validation: names of pairs whose scenes validate; empty to draw them.
 
     Raises:
@@ -39,7 +39,9 @@ def split_indices(
     if split in official and split != "train":
         return [i for i, its in enumerate(official) if its == split]
     train = [
-        i for i, its in enumerate(official) if its in ("train", "all") and names[i] not in doubtful
+        i
+        for i, its in enumerate(official)
+        if its in ("train", "all") and names[i] not in mismatched
     ]
     test = [i for i, its in enumerate(official) if its == "test"]
     if not test:

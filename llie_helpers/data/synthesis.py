@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import cv2
 import torch
 
-from ..images import to_float, to_uint8
+from llie_helpers.images import quantise, to_float, to_uint8
 
 
 def to_linear(srgb: torch.Tensor) -> torch.Tensor:
@@ -82,12 +82,6 @@ def white_balance(linear: torch.Tensor, gains: Sequence[float]) -> torch.Tensor:
     Gains that do not suit the light leave a colour cast, common where light is scarce.
     """
     return linear * torch.tensor(gains, dtype=linear.dtype).view(3, 1, 1)
-
-
-def quantise(image: torch.Tensor, bits: int) -> torch.Tensor:
-    """Round to the ``2 ** bits`` levels from 0 to 1; anything outside is clipped."""
-    steps = 2**bits - 1
-    return (image.clamp(0.0, 1.0) * steps).round() / steps
 
 
 def tone(image: torch.Tensor, contrast: float) -> torch.Tensor:

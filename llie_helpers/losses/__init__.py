@@ -5,11 +5,11 @@ runs in float32 whatever the training precision, because variances and Fourier t
 fail in half precision.
 """
 
-from .gan import gan_discriminator_loss, gan_generator_loss
-from .perceptual import Perceptual
-from .pixel import charbonnier, fft_amplitude, gt_mean, l1, mse
-from .structural import ms_ssim_loss, ssim_loss
-from .weighted import LOSSES, WeightedLoss
+from llie_helpers.losses.gan import gan_discriminator_loss, gan_generator_loss
+from llie_helpers.losses.perceptual import Perceptual
+from llie_helpers.losses.pixel import charbonnier, fft_amplitude, gt_mean, l1, mse
+from llie_helpers.losses.structural import ms_ssim_loss, ssim_loss
+from llie_helpers.losses.weighted import LOSSES, WeightedLoss
 
 __all__ = [
     "LOSSES",

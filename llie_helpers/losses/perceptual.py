@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import CourseError
-from .precision import check_shapes
+from llie_helpers.errors import CourseError
+from llie_helpers.losses.precision import check_shapes
 
 
 class Perceptual(nn.Module):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .precision import full_precision
+from llie_helpers.losses.precision import full_precision
 
 
 @full_precision

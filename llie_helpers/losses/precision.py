@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..errors import CourseError
+from llie_helpers.errors import CourseError
 
 
 def full_precision(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import CourseError
-from .precision import full_precision
+from llie_helpers.errors import CourseError
+from llie_helpers.losses.precision import full_precision
 
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2  # stabilisers of the two ratios, for data range 1

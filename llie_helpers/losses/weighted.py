@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
-from ..errors import CourseError, unknown_name
-from .perceptual import Perceptual
-from .pixel import charbonnier, fft_amplitude, gt_mean, l1, mse
-from .structural import ms_ssim_loss, ssim_loss
+from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.losses.perceptual import Perceptual
+from llie_helpers.losses.pixel import charbonnier, fft_amplitude, gt_mean, l1, mse
+from llie_helpers.losses.structural import ms_ssim_loss, ssim_loss
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor] | type[Perceptual]] = {
     "mse": mse,

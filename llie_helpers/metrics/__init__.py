@@ -3,20 +3,19 @@
 RGB at full resolution, no resizing, no padding. The output is clamped to [0, 1] and
 rounded to 8 bits. PSNR (data range 1) and SSIM (11x11 Gaussian, sigma 1.5, valid region,
 mean over channels) are computed per image and averaged over images. The target is never
-used to change an output, except in the separate diagnostic ``psnr_gain``.
+used to change an output, except in the separate diagnostic ``psnr_gt_mean``.
 """
 
-from .evaluation import Evaluation, evaluate
-from .scores import METRICS, Metric, gain_match, lpips, psnr, round8, ssim
+from llie_helpers.metrics.evaluation import Evaluation, evaluate
+from llie_helpers.metrics.scores import METRICS, Metric, lpips, match_gt_mean, psnr, ssim
 
 __all__ = [
     "METRICS",
     "Evaluation",
     "Metric",
     "evaluate",
-    "gain_match",
     "lpips",
+    "match_gt_mean",
     "psnr",
-    "round8",
     "ssim",
 ]

@@ -1,4 +1,4 @@
-"""Scoring an enhancer on a set of pairs."""
+"""Scoring an method on a set of pairs."""
 
 import statistics
 import time
@@ -10,22 +10,23 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..errors import CourseError
-from .scores import gain_match, lpips, psnr, round8, ssim
+from llie_helpers.errors import CourseError
+from llie_helpers.images import quantise
+from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one enhancer on one set of pairs: means over images, and each image's own.
+    """Scores of one method on one set of pairs: means over images, and each image's own.
 
     ``lpips`` is None where it cannot be computed. ``ms_per_megapixel`` is the median over
     images, so that a slow first call does not count. ``per_image`` holds one dict per pair
-    with ``name``, ``scene``, ``psnr``, ``ssim`` and ``psnr_gain``.
+    with ``name``, ``scene``, ``psnr``, ``ssim`` and ``psnr_gt_mean``.
     """
 
     psnr: float
     ssim: float
-    psnr_gain: float
+    psnr_gt_mean: float
     lpips: float | None
     ms_per_megapixel: float
     per_image: list[dict]
@@ -34,17 +35,17 @@ class Evaluation:
         lpips = "not available" if self.lpips is None else f"{self.lpips:.3f}"
         return (
             f"PSNR {self.psnr:.2f} dB, SSIM {self.ssim:.3f}, LPIPS {lpips}, "
-            f"gain-corrected PSNR {self.psnr_gain:.2f} dB, "
+            f"GT-mean PSNR {self.psnr_gt_mean:.2f} dB, "
             f"{self.ms_per_megapixel:.1f} ms/megapixel, {len(self.per_image)} images"
         )
 
 
 @torch.no_grad()
-def evaluate(enhancer: Callable[[Tensor], Tensor], pairs, progress: bool = False) -> Evaluation:
-    """Score ``enhancer`` on ``pairs`` under the frozen protocol, one whole image at a time.
+def evaluate(method: Callable[[Tensor], Tensor], pairs, progress: bool = False) -> Evaluation:
+    """Score ``method`` on ``pairs`` under the frozen protocol, one whole image at a time.
 
     Args:
-        enhancer: any callable from (1, 3, H, W) images in [0, 1] to images of the same
+        method: any callable from (1, 3, H, W) images in [0, 1] to images of the same
             shape. A ``torch.nn.Module`` runs on its own device in evaluation mode, and is
             left in the mode it was in.
         pairs: ``data.Pairs``, or any sequence of pairs with ``low``, ``normal``, ``name``
@@ -58,24 +59,24 @@ def evaluate(enhancer: Callable[[Tensor], Tensor], pairs, progress: bool = False
     if not len(pairs):
         raise CourseError("There are no pairs to evaluate; choose a split that holds images.")
     rows, distances, times = [], [], []
-    with _evaluation_mode(enhancer) as device:
+    with _evaluation_mode(method) as device:
         for pair in tqdm(pairs, desc="evaluate", unit="image", disable=not progress):
             low, normal = pair.low[None].to(device), pair.normal[None].to(device)
-            output, seconds = _timed(enhancer, low)
+            output, seconds = _timed(method, low)
             times.append(1e9 * seconds / low[0, 0].numel())
             if not torch.isfinite(output).all():
                 raise CourseError(
                     f"The output for image {pair.name} holds values that are not finite (NaN or "
                     "infinity); check the weights and train with a lower learning rate."
                 )
-            enhanced = round8(output.float())
+            enhanced = quantise(output.float())
             rows.append(
                 {
                     "name": pair.name,
                     "scene": pair.scene,
                     "psnr": psnr(enhanced, normal).item(),
                     "ssim": ssim(enhanced, normal).item(),
-                    "psnr_gain": psnr(gain_match(enhanced, normal), normal).item(),
+                    "psnr_gt_mean": psnr(match_gt_mean(enhanced, normal), normal).item(),
                 }
             )
             distances.append(lpips(enhanced, normal))
@@ -86,7 +87,7 @@ def evaluate(enhancer: Callable[[Tensor], Tensor], pairs, progress: bool = False
     return Evaluation(
         psnr=mean("psnr"),
         ssim=mean("ssim"),
-        psnr_gain=mean("psnr_gain"),
+        psnr_gt_mean=mean("psnr_gt_mean"),
         lpips=None if distances[0] is None else torch.cat(distances).mean().item(),
         ms_per_megapixel=statistics.median(times),
         per_image=rows,
@@ -94,25 +95,25 @@ def evaluate(enhancer: Callable[[Tensor], Tensor], pairs, progress: bool = False
 
 
 @contextmanager
-def _evaluation_mode(enhancer) -> Iterator[torch.device]:
-    """The enhancer's device; a module's dropout and batch statistics are off inside."""
-    if not isinstance(enhancer, torch.nn.Module):
-        yield torch.device("cpu")
+def _evaluation_mode(method) -> Iterator[torch.device]:
+    """The method's device; a module's dropout and batch statistics are off inside."""
+    if not isinstance(method, torch.nn.Module):
+        yield getattr(method, "device", torch.device("cpu"))
         return
-    modes = [(module, module.training) for module in enhancer.modules()]
-    enhancer.eval()
+    modes = [(module, module.training) for module in method.modules()]
+    method.eval()
     try:
-        yield next((p.device for p in enhancer.parameters()), torch.device("cpu"))
+        yield next((p.device for p in method.parameters()), torch.device("cpu"))
     finally:
         for module, mode in modes:
             module.training = mode
 
 
-def _timed(enhancer, low: Tensor) -> tuple[Tensor, float]:
+def _timed(method, low: Tensor) -> tuple[Tensor, float]:
     """Output and seconds of one call; a GPU is waited for at both ends."""
     wait = torch.cuda.synchronize if low.is_cuda else lambda: None
     wait()
     start = time.perf_counter()
-    output = enhancer(low)
+    output = method(low)
     wait()
     return output, time.perf_counter() - start

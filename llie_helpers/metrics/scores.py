@@ -11,7 +11,7 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from ..errors import CourseError
+from llie_helpers.errors import CourseError
 
 WINDOW = 11
 
@@ -30,14 +30,9 @@ METRICS = {
     "psnr": Metric("PSNR", "higher", 0.0, float("inf"), "dB"),
     "ssim": Metric("SSIM", "higher", -1.0, 1.0),
     "lpips": Metric("LPIPS", "lower", 0.0, float("inf")),
-    "psnr_gain": Metric("PSNR after gain correction", "higher", 0.0, float("inf"), "dB"),
+    "psnr_gt_mean": Metric("GT-mean PSNR", "higher", 0.0, float("inf"), "dB"),
     "ms_per_megapixel": Metric("Time", "lower", 0.0, float("inf"), "ms/Mpx"),
 }
-
-
-def round8(image: Tensor) -> Tensor:
-    """``image`` (any shape) clamped to [0, 1] and rounded to the 256 levels of an 8-bit file."""
-    return (image.clamp(0, 1) * 255).round() / 255
 
 
 def psnr(enhanced: Tensor, normal: Tensor) -> Tensor:
@@ -45,7 +40,7 @@ def psnr(enhanced: Tensor, normal: Tensor) -> Tensor:
 
     Args:
         enhanced, normal: images (N, 3, H, W) or (3, H, W) in [0, 1], scored as they are;
-            :func:`evaluate` calls :func:`round8` first.
+            :func:`evaluate` calls :func:`quantise` first.
 
     Returns:
         (N,) values; infinite for equal images.
@@ -90,7 +85,7 @@ def ssim(enhanced: Tensor, normal: Tensor) -> Tensor:
     return similarity[..., border:-border, border:-border].mean(dim=(1, 2, 3))
 
 
-def gain_match(enhanced: Tensor, normal: Tensor) -> Tensor:
+def match_gt_mean(enhanced: Tensor, normal: Tensor) -> Tensor:
     """``enhanced`` times one gain per image, so that its mean is the target's, clamped to [0, 1].
 
     A diagnostic only: the gain comes from the ground truth, so a score after it is not a

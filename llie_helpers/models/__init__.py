@@ -3,29 +3,26 @@
 import inspect
 import os
 
-from torch import nn
-
-from ..errors import CourseError, unknown_name
-from . import weights as weights_file
-from .dual_branch import DualBranch
-from .fft_dual_branch import FFTDualBranch
-from .mse_cnn import MSECNN
-from .pix2pix import Pix2Pix
-from .plain_unet import PlainUNet
-from .residual import Residual
-from .residual_attention_unet import ResidualAttentionUNet
-from .unet import UNet
-from .weights import shipped as shipped
+from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.models import weights as weights_file
+from llie_helpers.models.dual_branch import DualBranch
+from llie_helpers.models.fft_dual_branch import FFTDualBranch
+from llie_helpers.models.mse_cnn import MSECNN
+from llie_helpers.models.network import Network
+from llie_helpers.models.pix2pix import Pix2Pix
+from llie_helpers.models.plain_unet import PlainUNet
+from llie_helpers.models.residual import Residual
+from llie_helpers.models.unet import UNet
+from llie_helpers.models.weights import shipped as shipped
 
 # What exists. Each takes keyword options and maps (N, 3, H, W) in [0, 1] to the same.
-MODELS: dict[str, type[nn.Module]] = {
+MODELS: dict[str, type[Network]] = {
     "dual_branch": DualBranch,
     "fft_dual_branch": FFTDualBranch,
     "mse_cnn": MSECNN,
     "pix2pix": Pix2Pix,
     "plain_unet": PlainUNet,
     "residual": Residual,
-    "residual_attention_unet": ResidualAttentionUNet,
     "unet": UNet,
 }
 
@@ -35,7 +32,7 @@ def list_models() -> list[str]:
     return sorted(MODELS)
 
 
-def create_model(name: str, weights: str | os.PathLike | None = None, **options) -> nn.Module:
+def create_model(name: str, weights: str | os.PathLike | None = None, **options) -> Network:
     """Build a network, with fresh random weights or with ``weights``.
 
     Args:
@@ -75,6 +72,6 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options)
     return model
 
 
-def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
+def save_weights(model: Network, path: str | os.PathLike) -> None:
     """Write the weights of a network that `create_model` made, for ``weights=path``."""
     weights_file.save(model, path, model.name, model.options)

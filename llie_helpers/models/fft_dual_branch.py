@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .padding import padded
+from llie_helpers.models.network import Network, any_size
 
 
-class FFTDualBranch(nn.Module):
+class FFTDualBranch(Network):
     """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
 
     Published for 224x224 alone. For any other size the mask is interpolated between its
@@ -27,29 +27,29 @@ class FFTDualBranch(nn.Module):
         size: height and width that the mask is made for; even.
     """
 
+    multiple = 2
+
     def __init__(self, size: int = 224):
         super().__init__()
-        self.near = nn.Sequential(nn.Conv2d(3, 32, kernel_size=3, padding=1), *norm(32))
+        self.full_size = nn.Sequential(nn.Conv2d(3, 32, kernel_size=3, padding=1), *norm(32))
         self.half_size = nn.Sequential(
             nn.Conv2d(32, 64, kernel_size=3, stride=2, padding=1),
             *norm(64),
             nn.ConvTranspose2d(64, 32, kernel_size=4, stride=2, padding=1),
         )
-        self.leave = nn.Conv2d(32, 3, kernel_size=3, padding=1)
+        self.head = nn.Conv2d(32, 3, kernel_size=3, padding=1)
         self.mask = nn.Parameter(torch.full((1, 3, size, size // 2 + 1), 0.01))
-        self.fuse = nn.Conv2d(6, 3, kernel_size=1)
+        self.fusion = nn.Conv2d(6, 3, kernel_size=1)
 
+    @any_size
     def forward(self, low: torch.Tensor) -> torch.Tensor:
-        enhanced = padded(self.enhance, low, multiple=2)
+        branches = torch.cat([self.spatial(low), self.frequency(low)], dim=1)
+        enhanced = low + torch.tanh(self.fusion(branches))
         return enhanced if self.training else enhanced.clamp(0, 1)
 
-    def enhance(self, low: torch.Tensor) -> torch.Tensor:
-        both = torch.cat([self.spatial(low), self.frequency(low)], dim=1)
-        return low + torch.tanh(self.fuse(both))
-
     def spatial(self, low: torch.Tensor) -> torch.Tensor:
-        near = self.near(low)
-        return self.leave(near + self.half_size(near))
+        features = self.full_size(low)
+        return self.head(features + self.half_size(features))
 
     def frequency(self, low: torch.Tensor) -> torch.Tensor:
         # Half precision has no FFT on a CPU, and too few digits for one elsewhere.
@@ -58,7 +58,7 @@ class FFTDualBranch(nn.Module):
         return torch.fft.irfft2(spectrum, s=low.shape[-2:])
 
     def mask_for(self, height: int, width: int) -> torch.Tensor:
-        """The mask for images of another size, ``(1, 3, height, width // 2 + 1)``."""
+        """Return the mask for images of another size, ``(1, 3, height, width // 2 + 1)``."""
         if (height, width // 2 + 1) == tuple(self.mask.shape[-2:]):
             return self.mask
         # Rows run from 0 up and then through the negative frequencies. Put in order, and with

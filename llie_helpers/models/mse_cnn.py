@@ -1,7 +1,7 @@
 """Lesson 03: an encoder-decoder CNN with additive connections, trained on MSE alone.
 
      image                                                        enhanced
-       |  enter                                            leave     ^
+       |  stem                                              head     ^
     12 @ 1/1  ------------------------ + -------------------------> 12
        |  stride 2                                              x2   ^
     24 @ 1/2  ------------------------ + -------------------------> 24
@@ -24,10 +24,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .padding import padded
+from llie_helpers.models.network import Network, any_size
 
 
-class MSECNN(nn.Module):
+class MSECNN(Network):
     """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
 
     Args:
@@ -38,24 +38,22 @@ class MSECNN(nn.Module):
         super().__init__()
         steps = list(pairwise(widths))
         self.multiple = 2 ** len(steps)
-        self.enter = conv(3, widths[0])
+        self.stem = conv(3, widths[0])
         self.down = nn.ModuleList(conv(fine, coarse, stride=2) for fine, coarse in steps)
         self.middle = conv(widths[-1], widths[-1])
         self.up = nn.ModuleList(conv(coarse, fine) for fine, coarse in steps)
-        self.leave = nn.Conv2d(widths[0], 3, kernel_size=3, padding=1)
+        self.head = nn.Conv2d(widths[0], 3, kernel_size=3, padding=1)
 
+    @any_size
     def forward(self, low: torch.Tensor) -> torch.Tensor:
-        return padded(self.enhance, low, self.multiple)
-
-    def enhance(self, low: torch.Tensor) -> torch.Tensor:
-        levels = [self.enter(low)]
+        levels = [self.stem(low)]
         for down in self.down:
             levels.append(down(levels[-1]))
         x = levels.pop()
         x = x + self.middle(x)
         for up in reversed(self.up):
             x = levels.pop() + F.interpolate(up(x), scale_factor=2, mode="bilinear")
-        return torch.sigmoid(self.leave(x))
+        return torch.sigmoid(self.head(x))
 
 
 def conv(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:

@@ -11,7 +11,7 @@ its logits sees 142x142 pixels; the paper's, with one layer of stride 2 less, 70
 import torch
 from torch import nn
 
-from ..errors import CourseError
+from llie_helpers.errors import CourseError
 
 # (kernel, stride) of each layer
 LAYERS = ((4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 1))

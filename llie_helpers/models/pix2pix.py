@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .padding import padded
+from llie_helpers.models.network import Network, any_size
 
 
-class Pix2Pix(nn.Module):
+class Pix2Pix(Network):
     """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
 
     Args:
@@ -28,6 +28,8 @@ class Pix2Pix(nn.Module):
         dropout: share of activations that the decoder drops in training.
         median: side of a median filter over the output, not in training; 1: none.
     """
+
+    multiple = 4
 
     def __init__(self, width: int = 64, blocks: int = 6, dropout: float = 0.5, median: int = 1):
         super().__init__()
@@ -40,18 +42,16 @@ class Pix2Pix(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(4 * width) for _ in range(blocks)))
         self.to_half = decoder_level(4 * width, 2 * width, dropout)
         self.to_full = decoder_level(4 * width, width, dropout)
-        self.leave = nn.Sequential(*conv(2 * width, 3, 7))
+        self.head = nn.Sequential(*conv(2 * width, 3, 7))
 
+    @any_size
     def forward(self, low: torch.Tensor) -> torch.Tensor:
-        return padded(self.enhance, low, multiple=4)
-
-    def enhance(self, low: torch.Tensor) -> torch.Tensor:
         full = self.full_size(2 * low - 1)
         half = self.half_size(full)
         x = self.blocks(self.quarter_size(half))
         x = torch.cat([self.to_half(F.interpolate(x, scale_factor=2)), half], dim=1)
         x = torch.cat([self.to_full(F.interpolate(x, scale_factor=2)), full], dim=1)
-        enhanced = (torch.tanh(self.leave(x)) + 1) / 2
+        enhanced = (torch.tanh(self.head(x)) + 1) / 2
         return enhanced if self.training else median_filter(enhanced, self.median)
 
 

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .padding import padded
+from llie_helpers.models.network import Network, any_size
 
 
-class PlainUNet(nn.Module):
+class PlainUNet(Network):
     """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
 
     Args:
@@ -30,23 +30,21 @@ class PlainUNet(nn.Module):
             nn.ConvTranspose2d(coarse, fine, kernel_size=2, stride=2) for fine, coarse in steps
         )
         self.decoder = nn.ModuleList(level(2 * fine, fine) for fine, _ in steps)
-        self.leave = nn.Conv2d(widths[0], 3, kernel_size=1)
+        self.head = nn.Conv2d(widths[0], 3, kernel_size=1)
         # As the paper does; PyTorch's own start fades away in so many layers.
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
+    @any_size
     def forward(self, low: torch.Tensor) -> torch.Tensor:
-        return padded(self.enhance, low, self.multiple)
-
-    def enhance(self, low: torch.Tensor) -> torch.Tensor:
         x, skips = self.encoder[0](low), []
         for encode in self.encoder[1:]:
             skips.append(x)
             x = encode(F.max_pool2d(x, kernel_size=2))
         for up, decode in zip(reversed(self.up), reversed(self.decoder), strict=True):
             x = decode(torch.cat([skips.pop(), up(x)], dim=1))
-        return torch.sigmoid(self.leave(x))
+        return torch.sigmoid(self.head(x))
 
 
 def level(channels_in: int, channels_out: int) -> nn.Sequential:

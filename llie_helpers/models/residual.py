@@ -15,10 +15,10 @@ shortcut. Each convolution but the last is followed by batch norm (Ioffe and Sze
 import torch
 from torch import nn
 
-from .padding import padded
+from llie_helpers.models.network import Network, any_size
 
 
-class Residual(nn.Module):
+class Residual(Network):
     """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
 
     Args:
@@ -31,16 +31,14 @@ class Residual(nn.Module):
         super().__init__()
         self.preprocess = nn.Sequential(*conv(3, width, 3, batch_norm), nn.ReLU())
         self.series = nn.ModuleList(TwoPath(width, batch_norm) for _ in range(modules))
-        self.leave = nn.Conv2d(width, 3, kernel_size=3, padding=1)
+        self.head = nn.Conv2d(width, 3, kernel_size=3, padding=1)
 
+    @any_size
     def forward(self, low: torch.Tensor) -> torch.Tensor:
-        return padded(self.enhance, low, multiple=1)
-
-    def enhance(self, low: torch.Tensor) -> torch.Tensor:
         x = self.preprocess(low)
         for module in self.series:
             x = x + module(x)
-        return torch.sigmoid(self.leave(x))
+        return torch.sigmoid(self.head(x))
 
 
 class TwoPath(nn.Module):

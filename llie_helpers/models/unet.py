@@ -23,15 +23,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .padding import padded
+from llie_helpers.models.network import Network, any_size
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
 
     Args:
         width: channels of the first two convolutions; all others are multiples of it.
     """
+
+    multiple = 4
 
     def __init__(self, width: int = 32):
         super().__init__()
@@ -40,18 +42,16 @@ class UNet(nn.Module):
         self.quarter_size = nn.Sequential(conv(2 * width, 4 * width), conv(4 * width, 4 * width))
         self.skip1 = skip(width, 6 * width)
         self.skip2 = skip(2 * width, 4 * width)
-        self.leave = nn.Conv2d((4 + 4 + 6) * width, 3, kernel_size=3, padding=1)
+        self.head = nn.Conv2d((4 + 4 + 6) * width, 3, kernel_size=3, padding=1)
 
+    @any_size
     def forward(self, low: torch.Tensor) -> torch.Tensor:
-        return padded(self.enhance, low, multiple=4)
-
-    def enhance(self, low: torch.Tensor) -> torch.Tensor:
         down1 = F.max_pool2d(self.full_size(low), kernel_size=2)
         down2 = F.max_pool2d(self.half_size(down1), kernel_size=2)
         x = self.quarter_size(down2)
         x = torch.cat([F.interpolate(x, scale_factor=2), self.skip2(down2)], dim=1)
         x = torch.cat([F.interpolate(x, scale_factor=2), self.skip1(down1)], dim=1)
-        return torch.sigmoid(self.leave(x))
+        return torch.sigmoid(self.head(x))
 
 
 def conv(channels_in: int, channels_out: int) -> nn.Sequential:

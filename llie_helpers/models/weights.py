@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from ..errors import CourseError
-from ..files import atomic_path
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
@@ -67,7 +67,7 @@ def shipped(name: str) -> list[str]:
     return sorted(file.stem.removeprefix(f"{name}_") for file in files)
 
 
-def mapper_beside(weights: Path) -> Path:
+def mapper_path(weights: Path) -> Path:
     """Where the `HistogramMapper` lies that weights trained on mapped images need."""
     return weights.with_suffix(".mapper.json")
 

@@ -33,9 +33,10 @@ import numpy as np
 import torch
 from matplotlib.patches import Rectangle
 
-from llie_helpers import data, environment, images, inference, metrics, models, plotting, widgets
-from llie_helpers.checks import lesson_00 as check
+from llie_helpers import data, images, inference, metrics, models, plotting
 from llie_helpers.data import synthesis
+from llie_helpers.lessons import environment, widgets
+from llie_helpers.lessons.checks import lesson_00 as check
 from llie_helpers.models import cost
 
 # %% [markdown]
@@ -61,9 +62,9 @@ environment.report()
 # never seen this garage. One call uses it:
 
 # %%
-test = data.load("embedded", "test")
+test = data.load_pairs("embedded", "test")
 garage = test[test.names.index("motorcycle_4stops")]
-enhanced = inference.enhance(garage.low, model="mse_cnn")
+enhanced = inference.enhance(garage.low, method="mse_cnn")
 widgets.before_after(garage.low, enhanced, labels=("dark", "network"))
 
 # %% [markdown]
@@ -109,8 +110,8 @@ evening = [
 low = [pair.low for pair in evening]
 normal = [pair.normal for pair in evening]
 outputs = {
-    "gamma 0.5": [inference.enhance(image, model="gamma") for image in low],
-    "network": [inference.enhance(image, model="mse_cnn") for image in low],
+    "gamma 0.5": [inference.enhance(image, method="gamma") for image in low],
+    "network": [inference.enhance(image, method="mse_cnn") for image in low],
 }
 plotting.show_results(low, outputs, normal)
 
@@ -120,7 +121,7 @@ plotting.show_results(low, outputs, normal)
 
 # %%
 def mean_score(metric, outputs):
-    scores = [metric(metrics.round8(a), b) for a, b in zip(outputs, normal, strict=True)]
+    scores = [metric(images.quantise(a), b) for a, b in zip(outputs, normal, strict=True)]
     return float(np.mean(scores))
 
 
@@ -358,7 +359,7 @@ question_bright
 # the curve and to the network. Zero stops means the camera's noise in full light, and nothing else.
 
 # %%
-network = inference.enhancer("mse_cnn")
+network = methods.create_method("mse_cnn")
 
 
 def at(photo, stops):
@@ -379,7 +380,7 @@ sweep = {name: [at(photo, stops) for stops in range(8)] for name, photo in photo
 
 # %%
 def psnr(image, name):
-    return metrics.psnr(metrics.round8(image), photos[name]).item()
+    return metrics.psnr(images.quantise(image), photos[name]).item()
 
 
 def frame(row, name):
@@ -454,12 +455,12 @@ widgets.before_after(enhanced, best, labels=("lesson 03", "lesson 07"))
 # And the three photographs with less and less light, as above:
 
 # %%
-final = inference.enhancer("dual_branch")
+final = methods.create_method("dual_branch")
 
 
 def means_of(metric, method):
     """Mean score over the three photographs for each of the eight exposures."""
-    rows = [[metric(metrics.round8(method(row["as it is"][None])[0]), photos[name]).item()
+    rows = [[metric(images.quantise(method(row["as it is"][None])[0]), photos[name]).item()
              for row in rows] for name, rows in sweep.items()]  # fmt: skip
     return np.mean(rows, axis=0)
 
@@ -494,7 +495,7 @@ for title, method in (("lesson 03", network), ("lesson 07", final)):
 # %%
 print("profile:", lesson.profile, "| device:", lesson.device, "| seed:", lesson.seed)
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
-pairs = data.load(name, "test")
+pairs = data.load_pairs(name, "test")
 print(pairs)
 
 # %% [markdown]
@@ -504,7 +505,7 @@ print(pairs)
 
 # %%
 for model in ("identity", "gamma", "mse_cnn"):
-    enhancer = inference.enhancer(model, device=lesson.device)
+    enhancer = methods.create_method(model, device=lesson.device)
     learned = model in models.MODELS
     lesson.record(
         model=model,
@@ -531,7 +532,7 @@ lesson.ledger.table()
 # Colab and Kaggle take a runtime back when it was idle for a while, and its disk goes with it: your
 # ledger, your trained weights and the data. On your own computer nothing is lost.
 #
-# - **Before**: on Colab, run `course.use_drive()` in a cell of its own right after the setup cell.
+# - **Before**: on Colab, run `lessons.use_drive()` in a cell of its own right after the setup cell.
 #   It asks for access to your Google Drive, and keeps ledger and checkpoints there. On Kaggle,
 #   choose Save Version > Save & Run All, which keeps the results of a whole run.
 # - **After**: reconnect, choose Runtime > Run all. Training picks up at its last checkpoint if that
@@ -570,7 +571,7 @@ lesson.ledger.table()
 # %% [markdown]
 # ## Recap
 #
-# - One call, `inference.enhance(image, model="mse_cnn")`, brightens a photograph, and
+# - One call, `inference.enhance(image, method="mse_cnn")`, brightens a photograph, and
 #   `widgets.before_after` lays two pictures over one another.
 # - An image is `(3, H, W)`, RGB, in [0, 1]. Wrong axes, wrong channel order and whole numbers that
 #   wrap round raise no error.

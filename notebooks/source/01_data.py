@@ -36,8 +36,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from llie_helpers import data, images, metrics, plotting, widgets
-from llie_helpers.checks import lesson_01 as check
+from llie_helpers import data, images, metrics, plotting
+from llie_helpers.lessons import widgets
+from llie_helpers.lessons.checks import lesson_01 as check
 
 # %% [markdown]
 # ## 1. Which data do you stand on?
@@ -79,7 +80,7 @@ for key, folder in data.available().items():
 # on `val`, and look at `test` once, at the end.
 
 # %% tags=["nbval-check-output"]
-train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 for pairs in (train, val, test):
     print(pairs)
 
@@ -112,7 +113,7 @@ plotting.show_pairs(train.subset(np.linspace(1, len(train) - 1, 4)), 4)
 # %%
 shots = []
 for split in ("train", "val", "test"):
-    pairs = data.load("embedded", split)
+    pairs = data.load_pairs("embedded", split)
     shots += [pairs[pairs.scenes.index(scene)] for scene in dict.fromkeys(pairs.scenes)]
 demo = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 folder = Path(demo.name)
@@ -151,7 +152,7 @@ print(short(data.check(two_folders)))
 
 # %% tags=["nbval-check-output"]
 try:
-    data.load(two_folders, "train")
+    data.load_pairs(two_folders, "train")
 except Exception as error:
     print(type(error).__name__, "-", short(error))
 
@@ -475,7 +476,7 @@ question_levels
 # sensor, in linear light.
 
 # %% tags=["nbval-check-output"]
-from llie_helpers.data.synthesis import quantise
+from llie_helpers.images import quantise
 
 
 def count_levels(values, bits):
@@ -657,7 +658,7 @@ def print_statistics(pairs):
 
 
 for source in dict.fromkeys(("embedded", name)):
-    print_statistics(data.load(source, "train"))
+    print_statistics(data.load_pairs(source, "train"))
 
 # %% [markdown]
 # In the quick profile you see the embedded set only. On 60 training pairs from across LOL v1 the
@@ -755,7 +756,7 @@ check.augment(my_augment)
 # `nudge` pixels, and with both exposures varied.
 
 # %%
-from llie_helpers.data.samples import PHOTOGRAPHS, photograph
+from llie_helpers.data.embedded import PHOTOGRAPHS, photograph
 
 
 def press_shutter(view, nudge, draw):
@@ -802,8 +803,8 @@ plotting.show_pairs(series, 6)
 # resembles the input most, and returns that image's *normal* partner.
 
 # %%
-from llie_helpers import classical
 from llie_helpers.data.scenes import thumbnail
+from llie_helpers.methods import classical
 
 
 def copying_enhancer(training):

@@ -33,8 +33,10 @@ import cv2
 import numpy as np
 import torch
 
-from llie_helpers import classical, data, histogram, metrics, plotting, widgets
-from llie_helpers.checks import lesson_02 as check
+from llie_helpers import data, metrics, plotting
+from llie_helpers.lessons import widgets
+from llie_helpers.lessons.checks import lesson_02 as check
+from llie_helpers.methods import classical, histogram
 
 # %% [markdown]
 # ## 1. Look at the training pairs only
@@ -45,7 +47,7 @@ from llie_helpers.checks import lesson_02 as check
 
 # %% tags=["nbval-check-output"]
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
-train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 for pairs in (train, val, test):
     print(pairs)
 
@@ -448,7 +450,7 @@ question_ssim.reveal(
 
 # %%
 def try_gamma(gamma=1.0):
-    enhanced = metrics.round8(classical.gamma(pair.low, gamma))
+    enhanced = images.quantise(classical.gamma(pair.low, gamma))
     figure = plotting.CourseFigure(7, 2.6)
     left, right = figure.subplots(1, 2)
     left.imshow(enhanced.permute(1, 2, 0))
@@ -479,7 +481,7 @@ tuning = train.subset(range(0, len(train), lesson.choose(quick=1, full=8)))
 
 
 def gamma_psnr(pair, gamma):
-    return metrics.psnr(metrics.round8(classical.gamma(pair.low, gamma)), pair.normal).item()
+    return metrics.psnr(images.quantise(classical.gamma(pair.low, gamma)), pair.normal).item()
 
 
 def gamma_scores(pairs):
@@ -627,7 +629,7 @@ check.equalise(my_equalise)
 # %%
 def scored(enhanced):
     """A small figure of the photograph with its scores."""
-    enhanced = metrics.round8(enhanced)
+    enhanced = images.quantise(enhanced)
     figure = plotting.CourseFigure(3.4, 2.6)
     axis = figure.subplots()
     axis.imshow(enhanced.permute(1, 2, 0))
@@ -713,7 +715,7 @@ question_baseline.reveal(winner, f"with {results[winner].psnr:.2f} dB; by SSIM i
 
 # %%
 shown = test[1]
-outputs = [metrics.round8(method(shown.low[None])[0]) for method in baselines.values()]
+outputs = [images.quantise(method(shown.low[None])[0]) for method in baselines.values()]
 plotting.show_images(
     [*outputs, shown.normal],
     titles=[*baselines, "target"],
@@ -735,7 +737,7 @@ plotting.show_images(
 # %% tags=["nbval-check-output"]
 for label in ("identity", "gamma 0.5", "gamma, tuned", "CLAHE"):
     result = results[label]
-    print(f"{label:13} {result.psnr:5.2f} dB   after gain correction {result.psnr_gain:5.2f} dB")
+    print(f"{label:13} {result.psnr:5.2f} dB   after gain correction {result.psnr_gt_mean:5.2f} dB")
 
 # %% [markdown]
 # The target is not there when you enhance your own photograph, so this is no result. It is a good
@@ -755,7 +757,7 @@ def shrunk(image):
 
 print("mean SSIM                full size   224x224")
 for label in ("gamma, tuned", "histogram equalisation", "CLAHE"):
-    outputs = [metrics.round8(baselines[label](p.low[None])[0]) for p in test]
+    outputs = [images.quantise(baselines[label](p.low[None])[0]) for p in test]
     small = [
         metrics.ssim(shrunk(o), shrunk(p.normal)).item() for o, p in zip(outputs, test, strict=True)
     ]
@@ -797,7 +799,9 @@ print(f"batches of  4, images shuffled: {psnr_in_batches(rng.permutation(errors)
 def told_the_answer(pairs):
     """Mean PSNR when the target's own percentiles are used."""
     outputs = [histogram.map_histogram(p.low, histogram.percentiles(p.normal)) for p in pairs]
-    psnrs = [metrics.psnr(metrics.round8(o), p.normal) for o, p in zip(outputs, pairs, strict=True)]
+    psnrs = [
+        metrics.psnr(images.quantise(o), p.normal) for o, p in zip(outputs, pairs, strict=True)
+    ]
     return torch.cat(psnrs).mean().item()
 
 
@@ -942,7 +946,9 @@ print(f"training pairs {coverage(tuning):.0%}, validation pairs {coverage(val):.
 def mapped_psnr(pairs, targets):
     """PSNR of each pair when its low image is given the percentiles ``targets``."""
     outputs = [histogram.map_histogram(p.low, t) for p, t in zip(pairs, targets, strict=True)]
-    psnrs = [metrics.psnr(metrics.round8(o), p.normal) for o, p in zip(outputs, pairs, strict=True)]
+    psnrs = [
+        metrics.psnr(images.quantise(o), p.normal) for o, p in zip(outputs, pairs, strict=True)
+    ]
     return torch.cat(psnrs).numpy()
 
 

@@ -36,10 +36,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from llie_helpers import classical, data, metrics, models, plotting, training, widgets
-from llie_helpers.checks import lesson_03 as check
+from llie_helpers import data, metrics, models, plotting, training
+from llie_helpers.lessons import widgets
+from llie_helpers.lessons.checks import lesson_03 as check
+from llie_helpers.methods import classical
 from llie_helpers.models.cost import count_parameters, gmacs
-from llie_helpers.recipe import load_recipe
+from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
 
@@ -51,7 +53,7 @@ device = lesson.device
 
 # %% tags=["nbval-check-output"]
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
-train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 for pairs in (train, val, test):
     print(pairs)
 
@@ -106,7 +108,7 @@ print(f"our whole network:         {count_parameters(network):,}")
 # the decoder's by a *shortcut*, as in ResNet: the decoder only has to learn what to change.
 
 # %%
-from llie_helpers.diagrams import show_encoder_decoder
+from llie_helpers.plotting.diagrams import show_encoder_decoder
 
 show_encoder_decoder((12, 24, 48, 96, 128))
 
@@ -342,7 +344,7 @@ def validate(model, pairs):
         normal = pair.normal[None].to(device)
         enhanced = model(pair.low[None].to(device))
         losses.append(F.mse_loss(enhanced, normal).item())
-        decibels.append(metrics.psnr(metrics.round8(enhanced), normal).item())
+        decibels.append(metrics.psnr(images.quantise(enhanced), normal).item())
     return fmean(losses), fmean(decibels)
 
 
@@ -362,18 +364,20 @@ def validate(model, pairs):
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from llie_helpers.data.crops import RandomCrops
-from llie_helpers.lightning_modules import epoch_loader
+from llie_helpers.training.module import epoch_loader
 
 
 def fit_by_hand(model, recipe):
-    crops = RandomCrops(train, recipe.crop, recipe.epoch_crops, lesson.seed, recipe.augment)
+    crops = RandomCrops(
+        train, recipe.crop_size, recipe.crops_per_epoch, lesson.seed, recipe.augment
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     plateau = ReduceLROnPlateau(
         optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
     )
     history, best, waited = [], float("inf"), 0
     for epoch in range(recipe.epochs):
-        batches = epoch_loader(crops, recipe.batch, lesson.seed, epoch)
+        batches = epoch_loader(crops, recipe.batch_size, lesson.seed, epoch)
         row = {"epoch": epoch + 1, "lr": optimizer.param_groups[0]["lr"]}
         row["train_loss"] = train_epoch(model, batches, optimizer)
         row["val_loss"], row["val_psnr"] = validate(model, val)
@@ -395,7 +399,7 @@ def fit_by_hand(model, recipe):
 
 # %%
 recipe = load_recipe("mse_cnn", lesson.profile)
-short = recipe.changed(epochs=8, epoch_crops=64, learning_rate=3e-3, plateau_patience=0)
+short = recipe.changed(epochs=8, crops_per_epoch=64, learning_rate=3e-3, plateau_patience=0)
 
 torch.manual_seed(lesson.seed)
 by_hand = fit_by_hand(models.create_model("mse_cnn").to(device), short)
@@ -611,7 +615,7 @@ question_score.reveal(
 @torch.no_grad()
 def enhanced(image):
     """(3, H, W) -> (3, H, W) by the trained network, in 8-bit steps."""
-    return metrics.round8(model(image[None].to(device))[0]).cpu()
+    return images.quantise(model(image[None].to(device))[0]).cpu()
 
 
 shown = [test[i] for i in np.linspace(1, len(test) - 2, 3).astype(int)]
@@ -647,7 +651,7 @@ question_bright
 # %%
 from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
 
-photo = data.load("embedded", "test")[0].normal
+photo = data.load_pairs("embedded", "test")[0].normal
 
 
 def in_the_dark(stops, normal=photo):
@@ -781,7 +785,9 @@ for scene in dict.fromkeys(test.scenes[:: max(1, len(test) // 6)]):
 # How much of the error is brightness alone?
 
 # %%
-print(f"PSNR {learned.psnr:.2f} dB, and {learned.psnr_gain:.2f} dB with the brightness corrected")
+print(
+    f"PSNR {learned.psnr:.2f} dB, and {learned.psnr_gt_mean:.2f} dB with the brightness corrected"
+)
 
 # %% [markdown]
 # Dark scenes come out too bright or bright ones too dark: all are drawn towards the brightness of
@@ -865,7 +871,7 @@ question_resize.reveal(
 # validation pairs at 128 x 128, split at random by file, early-stopped and scored on the same 20 %.
 
 # %%
-from llie_helpers import published
+import reruns as published
 
 system = published.rerun(
     "mse_cnn",
@@ -890,7 +896,7 @@ question_split
 # anything, tells how much of the difference is due to that.
 
 # %%
-everything = published.together(data.load(name, "train"), data.load(name, "val"))
+everything = published.together(data.load_pairs(name, "train"), data.load_pairs(name, "val"))
 split_scores = {"network": [system.own.psnr, system.test.psnr], f"gamma {fitted}": []}
 for part in (everything, test):
     gamma_scores = metrics.evaluate(fitted_gamma, published.resized(part, 128))

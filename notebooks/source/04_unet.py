@@ -33,21 +33,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from llie_helpers import (
-    classical,
-    data,
-    inference,
-    losses,
-    metrics,
-    models,
-    plotting,
-    training,
-    widgets,
-)
-from llie_helpers.checks import lesson_04 as check
+from llie_helpers import data, losses, metrics, models, plotting, training
 from llie_helpers.errors import CourseError
+from llie_helpers.lessons import widgets
+from llie_helpers.lessons.checks import lesson_04 as check
+from llie_helpers.methods import classical
 from llie_helpers.models.cost import count_parameters, gmacs
-from llie_helpers.recipe import load_recipe
+from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
 
@@ -58,7 +50,7 @@ device = lesson.device
 
 # %% tags=["nbval-check-output"]
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
-train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 for pairs in (train, val, test):
     print(pairs)
 
@@ -598,7 +590,7 @@ print("the second term of the loss:", extra_name)
 
 # %%
 recipe = load_recipe("unet", lesson.profile)
-for entry in ("epochs", "epoch_crops", "crop", "batch", "optimizer", "learning_rate", "ema"):
+for entry in ("epochs", "crops_per_epoch", "crop", "batch", "optimizer", "learning_rate", "ema"):
     print(f"{entry:13} {getattr(recipe, entry)}")
 options = {
     "unet": {"width": lesson.choose(quick=8, full=32)},
@@ -675,7 +667,7 @@ lesson.ledger.table()
 @torch.no_grad()
 def enhance(model, image):
     """(3, H, W) -> (3, H, W) by a network, in 8-bit steps."""
-    return metrics.round8(model(image[None].to(device))[0]).cpu()
+    return images.quantise(model(image[None].to(device))[0]).cpu()
 
 
 best = scores[best_classical]
@@ -864,7 +856,7 @@ widgets.frames_slider(frames, range(1, 5), "frame")
 # how to make such inputs without cheating.) On the same test photographs as yours:
 
 # %%
-shipped = metrics.evaluate(inference.enhancer("unet", "lol_v1", device), test)
+shipped = metrics.evaluate(methods.create_method("unet", "lol_v1", device), test)
 print(f"shipped: {shipped.psnr:.2f} dB, SSIM {shipped.ssim:.3f}")
 
 # %% [markdown]

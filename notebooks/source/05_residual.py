@@ -32,20 +32,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from llie_helpers import (
-    classical,
-    data,
-    histogram,
-    inference,
-    metrics,
-    models,
-    plotting,
-    training,
-    widgets,
-)
-from llie_helpers.checks import lesson_05 as check
+from llie_helpers import data, metrics, models, plotting, training
+from llie_helpers.lessons import widgets
+from llie_helpers.lessons.checks import lesson_05 as check
+from llie_helpers.methods import classical, histogram
 from llie_helpers.models.cost import count_parameters, gmacs
-from llie_helpers.recipe import load_recipe
+from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
 
@@ -58,7 +50,7 @@ device = lesson.device
 
 # %% tags=["nbval-check-output"]
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
-train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 for pairs in (train, val, test):
     print(pairs)
 
@@ -95,7 +87,7 @@ for label, its in scores.items():
 # smaller. Here is one module:
 
 # %%
-from llie_helpers.diagrams import show_two_path
+from llie_helpers.plotting.diagrams import show_two_path
 
 show_two_path()
 
@@ -624,7 +616,7 @@ check.scaler(my_scaler)
 # %%
 recipe = load_recipe("residual", lesson.profile)
 for entry in ("loss", "optimizer", "learning_rate", "weight_decay", "schedule", "plateau_patience",
-              "patience", "ema", "precision", "epochs", "epoch_crops", "crop"):  # fmt: skip
+              "patience", "ema", "precision", "epochs", "crops_per_epoch", "crop"):  # fmt: skip
     print(f"{entry:17} {getattr(recipe, entry)}")
 
 # %% [markdown]
@@ -699,7 +691,7 @@ def by_mode(model, pairs, training_mode):
     """PSNR and mean brightness of each output; the model itself is left alone."""
     model = copy.deepcopy(model).train(training_mode)
     with torch.no_grad():
-        outputs = [metrics.round8(model(pair.low[None].to(device))).cpu()[0] for pair in pairs]
+        outputs = [images.quantise(model(pair.low[None].to(device))).cpu()[0] for pair in pairs]
     decibels = [metrics.psnr(o, p.normal).item() for o, p in zip(outputs, pairs, strict=True)]
     return decibels, [output.mean().item() for output in outputs]
 
@@ -729,7 +721,7 @@ print("target means:", ", ".join(f"{pair.normal.mean():.2f}" for pair in honest_
 # %%
 from llie_helpers.data.crops import RandomCrops
 
-crops = RandomCrops(honest_train, recipe.crop, 256, lesson.seed, augment=True)
+crops = RandomCrops(honest_train, recipe.crop_size, 256, lesson.seed, augment=True)
 with torch.no_grad():
     features = torch.stack([crops[i][0] for i in range(256)])
     features = normed.cpu().preprocess[0](features).mean(dim=(2, 3))
@@ -882,7 +874,7 @@ lesson.ledger.table()
 @torch.no_grad()
 def enhanced(image):
     """(3, H, W) -> (3, H, W) by the network, in 8-bit steps."""
-    return metrics.round8(model(image[None].to(device))[0]).cpu()
+    return images.quantise(model(image[None].to(device))[0]).cpu()
 
 
 shown = list(np.linspace(1, len(test) - 2, 3).astype(int))
@@ -956,7 +948,7 @@ question_quantile.reveal(
 # yours:
 
 # %%
-shipped = metrics.evaluate(inference.enhancer("residual", "lol_v1", device), test)
+shipped = metrics.evaluate(methods.create_method("residual", "lol_v1", device), test)
 print(f"shipped: {shipped.psnr:.2f} dB, SSIM {shipped.ssim:.3f}")
 
 # %% [markdown]

@@ -38,12 +38,14 @@ import torch.nn.functional as F
 from matplotlib.patches import Rectangle
 from torch import nn
 
-from llie_helpers import classical, data, inference, metrics, models, plotting, training, widgets
-from llie_helpers.checks import lesson_06 as check
+from llie_helpers import data, metrics, models, plotting, training
+from llie_helpers.lessons import widgets
+from llie_helpers.lessons.checks import lesson_06 as check
 from llie_helpers.losses import gan_discriminator_loss, gan_generator_loss
+from llie_helpers.methods import classical
 from llie_helpers.models.cost import count_parameters, gmacs
 from llie_helpers.models.patchgan import LAYERS, PatchGAN
-from llie_helpers.recipe import load_recipe
+from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
 
@@ -54,7 +56,7 @@ device = lesson.device
 
 # %% tags=["nbval-check-output"]
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
-train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 for pairs in (train, val, test):
     print(pairs)
 
@@ -374,7 +376,7 @@ optimizers = {
         discriminator.parameters(), recipe.learning_rate, (0.5, 0.999)
     ),
 }
-crops = RandomCrops(train, recipe.crop, 12, lesson.seed)
+crops = RandomCrops(train, recipe.crop_size, 12, lesson.seed)
 low, normal = (torch.stack(images).to(device) for images in zip(*crops, strict=True))
 for step in range(8):
     three = gan_step(generator, discriminator, optimizers, low[:4], normal[:4])
@@ -486,7 +488,7 @@ for title, mode in (("batch statistics", True), ("fixed statistics", False)):
 # where it was.
 
 # %%
-for key in ("epochs", "epoch_crops", "crop", "batch", "loss", "adversarial", "learning_rate"):
+for key in ("epochs", "crops_per_epoch", "crop", "batch", "loss", "adversarial", "learning_rate"):
     print(f"{key:13} {getattr(recipe, key)}")
 
 # %%
@@ -626,8 +628,8 @@ question_twin.reveal(
 # %%
 beats = "beats" if gan.psnr > best.psnr else "does not beat"
 print(f"The GAN {beats} {best_classical}: {gan.psnr - best.psnr:+.2f} dB.")
-print(f"With the brightness corrected: GAN {gan.psnr_gain:.2f} dB, L1 alone {l1.psnr_gain:.2f} dB, "
-      f"{best_classical} {best.psnr_gain:.2f} dB.")  # fmt: skip
+print(f"With the brightness corrected: GAN {gan.psnr_gt_mean:.2f} dB, L1 alone {l1.psnr_gt_mean:.2f} dB, "
+      f"{best_classical} {best.psnr_gt_mean:.2f} dB.")  # fmt: skip
 
 # %% [markdown]
 # The pictures:
@@ -637,7 +639,7 @@ print(f"With the brightness corrected: GAN {gan.psnr_gain:.2f} dB, L1 alone {l1.
 @torch.no_grad()
 def enhance(network, image):
     """(3, H, W) -> (3, H, W) by a network in the mode it is in, in 8-bit steps."""
-    return metrics.round8(network(image[None].to(device))[0]).cpu()
+    return images.quantise(network(image[None].to(device))[0]).cpu()
 
 
 shown = [test[i] for i in np.linspace(1, len(test) - 2, 3).astype(int)]
@@ -768,12 +770,12 @@ question_norm.reveal(
 # is brighter than which other. At inference, fixed statistics stand in for the batch, and they are
 # a running average that each step moves. This is why the samples jumped in brightness and colour
 # from epoch to epoch, and it is a part of the published design that we would not copy. The averaged
-# weights of the quick recipe calm it; how much of the error it leaves, the gain-corrected score
+# weights of the quick recipe calm it; how much of the error it leaves, the GT-mean score
 # tells:
 
 # %%
 for label, its in judged.items():
-    print(f"{label:18} {its.psnr:.2f} dB, with the brightness corrected {its.psnr_gain:.2f} dB")
+    print(f"{label:18} {its.psnr:.2f} dB, with the brightness corrected {its.psnr_gt_mean:.2f} dB")
 
 # %% [markdown]
 # ### A median filter at the end
@@ -846,7 +848,7 @@ widgets.before_after(
 
 
 # %%
-def tiles(image, side=recipe.crop):
+def tiles(image, side=recipe.crop_size):
     """(C, H, W) -> the whole side x side crops that fit in, row by row, (N, C, side, side)."""
     rows, columns = image.shape[1] // side, image.shape[2] // side
     crops = image[:, : rows * side, : columns * side].unfold(1, side, side).unfold(2, side, side)
@@ -932,7 +934,7 @@ shown_crops = {
     "made as in training": made(pair.low, True, True),
     "made as used": made(pair.low, False, False),
 }
-rows = pair.low.shape[1] // recipe.crop
+rows = pair.low.shape[1] // recipe.crop_size
 figure = plotting.CourseFigure(9, 2.6)
 axes = figure.subplots(1, 3)
 for axis, (title, crops) in zip(axes, shown_crops.items(), strict=True):
@@ -1032,7 +1034,7 @@ def go_on(adversarial):
     one = recipe.changed(
         adversarial=adversarial,
         epochs=1,
-        epoch_crops=lesson.choose(quick=200, full=4800),
+        crops_per_epoch=lesson.choose(quick=200, full=4800),
         ema=0.9,
     )
     folder = lesson.run_dir(f"adversary_{adversarial:g}")
@@ -1110,7 +1112,7 @@ widgets.frames_slider(
 # %%
 from llie_helpers.data.synthesis import darken
 
-scene = data.load("embedded", "test")[8].normal
+scene = data.load_pairs("embedded", "test")[8].normal
 exposures = [
     darken(scene, 4.5, photons=2500, generator=torch.Generator().manual_seed(seed))
     for seed in range(4)
@@ -1157,7 +1159,7 @@ widgets.frames_slider([show_structure(image) for image in exposures], range(1, 5
 # ## 9. `dataset.npz`
 #
 # The system that this lesson follows keeps its pairs in one file of arrays, `dataset.npz`. If you
-# have such a file, its path is the name of a data set: `data.load("path/dataset.npz", "train")`, or
+# have such a file, its path is the name of a data set: `data.load_pairs("path/dataset.npz", "train")`, or
 # `python -m llie_helpers train --model pix2pix --data path/dataset.npz`. The other way, export some
 # pairs. An array holds images of one size only, so choose those of the commonest one:
 
@@ -1181,13 +1183,13 @@ names, arrays = read_npz(file)
 same = all((low == train.raw(i)[0]).all() for i, (low, _) in zip(chosen, arrays, strict=True))
 print(f"{len(names)} pairs of {common[1]} x {common[0]} pixels, same pixels: {same}")
 for split in ("train", "val"):
-    print(data.load(str(file), split))
+    print(data.load_pairs(str(file), split))
 
 # %% [markdown]
 # ## On LOL v1
 #
 # The full network trains with one command, and is scored with another; a GPU is needed for the
-# first. Where the memory is too small, add `--set batch=4 --set accumulate=3`.
+# first. Where the memory is too small, add `--set batch_size=4 --set accumulate=3`.
 #
 # ```
 # python -m llie_helpers train --model pix2pix --data lol_v1
@@ -1201,7 +1203,7 @@ for split in ("train", "val"):
 # that mapper before it. On the same test photographs as yours:
 
 # %%
-shipped = metrics.evaluate(inference.enhancer("pix2pix", "lol_v1", device), test)
+shipped = metrics.evaluate(methods.create_method("pix2pix", "lol_v1", device), test)
 print(f"shipped: {shipped.psnr:.2f} dB, SSIM {shipped.ssim:.3f}")
 
 # %% [markdown]

@@ -31,29 +31,18 @@ from statistics import fmean
 import numpy as np
 import torch
 import torch.nn.functional as F
+from bench_inference import median_milliseconds
 from IPython.display import Markdown, display
 
-from llie_helpers import (
-    cards,
-    classical,
-    data,
-    histogram,
-    literature,
-    metrics,
-    models,
-    paths,
-    plotting,
-    published,
-    training,
-    widgets,
-)
-from llie_helpers.bench_inference import median_milliseconds
-from llie_helpers.checks import lesson_08 as check
-from llie_helpers.gallery import write_gallery
-from llie_helpers.inference import enhancer
+from llie_helpers import data, metrics, models, paths, plotting, training
+from llie_helpers.lessons import literature, reruns, widgets
+from llie_helpers.lessons.checks import lesson_08 as check
+from llie_helpers.methods import classical, create_method, histogram
+from llie_helpers.models import cards
 from llie_helpers.models.cost import count_parameters, gmacs
-from llie_helpers.recipe import load_recipe
-from llie_helpers.trade_off import Point, show_trade_off
+from llie_helpers.plotting.gallery import write_gallery
+from llie_helpers.plotting.trade_off import Point, show_trade_off
+from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
 
@@ -64,7 +53,7 @@ device = lesson.device
 
 # %% tags=["nbval-check-output"]
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
-train, val, test = (data.load(name, split) for split in ("train", "val", "test"))
+train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 for pairs in (train, val, test):
     print(pairs)
 
@@ -89,9 +78,9 @@ def candidate(network):
     """A network ready to enhance, and whose it is."""
     own = paths.runs_dir() / RUNS[network].format(lesson.profile) / "best.safetensors"
     if own.is_file():
-        return enhancer(network, own, device), "yours"
+        return create_method(network, own, device), "yours"
     if name in models.shipped(network):
-        return enhancer(network, name, device), "the course's"
+        return create_method(network, name, device), "the course's"
     model = models.create_model(network).to(device)
     recipe = load_recipe(network, lesson.profile)
     training.fit(model, train, val, recipe, run_dir=lesson.run_dir(network), seed=lesson.seed)
@@ -157,8 +146,8 @@ question_best.reveal(winner, f"{judged[winner].psnr:.2f} dB, before {second} wit
                              f"{judged[second].psnr:.2f} dB.")  # fmt: skip
 
 # %% [markdown]
-# PSNR, SSIM and the gain-corrected PSNR do not agree on an order. PSNR is mostly about the right
-# brightness, SSIM about noise and structure, and the gain-corrected score is a diagnostic that asks
+# PSNR, SSIM and the GT-mean PSNR do not agree on an order. PSNR is mostly about the right
+# brightness, SSIM about noise and structure, and the GT-mean score is a diagnostic that asks
 # what would be left if the brightness were right. None of the three is "the quality".
 #
 # ## 3. Quality against cost
@@ -238,7 +227,7 @@ show_trade_off(points, "parameters", "PSNR on eval15 (dB)")
 # %%
 image = torch.rand(1, 3, 400, 600)
 points = [Point(card.model,
-                median_milliseconds(partial(enhancer(card.model, "lol_v1"), image), 2),
+                median_milliseconds(partial(create_method(card.model, "lol_v1"), image), 2),
                 card.scores["test"]["psnr"]) for card in shipped]  # fmt: skip
 points += [Point(peer.name, 1e3 * peer.seconds, peer.psnr, peer.source)
            for peer in literature.PEERS if peer.seconds]  # fmt: skip
@@ -259,7 +248,7 @@ show_trade_off(points, "milliseconds for 600 x 400 on a CPU", "PSNR on eval15 (d
 @torch.no_grad()
 def output(method, low):
     """(3, H, W) -> (3, H, W), in 8-bit steps."""
-    return metrics.round8(method(low[None].to(device))[0]).cpu()
+    return images.quantise(method(low[None].to(device))[0]).cpu()
 
 
 outputs = {label: [output(method, pair.low) for pair in test] for label, method in methods.items()}
@@ -306,7 +295,7 @@ for label, its in judged.items():
     worst = min(its.per_image, key=lambda row: row["psnr"])
     best = max(its.per_image, key=lambda row: row["psnr"])
     print(f"{label:16} worst {worst['name']:20} {worst['psnr']:5.2f} dB "
-          f"(gain-corrected {worst['psnr_gain']:5.2f}); best {best['name']:20} "
+          f"(GT-mean {worst['psnr_gt_mean']:5.2f}); best {best['name']:20} "
           f"{best['psnr']:5.2f} dB")  # fmt: skip
 
 # %% [markdown]
@@ -330,14 +319,14 @@ question_failure = widgets.predict(
 question_failure
 
 # %% [markdown]
-# The gain-corrected output has the target's mean brightness. What it takes away of the squared
+# The GT-mean output has the target's mean brightness. What it takes away of the squared
 # error was brightness; the rest is noise, detail and colour.
 
 
 # %%
 def brightness_share(row):
     """Share of the squared error that one gain removes."""
-    return 1 - 10 ** ((row["psnr"] - row["psnr_gain"]) / 10)
+    return 1 - 10 ** ((row["psnr"] - row["psnr_gt_mean"]) / 10)
 
 
 worst_rows = [min(judged[label].per_image, key=lambda row: row["psnr"]) for label in RUNS]
@@ -525,7 +514,7 @@ def psnr(enhanced, normal):
 
 TRAPS = {
     "luma only": lambda e, n: check.luma.reference(e, n).item(),
-    "gain correction": lambda e, n: psnr(metrics.gain_match(e, n), n),
+    "gain correction": lambda e, n: psnr(metrics.match_gt_mean(e, n), n),
     "resizing to 224 x 224": lambda e, n: psnr(resized(e), resized(n)),
     "data range 2": lambda e, n: psnr(e, n) + 20 * np.log10(2),
 }
@@ -598,7 +587,7 @@ question_peek
 # %%
 walker = copy.deepcopy(methods["dual_branch"]).requires_grad_(True)
 rounds = load_recipe("dual_branch", lesson.profile).changed(
-    epochs=1, schedule="constant", ema=0.0, snapshot_every=0, epoch_crops=96)  # fmt: skip
+    epochs=1, schedule="constant", ema=0.0, snapshot_every=0, crops_per_epoch=96)  # fmt: skip
 walk = []
 for seed in range(8):
     run = training.fit(walker, train, val, rounds, run_dir=lesson.run_dir("walk"), seed=seed,
@@ -690,7 +679,7 @@ question_look
 
 # %% [markdown]
 # The photograph is the one with the brightest target, and so that both start from the right
-# brightness, the output is gain-corrected first. Drag the blur until both have the same PSNR, and
+# brightness, the output is GT-mean first. Drag the blur until both have the same PSNR, and
 # decide which of the two you would keep.
 
 # %%
@@ -698,7 +687,7 @@ import cv2
 
 brightest = int(np.argmax([pair.normal.mean() for pair in test]))
 goal = test[brightest].normal
-clean = metrics.gain_match(outputs[winner][brightest], goal)
+clean = metrics.match_gt_mean(outputs[winner][brightest], goal)
 dim = clean * 2 ** (-1 / 2 / 2.2)  # half a stop of light, through the display's gamma
 
 
@@ -766,7 +755,7 @@ show_table("system", "reported", "measured on",
 ours = {card.model: card for card in shipped}
 rows = []
 for system in literature.SYSTEMS:
-    again, card = published.kept(system.model), ours.get(system.model)
+    again, card = reruns.kept(system.model), ours.get(system.model)
     row = [f"{system.model} (lesson {system.lesson})", system.reported]
     row += ([f"{again.own}; {again.epochs} epochs, {again.parameters:,} parameters",
              str(again.frozen)] if again else ["-"] * 2)  # fmt: skip

@@ -30,12 +30,14 @@ import cv2
 import numpy as np
 import torch
 
-from llie_helpers import inference, models, plotting, tiles, widgets
-from llie_helpers.checks import lesson_09 as check
-from llie_helpers.data.samples import photograph
+from llie_helpers import inference, models, plotting
+from llie_helpers.data.embedded import photograph
 from llie_helpers.data.synthesis import darken
 from llie_helpers.images import to_float, to_uint8
-from llie_helpers.photos import Photo, read_photo, write_photo
+from llie_helpers.inference import tiles
+from llie_helpers.inference.photos import Photo, read_photo, write_photo
+from llie_helpers.lessons import widgets
+from llie_helpers.lessons.checks import lesson_09 as check
 
 device = lesson.device
 
@@ -47,7 +49,7 @@ device = lesson.device
 
 # %%
 weights = "lol_v1" if "lol_v1" in models.shipped("dual_branch") else "embedded"
-network = inference.enhancer("dual_branch", weights, device)
+network = methods.create_method("dual_branch", weights, device)
 print(f"dual_branch, weights {weights}")
 
 
@@ -70,7 +72,7 @@ garage = night("motorcycle")
 # %%
 from functools import partial
 
-enhance = partial(inference.enhance, model=network)
+enhance = partial(inference.enhance, method=network)
 widgets.workshop(enhance, Photo(garage), lesson.run_dir("workshop"))
 
 # %% [markdown]
@@ -228,7 +230,7 @@ for power, name in ((2, "squared: they add up to 1"), (1, "not squared: bands"))
 plotting.show_images(list(laid.values()), list(laid))
 
 # %% [markdown]
-# `tiles.in_tiles` does all of this. Drag the overlap; the difference to the picture enhanced at
+# `tiles.enhance_tiled` does all of this. Drag the overlap; the difference to the picture enhanced at
 # once is drawn 200 times larger than it is. (The course's tiles are 768 pixels long; here they are
 # made small, so that there are seams to look for.)
 
@@ -238,7 +240,7 @@ def show_difference(overlap=64):
     before = tiles.TILE, tiles.OVERLAP
     tiles.TILE, tiles.OVERLAP = 320, overlap
     try:
-        tiled = tiles.in_tiles(network, large)
+        tiled = tiles.enhance_tiled(network, large)
     finally:
         tiles.TILE, tiles.OVERLAP = before
     difference = (tiled - whole).abs()
@@ -261,7 +263,7 @@ widgets.parameter_slider(show_difference, frames=4, overlap=(32, 128, 32))
 # memory whatever photograph it is part of.
 
 # %%
-from llie_helpers.bench_inference import median_milliseconds, peak_megabytes
+from bench_inference import median_milliseconds, peak_megabytes
 
 for megapixels in (1, 4):
     side = round(math.sqrt(megapixels * 1e6))
@@ -297,8 +299,8 @@ _ = (folder / "in/notes.jpg").write_text("Buy milk.")
 # One call, and the same from a shell: `python -m llie_helpers enhance in/ -o out/`.
 
 # %%
-from llie_helpers.batch import enhance_files
-from llie_helpers.video import enhance_video
+from llie_helpers.inference.batch import enhance_files
+from llie_helpers.inference.video import enhance_video
 
 film = partial(enhance_video, network=network)
 summary = enhance_files([folder / "in"], folder / "out", enhance, film)
@@ -570,7 +572,7 @@ import subprocess
 import sys
 
 program = """
-from llie_helpers.bench_inference import measure
+from bench_inference import measure
 print(f"{measure('unet', 600, 400, repeats=2).milliseconds:.0f} ms for 600 x 400")
 """
 keep = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
@@ -592,7 +594,7 @@ for title, changes in {"as it is": {}, "memory kept": keep}.items():
 
 # %%
 from llie_helpers.errors import CourseError
-from llie_helpers.export import export_onnx
+from llie_helpers.inference.export import export_onnx
 
 target = lesson.run_dir("onnx") / "dual_branch.onnx"
 try:
@@ -653,13 +655,14 @@ widgets.frames_slider(brightened, [f"{depth} stops too dark" for depth in depths
 # does not count:
 
 # %%
-from llie_helpers.metrics import gain_match, psnr, round8, ssim
+from llie_helpers.images import quantise
+from llie_helpers.metrics import match_gt_mean, psnr, ssim
 
 bright = to_float(photograph("chelsea"))[None]
 for depth, picture in zip(depths, brightened, strict=True):
-    shown = round8(picture[None])
-    matched = psnr(gain_match(shown, bright), bright).item()
-    print(f"{depth} stops: gain-corrected PSNR {matched:5.2f} dB, "
+    shown = quantise(picture[None])
+    matched = psnr(match_gt_mean(shown, bright), bright).item()
+    print(f"{depth} stops: GT-mean PSNR {matched:5.2f} dB, "
           f"SSIM {ssim(shown, bright).item():.2f}")  # fmt: skip
 
 # %% [markdown]

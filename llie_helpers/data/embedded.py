@@ -1,0 +1,95 @@
+"""The embedded set: photographs that scikit-image, scikit-learn and matplotlib ship.
+
+They come with the wheels, so there is nothing to download. Each is a scene of its own,
+darkened several times by the physics of `synthesis`, always with the same seeds.
+"""
+
+import zlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.synthesis import darken
+from llie_helpers.errors import unknown_name
+from llie_helpers.images import read_rgb, to_float, to_uint8
+
+# Where a photograph lies inside its package; the number of its scene is its place here.
+PHOTOGRAPHS = {
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "chelsea": ("skimage", "data/chelsea.png"),
+    "china": ("sklearn", "datasets/images/china.jpg"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+    "hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+}
+
+# Photographs of a split and how many stops darker they are made. Training covers the
+# exposures of the test; no photograph is in two splits.
+SPLITS = {
+    "train": (("astronaut", "chelsea", "china", "flower"), (2.5, 3.0, 3.5, 4.0, 4.5, 5.0)),
+    "val": (("hopper",), (2.75, 3.75, 4.75)),
+    "test": (("coffee", "motorcycle", "rocket"), (2.75, 3.25, 4.0, 4.75)),
+}
+
+# Longest side in pixels: small enough for a lesson on two CPU cores.
+LONGEST = 400
+
+
+def load_embedded(split: str) -> Pairs:
+    """Return the pairs of ``split``: "train", "val" or "test".
+
+    A name such as ``"coffee_3.75stops"`` tells the photograph and its darkness, and the
+    scene is the number of the photograph.
+
+    Raises:
+        CourseError: there is no such split.
+    """
+    if split not in SPLITS:
+        raise unknown_name("split of the embedded samples", split, SPLITS)
+    photographs, darknesses = SPLITS[split]
+    made = [(name, stops) for name in photographs for stops in darknesses]
+    return Pairs(
+        title=f"embedded/{split}",
+        names=tuple(f"{name}_{stops:g}stops" for name, stops in made),
+        scenes=tuple(list(PHOTOGRAPHS).index(name) for name, _ in made),
+        arrays=tuple((_low(name, stops), photograph(name)) for name, stops in made),
+    )
+
+
+@cache
+def photograph(name: str) -> np.ndarray:
+    """Read a photograph of `PHOTOGRAPHS` as uint8 ``(H, W, 3)``, even sizes, at most 400 long."""
+    package, path = PHOTOGRAPHS[name]
+    # The package's folder is found without importing it, which takes a second for some.
+    image = read_rgb(Path(find_spec(package).origin).parent / path)
+    scale = min(1.0, LONGEST / max(image.shape[:2]))
+    height, width = (2 * int(side * scale / 2) for side in image.shape[:2])
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    small.flags.writeable = False
+    return small
+
+
+@cache
+def _low(name: str, stops: float) -> np.ndarray:
+    """The photograph in the dark; sensor and colour cast vary, drawn by the pair's own seed."""
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{name} {stops}".encode()))
+    sensor, red, blue = torch.rand(3, generator=generator).tolist()
+    low = darken(
+        to_float(photograph(name)),
+        stops,
+        photons=1500 * 3**sensor,
+        read_sigma=0.0015 / 2**sensor,
+        # Up to a fifth of a stop off in red and blue.
+        gains=(2 ** (0.4 * red - 0.2), 1.0, 2 ** (0.4 * blue - 0.2)),
+        generator=generator,
+    )
+    image = to_uint8(low)
+    image.flags.writeable = False
+    return image

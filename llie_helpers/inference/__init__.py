@@ -1,0 +1,6 @@
+"""Methods at work: photographs of any size, folders, films, and export to ONNX."""
+
+from llie_helpers.inference.image import enhance
+from llie_helpers.inference.tiles import enhance_tiled
+
+__all__ = ["enhance", "enhance_tiled"]

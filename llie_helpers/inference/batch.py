@@ -1,0 +1,130 @@
+"""Many photographs and videos at once: one that fails is named, and the rest are done."""
+
+import mimetypes
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from llie_helpers.errors import CourseError
+from llie_helpers.files import remove_leftovers
+from llie_helpers.images import RAW_SUFFIXES
+from llie_helpers.inference.photos import FORMATS, read_photo, write_photo
+from llie_helpers.inference.video import VIDEO_SUFFIXES
+
+
+@dataclass
+class Summary:
+    """What became of a batch.
+
+    Attributes:
+        done: photographs and videos that were written.
+        skipped: those whose output existed already.
+        failures: one sentence for each that could not be done.
+    """
+
+    done: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        counts = f"{self.done} enhanced"
+        if self.skipped:
+            counts += f", {self.skipped} left as they were (they exist; --force does them again)"
+        if self.failures:
+            counts += f", {len(self.failures)} failed:"
+        return "\n  ".join([counts, *self.failures])
+
+
+def enhance_files(
+    inputs: Sequence[str | Path],
+    out: str | Path,
+    enhance: Callable[[np.ndarray], torch.Tensor],
+    film: Callable[[Path, Path], object],
+    force: bool = False,
+) -> Summary:
+    """Enhance photographs and videos and write them under ``out``.
+
+    Photographs keep their name, format and metadata; videos become .mp4.
+
+    Every output appears whole or not at all, so a batch that was stopped can be started again
+    and does the rest.
+
+    Args:
+        inputs: files, and folders whose tree is kept.
+        out: a file, where there is one input file and this has a suffix; else a folder.
+        enhance: maps an ``(H, W, 3)`` array to a ``(3, H, W)`` tensor in [0, 1].
+        film: enhances the video in one file into another.
+        force: overwrite what exists.
+
+    Raises:
+        CourseError: there is nothing to enhance, two inputs have one output, or ``out`` is a
+            file that exists or has no image's suffix.
+    """
+    jobs = plan([Path(path) for path in inputs], Path(out))
+    if Path(out) in jobs and Path(out).exists() and not force:
+        raise CourseError(f"{out} exists already; add --force to overwrite it.")
+    summary = Summary()
+    megapixels = 0.0
+    with tqdm(jobs.items(), unit="image") as progress:
+        for target, source in progress:
+            if target.exists() and not force:
+                summary.skipped += 1
+                continue
+            remove_leftovers(target)
+            try:
+                if source.suffix.lower() in VIDEO_SUFFIXES:
+                    film(source, target)
+                else:
+                    photo = read_photo(source)
+                    write_photo(target, enhance(photo.pixels), photo)
+                    megapixels += photo.pixels.size / 3e6
+            except CourseError as error:
+                summary.failures.append(str(error))
+                continue
+            summary.done += 1
+            seconds = progress.format_dict["elapsed"] or 1e-9
+            progress.set_postfix_str(f"{megapixels / seconds:.2f} megapixels/s")
+    return summary
+
+
+def plan(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Which file is made of which: ``{target: source}``."""
+    if missing := [path for path in inputs if not path.exists()]:
+        raise CourseError(f"There is no file or folder {missing[0]}; check its name.")
+    if len(inputs) == 1 and inputs[0].is_file() and out.suffix and not out.is_dir():
+        if out.suffix.lower() not in {*FORMATS, ".mp4"}:
+            known = ", ".join(sorted(FORMATS))
+            raise CourseError(f"{out} cannot be written: use a suffix of {known} or .mp4.")
+        return {out: inputs[0]}
+    if out.is_file():
+        raise CourseError(f"{out} is a file; give a folder for several photographs.")
+    jobs: dict[Path, Path] = {}
+    for top in inputs:
+        for source in [top] if top.is_file() else pictures(top, out):
+            target = out / (source.name if source == top else source.relative_to(top))
+            if target.suffix.lower() in RAW_SUFFIXES:
+                target = target.with_suffix(".png")  # nobody writes RAW files
+            elif target.suffix.lower() in VIDEO_SUFFIXES:
+                target = target.with_suffix(".mp4")
+            if target in jobs:
+                raise CourseError(
+                    f"{source} and {jobs[target]} would both become {target}; rename one of them."
+                )
+            jobs[target] = source
+    if not jobs:
+        raise CourseError(f"{', '.join(map(str, inputs))} holds no photographs or videos.")
+    return jobs
+
+
+def pictures(folder: Path, out: Path) -> Iterator[Path]:
+    """Images and videos under ``folder``, without hidden files and what lies under ``out``."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.is_file() and out.resolve() not in path.resolve().parents:
+            kind = mimetypes.guess_type(path.name)[0] or ""
+            if kind.startswith("image/") or path.suffix.lower() in RAW_SUFFIXES | VIDEO_SUFFIXES:
+                yield path

@@ -1,0 +1,196 @@
+"""A photographer's files: read and written back with depth, transparency and metadata kept."""
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
+from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES, read_raw
+
+# What Pillow calls the formats of these suffixes.
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP",
+           ".tif": "TIFF", ".tiff": "TIFF"}  # fmt: skip
+LARGEST = 150e6  # pixels; beyond it a file is more likely a trap than a photograph
+SMALLEST = 16  # pixels, along either side
+JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph as its file holds it, turned upright.
+
+    Attributes:
+        pixels: ``(H, W, 3)`` RGB, uint8 or uint16; a grey one has three equal channels.
+        alpha: ``(H, W)`` of the same type, or None.
+        grey: whether the file holds one channel.
+        exif, icc: EXIF data with the orientation set to upright, and colour profile; b"" if none.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    grey: bool = False
+    exif: bytes = b""
+    icc: bytes = b""
+
+
+def read_photo(path: str | os.PathLike) -> Photo:
+    """Read a photograph: PNG and TIFF with 8 or 16 bits, JPEG, WebP, BMP or camera RAW.
+
+    Raises:
+        CourseError: the file is missing, damaged, of another format than its name says, an
+            animation, CMYK, or smaller than 16 or larger than 150 million pixels.
+    """
+    path = Path(path)
+    if path.suffix.lower() in RAW_SUFFIXES:
+        return Photo(read_raw(path))
+    try:
+        content = path.read_bytes()
+        with (
+            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
+            Image.open(io.BytesIO(content)) as image,
+        ):
+            check(image, path)
+            # OpenCV returns a truncated JPEG with its lower part grey; Pillow refuses it.
+            image.load()
+            exif, icc = image.getexif(), image.info.get("icc_profile") or b""
+            grey = image.mode in ("1", "L", "LA", "I", "I;16", "I;16B")
+    except CourseError:
+        raise
+    except OSError as error:
+        raise CourseError(f"{path} cannot be read: {reason(error, path)}.") from error
+    # Pillow's decoders raise SyntaxError, ValueError, DecompressionBombError and others.
+    except Exception as error:
+        raise CourseError(f"{path} cannot be read: it is damaged or no photograph.") from error
+    encoded = np.frombuffer(content, np.uint8)
+    # Pillow has no 16-bit colour, so the pixels come from OpenCV, which also turns them upright.
+    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
+        raise CourseError(f"{path} cannot be read: only 8 and 16 bits are supported.")
+    alpha = transparency(encoded, bgr)
+    exif[ExifTags.Base.Orientation] = 1
+    exif = exif.tobytes() if len(exif) > 1 else b""
+    return Photo(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), alpha, grey, exif, icc)
+
+
+def check(image: Image.Image, path: Path) -> None:
+    """Refuse what is no photograph; ``image`` is opened but not decoded."""
+    width, height = image.size
+    expected = FORMATS.get(path.suffix.lower())
+    problem = ""
+    if expected is None:
+        problem = f"no format that is supported ({', '.join(sorted(IMAGE_SUFFIXES))})"
+    elif image.format not in (expected, "MPO"):
+        problem = f"a {image.format} file with the suffix of another format; rename it"
+    elif image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        problem = f"an animation or a stack of {image.n_frames} images; save one of them"
+    elif image.mode == "CMYK":
+        problem = "CMYK, colours for print; convert it to RGB"
+    elif min(width, height) < SMALLEST:
+        problem = f"{width}x{height} pixels; the smallest is {SMALLEST}x{SMALLEST}"
+    elif width * height > LARGEST:
+        problem = f"{width}x{height} pixels; the largest is {LARGEST / 1e6:.0f} megapixels"
+    if problem:
+        raise CourseError(f"{path} cannot be enhanced: it is {problem}.")
+
+
+def reason(error: OSError, path: Path) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    if path.stat().st_size == 0:
+        return "it is empty"
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no image"
+    return "it is damaged or cut short"
+
+
+def transparency(encoded: np.ndarray, bgr: np.ndarray) -> np.ndarray | None:
+    """The alpha channel, if there is one."""
+    raw = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    has_one = raw is not None and raw.ndim == 3 and raw.shape[2] == 4
+    return raw[..., 3] if has_one and raw.shape[:2] == bgr.shape[:2] else None
+
+
+def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) -> None:
+    """Write ``enhanced`` ``(3, H, W)`` in [0, 1] with the depth, alpha and metadata of ``like``.
+
+    16 bits are kept by PNG and TIFF, alpha by PNG, WebP and TIFF, metadata by all but BMP; a
+    16-bit TIFF keeps its profile but not its EXIF data.
+
+    Raises:
+        CourseError: no such format, or the disk is full.
+    """
+    path = Path(path)
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        known = ", ".join(sorted(FORMATS))
+        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+    deep = like.pixels.dtype == np.uint16 and kind in ("PNG", "TIFF")
+    pixels = quantised(enhanced, np.uint16 if deep else np.uint8)
+    if like.grey:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    elif like.alpha is not None and kind in ("PNG", "WEBP", "TIFF"):
+        alpha = like.alpha
+        if alpha.dtype != pixels.dtype:
+            alpha = (alpha // 257).astype(np.uint8)
+        pixels = np.dstack([pixels, alpha])
+    with atomic_path(path) as temporary:
+        if kind == "TIFF":
+            write_tiff(temporary, pixels, like)
+        else:
+            temporary.write_bytes(encode(path.suffix.lower(), pixels, like))
+
+
+def quantised(image: torch.Tensor, dtype: type) -> np.ndarray:
+    """``(3, H, W)`` in [0, 1] as ``(H, W, 3)`` of ``dtype``, a band at a time to save memory."""
+    levels = np.iinfo(dtype).max
+    pixels = np.empty((*image.shape[1:], 3), dtype)
+    for top in range(0, len(pixels), 256):
+        band = image[:, top : top + 256].permute(1, 2, 0)
+        pixels[top : top + 256] = (band.clamp(0, 1) * levels).round().numpy()
+    return pixels
+
+
+def encode(suffix: str, pixels: np.ndarray, like: Photo) -> bytes:
+    if pixels.ndim == 3:
+        order = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
+        pixels = cv2.cvtColor(pixels, order)
+    # OpenCV wants EXIF data without the six bytes that JPEG puts before it.
+    data = {
+        cv2.IMAGE_METADATA_EXIF: like.exif.removeprefix(b"Exif\0\0"),
+        cv2.IMAGE_METADATA_ICCP: like.icc,
+    }
+    data = {key: value for key, value in data.items() if value and suffix != ".bmp"}
+    chunks = [np.frombuffer(value, np.uint8) for value in data.values()]
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix in (".jpg", ".jpeg") else []
+    _, encoded = cv2.imencodeWithMetadata(suffix, pixels, list(data), chunks, options)
+    return encoded.tobytes()
+
+
+def write_tiff(path: Path, pixels: np.ndarray, like: Photo) -> None:
+    if pixels.dtype == np.uint8:
+        metadata = {"exif": like.exif, "icc_profile": like.icc}
+        metadata = {key: value for key, value in metadata.items() if value}
+        Image.fromarray(pixels).save(path, compression="tiff_lzw", **metadata)
+        return
+    import tifffile
+
+    extra = ["unassalpha"] if pixels.ndim == 3 and pixels.shape[2] == 4 else None
+    tifffile.imwrite(
+        path,
+        pixels,
+        photometric="minisblack" if pixels.ndim == 2 else "rgb",
+        extrasamples=extra,
+        compression="zlib",
+        iccprofile=like.icc or None,
+        metadata=None,
+    )

@@ -1,0 +1,321 @@
+"""Checks of lesson 02: a score, two brightness curves, the quantile loss and a leak."""
+
+import numpy as np
+import torch
+
+from llie_helpers.lessons.checks.compare import compare
+from llie_helpers.lessons.checks.exercise import Check
+
+
+def psnr_solution(enhanced, normal):
+    """PSNR of each image of a batch."""
+    mse = ((enhanced - normal) ** 2).mean(dim=(1, 2, 3))
+    return -10 * torch.log10(mse)
+
+
+def psnr_test(student):
+    def mse(enhanced, normal, dim=(1, 2, 3)):
+        return ((enhanced - normal) ** 2).mean(dim=dim)
+
+    pooled = (
+        "you average the squared error over the whole batch, which lets the worst image decide; "
+        "average over channels, rows and columns only (dim=(1, 2, 3))."
+    )
+    mistakes = {
+        pooled: lambda e, n: -10 * torch.log10(mse(e, n, None)),
+        f"{pooled} One score repeated N times is still one score.": lambda e, n: (
+            -10 * torch.log10(mse(e, n, None)).expand(len(e))
+        ),
+        "your scores are right but you average them; return one score per image.": lambda e, n: (
+            psnr_solution(e, n).mean()
+        ),
+        "the data range is 1 here, not 255: your scores are 48.1 dB too high.": lambda e, n: (
+            10 * torch.log10(255**2 / mse(e, n))
+        ),
+        "the factor 10 belongs to the mean squared error; of its square root you take 20 log10, "
+        "so your scores are half of what they should be.": lambda e, n: (
+            -10 * torch.log10(mse(e, n).sqrt())
+        ),
+        "decibels use the logarithm to base 10, not the natural one.": lambda e, n: (
+            -10 * mse(e, n).log()
+        ),
+        "the sign is wrong: a smaller error must give a larger score.": lambda e, n: (
+            10 * torch.log10(mse(e, n))
+        ),
+        "you take the absolute error; PSNR squares it.": lambda e, n: (
+            -10 * torch.log10((e - n).abs().mean(dim=(1, 2, 3)))
+        ),
+        "you score each channel and average three PSNRs; average the squared error over the "
+        "channels first, then take the logarithm.": lambda e, n: (
+            -10 * torch.log10(mse(e, n, (2, 3))).mean(dim=1)
+        ),
+    }
+    normal = torch.rand(3, 3, 6, 9)
+    # Images and channels differ in error, so that every way of pooling shows.
+    error = torch.tensor([0.02, 0.1, 0.4]).view(3, 1, 1, 1) * torch.rand(3, 3, 1, 1)
+    enhanced = (normal + error * torch.rand_like(normal)).clamp(0, 1)
+    return compare(student, psnr_solution, enhanced, normal, mistakes=mistakes, tolerance=1e-4)
+
+
+psnr = Check(
+    "PSNR, one score per image",
+    minutes=6,
+    difficulty=2,
+    reference=psnr_solution,
+    test=psnr_test,
+    hints=[
+        "Three steps: square the difference, average it within each image, take the logarithm.",
+        "`.mean(dim=(1, 2, 3))` averages over channels, rows and columns and keeps the batch.",
+        "With data range 1, PSNR is `-10 * torch.log10(mse)`.",
+    ],
+)
+
+
+def gamma_for_mean_solution(image, target):
+    """The gamma that gives ``image`` the mean ``target``, by bisection."""
+    low, high = 0.01, 10.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        # A larger gamma darkens: above the target the answer lies higher.
+        if (image**middle).mean() > target:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def gamma_for_mean_test(student):
+    image = 0.5 * torch.rand(3, 12, 16) ** 2 + 0.001
+    for target in (0.45, 0.2, 0.08):
+        got = float(student(image.clone(), target))
+        if not got > 0:
+            return f"for the target {target} you return {got:.3g}, but a gamma is positive."
+        mean = (image**got).mean().item()
+        if abs(mean - target) < 1e-3:
+            continue
+        return _gamma_mistake(image, target, got, mean)
+    return None
+
+
+def _gamma_mistake(image, target, got, mean):
+    right = gamma_for_mean_solution(image, target)
+    one_pixel = np.log(target) / np.log(image.mean().item())
+    outcome = f"for the target {target} your gamma {got:.3g} gives the mean {mean:.3g}"
+    if np.isclose(got, one_pixel, rtol=1e-3):
+        return f"{outcome}: the mean of a power is not the power of the mean; search instead."
+    if np.isclose(got, 1 / right, rtol=1e-2):
+        return f"{outcome}: you return 1 / gamma; the output here is image ** gamma."
+    if np.isclose(got, target / image.mean().item(), rtol=1e-3):
+        return f"{outcome}: target / mean is a gain (a factor), not an exponent."
+    if abs(mean - target) < 0.03:
+        return f"{outcome}: close, but it must be within 0.001; take more or finer steps."
+    if target < image.mean():
+        return f"{outcome}: this target is darker than the image, so search above 1 as well."
+    return f"{outcome}: the search ran the wrong way; a larger gamma makes the image darker."
+
+
+gamma_for_mean = Check(
+    "The gamma that hits a target brightness",
+    minutes=12,
+    difficulty=3,
+    reference=gamma_for_mean_solution,
+    test=gamma_for_mean_test,
+    hints=[
+        "There is no formula, but the mean of `image**gamma` falls steadily as gamma grows. "
+        "So keep two gammas, one too bright and one too dark, and close in.",
+        "Try the middle of the two. If the mean is above the target, the middle is still too "
+        "bright: which of the two ends does it replace?",
+        "Start from 0.01 and 10, loop 40 times: `if (image**middle).mean() > target: "
+        "low = middle`, else `high = middle`.",
+    ],
+)
+
+
+def _curve(levels):
+    counts = torch.bincount(levels.flatten().long(), minlength=256)
+    cdf = counts.cumsum(0) / levels.numel()
+    darkest = cdf[levels.min().long()]
+    return (cdf - darkest) / (1 - darkest)
+
+
+def equalise_solution(levels):
+    """Histogram equalisation of a grey image with 256 levels."""
+    counts = torch.bincount(levels.flatten().long(), minlength=256)
+    cdf = counts.cumsum(0) / levels.numel()
+    darkest = cdf[levels.min().long()]
+    curve = (cdf - darkest) / (1 - darkest)
+    return curve[levels.long()]
+
+
+def equalise_test(student):
+    def histogram(levels):
+        return torch.bincount(levels.flatten().long(), minlength=256)
+
+    def stretch(levels):
+        low, high = levels.min(), levels.max()
+        return (levels - low).float() / (high - low).float()
+
+    mistakes = {
+        "the cumulative counts are not divided by the number of pixels, so the curve does not "
+        "end at 1.": lambda levels: histogram(levels).cumsum(0)[levels.long()],
+        "the darkest level must become 0: subtract the CDF's value at the darkest level that "
+        "occurs, and divide by what is left of 1.": lambda levels: (
+            histogram(levels).cumsum(0) / levels.numel()
+        )[levels.long()],
+        "after you subtract the CDF's first value, the brightest pixel no longer reaches 1; "
+        "divide by 1 minus that value.": lambda levels: (
+            (histogram(levels).cumsum(0) - histogram(levels)[levels.min().long()]) / levels.numel()
+        )[levels.long()],
+        "you look up the histogram itself, which paints frequent levels bright; accumulate it "
+        "with cumsum first.": lambda levels: (histogram(levels) / levels.numel())[levels.long()],
+        "you return the curve; look every pixel up in it, curve[levels.long()].": _curve,
+        "that is a linear stretch from darkest to brightest; equalisation follows the CDF, which "
+        "gives frequent levels more room.": stretch,
+    }
+    dark = (60 * torch.rand(9, 14) ** 2 + 3).to(torch.uint8)
+    wide = torch.randint(0, 256, (16, 20)).to(torch.uint8)
+    for levels in (dark, wide):
+        mistake = compare(student, equalise_solution, levels, mistakes=mistakes)
+        if mistake:
+            return mistake
+    return None
+
+
+equalise = Check(
+    "Histogram equalisation from the CDF",
+    minutes=12,
+    difficulty=3,
+    reference=equalise_solution,
+    test=equalise_test,
+    hints=[
+        "The curve you look pixels up in is the CDF itself. Build it from counts per level.",
+        "`torch.bincount(levels.flatten().long(), minlength=256)` counts, `.cumsum(0)` adds up, "
+        "`levels.numel()` is the number of pixels.",
+        "To send the darkest level to 0 and the brightest to 1, use `(cdf - d) / (1 - d)` with "
+        "`d = cdf[levels.min().long()]`, and look up with `curve[levels.long()]`.",
+    ],
+)
+
+
+def pinball_solution(predicted, actual, quantile):
+    """The quantile (pinball) loss, averaged over all values."""
+    short = actual - predicted
+    return torch.maximum(quantile * short, (quantile - 1) * short).mean()
+
+
+def pinball_test(student):
+    mistakes = {
+        "the sides are swapped: with quantile 0.9, predicting too low must cost nine times as "
+        "much as predicting too high.": lambda p, a, q: pinball_solution(p, a, 1 - q),
+        "that is the absolute error, which treats both sides alike; weigh them with the quantile "
+        "and 1 - quantile.": lambda p, a, q: (a - p).abs().mean(),
+        "that is half the absolute error, right for quantile 0.5 only; weigh the sides with the "
+        "quantile and 1 - quantile.": lambda p, a, q: (a - p).abs().mean() / 2,
+        "you sum over the values; take the mean, so that the loss does not grow with their "
+        "number.": lambda p, a, q: pinball_solution(p, a, q) * p.numel(),
+        "you return one loss per value; take the mean.": lambda p, a, q: torch.maximum(
+            q * (a - p), (q - 1) * (a - p)
+        ),
+        "predictions that are too high cost nothing (or less than nothing); the other side needs "
+        "the weight 1 - quantile.": lambda p, a, q: (q * (a - p).clamp(min=0)).mean(),
+        "one branch has the wrong sign, so the loss can fall below 0; both sides must "
+        "cost.": lambda p, a, q: (q * (a - p)).mean(),
+        "you square the error, which finds the mean; a quantile needs the plain "
+        "distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
+    }
+    predicted, actual = torch.rand(2, 4, 7)
+    for quantile in (0.9, 0.5, 0.1):
+        mistake = compare(student, pinball_solution, predicted, actual, quantile, mistakes=mistakes)
+        if mistake:
+            return mistake
+    return None
+
+
+pinball = Check(
+    "The quantile loss",
+    minutes=6,
+    difficulty=2,
+    reference=pinball_solution,
+    test=pinball_test,
+    hints=[
+        "Let `short = actual - predicted`. It is positive where the prediction is too low.",
+        "Too low costs `quantile * short`, too high costs `(quantile - 1) * short`: both are "
+        "positive on their own side and negative on the other.",
+        "So the larger of the two is always the right one: `torch.maximum(..., ...).mean()`.",
+    ],
+)
+
+
+def honest_predictions_solution(features, targets, scenes, fit):
+    """Predict every row with a model that saw no row of the same scene."""
+    predicted = np.empty_like(targets)
+    for scene in np.unique(scenes):
+        held_out = scenes == scene
+        model = fit(features[~held_out], targets[~held_out])
+        predicted[held_out] = model.predict(features[held_out])
+    return predicted
+
+
+class _Spy:
+    """A model that remembers its rows, and predicts what it knew of each row asked for.
+
+    A row is (its number, its scene). The prediction is (number, whether the row was in
+    the training data, whether its scene was, how many rows were).
+    """
+
+    def __init__(self, features, targets):
+        if not np.array_equal(features[:, 0], targets[:, 0]):
+            raise ValueError("features and targets belong to different rows")
+        self.rows = features
+
+    def predict(self, features):
+        seen = [np.isin(features[:, k], self.rows[:, k]) for k in (0, 1)]
+        count = np.full(len(features), len(self.rows))
+        return np.stack([features[:, 0], *seen, count], axis=1).astype(float)
+
+
+def honest_predictions_test(student):
+    scenes = np.tile(np.arange(8), 3)  # three darkenings of each of eight photographs
+    rows = np.arange(len(scenes))
+    features = np.stack([rows, scenes], axis=1).astype(float)
+    targets = np.repeat(rows[:, None].astype(float), 4, axis=1)
+    got = student(features.copy(), targets.copy(), scenes.copy(), _Spy)
+    if np.shape(got) != targets.shape:
+        return f"the result has shape {np.shape(got)}, expected {targets.shape}, like targets."
+    number, row_seen, scene_seen, trained_on = np.asarray(got, dtype=float).T
+    if not np.array_equal(np.sort(number), rows):
+        return "some rows are never predicted, or predicted twice; every row needs one prediction."
+    if not np.array_equal(number, rows):
+        return (
+            "the predictions are in another order than the rows; write them back where they "
+            "belong, predicted[held_out] = ..."
+        )
+    if row_seen.all():
+        return "every row is predicted by a model that was trained on that row: that is the leak."
+    if row_seen.any():
+        return "some rows are predicted by a model that was trained on them."
+    if scene_seen.any():
+        return (
+            "no model saw the row itself, but it saw other darkenings of the same photograph; "
+            "hold out whole scenes."
+        )
+    if trained_on.min() < len(rows) / 2:
+        return "each model learns from less than half of the rows; train on all other scenes."
+    return None
+
+
+honest_predictions = Check(
+    "Find the leak and close it",
+    minutes=15,
+    difficulty=4,
+    reference=honest_predictions_solution,
+    test=honest_predictions_test,
+    hints=[
+        "Ask of every row: had the model that predicts it seen this row, or another darkening of "
+        "the same photograph?",
+        "Loop over the scenes. `held_out = scenes == scene` marks the rows of one scene; train on "
+        "`~held_out`, predict `held_out`.",
+        "Start with `predicted = np.empty_like(targets)`, and in the loop write "
+        "`predicted[held_out] = model.predict(features[held_out])`.",
+    ],
+)

@@ -1,0 +1,398 @@
+"""Checks of lesson 03: what a layer costs and sees, a training step, when to stop, and MSE."""
+
+import copy
+import functools
+import itertools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from llie_helpers.lessons.checks.compare import compare, difference
+from llie_helpers.lessons.checks.exercise import Check
+
+
+def cost_solution(channels_in, channels_out, kernel, stride, height, width):
+    """Parameters and multiply-adds of one convolution."""
+    weights = channels_in * channels_out * kernel**2
+    outputs = math.ceil(height / stride) * math.ceil(width / stride)
+    return weights + channels_out, weights * outputs
+
+
+def cost_test(student):
+    def cost(i, o, k, s, h, w, bias=None, kernel=None, outputs=None):
+        weights = i * o * (k**2 if kernel is None else kernel)
+        places = math.ceil(h / s) * math.ceil(w / s) if outputs is None else outputs
+        return weights + (o if bias is None else bias), weights * places
+
+    mistakes = {
+        "the bias is missing: one more parameter per output channel.": lambda *a: cost(*a, bias=0),
+        "the bias belongs to the output channels, one each, not to the input channels.": (
+            lambda *a: cost(*a, bias=a[0])
+        ),
+        "there is one bias per output channel, not one per layer.": lambda *a: cost(*a, bias=1),
+        "a kernel is a square: kernel * kernel weights per pair of channels.": (
+            lambda *a: cost(*a, kernel=a[2])
+        ),
+        "each output channel has a kernel for every input channel; multiply by both.": (
+            lambda i, o, k, s, h, w: cost(1, o, k, s, h, w)
+        ),
+        "the stride is left out: a layer with stride 2 computes half the rows and half the "
+        "columns.": lambda *a: cost(*a, outputs=a[4] * a[5]),
+        "the stride skips rows and columns, so it divides the places twice.": (
+            lambda *a: cost(*a, outputs=math.ceil(a[4] * a[5] / a[3]))
+        ),
+        "the two results are swapped; return the parameters first.": lambda *a: cost(*a)[::-1],
+        "the number of parameters does not depend on the size of the image.": (
+            lambda *a: (cost(*a)[1] + a[1], cost(*a)[1])
+        ),
+    }
+    for layer in ((5, 7, 3, 2, 40, 60), (4, 6, 5, 4, 64, 32)):
+        if found := compare(student, cost_solution, *layer, mistakes=mistakes):
+            return found
+    return None
+
+
+cost = Check(
+    "What a convolution costs",
+    minutes=6,
+    difficulty=2,
+    reference=cost_solution,
+    test=cost_test,
+    hints=[
+        "One output value of one channel looks at `kernel * kernel` places in every input "
+        "channel. How many weights is that, and for how many output channels?",
+        "Parameters: the weights and one bias per output channel. Multiply-adds: every weight "
+        "is used once for every place of the output, and the stride makes the output smaller.",
+        "`weights = channels_in * channels_out * kernel**2`, and the output has "
+        "`ceil(height / stride) * ceil(width / stride)` places.",
+    ],
+)
+
+
+def field_solution(layers):
+    """Receptive field of a stack of ``(kernel, stride)`` layers."""
+    field, jump = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * jump
+        jump *= stride
+    return field
+
+
+def field_test(student):
+    def field(layers, before=False, reset=False, total=False, whole=False):
+        size, jump = (0 if whole else 1), 1
+        for kernel, stride in layers:
+            if before:
+                jump = stride if reset else jump * stride
+            size += (kernel if whole else kernel - 1) * jump
+            if not before:
+                jump = stride if reset else jump + stride - 1 if total else jump * stride
+        return size
+
+    stacks = [
+        [(3, 1)],
+        [(3, 1), (3, 1)],
+        [(3, 2), (3, 2), (3, 1)],
+        [(5, 1), (3, 2), (7, 3), (3, 2), (5, 1)],
+    ]
+    mistakes = {
+        "the strides are left out: after a stride of 2, one step covers two input pixels.": (
+            lambda layers: field([(kernel, 1) for kernel, _ in layers])
+        ),
+        "only the previous layer's stride is used; the strides of all earlier layers multiply.": (
+            lambda layers: field(layers, reset=True)
+        ),
+        "strides multiply: two layers of stride 2 make steps of 4 pixels. You add them.": (
+            lambda layers: field(layers, total=True)
+        ),
+        "a layer's own stride acts after its kernel; use only the strides of the layers before "
+        "it.": lambda layers: field(layers, before=True),
+        "a kernel of 3 adds 2 to the field, not 3: start at 1 and add kernel - 1.": (
+            lambda layers: field(layers, whole=True)
+        ),
+        "a kernel of 3 adds 2 to the field, not 3; start at 1 and add kernel - 1 each time.": (
+            lambda layers: 1 + field(layers, whole=True)
+        ),
+        "start at 1: without any layer, one output pixel sees one input pixel.": (
+            lambda layers: field(layers) - 1
+        ),
+        "you count the weights of the kernels, but the field is a number of input pixels.": (
+            lambda layers: sum(kernel**2 for kernel, _ in layers)
+        ),
+    }
+    # All stacks at once: on a single one, two mistakes may give the same number.
+    return _named(student, field_solution, [(stack,) for stack in stacks], mistakes)
+
+
+def _named(student, reference, cases, mistakes):
+    """As `compare`, over all ``cases`` at once; the last resort shows the case."""
+
+    def results(function):
+        return [function(*copy.deepcopy(case)) for case in cases]
+
+    got, expected = results(student), results(reference)
+    if (found := difference(got, expected)) is None:
+        return None
+    for sentence, wrong in mistakes.items():
+        if difference(got, results(wrong)) is None:
+            return sentence
+    for case, one, right in zip(cases, got, expected, strict=True):
+        if difference(one, right):
+            given = ", ".join(map(str, case))
+            return f"for {given} the answer is {right}, yours is {one}."
+    return found
+
+
+field = Check(
+    "How far a stack of layers sees",
+    minutes=8,
+    difficulty=3,
+    reference=field_solution,
+    test=field_test,
+    hints=[
+        "Keep two numbers while you walk through the layers: how many input pixels the result "
+        "sees, and how many input pixels lie between two neighbours of the result.",
+        "A kernel reaches `kernel - 1` neighbours further, and each of them is `jump` input "
+        "pixels away.",
+        "`field += (kernel - 1) * jump`, and only then `jump *= stride`.",
+    ],
+)
+
+
+def step_solution(model, optimizer, low, normal):
+    """One training step; returns the loss as a number."""
+    loss = F.mse_loss(model(low), normal)
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+def _step(model, optimizer, low, normal, zero=True, clip="after", compared="", error=F.mse_loss):
+    """A step with bugs on demand."""
+    loss = error(model(low), low if compared == "low" else normal)
+    if zero:
+        optimizer.zero_grad()
+    if clip == "before":
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    loss.backward()
+    if clip == "after":
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+def step_test(student):
+    start = nn.Conv2d(3, 3, kernel_size=3, padding=1)
+    with torch.no_grad():
+        start.weight *= 20  # so that gradients are longer than 1
+    batches = [(0.3 * torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8)) for _ in range(3)]
+
+    def run(step):
+        model = copy.deepcopy(start)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        losses = [step(model, optimizer, low.clone(), normal.clone()) for low, normal in batches]
+        return losses, model.weight.detach(), model.bias.detach()
+
+    losses, *weights = got = run(student)
+    if any(isinstance(loss, torch.Tensor) and loss.requires_grad for loss in losses):
+        return (
+            "you return the loss with its graph, which keeps every activation in memory; "
+            "return the number, loss.item()."
+        )
+    if all(torch.equal(a, b) for a, b in zip(weights, (start.weight, start.bias), strict=True)):
+        return (
+            "the weights do not change: optimizer.step() is missing, or no gradients are there "
+            "when it runs (backward() not called yet, or zero_grad() after it)."
+        )
+    if (found := difference(got, run(step_solution))) is None:
+        return None
+    bugs = {
+        "the gradients of earlier steps add up; call optimizer.zero_grad() in every step.": {
+            "zero": False
+        },
+        "the step is taken with gradients that are not clipped: clip_grad_norm_ stands before "
+        "backward(), when the new gradients are not there yet, or it is missing.": {
+            "clip": "before"
+        },
+        "the loss compares the output with the low-light input; the target is normal.": {
+            "compared": "low"
+        },
+        "the loss is the absolute error; this lesson trains on the squared one.": {
+            "error": F.l1_loss
+        },
+        "the loss adds up all squared errors; take their mean, or the step depends on the size "
+        "of the crop.": {"error": nn.MSELoss(reduction="sum")},
+    }
+    for count in (1, 2, 3):
+        for sentences in itertools.combinations(bugs, count):
+            made = {key: value for sentence in sentences for key, value in bugs[sentence].items()}
+            if difference(got, run(functools.partial(_step, **made))) is None:
+                return " Also, ".join(sentences)
+    return found
+
+
+step = Check(
+    "A training step with three bugs",
+    minutes=6,
+    difficulty=2,
+    reference=step_solution,
+    test=step_test,
+    hints=[
+        "Say aloud what each line does to the gradients stored in the parameters. In which "
+        "order must they be cleared, computed, shortened and used?",
+        "`backward()` adds to the stored gradients; it does not replace them. Which two lines "
+        "must therefore stand right before it and right after it?",
+        "Forward and loss against `normal`, `zero_grad`, `backward`, clip, `step`.",
+    ],
+)
+
+
+def stop_solution(losses, patience, min_delta):
+    """The epoch, counted from 1, after which training stops."""
+    best, waited = float("inf"), 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < best - min_delta:
+            best, waited = loss, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch
+    return len(losses)
+
+
+def _stop(losses, patience, min_delta, previous=False, creep=False, reset=True, extra=0):
+    best, waited = float("inf"), 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < best - min_delta:
+            best, waited = loss, (0 if reset else waited)
+        else:
+            waited += 1
+            best = min(best, loss) if creep else best
+        best = loss if previous else best
+        if waited == patience + extra:
+            return epoch
+    return len(losses)
+
+
+def _best_epoch(losses, patience, min_delta):
+    last = stop_solution(losses, patience, min_delta)
+    return 1 + min(range(last), key=losses.__getitem__)
+
+
+def stop_test(student):
+    mistakes = {
+        "you stop one epoch late: with patience 3, the third epoch without a new best is the "
+        "last.": lambda *a: _stop(*a, extra=1),
+        "you stop one epoch early: count only epochs without a new best.": (
+            lambda *a: _stop(*a, extra=-1)
+        ),
+        "each loss is compared with the one before; compare it with the best so far.": (
+            lambda *a: _stop(*a, previous=True)
+        ),
+        "the count of waited epochs is not set back to 0 when a new best comes.": (
+            lambda *a: _stop(*a, reset=False)
+        ),
+        "min_delta is not used: an improvement has to be larger than that.": (
+            lambda losses, patience, min_delta: _stop(losses, patience, 0.0)
+        ),
+        "min_delta has the wrong sign: a new best is below best - min_delta.": (
+            lambda losses, patience, min_delta: _stop(losses, patience, -min_delta)
+        ),
+        "the best loss creeps down by steps smaller than min_delta; keep it until a loss is "
+        "lower by more than min_delta.": lambda *a: _stop(*a, creep=True),
+        "epochs are counted from 1 here, yours from 0.": lambda *a: stop_solution(*a) - 1,
+        "that is the best epoch; asked is the epoch after which training stops.": _best_epoch,
+    }
+    cases = [
+        ([5.0, 4.0, 4.5, 4.4, 4.3, 4.2, 4.1], 3, 0.0),
+        ([5.0, 5.1, 4.0, 4.1, 3.0, 3.1, 3.2, 2.0, 2.5], 2, 0.0),
+        ([5.0, 5.1, 4.0, 4.1, 3.0, 3.1, 2.0, 2.1, 1.0, 1.1, 1.2, 1.3, 1.4], 3, 0.0),
+        ([3.0, 2.95, 2.9, 2.85, 2.8, 2.75, 2.7, 2.65, 2.6, 2.55], 3, 0.12),
+        ([3.0, 2.99, 2.98, 2.97, 2.96, 2.95], 2, 0.1),
+        ([3.0, 3.05, 3.02, 3.08, 3.04, 2.0], 4, 0.1),
+        ([3.0, 2.0, 1.0], 5, 0.0),
+    ]
+    return _named(student, stop_solution, cases, mistakes)
+
+
+stop = Check(
+    "When to stop",
+    minutes=8,
+    difficulty=3,
+    reference=stop_solution,
+    test=stop_test,
+    hints=[
+        "Two things are remembered from epoch to epoch: the best loss so far, and how many "
+        "epochs have passed since it.",
+        "A loss below `best - min_delta` is a new best and sets the count to 0. Any other loss "
+        "leaves the best as it is and adds one to the count.",
+        "Return the epoch as soon as the count equals `patience`, and the number of losses if "
+        "it never does.",
+    ],
+)
+
+
+def guess_solution(targets, weights):
+    """The image with the least expected squared error, and that error."""
+    share = weights.view(-1, 1, 1, 1)
+    guess = (share * targets).sum(dim=0)
+    error = (share * (guess - targets) ** 2).sum(dim=0).mean()
+    return guess, error
+
+
+def guess_test(student):
+    def expected(guess, targets, weights):
+        return ((targets - guess) ** 2).mean(dim=(1, 2, 3)) @ weights
+
+    def take(choose):
+        def wrong(targets, weights):
+            guess = choose(targets, weights)
+            return guess, expected(guess, targets, weights)
+
+        return wrong
+
+    mistakes = {
+        "the three are not equally likely: weight each by its share.": take(
+            lambda t, w: t.mean(dim=0)
+        ),
+        "the most likely target is not the best guess: where it is wrong, the squared error is "
+        "large.": take(lambda t, w: t[w.argmax()]),
+        "the median is best for the absolute error; the squared error asks for another "
+        "average.": take(lambda t, w: t.median(dim=0).values),
+        "the guess is right, but each squared error has to be weighted by its share too.": (
+            lambda t, w: (
+                guess_solution(t, w)[0],
+                (guess_solution(t, w)[0] - t).square().mean(),
+            )
+        ),
+        "the guess is right, but the error is added up over the pixels; take their mean.": (
+            lambda t, w: (guess_solution(t, w)[0], guess_solution(t, w)[1] * t[0].numel())
+        ),
+        "the guess is right, but its error is not 0: it equals none of the targets.": (
+            lambda t, w: (guess_solution(t, w)[0], torch.tensor(0.0))
+        ),
+    }
+    targets = torch.rand(3, 3, 6, 8)
+    weights = torch.tensor([0.6, 0.3, 0.1])
+    return compare(student, guess_solution, targets, weights, mistakes=mistakes)
+
+
+guess = Check(
+    "The safest answer",
+    minutes=6,
+    difficulty=3,
+    reference=guess_solution,
+    test=guess_test,
+    hints=[
+        "Take a single pixel and write down the expected squared error of a guess g. For which "
+        "g is its derivative 0?",
+        "The derivative is the sum of `2 * share * (g - target)`: the best guess is the weighted "
+        "mean of the targets.",
+        "`share = weights.view(-1, 1, 1, 1)` lines the shares up with the images; then "
+        "`guess = (share * targets).sum(dim=0)`.",
+    ],
+)

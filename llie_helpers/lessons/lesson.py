@@ -1,0 +1,173 @@
+"""What every lesson starts with: profile, device, seed, figure style and ledger."""
+
+import functools
+import os
+import random
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from llie_helpers import __version__, paths
+from llie_helpers.errors import CourseError
+from llie_helpers.lessons.ledger import Ledger
+from llie_helpers.plotting.figures import use_style
+
+PROFILES = ("quick", "full")
+DRIVE = Path("/content/drive")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson under way; made by :func:`begin`.
+
+    Attributes:
+        name: such as "03_mse_cnn".
+        profile: "quick" (embedded data, minutes on two cores) or "full" (real data, a GPU).
+        device: where networks run.
+        seed: the seed that Python, NumPy and PyTorch were given.
+    """
+
+    name: str
+    profile: str
+    device: torch.device
+    seed: int
+
+    def choose(self, *, quick: Any, full: Any) -> Any:
+        """``quick`` or ``full``, as the profile says."""
+        return quick if self.profile == "quick" else full
+
+    @property
+    def ledger(self) -> Ledger:
+        """The results of all lessons."""
+        return Ledger(paths.runs_dir() / "ledger.jsonl")
+
+    def run_dir(self, name: str) -> Path:
+        """A folder for the checkpoints of run ``name``, apart for each lesson and profile."""
+        folder = paths.runs_dir() / self.name / self.profile / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def record(
+        self,
+        *,
+        model: str,
+        data: str,
+        split: str,
+        evaluation: Any,
+        parameters: int | None = None,
+        gmacs: float | None = None,
+        train_seconds: float | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Add one result to the ledger.
+
+        Args:
+            model, data, split: names, such as "mse_cnn", "lol_v1", "test".
+            evaluation: a :class:`llie_helpers.metrics.Evaluation`.
+            parameters: number of trained values; 0 for a classical method.
+            gmacs: 10^9 multiply-adds for one image.
+            train_seconds: wall-clock time of training.
+            seed: where it is not the lesson's own.
+        """
+        self.ledger.append(
+            {
+                "lesson": self.name,
+                "profile": self.profile,
+                "model": model,
+                "data": data,
+                "split": split,
+                "psnr": evaluation.psnr,
+                "ssim": evaluation.ssim,
+                "psnr_gt_mean": evaluation.psnr_gt_mean,
+                "lpips": evaluation.lpips,
+                "ms_per_megapixel": evaluation.ms_per_megapixel,
+                "parameters": parameters,
+                "gmacs": gmacs,
+                "train_seconds": train_seconds,
+                "seed": self.seed if seed is None else seed,
+                "version": code_version(),
+                "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+        )
+
+
+def begin(name: str, seed: int = 0) -> Lesson:
+    """Begin lesson ``name``: choose profile and device, set seeds and style, say so in a line.
+
+    The profile is ``$LLIE_PROFILE``, else "full" with a GPU and "quick" without.
+
+    Raises:
+        CourseError: ``$LLIE_PROFILE`` is neither "quick" nor "full".
+    """
+    gpu = torch.cuda.is_available()
+    asked = os.environ.get("LLIE_PROFILE")
+    if asked and asked not in PROFILES:
+        raise CourseError(
+            f"LLIE_PROFILE is {asked!r}; set it to 'quick' or 'full', or leave it unset."
+        )
+    profile = asked or ("full" if gpu else "quick")
+    reason = "set by LLIE_PROFILE" if asked else "a GPU was found" if gpu else "no GPU was found"
+    device = torch.device("cuda" if gpu else "cpu")
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries draw from NumPy's global generator too
+    torch.manual_seed(seed)
+    use_style()
+    where = torch.cuda.get_device_name() if gpu else "the CPU"
+    print(
+        f"{name}: {profile} profile ({reason}), on {where}, seed {seed}."
+        + ("" if gpu else _gpu_menu())
+    )
+    return Lesson(name, profile, device, seed)
+
+
+def use_drive() -> Path:
+    """On Colab, keep the ledger and all checkpoints on your Google Drive.
+
+    Call it right after :func:`begin`; a lost runtime then costs nothing. Caches stay on
+    the runtime's own disk, which is faster. Elsewhere nothing changes.
+
+    Returns:
+        The folder that results go to from now on.
+    """
+    if not _on_colab():
+        print("Drive is for Colab only; here results already stay on your own disk.")
+        return paths.runs_dir()
+    from google.colab import drive
+
+    os.environ.setdefault("LLIE_CACHE", str(paths.cache_dir()))
+    drive.mount(str(DRIVE))
+    folder = DRIVE / "MyDrive" / "out-of-the-dark" / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["LLIE_RUNS"] = str(folder)
+    print("Ledger and checkpoints go to out-of-the-dark/runs on your Drive.")
+    return folder
+
+
+@functools.cache
+def code_version() -> str:
+    """The commit of the checkout, "-dirty" where files were changed; else the release."""
+    if not (paths.root() / ".git").exists():
+        return __version__
+    command = ["git", "-C", str(paths.root()), "describe", "--always", "--tags", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return __version__
+
+
+def _on_colab() -> bool:
+    return "google.colab" in sys.modules
+
+
+def _gpu_menu() -> str:
+    if _on_colab():
+        return " For a GPU: Runtime > Change runtime type > T4 GPU, then run all again."
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+        return " For a GPU: Settings > Accelerator > GPU T4 x2, then run all again."
+    return ""

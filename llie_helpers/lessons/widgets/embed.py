@@ -1,0 +1,76 @@
+"""Pictures inside HTML: tensors and figures as base64 data addresses."""
+
+import base64
+import html
+import io
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from llie_helpers.errors import CourseError
+from llie_helpers.images import to_uint8
+
+# A committed notebook with a dozen such pictures stays below two megabytes.
+LARGEST = 150_000
+
+
+def picture(image: torch.Tensor | Figure) -> Image.Image:
+    """Turn a ``(3, H, W)`` tensor in [0, 1] or a matplotlib Figure into an 8-bit RGB picture.
+
+    A figure made through pyplot is closed, so that the notebook does not show it again.
+
+    Raises:
+        CourseError: it is neither of the two.
+    """
+    if isinstance(image, Figure):
+        buffer = io.BytesIO()
+        image.savefig(buffer, format="png", pil_kwargs={"compress_level": 1})
+        plt.close(image)
+        return Image.open(buffer).convert("RGB")
+    if isinstance(image, torch.Tensor) and image.ndim == 3 and image.shape[0] == 3:
+        return Image.fromarray(to_uint8(image))
+    found = (
+        f"a tensor of shape {tuple(image.shape)}"
+        if isinstance(image, torch.Tensor)
+        else f"a {type(image).__name__}"
+    )
+    raise CourseError(f"Expected an image of shape (3, H, W) or a figure, got {found}.")
+
+
+def data_address(image: Image.Image) -> str:
+    """Encode a picture as a ``data:`` address of at most 150 kB.
+
+    WebP, because one format keeps photographs small and the text of figures sharp.
+    Quality goes down first, then size.
+    """
+    quality = 90
+    while len(data := _webp(image, quality)) > LARGEST:
+        if quality > 60:
+            quality -= 15
+        else:
+            image = image.reduce(2)
+    return "data:image/webp;base64," + base64.b64encode(data).decode()
+
+
+def image_tag(
+    image: Image.Image, alt: str, style: str = "width:100%;height:auto", **attributes: str
+) -> str:
+    """An ``<img>`` that holds the picture itself, by default as wide as its parent."""
+    more = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
+    return (
+        f'<img src="{data_address(image)}" alt="{html.escape(alt)}" '
+        f'style="display:block;margin:0;{style}"{more}>'
+    )
+
+
+def shown_width(image: Image.Image) -> str:
+    """The CSS width for a picture: its own, not tiny, and never wider than the page."""
+    return f"min(100%, {max(image.width, 480)}px)"
+
+
+def _webp(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="webp", quality=quality)
+    return buffer.getvalue()

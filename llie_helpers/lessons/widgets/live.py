@@ -1,0 +1,159 @@
+"""Sliders that call a function in the kernel, with precomputed frames for pages without one."""
+
+import html
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets
+import torch
+from IPython.display import HTML, display
+from matplotlib.figure import Figure
+
+from llie_helpers.errors import CourseError
+from llie_helpers.lessons.widgets.embed import image_tag, picture, shown_width
+from llie_helpers.lessons.widgets.static import frames_html
+
+# The precomputed frames stand open, so that a page without a kernel shows them, and fold
+# up when the live picture appears. The handler looks no further than the nearest ones.
+_FOLD_FRAMES = (
+    "for (var box = this, frames = null; box && !frames; box = box.parentElement)"
+    " frames = box.querySelector('details.llie-frames');"
+    "if (frames && !frames.dataset.folded)"
+    " { frames.dataset.folded = 'yes'; frames.open = false }"
+)
+# A function faster than this follows the mouse; a slower one waits until it is let go.
+_FAST = 0.15  # seconds
+
+
+class ParameterSlider:
+    """What `parameter_slider` returns: ``controls`` by name, and the HTML ``screen``."""
+
+    def __init__(self, function: Callable[..., torch.Tensor | Figure], frames: int, ranges: dict):
+        self.function = function
+        defaults = {
+            name: parameter.default
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.default is not parameter.empty
+        }
+        self.controls = {n: _control(n, r, defaults.get(n)) for n, r in ranges.items()}
+        self.screen = ipywidgets.HTML()
+        # The frames come first: an error in the function then stops the cell.
+        start = time.perf_counter()
+        self.static = self._precomputed(frames)
+        self._update()
+        seconds = (time.perf_counter() - start) / (frames + 1)
+        for control in self.controls.values():
+            if hasattr(control, "continuous_update"):
+                control.continuous_update = seconds < _FAST
+            control.observe(self._update, names="value")
+        self.box = ipywidgets.VBox([*self.controls.values(), self.screen])
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The current value of each control."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _update(self, _change: object = None) -> None:
+        try:
+            shown = picture(self.function(**self.values))
+        except Exception as error:
+            # Jupyter hides what a widget's callback raises, so the screen says it too.
+            text = html.escape(f"{type(error).__name__}: {error}")
+            self.screen.value = f"<pre style='color:#B00020'>{text}</pre>"
+            raise
+        tag = image_tag(shown, _describe(self.values), onload=_FOLD_FRAMES)
+        self.screen.value = f'<div style="width:{shown_width(shown)}">{tag}</div>'
+
+    def _precomputed(self, frames: int) -> str:
+        name, *others = self.controls
+        values = _spread(self.controls[name], frames)
+        fixed = {other: self.values[other] for other in others}
+        pictures = [picture(self.function(**{name: value}, **fixed)) for value in values]
+        labels = [_text(value) for value in values]
+        return frames_html(pictures, labels, f"{_title(name)} =", _describe(fixed))
+
+    def _ipython_display_(self) -> None:
+        display(self.box)
+        display(
+            HTML(
+                '<details class="llie-frames" open>'
+                "<summary>Without a kernel: some values, computed beforehand</summary>"
+                f"{self.static}</details>"
+            )
+        )
+
+
+def parameter_slider(
+    function: Callable[..., torch.Tensor | Figure],
+    *,
+    frames: int = 5,
+    **ranges: tuple | Sequence,
+) -> ParameterSlider:
+    """Give each parameter of ``function`` a control, and show what the function returns.
+
+    ``parameter_slider(brighten, gamma=(0.2, 1.0, 0.05), method=["gamma", "clahe"])``
+
+    Args:
+        function: returns a ``(3, H, W)`` image in [0, 1] or a figure. The defaults of its
+            parameters are where the controls start.
+        frames: number of values of the first parameter that are computed beforehand, for
+            pages without a kernel.
+        ranges: a tuple ``(low, high)`` or ``(low, high, step)`` gives a slider, of integers
+            where all are integers; a list gives a menu.
+
+    Raises:
+        CourseError: no ranges, or a range of another form.
+        Exception: whatever ``function`` raises.
+    """
+    if not ranges:
+        raise CourseError("parameter_slider needs a range, such as gamma=(0.2, 1.0, 0.05).")
+    return ParameterSlider(function, frames, ranges)
+
+
+def _control(name: str, choices: tuple | Sequence, default: Any) -> ipywidgets.Widget:
+    look = {
+        "description": _title(name),
+        "style": {"description_width": "initial"},
+        "layout": {"width": "min(100%, 480px)"},
+    }
+    if isinstance(choices, list) and choices:
+        start = choices[0] if default is None else default
+        return ipywidgets.Dropdown(options=choices, value=start, **look)
+    numbers = isinstance(choices, tuple) and all(isinstance(c, int | float) for c in choices)
+    if not numbers or len(choices) not in (2, 3):
+        raise CourseError(
+            f"The range of {name} is {choices!r}; give (low, high), (low, high, step) or a list."
+        )
+    low, high, *step = choices
+    start = low if default is None else default
+    if all(isinstance(value, int) for value in (*choices, start)):
+        kind, step, look = ipywidgets.IntSlider, step or [1], look
+    else:
+        kind, step = ipywidgets.FloatSlider, step or [(high - low) / 20]
+        decimals = f"{step[0]:.9f}".rstrip("0").partition(".")[2]
+        look["readout_format"] = f".{len(decimals)}f"
+    return kind(value=start, min=low, max=high, step=step[0], **look)
+
+
+def _spread(control: ipywidgets.Widget, count: int) -> list:
+    """At most ``count`` values from one end of the control to the other."""
+    if isinstance(control, ipywidgets.Dropdown):
+        return list(control.options)[:count]
+    steps = round((control.max - control.min) / control.step)
+    count = min(count, steps + 1)
+    chosen = {round(i * steps / max(count - 1, 1)) for i in range(count)}
+    return [control.min + step * control.step for step in sorted(chosen)]
+
+
+def _describe(values: dict[str, Any]) -> str:
+    return ", ".join(f"{_title(name)} = {_text(value)}" for name, value in values.items())
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,152 @@
+"""Sliders in plain HTML: no kernel, no library, one inline handler each.
+
+Nothing here has an id or a script element, so any number of them can stand on a page,
+and a page that strips handlers still shows the first state with all labels.
+"""
+
+import html
+from collections.abc import Sequence
+
+import torch
+from IPython.display import HTML
+from matplotlib.figure import Figure
+
+from llie_helpers.errors import CourseError
+from llie_helpers.lessons.widgets.embed import image_tag, picture, shown_width
+
+# The native slider lies invisibly over the picture: it takes mouse, touch and arrow keys.
+# The upper picture lies in a box that the slider narrows, and widens by as much in per cent
+# of that box. Plain widths, because JupyterLab strips clip-path, object-fit and variables
+# from a notebook that it does not trust yet.
+_CUT = (
+    "var cut = Math.max(this.value, 0.1), box = this.parentNode.querySelector('.llie-before');"
+    "box.style.width = cut + '%';"
+    "box.firstElementChild.style.width = 10000 / cut + '%';"
+    "this.parentNode.querySelector('.llie-line').style.left = cut + '%'"
+)
+_BEFORE_AFTER = """\
+<style>.llie-cut:focus-visible ~ .llie-line > span {{ outline: 3px solid #0072B2 }}</style>
+<div style="position:relative;width:{width};margin:0.5em 0;line-height:0;overflow:hidden">
+  {after}
+  <div class="llie-before" style="position:absolute;top:0;left:0;width:50%;overflow:hidden">\
+{before}</div>
+  <span style="{label};left:8px">{name_before}</span>
+  <span style="{label};right:8px">{name_after}</span>
+  <input type="range" class="llie-cut" min="0" max="100" value="50" step="1" aria-label="{aria}"
+    oninput="{cut}" style="position:absolute;top:0;left:0;width:100%;height:100%;margin:0;\
+opacity:0;z-index:2;cursor:ew-resize;touch-action:pan-y">
+  <div class="llie-line" style="position:absolute;top:0;height:100%;left:50%;width:2px;\
+margin-left:-1px;background:#fff;box-shadow:0 0 4px #000;pointer-events:none">
+    <span style="position:absolute;top:50%;left:-16px;margin-top:-17px;width:34px;height:34px;\
+border-radius:50%;background:#fff;color:#222;box-shadow:0 0 5px #000;font:20px/32px sans-serif;\
+text-align:center">&#9666;&#9656;</span>
+  </div>
+</div>"""
+
+_LABEL = (
+    "position:absolute;top:8px;padding:2px 9px;border-radius:3px;background:rgba(0,0,0,.6);"
+    "color:#fff;font:14px/1.5 sans-serif;pointer-events:none"
+)
+
+
+def before_after(
+    before: torch.Tensor | Figure,
+    after: torch.Tensor | Figure,
+    labels: tuple[str, str] = ("low", "enhanced"),
+) -> HTML:
+    """Lay one picture over the other, with a line to drag between them.
+
+    Args:
+        before: ``(3, H, W)`` in [0, 1], or a figure; shown to the left of the line.
+        after: the same size; shown to the right of the line.
+        labels: names of the two.
+
+    Raises:
+        CourseError: the pictures differ in size.
+    """
+    before, after = picture(before), picture(after)
+    if before.size != after.size:
+        raise CourseError(
+            f"before is {before.width}x{before.height} and after {after.width}x{after.height} "
+            "pixels; give two images of one size."
+        )
+    name_before, name_after = (html.escape(label) for label in labels)
+    return HTML(
+        _BEFORE_AFTER.format(
+            width=shown_width(before),
+            after=image_tag(after, labels[1]),
+            before=image_tag(before, labels[0], "width:200%;max-width:none"),
+            cut=_CUT,
+            label=_LABEL,
+            name_before=name_before,
+            name_after=name_after,
+            aria=f"How much of the picture shows {name_before} instead of {name_after}, in percent",
+        )
+    )
+
+
+_SHOW_FRAME = (
+    "var all = this.closest('figure').querySelectorAll('[data-frame]');"
+    "for (var i = 0; i < all.length; i++)"
+    " all[i].style.display = i == this.value ? 'block' : 'none';"
+    "this.setAttribute('aria-valuetext', all[this.value].dataset.frame)"
+)
+
+
+def frames_slider(
+    images: Sequence[torch.Tensor | Figure],
+    labels: Sequence[object],
+    title: str = "",
+    caption: str = "",
+) -> HTML:
+    """Show one of several precomputed pictures, chosen with a slider that needs no kernel.
+
+    Args:
+        images: ``(3, H, W)`` tensors in [0, 1] or figures, of one size.
+        labels: one per image, shown with it.
+        title: what the labels are values of; stands before the label.
+        caption: a sentence under the slider.
+
+    Raises:
+        CourseError: no images, or not one label per image.
+    """
+    if not images or len(images) != len(labels):
+        raise CourseError(
+            f"Found {len(images)} images and {len(labels)} labels; give at least one image and "
+            "one label for each."
+        )
+    return HTML(frames_html([picture(image) for image in images], labels, title, caption))
+
+
+def frames_html(pictures, labels, title, caption) -> str:
+    """The HTML of `frames_slider`."""
+    labels = [str(label) for label in labels]
+    # The width of a label's column is one step of the slider, so that the ends of the
+    # slider stand half a column inside.
+    column = 100 / len(labels)
+    frames = "\n".join(
+        _frame(picture, title, label, hidden=i > 0)
+        for i, (picture, label) in enumerate(zip(pictures, labels, strict=True))
+    )
+    ticks = "".join(
+        f'<span style="flex:1;text-align:center">{html.escape(label)}</span>' for label in labels
+    )
+    return f"""\
+<figure style="width:{shown_width(pictures[0])};margin:0.5em 0;font:14px/1.5 sans-serif">
+  {frames}
+  <input type="range" min="0" max="{len(labels) - 1}" value="0" step="1"
+    aria-label="{html.escape(title or "frame")}" aria-valuetext="{html.escape(labels[0])}"
+    oninput="{html.escape(_SHOW_FRAME)}"
+    style="display:block;width:calc({100 - column:.2f}% + 16px);margin:6px auto 0">
+  <div aria-hidden="true" style="display:flex;color:inherit">{ticks}</div>
+  <figcaption style="margin-top:4px">{html.escape(caption)}</figcaption>
+</figure>"""
+
+
+def _frame(image, title: str, label: str, hidden: bool) -> str:
+    name = f"{title} {label}".strip()
+    return (
+        f'<div data-frame="{html.escape(label)}" style="display:{"none" if hidden else "block"}">'
+        f'<div style="margin-bottom:4px">{html.escape(title)} <b>{html.escape(label)}</b></div>'
+        f"{image_tag(image, name)}</div>"
+    )

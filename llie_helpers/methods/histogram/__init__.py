@@ -1,0 +1,30 @@
+"""Percentiles of images, and brightening by predicting the percentiles of the target.
+
+The tones of an image in each channel are summed up by its percentiles at the levels ``Q``.
+A regressor predicts those of the normal-light image from those of the low-light one, and
+a piecewise-linear tone curve through them maps the image.
+"""
+
+from llie_helpers.methods.histogram.mapper import HistogramMapper, cross_fit, map_splits
+from llie_helpers.methods.histogram.percentiles import (
+    PercentileCorrelation,
+    Q,
+    map_histogram,
+    mapped,
+    pair_percentiles,
+    percentile_correlation,
+    percentiles,
+)
+
+__all__ = [
+    "HistogramMapper",
+    "PercentileCorrelation",
+    "Q",
+    "cross_fit",
+    "map_histogram",
+    "map_splits",
+    "mapped",
+    "pair_percentiles",
+    "percentile_correlation",
+    "percentiles",
+]

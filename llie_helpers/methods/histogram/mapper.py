@@ -1,0 +1,221 @@
+"""Predicting the percentiles of the normal-light image from those of the low-light one."""
+
+import json
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
+from llie_helpers.methods.histogram.percentiles import (
+    Q,
+    map_histogram,
+    mapped,
+    pair_percentiles,
+    percentiles,
+)
+
+
+class HistogramMapper:
+    """Brightens by predicted percentiles: gradient-boosted trees (XGBoost), quantile regression.
+
+    One regressor answers for every channel and level: it sees the low image's percentiles
+    in that channel and on average, the level, and the low image's value there, and predicts
+    the ``quantile`` of the target's value. At 0.5 that is the median, so a few odd targets
+    do not pull it; 0.1 and 0.9 bracket how bright the target may be. The predicted
+    percentiles are sorted, so that tone curves never fall (monotone rearrangement,
+    Chernozhukov et al., Econometrica 2010).
+
+    Args:
+        quantile: which quantile of the target to predict, in (0, 1).
+        q: levels in percent.
+        seed: of the rows that each tree sees.
+
+    Raises:
+        CourseError: xgboost is not installed, or ``quantile`` is out of range.
+    """
+
+    def __init__(self, quantile: float = 0.5, q: Sequence[float] = Q, seed: int = 0):
+        if not 0 < quantile < 1:
+            raise CourseError(f"quantile is {quantile}, but it must lie between 0 and 1.")
+        try:
+            from xgboost import XGBRegressor
+        except ImportError as error:
+            raise CourseError(
+                'Histogram mapping needs XGBoost; run pip install "llie_helpers[histogram]".'
+            ) from error
+        self.q = tuple(q)
+        # Chosen by cross-fitting on LOL v1's training pairs.
+        self.regressor = XGBRegressor(
+            objective="reg:quantileerror",
+            quantile_alpha=quantile,
+            n_estimators=200,
+            max_depth=5,
+            learning_rate=0.1,
+            min_child_weight=20,
+            subsample=0.8,
+            colsample_bytree=0.5,
+            random_state=seed,
+            # A tree over so few rows takes milliseconds. Where another program holds a core,
+            # threads spend fifty times as long waiting for one another.
+            n_jobs=1,
+        )
+        self.fitted = False
+
+    def fit(self, pairs: Pairs) -> "HistogramMapper":
+        """Learn from ``pairs``, at least one; returns itself.
+
+        Raises:
+            CourseError: there are no pairs.
+        """
+        if not len(pairs):
+            raise CourseError("The histogram mapper got no pairs; choose a split with images.")
+        return self.fit_percentiles(*pair_percentiles(pairs, self.q))
+
+    def fit_percentiles(self, low: np.ndarray, normal: np.ndarray) -> "HistogramMapper":
+        """Learn from percentiles (N, 3, len(q)) of low and normal images; returns itself."""
+        self.regressor.fit(self._features(low), normal.reshape(-1))
+        self.fitted = True
+        return self
+
+    def predict(self, low: Tensor) -> Tensor:
+        """Target percentiles for images (3, H, W) or (N, 3, H, W): (3, len(q)) or (N, 3, len(q)).
+
+        Raises:
+            CourseError: the mapper has not been fitted.
+        """
+        source = percentiles(low, self.q)
+        found = self.predict_percentiles(source.reshape(-1, 3, len(self.q)).cpu().numpy())
+        return torch.from_numpy(found).reshape(source.shape).to(source)
+
+    def predict_percentiles(self, low: np.ndarray) -> np.ndarray:
+        """Target percentiles in [0, 1], rising, from those of low images, both (N, 3, len(q))."""
+        self._check_fitted()
+        found = self.regressor.predict(self._features(low)).reshape(low.shape)
+        return np.sort(found.clip(0, 1), axis=-1)
+
+    def prepare(self, whole: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the percentiles of whole images and those that they are to have."""
+        source = percentiles(whole, self.q)
+        return source, self.predict(whole)
+
+    def __call__(self, images: Tensor, context: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Enhance images, or parts of those that ``context`` was prepared from.
+
+        Args:
+            images: (3, H, W) or (N, 3, H, W) in [0, 1]; the output has the same shape.
+        """
+        source, targets = self.prepare(images) if context is None else context
+        return map_histogram(images, targets, self.q, source)
+
+    def map_pairs(self, pairs: Pairs) -> Pairs:
+        """``pairs`` with each low image mapped to its predicted percentiles.
+
+        Raises:
+            CourseError: the mapper has not been fitted.
+        """
+        targets = torch.stack([self.predict(pair.low) for pair in pairs])
+        return mapped(pairs, targets, self.q)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the fitted mapper to a .json file, for `load`.
+
+        Raises:
+            CourseError: the mapper has not been fitted, or the file cannot be written.
+        """
+        self._check_fitted()
+        booster = self.regressor.get_booster()
+        booster.set_attr(levels=json.dumps(self.q))
+        with atomic_path(path) as temporary:
+            booster.save_model(temporary)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "HistogramMapper":
+        """Read a mapper that `save` wrote.
+
+        Raises:
+            CourseError: there is no such file, or it holds no mapper.
+        """
+        from xgboost.core import XGBoostError
+
+        mapper = cls()
+        try:
+            mapper.regressor.load_model(path)
+            levels = mapper.regressor.get_booster().attr("levels")
+            mapper.q = tuple(json.loads(levels))
+        except (XGBoostError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[-1]
+            raise CourseError(
+                f"{path} holds no histogram mapper ({reason}); `train --mapped` writes one."
+            ) from error
+        mapper.fitted = True
+        return mapper
+
+    def _check_fitted(self) -> None:
+        if not self.fitted:
+            raise CourseError("The histogram mapper has learned nothing yet; call fit(pairs).")
+
+    @staticmethod
+    def _features(low: np.ndarray) -> np.ndarray:
+        """One row for each image, channel and level, from percentiles (N, 3, L)."""
+        n, channels, levels = low.shape
+        image = np.broadcast_to(low.mean(axis=1)[:, None, None], (n, channels, levels, levels))
+        channel = np.broadcast_to(low[:, :, None], (n, channels, levels, levels))
+        which = np.broadcast_to(np.arange(channels)[:, None, None], (n, channels, levels, 1))
+        level = np.broadcast_to(np.arange(levels)[:, None], (n, channels, levels, 1))
+        columns = [image, channel, which, level, low[..., None]]
+        return np.concatenate(columns, axis=-1).reshape(n * channels * levels, -1)
+
+
+def cross_fit(pairs: Pairs, folds: int = 4, **options) -> Tensor:
+    """Predict the target percentiles of each pair by a mapper that never saw its scene.
+
+    A network that trains on histogram-mapped images must train on these: predictions for
+    images that the regressor was fitted on carry their targets inside (a leak), and are far
+    better than those it will make at test time.
+
+    Args:
+        pairs: at least ``folds`` scenes.
+        folds: groups of scenes; each is predicted by a mapper fitted on the others.
+        options: of ``HistogramMapper``.
+
+    Returns:
+        (len(pairs), 3, len(q)), in the order of ``pairs``.
+
+    Raises:
+        CourseError: there are fewer scenes than folds, or fewer than two folds.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    scenes = len(set(pairs.scenes))
+    if not 2 <= folds <= scenes:
+        raise CourseError(
+            f"Cross-fitting in {folds} folds needs at least 2 folds and as many scenes, but "
+            f"these pairs show {scenes}; choose another number of folds."
+        )
+    mapper = HistogramMapper(**options)
+    low, normal = pair_percentiles(pairs, mapper.q)
+    found = np.empty_like(normal)
+    for others, fold in GroupKFold(folds).split(low, groups=pairs.scenes):
+        mapper.fit_percentiles(low[others], normal[others])
+        found[fold] = mapper.predict_percentiles(low[fold])
+    return torch.from_numpy(found)
+
+
+def map_splits(train: Pairs, val: Pairs, seed: int = 0) -> tuple[Pairs, Pairs, HistogramMapper]:
+    """Map the input of two splits as they must be to train a network on and to validate it.
+
+    Returns:
+        ``train``, each image mapped by a mapper that never saw its scene (`cross_fit`);
+        ``val``, mapped by a mapper fitted on all of ``train``; and that mapper, which is also
+        the one to use on new images.
+
+    Raises:
+        CourseError: ``train`` has fewer than four scenes.
+    """
+    mapper = HistogramMapper(seed=seed).fit(train)
+    return mapped(train, cross_fit(train, seed=seed)), mapper.map_pairs(val), mapper

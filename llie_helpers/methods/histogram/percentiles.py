@@ -1,0 +1,139 @@
+"""The tones of images as percentiles, and tone curves that map one set to another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.images import to_float, to_uint8
+
+# In percent. The two ends are there so that the brightest and darkest tones keep their order.
+Q = (0.0, 1.0, *(5.0 * step for step in range(1, 20)), 99.0, 100.0)
+
+
+def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
+    """Percentiles of each channel, of the image's 8-bit levels: ``numpy.percentile``, faster.
+
+    Args:
+        image: (3, H, W) or (N, 3, H, W) in [0, 1].
+        q: levels in percent, in [0, 100].
+
+    Returns:
+        (3, len(q)) or (N, 3, len(q)), in [0, 1] like the image.
+    """
+    levels = (image.detach().clamp(0, 1) * 255).round().to(torch.uint8)
+    planes = levels.flatten(-2).reshape(-1, levels.shape[-2:].numel()).cpu().numpy()
+    position = np.asarray(q, np.float64) / 100 * (planes.shape[1] - 1)
+    below = np.floor(position)
+    values = []
+    for plane in planes:
+        # The k-th smallest of 8-bit values is where the cumulative histogram passes k.
+        cumulative = np.bincount(plane, minlength=256).cumsum()
+        low, high = (
+            cumulative.searchsorted(rank, side="right") for rank in (below, np.ceil(position))
+        )
+        values.append(low + (position - below) * (high - low))
+    result = torch.from_numpy(np.stack(values) / 255)
+    return result.reshape(*image.shape[:-2], len(q)).to(image)
+
+
+class PercentileCorrelation(NamedTuple):
+    """Pearson correlations between percentiles of the low and the normal image.
+
+    ``pooled`` is over all images, channels and levels at once, ``at_each`` is one value for
+    each level, over images and channels. The first is much the higher: every image has dark
+    and bright tones, but how dark an image is says little about how bright it should be.
+    """
+
+    pooled: float
+    at_each: np.ndarray
+
+
+def percentile_correlation(pairs: Pairs, q: Sequence[float] = Q) -> PercentileCorrelation:
+    """Correlate the percentiles of the low and normal images of at least two pairs.
+
+    Where a percentile does not vary at all, its correlation is NaN.
+
+    Raises:
+        CourseError: there are fewer than two pairs.
+    """
+    if len(pairs) < 2:
+        raise CourseError(f"A correlation needs at least two pairs, but there are {len(pairs)}.")
+    low, normal = pair_percentiles(pairs, q)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        at_each = [
+            np.corrcoef(low[..., level].ravel(), normal[..., level].ravel())[0, 1]
+            for level in range(len(q))
+        ]
+        pooled = np.corrcoef(low.ravel(), normal.ravel())[0, 1]
+    return PercentileCorrelation(float(pooled), np.array(at_each))
+
+
+def pair_percentiles(pairs: Pairs, q: Sequence[float] = Q) -> tuple[np.ndarray, np.ndarray]:
+    """Percentiles of all low and of all normal images, both (len(pairs), 3, len(q))."""
+    found = [(percentiles(pair.low, q), percentiles(pair.normal, q)) for pair in pairs]
+    low, normal = zip(*found, strict=True)
+    return torch.stack(low).numpy(), torch.stack(normal).numpy()
+
+
+def map_histogram(
+    image: Tensor, targets: Tensor, q: Sequence[float] = Q, source: Tensor | None = None
+) -> Tensor:
+    """Give each channel the target percentiles, by a piecewise-linear tone curve.
+
+    The curve goes through the points (percentile of the image, target percentile); where
+    several percentiles of the image share one value, it takes the mean of their targets.
+
+    Args:
+        image: (3, H, W) or (N, 3, H, W) in [0, 1].
+        targets: (3, len(q)) or (N, 3, len(q)), rising along the last axis.
+        q: the levels in percent to which ``targets`` belong.
+        source: percentiles of the whole that ``image`` is a part of, shaped like ``targets``;
+            None: those of ``image``.
+
+    Returns:
+        Images shaped like ``image``, within the range of their targets.
+    """
+    source = percentiles(image, q) if source is None else source
+    sources = source.reshape(-1, len(q)).cpu().numpy()
+    planes = image.detach().reshape(len(sources), -1).cpu().numpy()
+    curves = zip(planes, sources, targets.reshape(-1, len(q)).cpu().numpy(), strict=True)
+    mapped = [_tone_curve(*curve) for curve in curves]
+    return torch.from_numpy(np.stack(mapped)).reshape(image.shape).to(image)
+
+
+def _tone_curve(plane: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    points, owner, count = np.unique(source, return_inverse=True, return_counts=True)
+    return np.interp(plane, points, np.bincount(owner, target) / count)
+
+
+def mapped(pairs: Pairs, targets: Tensor, q: Sequence[float] = Q) -> Pairs:
+    """``pairs`` with each low image mapped to its ``targets`` (len(pairs), 3, len(q)).
+
+    Mapped when first asked for, rounded to 8 bits, and kept in memory.
+    """
+    title = f"{pairs.title}, mapped"
+    return Pairs(title, pairs.names, pairs.scenes, _Mapped(pairs, targets, q))
+
+
+@dataclass(frozen=True, eq=False)
+class _Mapped(Sequence):
+    pairs: Pairs
+    targets: Tensor
+    q: Sequence[float]
+    done: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        low, normal = self.pairs.raw(index)
+        if index not in self.done:
+            mapped = map_histogram(to_float(low), self.targets[index], self.q)
+            self.done[index] = to_uint8(mapped)
+        return self.done[index], normal

@@ -1,0 +1,48 @@
+"""A network as a method: in evaluation mode, on its device, behind its histogram mapper."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from llie_helpers.images import Place, quantise
+from llie_helpers.methods.histogram import HistogramMapper
+from llie_helpers.methods.method import Method
+from llie_helpers.models.cost import count_parameters
+from llie_helpers.models.network import Network
+
+
+class NetworkMethod(Method):
+    """A network, shown images as they are or as a `HistogramMapper` maps them first.
+
+    Args:
+        network: switched to evaluation mode.
+        mapper: the one that the network was trained behind, if any.
+    """
+
+    def __init__(self, network: Network, mapper: HistogramMapper | None = None):
+        self.network, self.mapper = network.eval(), mapper
+        self.name = network.name
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def parameter_count(self) -> int:
+        return count_parameters(self.network)
+
+    def prepare(self, whole: Tensor) -> tuple[Any, Tensor | None]:
+        if self.mapper is None:
+            return None, self.network.prepare(whole)
+        curves = self.mapper.prepare(whole)
+        return curves, self.network.prepare(self._mapped(whole, curves))
+
+    def enhance(self, part: Tensor, context: tuple[Any, Tensor | None], place: Place) -> Tensor:
+        curves, of_network = context
+        image = part if self.mapper is None else self._mapped(part, curves)
+        return self.network(image, of_network, place)
+
+    def _mapped(self, image: Tensor, curves: Any) -> Tensor:
+        # Rounded, because the network was trained on images of 8 bits.
+        return quantise(self.mapper(image, curves))

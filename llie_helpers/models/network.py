@@ -1,0 +1,112 @@
+"""What all networks share: any image size, and what a network may add to inference and training."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from llie_helpers.errors import CourseError
+from llie_helpers.images import WHOLE, Place
+
+SMALLEST = 16  # pixels; mirroring at the border needs more pixels than it adds
+
+
+class Network(nn.Module):
+    """Base class of the networks: map images ``(N, 3, H, W)`` in [0, 1] to the same.
+
+    A network that decides something from the whole photograph returns it from `prepare`; its
+    ``forward`` then takes that as ``context``, and the `Place` of the part that it is given.
+
+    Attributes:
+        multiple: height and width are padded to a multiple of this.
+        name, options: how `create_model` built it.
+    """
+
+    multiple: int = 1
+    name: str = ""
+    options: dict[str, Any]
+
+    def prepare(self, whole: Tensor) -> Tensor | None:
+        """Return what the network needs to know of the whole photograph, or None if nothing.
+
+        Args:
+            whole: ``(N, 3, H, W)`` in [0, 1], of any size from 16x16.
+        """
+        return None
+
+    def objective(self, **options: Any) -> "Objective":
+        """Return what training minimises; ``options`` are the recipe's ``objective`` table."""
+        return Objective(self, **options)
+
+
+@dataclass
+class Objective:
+    """What training minimises: by default, the loss between output and target."""
+
+    network: Network
+
+    # Whether training also shows thumbnails of the whole images that were cropped.
+    sees_whole: ClassVar[bool] = False
+
+    def __call__(self, loss: nn.Module, low: Tensor, normal: Tensor, *whole: Tensor) -> Tensor:
+        """Return the scalar to minimise for a batch of crops.
+
+        Args:
+            loss: maps ``(enhanced, normal)`` to a scalar.
+            low, normal: crops ``(N, 3, H, W)`` in [0, 1].
+            whole: where `sees_whole`, thumbnails of both whole images, ``(N, 3, h, w)``.
+        """
+        return loss(self.network(low), normal)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return parameter groups as ``torch.optim`` takes them.
+
+        A group's ``schedule_share`` is the part of a cosine schedule after which its learning
+        rate is 0.
+        """
+        return [{"params": list(self.network.parameters())}]
+
+
+def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Let ``forward(self, image, ...)`` take images of any size from 16x16.
+
+    The image is mirrored at its right and lower edge to a multiple of ``self.multiple``, and the
+    output cropped again. The decorated method takes ``(N, 3, H, W)``, or an image and the
+    ``context`` and ``place`` that the network's ``forward`` asks for.
+
+    Raises:
+        CourseError: the tensor is no batch of RGB images, or smaller than 16x16.
+    """
+
+    @functools.wraps(forward)
+    def padded(
+        self: Network, image: Tensor, context: Tensor | None = None, place: Place = WHOLE
+    ) -> Tensor:
+        _check(image)
+        height, width = image.shape[-2:]
+        bottom, right = -height % self.multiple, -width % self.multiple
+        if bottom or right:
+            image = F.pad(image, (0, right, 0, bottom), mode="reflect")
+            place = place.scaled(1 + bottom / height, 1 + right / width)
+        whole = () if context is None else (context, place)
+        return forward(self, image, *whole)[..., :height, :width]
+
+    return padded
+
+
+def _check(image: torch.Tensor) -> None:
+    if image.dim() != 4 or image.shape[1] != 3:
+        raise CourseError(
+            f"A network takes a batch of RGB images (N, 3, H, W), but got {tuple(image.shape)}; "
+            "use image[None] to make a batch of one image."
+        )
+    height, width = image.shape[-2:]
+    if min(height, width) < SMALLEST:
+        raise CourseError(
+            f"An image of {width}x{height} pixels is too small for this network; "
+            f"it needs at least {SMALLEST}x{SMALLEST}."
+        )

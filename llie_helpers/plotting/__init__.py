@@ -1,0 +1,29 @@
+"""The course's figures."""
+
+from llie_helpers.plotting.figures import (
+    CHANNELS,
+    COLOURS,
+    GREY,
+    WIDTH,
+    CourseFigure,
+    show_histograms,
+    show_history,
+    show_images,
+    show_pairs,
+    show_results,
+    use_style,
+)
+
+__all__ = [
+    "CHANNELS",
+    "COLOURS",
+    "GREY",
+    "WIDTH",
+    "CourseFigure",
+    "show_histograms",
+    "show_history",
+    "show_images",
+    "show_pairs",
+    "show_results",
+    "use_style",
+]

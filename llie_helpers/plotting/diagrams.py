@@ -1,0 +1,119 @@
+"""Drawings of network architectures."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
+
+CONVOLVE, DOWN, UP, SHORTCUT = "black", COLOURS[0], COLOURS[1], GREY
+STEP = 1.5  # between two boxes of one row
+DROP = 1.5  # between two rows
+
+
+def show_encoder_decoder(widths: Sequence[int], joins: str = "+") -> Figure:
+    """Draw an encoder-decoder as a U: encoder down the left side, decoder up the right side.
+
+    A box is as high as its feature map (a row further down has half the resolution) and as
+    wide as the map has channels.
+
+    Args:
+        widths: channels at full resolution, at half of it, and so on.
+        joins: how encoder features join the decoder, such as "+" or "concatenate".
+    """
+    figure = CourseFigure(WIDTH, 4.9)
+    axes = figure.subplots()
+    last = len(widths) - 1
+    end = 2 * last + 2
+    for level, channels in enumerate(widths):
+        x, y = level * STEP, -level * DROP
+        mirrored = (end - level) * STEP
+        share = "full size" if level == 0 else f"1/{2**level}"
+        for place in (x, mirrored):
+            _box(axes, place, y, channels / widths[-1], level, f"{channels}")
+        axes.text(-1.7 * STEP, y, share, ha="right", va="center", color=GREY)
+        if level == last:
+            _arrow(axes, (x, y), (mirrored, y), CONVOLVE, bend=0.35)
+        _arrow(axes, (x, y), (mirrored, y), SHORTCUT, joins)
+        if level < last:
+            below = y - DROP
+            _arrow(axes, (x, y), (x + STEP, below), DOWN)
+            _arrow(axes, (mirrored - STEP, below), (mirrored, y), UP)
+    for place, name in ((-STEP, "image"), ((end + 1) * STEP, "enhanced")):
+        _box(axes, place, 0, 3 / widths[-1], 0, f"3\n{name}")
+    _arrow(axes, (-STEP, 0), (0, 0), CONVOLVE)
+    _arrow(axes, (end * STEP, 0), ((end + 1) * STEP, 0), CONVOLVE)
+    key = {
+        "3x3 convolution": CONVOLVE,
+        "3x3 convolution, stride 2": DOWN,
+        "3x3 convolution, then twice as large": UP,
+        "shortcut": SHORTCUT,
+    }
+    lines = [
+        Line2D([], [], color=colour, linestyle=_line(colour), label=label)
+        for label, colour in key.items()
+    ]
+    figure.legend(handles=lines, loc="outside lower center", ncols=4, fontsize=10)
+    axes.set(xlim=(-2.8 * STEP, (end + 1.8) * STEP), ylim=(-last * DROP - 1.1, 1.3))
+    axes.axis("off")
+    return figure
+
+
+def _box(axes: Axes, x: float, y: float, width: float, level: int, label: str) -> None:
+    height = 1.25 * 0.75**level
+    width = 0.12 + 0.75 * width
+    corner = x - width / 2, y - height / 2
+    axes.add_patch(Rectangle(corner, width, height, facecolor="#F2F2F2", edgecolor="black"))
+    axes.text(x, y + height / 2 + 0.06, label, ha="center", va="bottom", fontsize=10)
+
+
+def _arrow(axes: Axes, start, end, colour: str, label: str = "", bend: float = 0.0) -> None:
+    look = {
+        "arrowstyle": "->",
+        "color": colour,
+        "linestyle": _line(colour),
+        "linewidth": 1.8,
+        "shrinkA": 15,
+        "shrinkB": 15,
+        "connectionstyle": f"arc3,rad={bend}",
+    }
+    axes.annotate("", end, start, arrowprops=look)
+    if label:
+        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        axes.text(*middle, label, ha="center", va="center", fontsize=13, backgroundcolor="white")
+
+
+def _line(colour: str) -> str:
+    return "--" if colour == SHORTCUT else "-"
+
+
+def show_two_path() -> Figure:
+    """Draw lesson 05's two-path module: two paths that are added, then a shortcut."""
+    figure = CourseFigure(WIDTH, 1.9)
+    axes = figure.subplots()
+    for start, bypass in ((0.0, "1x1"), (4.9, "")):
+        fork, join = start + 0.5, start + 3.6
+        path = [(fork, 0), (fork, -1), (join, -1), (join, 0)]
+        axes.plot(*zip(*path, strict=True), color=CONVOLVE, linewidth=1.8)
+        colour = CONVOLVE if bypass else SHORTCUT
+        axes.plot((start + 0.2, join), (0, 0), color=colour, linestyle=_line(colour), linewidth=1.8)
+        axes.plot((join, start + 4.7), (0, 0), color=CONVOLVE, linewidth=1.8)
+        for place, label in ((1.05, "3x3"), (2.05, "ReLU"), (3.05, "3x3")):
+            _layer(axes, start + place, -1, label)
+        if bypass:
+            _layer(axes, start + 2.05, 0, bypass)
+        _layer(axes, join, 0, "+", round_box=True)
+        _layer(axes, join + 0.65, 0, "ReLU")
+    for x, label in ((0.0, "x"), (4.9, "y"), (9.85, "out")):
+        axes.text(x, 0, label, ha="center", va="center", fontsize=13, style="italic")
+    axes.set(xlim=(-0.4, 10.3), ylim=(-1.5, 0.5))
+    axes.axis("off")
+    return figure
+
+
+def _layer(axes: Axes, x: float, y: float, label: str, round_box: bool = False) -> None:
+    box = {"boxstyle": "circle" if round_box else "square", "facecolor": "#F2F2F2"}
+    axes.text(x, y, label, ha="center", va="center", fontsize=12, bbox=box)

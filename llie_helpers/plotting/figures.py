@@ -1,0 +1,274 @@
+"""The course's figures.
+
+Every function returns a figure that pyplot does not know. It shows once, where it is the
+last line of a cell; elsewhere write ``display(figure)``. Nothing has to be closed.
+"""
+
+import base64
+import io
+import itertools
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import torch
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from PIL import Image
+from torch import Tensor
+
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.images import to_uint8
+
+# Okabe and Ito's colours, told apart by colour-blind readers too; the first three serve as
+# the channels' red, green and blue.
+CHANNELS = {"red": "#D55E00", "green": "#009E73", "blue": "#0072B2"}
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+GREY = "#666666"
+WIDTH = 9.0  # inches: 900 pixels, the width of a notebook
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults to the course's look."""
+    mpl.rcParams.update(
+        {
+            "figure.dpi": 100,
+            "savefig.dpi": "figure",
+            "figure.figsize": (WIDTH, 4.0),
+            "font.size": 12,
+            "axes.titlesize": 12,
+            "axes.labelsize": 12,
+            "xtick.labelsize": 11,
+            "ytick.labelsize": 11,
+            "legend.fontsize": 11,
+            "legend.frameon": False,
+            "lines.linewidth": 2,
+            "axes.prop_cycle": mpl.cycler(color=COLOURS),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "#DDDDDD",
+            "image.cmap": "gray",
+            "image.interpolation": "antialiased",
+        }
+    )
+
+
+class CourseFigure(Figure):
+    """A figure that displays itself as JPEG where it holds photographs, else as PNG.
+
+    A photograph takes five times the space as PNG, and notebooks are committed with their
+    outputs.
+    """
+
+    def __init__(self, width: float, height: float):
+        super().__init__(figsize=(width, height), layout="constrained")
+
+    def _ipython_display_(self) -> None:
+        photographs = any(axes.images for axes in self.axes)
+        kind = "jpeg" if photographs else "png"
+        # Full colour resolution keeps the text sharp.
+        options = {"quality": 88, "subsampling": 0} if photographs else {}
+        buffer = io.BytesIO()
+        self.savefig(buffer, format=kind, pil_kwargs=options)
+        if not photographs:
+            buffer = _with_palette(buffer)
+        data = base64.b64encode(buffer.getvalue()).decode()
+        # Screen readers read this, and nbconvert takes it over.
+        titles = [axes.get_title() for axes in self.axes if axes.get_title()]
+        alt = f"Figure: {', '.join(titles)}" if titles else "Figure"
+        mime = f"image/{kind}"
+        display({mime: data, "text/plain": alt}, metadata={mime: {"alt": alt}}, raw=True)
+
+
+def _with_palette(png: io.BytesIO) -> io.BytesIO:
+    """A chart's PNG with 256 colours, which are plenty for lines: a third of the bytes."""
+    smaller = io.BytesIO()
+    Image.open(png).convert("RGB").quantize(256).save(smaller, "png", optimize=True)
+    return smaller
+
+
+def show_images(
+    images: Sequence[Tensor] | Tensor,
+    titles: Sequence[str] = (),
+    scores: Sequence[str] = (),
+    columns: int | None = None,
+) -> Figure:
+    """Show images side by side.
+
+    Args:
+        images: ``(3, H, W)`` each, or one ``(N, 3, H, W)`` tensor, in [0, 1].
+        titles: one above each image, or none at all.
+        scores: one line under each image, or none at all.
+        columns: images per row; all up to four in one row if not given.
+    """
+    images = list(images)
+    columns = columns or min(len(images), 4)
+    rows = [images[i : i + columns] for i in range(0, len(images), columns)]
+    figure, axes = _grid(rows, lines=len(rows) * (bool(titles) + bool(scores)))
+    for i, image in enumerate(images):
+        _picture(
+            axes[i // columns][i % columns],
+            image,
+            title=titles[i] if titles else "",
+            below=scores[i] if scores else "",
+        )
+    return figure
+
+
+def show_pairs(pairs: Pairs, n: int = 4) -> Figure:
+    """Show the first ``n`` pairs, low light above normal light, with their mean values."""
+    shown = [pairs[i] for i in range(min(n, len(pairs)))]
+    rows = [[pair.low for pair in shown], [pair.normal for pair in shown]]
+    figure, axes = _grid(rows, lines=3)
+    for column, pair in enumerate(shown):
+        _picture(axes[0][column], pair.low, pair.name, f"mean {pair.low.mean():.3f}")
+        _picture(axes[1][column], pair.normal, "", f"mean {pair.normal.mean():.3f}")
+    axes[0][0].set_ylabel("low")
+    axes[1][0].set_ylabel("normal")
+    return figure
+
+
+def show_results(low: Sequence[Tensor], outputs: Mapping[str, Sequence[Tensor]], normal) -> Figure:
+    """Show input, outputs and target in one row per image, each with PSNR and SSIM.
+
+    Args:
+        low, normal: ``(N, 3, H, W)``, or a sequence of ``(3, H, W)``, in [0, 1].
+        outputs: model's name -> images like ``low``.
+    """
+    columns = {"low": low, **outputs, "target": normal}
+    rows = list(zip(*columns.values(), strict=True))
+    figure, axes = _grid(rows, lines=1 + len(rows))
+    for i, row in enumerate(rows):
+        for axis, name, image in zip(axes[i], columns, row, strict=True):
+            score = "" if name == "target" else _score(image, row[-1])
+            _picture(axis, image, name if i == 0 else "", score)
+    return figure
+
+
+def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) -> Figure:
+    """Show each image beside its histogram per channel, and how much of it is clipped.
+
+    Args:
+        images: ``(3, H, W)`` each, in [0, 1].
+        labels: one per image.
+    """
+    images = list(images)
+    figure = CourseFigure(WIDTH, 2.6 * len(images) + 0.4)
+    axes = figure.subplots(len(images), 2, squeeze=False, width_ratios=[1, 1.7])
+    for (left, right), image, label in zip(axes, images, labels, strict=True):
+        _picture(left, image, label)
+        _histogram(right, image)
+        right.sharex(axes[0][1])
+    axes[0][1].legend(loc="upper right")
+    axes[-1][1].set_xlabel("value (0 black, 1 full)")
+    return figure
+
+
+def show_history(history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]]) -> Figure:
+    """Show the curves of one training run, or of several by label.
+
+    Args:
+        history: one dict per epoch with ``epoch``, ``train_loss``, ``val_loss`` and ``lr``,
+            and ``val_psnr`` if there is one; or label -> such a list.
+    """
+    runs = history if isinstance(history, Mapping) else {"": history}
+    if not all(len(run) for run in runs.values()):
+        raise CourseError("The history is empty: train for at least one epoch first.")
+    panels = {"loss": "loss", "val_psnr": "validation PSNR (dB)", "lr": "learning rate"}
+    if not all("val_psnr" in run[0] for run in runs.values()):
+        del panels["val_psnr"]
+    figure = CourseFigure(WIDTH, 3.6)
+    axes = dict(zip(panels, figure.subplots(1, len(panels)), strict=True))
+    for colour, run in zip(itertools.cycle(COLOURS), runs.values(), strict=False):
+        _curves(axes, run, colour)
+    for panel, axis in axes.items():
+        axis.set(title=panels[panel], xlabel="epoch")
+        axis.xaxis.set_major_locator(
+            MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+        )
+    _log_scale(axes["loss"])
+    _log_scale(axes["lr"])
+    key = [
+        Line2D([], [], color=GREY, linestyle="--", label="training"),
+        Line2D([], [], color=GREY, label="validation"),
+        Line2D([], [], color=GREY, marker="o", linestyle="", label="best epoch"),
+    ]
+    if len(runs) > 1:
+        key += [Line2D([], [], color=c, label=name) for c, name in zip(COLOURS, runs, strict=False)]
+    figure.legend(handles=key, loc="outside lower center", ncols=5)
+    return figure
+
+
+def _grid(rows: Sequence[Sequence[Tensor]], lines: int) -> tuple[CourseFigure, list[list[Axes]]]:
+    """A figure with one axis per image, as high as the images and ``lines`` of text need."""
+    columns = max(len(row) for row in rows)
+    # A single picture need not fill the page.
+    width = WIDTH if columns > 1 else WIDTH * 0.6
+    tallest = [max(image.shape[-2] / image.shape[-1] for image in row) for row in rows]
+    height = width / columns * sum(tallest) + 0.29 * lines
+    figure = CourseFigure(width, height)
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_visible(False)
+    return figure, axes.tolist()
+
+
+def _picture(axis: Axes, image: Tensor, title: str = "", below: str = "") -> None:
+    axis.set_visible(True)
+    axis.imshow(to_uint8(image))
+    axis.set_anchor("N")  # so that titles in a row stand level
+    axis.set(xticks=[], yticks=[], title=title)
+    axis.set_xlabel(below, color=GREY)
+    axis.spines[:].set_visible(False)
+
+
+def _score(image: Tensor, target: Tensor) -> str:
+    # Imported late: torchmetrics takes seconds, and every lesson sets the style at its start.
+    from llie_helpers.images import quantise
+    from llie_helpers.metrics import psnr, ssim
+
+    image = quantise(image)
+    return f"{psnr(image, target).item():.1f} dB, SSIM {ssim(image, target).item():.2f}"
+
+
+def _histogram(axis: Axes, image: Tensor) -> None:
+    bins = 128
+    for values, (name, colour) in zip(image, CHANNELS.items(), strict=True):
+        share = torch.histc(values.float(), bins, 0, 1) / values.numel()
+        edges = torch.linspace(0, 1, bins + 1).tolist()
+        axis.stairs(share.tolist(), edges, fill=True, color=colour, alpha=0.25)
+        axis.stairs(share.tolist(), edges, color=colour, label=name, linewidth=1.5)
+    black = (image <= 0.5 / 255).float().mean().item()
+    white = (image >= 254.5 / 255).float().mean().item()
+    axis.set(xlim=(0, 1), yticks=[])
+    axis.set_title(f"clipped: {black:.1%} black, {white:.1%} full", color=GREY)
+
+
+def _curves(axes: Mapping[str, Axes], run: Sequence[Mapping], colour: str) -> None:
+    epochs = [row["epoch"] for row in run]
+    best = min(run, key=lambda row: row["val_loss"])
+    # A line of one point would be invisible.
+    look = {"color": colour, "marker": "." if len(run) == 1 else ""}
+    axes["loss"].plot(epochs, [row["train_loss"] for row in run], linestyle="--", **look)
+    axes["loss"].plot(epochs, [row["val_loss"] for row in run], **look)
+    axes["loss"].plot(best["epoch"], best["val_loss"], "o", color=colour, markersize=7)
+    if "val_psnr" in axes:
+        axes["val_psnr"].plot(epochs, [row["val_psnr"] for row in run], **look)
+    axes["lr"].step(epochs, [row["lr"] for row in run], where="post", **look)
+
+
+def _log_scale(axis: Axes) -> None:
+    """A logarithmic axis with plain numbers, several of them even within one decade."""
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    ticks = (
+        (1, 1.5, 2, 3, 4, 5, 6, 8) if high / low < 8 else (1, 2, 5) if high / low < 500 else (1,)
+    )
+    axis.yaxis.set_major_locator(LogLocator(subs=ticks))
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.yaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,91 @@
+"""Quality against cost: one plot in which every method has a place and a name."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
+
+from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
+
+# Where a label may stand, from its point, in points, and which of its ends is there.
+PLACES = [(9, 0, "left"), (-9, 0, "right"), (0, 12, "center"), (0, -12, "center"),
+          (9, 12, "left"), (-9, 12, "right"), (9, -12, "left"), (-9, -12, "right"),
+          (0, 24, "center"), (0, -24, "center")]  # fmt: skip
+
+
+# How a point looks, by where it was measured: marker, and whether it is hollow.
+SOURCES = {"the course's": ("o", False), "published": ("o", True), "re-measured": ("s", True)}
+
+
+class Point(NamedTuple):
+    """A method in a plot of quality against cost; ``source`` is one of `SOURCES`."""
+
+    label: str
+    cost: float
+    quality: float
+    source: str = "the course's"
+
+
+def show_trade_off(points: Sequence[Point], cost: str, quality: str) -> Figure:
+    """Plot quality against cost (a logarithmic axis), each point with its label.
+
+    Args:
+        points: costs must be positive; the first ones get the best places for their labels.
+        cost, quality: titles of the axes, with units.
+    """
+    figure = CourseFigure(WIDTH, 4.5)
+    axis = figure.subplots()
+    for point in points:
+        axis.plot(point.cost, point.quality, **_look(point.source))
+    axis.set(xscale="log", xlabel=cost, ylabel=quality)
+    axis.margins(x=0.12, y=0.12)
+    sources = [source for source in SOURCES if any(point.source == source for point in points)]
+    if len(sources) > 1:
+        axis.legend(handles=[Line2D([], [], **_look(source), label=source) for source in sources])
+    _label_points(figure, axis, points)
+    return figure
+
+
+def _look(source: str) -> dict:
+    marker, hollow = SOURCES[source]
+    colour = GREY if hollow else COLOURS[0]
+    face = "none" if hollow else colour
+    return {"marker": marker, "color": colour, "markerfacecolor": face, "markersize": 8,
+            "linestyle": ""}  # fmt: skip
+
+
+def _label_points(figure: Figure, axis: Axes, points: Sequence[Point]) -> None:
+    """Write each label beside its point, if there is room without covering another."""
+    figure.canvas.draw()  # only now are all positions known
+    dots = axis.transData.transform([(point.cost, point.quality) for point in points])
+    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in dots]
+    if axis.get_legend():
+        taken.append(axis.get_legend().get_window_extent())
+    for point in points:
+        if not any(_write(figure, axis, point, place, taken) for place in PLACES):
+            axis.annotate(point.label, (point.cost, point.quality), fontsize=10)
+
+
+def _write(figure: Figure, axis: Axes, point: Point, place: tuple, taken: list[Bbox]) -> bool:
+    """Write the label at ``place`` and note what it covers, unless that is ``taken``."""
+    dx, dy, side = place
+    text = axis.annotate(
+        point.label,
+        (point.cost, point.quality),
+        (dx, dy),
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        fontsize=10,
+        color="black" if point.source == "the course's" else GREY,
+    )
+    box = text.get_window_extent()
+    inside = axis.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+    if not inside or any(box.overlaps(other) for other in taken):
+        text.remove()
+        return False
+    taken.append(box)
+    return True

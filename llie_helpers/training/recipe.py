@@ -1,0 +1,111 @@
+"""How a network is trained: a dataclass, read from one TOML file per network."""
+
+import os
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from llie_helpers.errors import CourseError, unknown_name
+
+RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+
+CHOICES = {
+    "optimizer": ("adam", "adamw"),
+    "schedule": ("plateau", "cosine", "constant"),
+    "monitor": ("val_loss", "val_psnr", "val_ssim"),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything about a training run but its network, its data and its seed."""
+
+    epochs: int = 60
+    crops_per_epoch: int = 1600  # random crops that make one epoch
+    crop_size: int = 128  # side of a crop in pixels
+    batch_size: int = 8  # crops per optimiser step and process times `accumulate`
+    augment: bool = True  # flip and rotate, both images of a pair alike
+    gain_jitter: float = 1.0  # low images are multiplied by between 1/gain_jitter and it
+    brighten_prob: float = 0.0  # share of low images that are moved towards their targets
+    loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`
+    objective: dict = field(default_factory=dict)  # options of the network's own objective
+    adversarial: float = 0.0  # weight of fooling a PatchGAN, as a GAN does; 0: no PatchGAN
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    beta1: float = 0.9  # Adam's memory of gradients
+    weight_decay: float = 0.0
+    schedule: str = "plateau"  # or "cosine" to zero over all steps, or "constant"
+    plateau_factor: float = 0.5  # multiplies the learning rate ...
+    plateau_patience: int = 5  # ... after so many epochs without a new best
+    min_lr: float = 1e-6
+    monitor: str = "val_loss"  # what the plateau, early stopping and the best weights follow
+    patience: int = 0  # epochs without a new best before training stops; 0: never
+    min_delta: float = 0.0  # the least change that counts as a new best for early stopping
+    ema: float = 0.0  # decay per step of averaged weights, such as 0.999; 0: none
+    gradient_clip: float = 0.0  # largest norm of the gradient; 0: any
+    accumulate: int = 1  # batches per optimiser step
+    precision: str = "32-true"  # or "bf16-mixed"; "16-mixed" applies on a GPU only
+    snapshot_every: int = 0  # epochs between enhanced validation images; 0: none
+
+    def __post_init__(self):
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise unknown_name(name, getattr(self, name), choices)
+        for name in (
+            "epochs",
+            "crops_per_epoch",
+            "crop_size",
+            "batch_size",
+            "accumulate",
+            "learning_rate",
+        ):
+            if getattr(self, name) <= 0:
+                raise CourseError(f"A recipe's {name} is {getattr(self, name)}; it must be > 0.")
+        if self.adversarial and self.schedule != "constant":
+            raise CourseError(
+                f"A recipe with an adversarial loss has schedule {self.schedule!r}; it must be "
+                "'constant', because the two losses do not fall together."
+            )
+
+    def changed(self, **changes) -> "Recipe":
+        """Return a copy with some values changed.
+
+        Raises:
+            CourseError: an unknown name, or a value of the wrong type.
+        """
+        known = {entry.name: type(getattr(self, entry.name)) for entry in fields(self)}
+        for name, value in changes.items():
+            if name not in known:
+                raise unknown_name("recipe entry", name, known)
+            if known[name] is float and type(value) is int:
+                changes[name] = value = float(value)
+            if type(value) is not known[name]:
+                raise CourseError(
+                    f"The recipe's {name} is {value!r}; it must be of type {known[name].__name__}."
+                )
+        return Recipe(**(asdict(self) | changes))
+
+
+def load_recipe(name: str | os.PathLike, profile: str = "full") -> Recipe:
+    """Read the recipe of a network (``recipes/NAME.toml``) or of a .toml file's path.
+
+    Args:
+        name: a network's name or a path ending in .toml.
+        profile: "full", or "quick" to apply the file's ``[quick]`` table as well.
+
+    Raises:
+        CourseError: no such recipe, no valid TOML, or an entry that does not exist.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name}.toml"
+    if not path.is_file():
+        raise unknown_name("recipe", str(name), [file.stem for file in RECIPES.glob("*.toml")])
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CourseError(f"{path} is no valid TOML: {error}.") from error
+    quick = entries.pop("quick", {})
+    if profile == "quick":
+        entries |= quick
+    return Recipe().changed(**entries)

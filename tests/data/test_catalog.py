@@ -1,0 +1,106 @@
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from llie_helpers import data
+from llie_helpers.data import sources as ladder
+from llie_helpers.data.catalog import CATALOG
+from llie_helpers.data.layouts import FOLDERS
+from llie_helpers.errors import CourseError
+
+README = Path(__file__).parents[2] / "data" / "README.md"
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("data_set", CATALOG.values(), ids=CATALOG)
+def test_each_set_is_described(data_set):
+    assert CATALOG[data_set.name] is data_set
+    assert data_set.name in [*FOLDERS, "sice", "embedded"]
+    assert all([data_set.title, data_set.source, data_set.licence, data_set.by_hand])
+    assert data_set.kaggle is None or re.fullmatch(r"[\w-]+/[\w-]+", data_set.kaggle)
+    assert set(data_set.counts) <= {"train", "val", "test"}
+
+
+def test_the_readme_tells_of_each_set():
+    text = README.read_text(encoding="utf-8")
+    for data_set in CATALOG.values():
+        assert f"`{data_set.name}`" in text
+        assert data_set.kaggle is None or data_set.kaggle in text
+
+
+def write_lol_v1(root, train, test):
+    """A small LOL v1 in Kaggle's layout; every number is a scene of its own."""
+    for part, numbers in (("our485", train), ("eval15", test)):
+        for number in numbers:
+            coarse = np.random.default_rng(number).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+            normal = cv2.resize(coarse, (48, 32), interpolation=cv2.INTER_CUBIC)
+            for side, pixels in (("low", normal // 8), ("high", normal)):
+                path = root / "lol_dataset" / part / side / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), pixels)
+
+
+def test_lol_v1_splits(root):
+    write_lol_v1(root, train=[2, 5, 6, 25, 142, 591, 600], test=[1, 22])
+    names = {split: data.load_pairs("lol_v1", split).names for split in ("train", "val", "test")}
+    assert names == {"train": ("2", "6", "600"), "val": ("5", "25"), "test": ("1", "22")}
+    assert data.load_pairs("lol_v1", "val").title == "lol_v1/val"
+
+
+def test_an_unusual_count_is_only_a_warning(root):
+    write_lol_v1(root, train=[2, 5], test=[1])
+    report = data.check("lol_v1")
+    assert report.ok
+    assert report.counts == {"train": 2, "test": 1}
+    assert report.warnings == (
+        "2 train pairs, where 485 were published",
+        "1 test pairs, where 15 were published",
+    )
+    assert str(report).startswith(f"LOL v1 in {root / 'lol_dataset'}: pairs: train 2, test 1; ok")
+
+
+def test_the_ladder_without_download(root, capsys):
+    assert data.choose("lol_v1", download=False) == "embedded"
+    assert capsys.readouterr().out == (
+        f"Data: the embedded samples (rung 3 of 3), because LOL v1 is not in {root}.\n"
+    )
+    write_lol_v1(root, train=[2], test=[1])
+    assert data.choose("lol_v1", download=False) == "lol_v1"
+    assert capsys.readouterr().out == (
+        f"Data: LOL v1, already present in {root / 'lol_dataset'} (rung 1 of 3).\n"
+    )
+    assert data.get("lol_v1") == root / "lol_dataset", "nothing is downloaded again"
+
+
+def test_sets_that_a_kaggle_notebook_added(root, monkeypatch, tmp_path):
+    monkeypatch.setattr(ladder, "KAGGLE_INPUT", tmp_path / "input")
+    write_lol_v1(tmp_path / "input" / "lol-dataset", train=[2], test=[1])
+    assert data.choose("lol_v1", download=False) == "lol_v1"
+    assert data.load_pairs("lol_v1", "test").names == ("1",)
+
+
+def test_embedded_is_always_there(root, capsys):
+    assert data.choose("embedded") == "embedded"
+    assert capsys.readouterr().out.count("\n") == 1
+    report = data.check("embedded")
+    assert report.ok
+    assert set(report.counts) == {"train", "val", "test"}
+    assert data.load_pairs("embedded", "test").title == "embedded/test"
+    with pytest.raises(CourseError, match="need no download"):
+        data.get("embedded")
+
+
+def test_an_unknown_set():
+    with pytest.raises(CourseError, match="did you mean lol_v1"):
+        data.choose("lol-v1")
+    with pytest.raises(CourseError, match="no data set called 'mit5k'"):
+        data.get("mit5k")

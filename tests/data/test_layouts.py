@@ -1,0 +1,227 @@
+import cv2
+import numpy as np
+import pytest
+
+from llie_helpers import data
+from llie_helpers.data import layouts
+from llie_helpers.data.npz import read_npz, write_npz
+from llie_helpers.errors import CourseError
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLIE_DATA", str(tmp_path))
+    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def touch(root, *names):
+    """Empty files: a layout looks at names only."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def found(name, root):
+    """Per split the names of the pairs and of their files, and the problems."""
+    listing = layouts.find(name, [root])
+    splits = {
+        split: [(p.name, p.low.name, p.normal.name) for p in pairs]
+        for split, pairs in listing.splits.items()
+    }
+    return splits, listing.problems
+
+
+NESTINGS = ["", "lol_dataset", "lol-dataset/lol_dataset", "datasets/owner/lol-dataset/lol_dataset"]
+
+
+@pytest.mark.parametrize("nesting", NESTINGS)
+def test_lol_v1_however_deep(root, nesting):
+    base = root / nesting
+    touch(base, *(f"our485/{side}/{n}.png" for side in ("low", "high") for n in (2, 10)))
+    touch(base, "eval15/low/1.png", "eval15/high/1.png", "our485/low/.hidden.png")
+    touch(base, "our485/high/Thumbs.db", "__MACOSX/our485/low/._2.png")
+    splits, problems = found("lol_v1", root)
+    assert splits == {
+        "train": [("2", "2.png", "2.png"), ("10", "10.png", "10.png")],
+        "test": [("1", "1.png", "1.png")],
+    }
+    assert problems == []
+    assert data.available()["lol_v1"] == base
+
+
+def test_both_parts_of_lol_v2(root):
+    part = root / "lol-v2-dataset/LOL-v2"
+    for split in ("Train", "Test"):
+        touch(part, f"Real_captured/{split}/Low/low00001.png")
+        touch(part, f"Real_captured/{split}/Normal/normal00001.png")
+        touch(part, f"Synthetic/{split}/Low/r001.png", f"Synthetic/{split}/Normal/r001.png")
+    real = [("00001", "low00001.png", "normal00001.png")]
+    synthetic = [("r001", "r001.png", "r001.png")]
+    assert found("lol_v2_real", root) == ({"train": real, "test": real}, [])
+    assert found("lol_v2_synthetic", root) == ({"train": synthetic, "test": synthetic}, [])
+
+
+def test_train3_has_no_official_split(root):
+    touch(root, "train3/low_light/a.png", "train3/normal_light/a.png")
+    assert found("train3", root) == ({"all": [("a", "a.png", "a.png")]}, [])
+
+
+def test_a_missing_folder_is_a_problem(root):
+    touch(root, "our485/low/1.png", "our485/high/1.png", "eval15/low/1.png")
+    splits, problems = found("lol_v1", root)
+    assert list(splits) == ["train"]
+    assert len(problems) == 1
+    assert problems[0].endswith("eval15/high")
+    with pytest.raises(CourseError, match=r"there is no folder .*eval15/high"):
+        data.load_pairs("lol_v1", "train")
+
+
+def test_sice_takes_the_darker_half(root):
+    for part, number, exposures in ((1, "2", 7), (1, "10", 9), (2, "1", 3)):
+        base = f"SICE/Dataset_Part{part}"
+        touch(root, *(f"{base}/{number}/{n}.JPG" for n in range(1, exposures + 1)))
+        touch(root, f"{base}/Label/{number}.JPG")
+    touch(root, "SICE/Dataset_Part1/11/1.JPG", "SICE/Dataset_Part1/11/2.JPG")
+    listing = layouts.find("sice", [root])
+    names = {split: [p.name for p in pairs] for split, pairs in listing.splits.items()}
+    assert names == {
+        "train": [f"part1/2/{n}" for n in (1, 2, 3)] + [f"part1/10/{n}" for n in (1, 2, 3, 4)],
+        "test": ["part2/1/1"],
+    }
+    assert listing.files[0].normal.name == "2.JPG"
+    assert listing.files[0].scene == "part1/2"
+    assert len(listing.problems) == 1
+    assert "11 has no normal-light partner" in listing.problems[0]
+
+
+def test_sice_is_decoded_when_asked_for(root):
+    for part, number in ((1, 1), (1, 2), (1, 3), (2, 1)):
+        base = root / f"Dataset_Part{part}"
+        for name, level in (
+            (f"{number}/1.png", 20),
+            (f"{number}/2.png", 90),
+            (f"Label/{number}.png", 200),
+        ):
+            (base / name).parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(base / name), np.full((8, 8, 3), level, np.uint8))
+    test = data.load_pairs("sice", "test")
+    assert test.names == ("part2/1/1",)
+    assert [image.max() for image in test.raw(0)] == [20, 200]
+    assert len(data.load_pairs("sice", "train")) == 2
+    assert len(data.load_pairs("sice", "val")) == 1
+    assert not (root / "cache").exists(), "too large a set to be cached"
+
+
+def test_sid_pairs_bursts_with_one_long_exposure(root):
+    short = ["00001_00_0.04s", "00001_01_0.1s", "10003_00_0.1s", "20005_00_0.1s", "10099_00_0.1s"]
+    touch(root, *(f"Sony/short/{name}.ARW" for name in short))
+    touch(root, *(f"Sony/long/{s}_00_10s.ARW" for s in ("00001", "10003", "20005", "00077")))
+    listing = layouts.find("sid_sony", [root])
+    scenes = {split: [p.scene for p in pairs] for split, pairs in listing.splits.items()}
+    assert scenes == {"train": ["00001", "00001"], "test": ["10003"], "val": ["20005"]}
+    assert listing.splits["train"][1].normal.name == "00001_00_10s.ARW"
+    assert len(listing.problems) == 2
+    assert "10099_00_0.1s.ARW has no long-exposure partner" in listing.problems[0]
+    assert "00077_00_10s.ARW has no short-exposure partner" in listing.problems[1]
+    assert layouts.find("sid_fuji", [root]) is None
+
+
+def test_nothing_there(root):
+    assert set(data.available().values()) == {None}
+    with pytest.raises(CourseError, match="run `python -m llie_helpers data get lol_v1`"):
+        data.load_pairs("lol_v1", "test")
+    with pytest.raises(CourseError, match=r"github\.com/csjcai/SICE"):
+        data.load_pairs("sice", "test")
+    with pytest.raises(CourseError, match="get it from"):
+        data.get("sice")
+
+
+def photos(count, height=16):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, height, 24, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "keys", [("low", "normal"), ("LOW", "high"), ("X", "Y"), ("low_light", "normal_light")]
+)
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
+def test_npz(root, keys, kind):
+    normal = photos(10)
+    low = normal // 4
+    scale = 1 if kind == "uint8" else 255
+    arrays = {key: (a / scale).astype(kind) for key, a in zip(keys, (low, normal), strict=True)}
+    np.savez(root / "dataset.npz", **arrays)
+    name = str(root / "dataset.npz")
+    splits = {split: data.load_pairs(name, split) for split in ("train", "val", "test")}
+    assert {split: len(pairs) for split, pairs in splits.items()} == {
+        "train": 8,
+        "val": 1,
+        "test": 1,
+    }
+    index = int(splits["test"].names[0])
+    assert np.array_equal(splits["test"].raw(0), (low[index], normal[index]))
+    assert data.check(name).ok
+
+
+def test_npz_with_names(root):
+    np.savez(root / "a.npz", low=photos(3), normal=photos(3), names=["x", "y", "z"])
+    names = [
+        n
+        for split in ("train", "val", "test")
+        for n in data.load_pairs(str(root / "a.npz"), split).names
+    ]
+    assert sorted(names) == ["x", "y", "z"]
+
+
+def test_pairs_come_back_from_an_exported_npz(root):
+    np.savez(root / "a.npz", low=photos(3), normal=photos(3), names=["x", "y", "z"])
+    pairs = data.load_pairs(str(root / "a.npz"), "train")
+    write_npz(root / "b.npz", pairs)
+    names, arrays = read_npz(root / "b.npz")
+    assert names == list(pairs.names)
+    for (low, normal), i in zip(arrays, range(len(pairs)), strict=True):
+        assert np.array_equal(low, pairs.raw(i)[0])
+        assert np.array_equal(normal, pairs.raw(i)[1])
+
+
+def test_an_npz_cannot_hold_sizes_that_differ(root):
+    pairs = data.load_pairs("embedded", "test")
+    with pytest.raises(CourseError, match=r"images of one size, but embedded/test has \d+x"):
+        write_npz(root / "b.npz", pairs)
+    with pytest.raises(CourseError, match=r"b.zip is no name for such a file"):
+        write_npz(root / "b.zip", pairs)
+    assert not list(root.glob("*b.*"))
+
+
+BAD_ARRAYS = {
+    r"holds \['a', 'b'\], but one of these is needed: low and normal": {
+        "a": photos(2),
+        "b": photos(2),
+    },
+    r"shapes \(2, 16, 24, 3\) and \(2, 18, 24, 3\)": {"low": photos(2), "normal": photos(2, 18)},
+    r"'low' .* has shape \(16, 24, 3\), expected \(N, H, W, 3\)": {
+        "low": photos(1)[0],
+        "normal": photos(1)[0],
+    },
+    r"float64 from 0\.0 to 2\.0, expected uint8": {
+        "low": np.zeros((2, 4, 4, 3)) + np.array([0, 1, 2.0]),
+        "normal": photos(2),
+    },
+    "2 pairs but 1 names": {"low": photos(2), "normal": photos(2), "names": ["one"]},
+}
+
+
+@pytest.mark.parametrize("message", BAD_ARRAYS)
+def test_npz_that_does_not_fit(root, message):
+    np.savez(root / "a.npz", **BAD_ARRAYS[message])
+    with pytest.raises(CourseError, match=message):
+        data.load_pairs(str(root / "a.npz"), "train")
+
+
+def test_npz_that_is_none(root):
+    (root / "a.npz").write_text("<html>")
+    with pytest.raises(CourseError, match="no readable npz"):
+        data.load_pairs(str(root / "a.npz"), "train")
+    with pytest.raises(CourseError, match="There is no file"):
+        data.check(str(root / "b.npz"))

@@ -1,0 +1,222 @@
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llie_helpers import data
+from llie_helpers.data.pairs import Pairs, match, natural_sort
+from llie_helpers.data.splits import split_indices
+from llie_helpers.errors import CourseError
+
+
+def photo(seed: int, height=32, width=48) -> np.ndarray:
+    """A smooth random image; images of different seeds hardly correlate."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def write_pairs(folder, count, low="low", normal="normal"):
+    """``count`` pairs called 1.png, 2.png, ... in two folders, for data.load."""
+    for number in range(1, count + 1):
+        for side, scale in ((low, 0.1), (normal, 1.0)):
+            (folder / side).mkdir(parents=True, exist_ok=True)
+            pixels = (photo(number) * scale).astype(np.uint8)
+            cv2.imwrite(str(folder / side / f"{number}.png"), pixels)
+    return f"folders:{folder / low}:{folder / normal}"
+
+
+@pytest.fixture(autouse=True)
+def _folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pairs():
+    arrays = [(photo(i) // 8, photo(i)) for i in range(5)]
+    return Pairs("set", ("a", "b", "c", "d", "e"), (0, 0, 1, 2, 2), arrays)
+
+
+def test_pairs_are_a_sequence_of_float_images(pairs):
+    pair = pairs[2]
+    assert len(pairs) == len(list(pairs)) == 5
+    assert (pair.name, pair.scene) == ("c", 1)
+    assert pair.low.shape == pair.normal.shape == (3, 32, 48)
+    assert pair.low.dtype == torch.float32
+    assert torch.equal(pair.normal, torch.tensor(photo(2)).permute(2, 0, 1) / 255)
+    assert pairs[-1].name == "e"
+    with pytest.raises(IndexError):
+        pairs[5]
+
+
+def test_raw_does_not_copy(pairs):
+    assert pairs.raw(1)[0] is pairs.arrays[1][0]
+    assert pairs.subset([3, 1]).raw(1)[0] is pairs.arrays[1][0]
+
+
+def test_subsets_keep_order_names_and_scenes(pairs):
+    some = pairs.subset([4, 0], "some")
+    assert (some.title, some.names, some.scenes) == ("some", ("e", "a"), (2, 0))
+    assert some.subset([1])[0].name == "a"
+    assert pairs[1:3].names == ("b", "c")
+    assert repr(some) == "Pairs('some', 2 pairs, 2 scenes)"
+
+
+def test_pairs_can_be_sent_to_workers(pairs):
+    copy = pickle.loads(pickle.dumps(pairs.subset([2])))
+    assert torch.equal(copy[0].low, pairs[2].low)
+
+
+def test_match_by_name_not_by_order(tmp_path):
+    low = [tmp_path / "low" / n for n in ("10.png", "9.png", "low00001.png", "7_low.png", "x.png")]
+    normal = ["normal00001.jpg", "y.png", "7_high.png", "9.png", "10.png"]
+    found, problems = match(low, [tmp_path / "normal" / n for n in normal])
+    by_name = {pair.name: (pair.low.name, pair.normal.name) for pair in found}
+    assert by_name == {
+        "7": ("7_low.png", "7_high.png"),
+        "9": ("9.png", "9.png"),
+        "10": ("10.png", "10.png"),
+        "00001": ("low00001.png", "normal00001.jpg"),
+    }
+    assert len(problems) == 2
+    assert "x.png has no normal-light partner" in problems[0]
+    assert "y.png has no low-light partner" in problems[1]
+
+
+def test_a_name_that_is_taken_twice(tmp_path):
+    low = [tmp_path / "1.png", tmp_path / "1.jpg"]
+    _, problems = match(low, [tmp_path / "n" / "1.png"])
+    assert len(problems) == 1
+    assert "1.jpg and" in problems[0]
+    assert "have the same name" in problems[0]
+
+
+@given(st.lists(st.integers(0, 2000), unique=True))
+def test_numbers_sort_as_numbers(numbers):
+    assert natural_sort(f"a{n}b" for n in numbers) == [f"a{n}b" for n in sorted(numbers)]
+
+
+def test_load_any_two_folders(tmp_path):
+    name = write_pairs(tmp_path, 20)
+    splits = {split: data.load_pairs(name, split) for split in ("train", "val", "test")}
+    names = [n for pairs in splits.values() for n in pairs.names]
+    assert sorted(names, key=int) == [str(n) for n in range(1, 21)]
+    assert {split: len(pairs) for split, pairs in splits.items()} == {
+        "train": 16,
+        "val": 2,
+        "test": 2,
+    }
+    pair = splits["train"][0]
+    assert np.array_equal(splits["train"].raw(0)[1][..., ::-1], photo(int(pair.name)))
+    assert splits["val"].title == f"{name}/val"
+    assert splits["val"].names == data.load_pairs(name, "val").names
+    assert str(data.check(name)) == f"{name}: pairs: all 20; ok"
+
+
+def break_set(tmp_path, how):
+    name = write_pairs(tmp_path, 4)
+    low, normal = tmp_path / "low", tmp_path / "normal"
+    if how == "missing":
+        (normal / "2.png").unlink()
+        (low / "3.png").unlink()
+    elif how == "sizes":
+        cv2.imwrite(str(low / "2.png"), photo(2, height=30))
+    elif how == "truncated":
+        for path in (low / "2.png", normal / "4.png"):
+            path.write_bytes(path.read_bytes()[:200])
+    elif how == "empty":
+        for path in [*low.iterdir(), *normal.iterdir()]:
+            path.unlink()
+    return name
+
+
+BROKEN = {
+    "missing": [
+        r"low/2\.png has no normal-light partner",
+        r"normal/3\.png has no low-light partner",
+    ],
+    "sizes": [r"low/2\.png is 48x30 but .*normal/2\.png is 48x32"],
+    "truncated": [r"low/2\.png cannot be read", r"normal/4\.png cannot be read"],
+    "empty": ["it holds no pairs"],
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_what_is_wrong_is_listed(tmp_path, how):
+    name = break_set(tmp_path, how)
+    with pytest.raises(CourseError, match="is not usable: .*" + ".*; .*".join(BROKEN[how])):
+        data.load_pairs(name, "train")
+    assert not list((tmp_path / "cache").rglob("*.u8")), "no cache is left behind"
+    report = data.check(name)
+    assert not report.ok
+    assert len(report.problems) == len(BROKEN[how])
+    assert str(report).count("\n  problem: ") == len(BROKEN[how])
+
+
+def test_only_a_handful_of_problems_is_raised(tmp_path):
+    name = write_pairs(tmp_path, 9)
+    for path in (tmp_path / "low").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(CourseError, match="; and 4 more"):
+        data.load_pairs(name, "train")
+    assert len(data.check(name).problems) == 9
+
+
+def test_folders_that_do_not_exist(tmp_path):
+    with pytest.raises(CourseError, match="There is no folder"):
+        data.load_pairs(f"folders:{tmp_path / 'a'}:{tmp_path / 'b'}", "test")
+    with pytest.raises(CourseError, match="folders:LOW_DIR:NORMAL_DIR"):
+        data.load_pairs("folders:only_one", "test")
+
+
+def test_unknown_names():
+    with pytest.raises(CourseError, match="did you mean lol_v2_real"):
+        data.load_pairs("lol_v2_reel", "test")
+    with pytest.raises(CourseError, match="did you mean val"):
+        data.load_pairs("embedded", "valid")
+
+
+def all_splits(official, scenes, names, **named):
+    """The sets of indices that train, validate and test."""
+    return [
+        set(split_indices(split, official, scenes, names, **named))
+        for split in ("train", "val", "test")
+    ]
+
+
+# Scenes 0 to 3 are sure to be there and to train, so that every split can be made.
+@given(st.lists(st.tuples(st.sampled_from(["train", "test"]), st.integers(4, 30)), max_size=60))
+def test_validation_shares_no_scene(pairs):
+    official, scenes = zip(*[("train", scene) for scene in range(4)], *pairs, strict=True)
+    names = [str(i) for i in range(len(official))]
+    train, val, test = all_splits(official, scenes, names, mismatched={"0"})
+    seen = [{scenes[i] for i in split} for split in (train, val, test)]
+    assert not seen[1] & seen[0]
+    assert not seen[1] & seen[2]
+    assert train
+    assert val
+    assert test
+    if "test" in official:
+        assert test == {i for i, split in enumerate(official) if split == "test"}
+    else:
+        assert not seen[2] & seen[0]
+    assert train | val | test == set(range(1, len(official)))
+
+
+def test_named_scenes_validate():
+    # The scene of "e" stands in the test split, so it cannot validate.
+    assert all_splits(
+        ["train"] * 5 + ["test"],
+        scenes=[0, 0, 1, 2, 3, 3],
+        names=["a", "b", "c", "d", "e", "t"],
+        validation={"b", "e"},
+    ) == [{2, 3, 4}, {0, 1}, {5}]
+
+
+def test_an_official_validation_split_is_kept():
+    official = ["train", "val", "test", "train"]
+    assert all_splits(official, [0, 1, 2, 3], "abcd") == [{0, 3}, {1}, {2}]

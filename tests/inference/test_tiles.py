@@ -1,0 +1,62 @@
+"""Tiles cover a photograph, add up to 1, and show no seam."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+
+from llie_helpers import models
+from llie_helpers.data.embedded import photograph
+from llie_helpers.images import to_float, to_uint8
+from llie_helpers.inference import tiles
+from llie_helpers.methods import create_method
+
+
+@given(st.integers(16, 4000))
+@settings(max_examples=60, deadline=None)
+def test_the_weights_of_all_tiles_add_up_to_one(length):
+    total = torch.zeros(length)
+    for span in tiles.spans(length):
+        weights = tiles.fade(span, length)
+        assert weights.min() > 0
+        assert len(weights) == span.stop - span.start <= tiles.TILE
+        total[span] += weights
+    assert torch.allclose(total, torch.ones(length), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(16, 700), (300, 64), (1111, 777)])
+def test_a_thumbnail_is_that_of_the_whole(size):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    expected = F.adaptive_avg_pool2d(to_float(image)[None], 64)
+    assert torch.allclose(tiles.thumbnail(image), expected, atol=1e-5)
+
+
+def gradient(height, width):
+    levels = np.linspace(0, 60, width)[None, :, None] * np.ones((height, 1, 3))
+    return levels.round().astype(np.uint8)
+
+
+def dark_photograph(height, width):
+    large = F.interpolate(to_float(photograph("motorcycle"))[None], (height, width))[0]
+    noise = 0.01 * torch.randn(3, height, width, generator=torch.Generator().manual_seed(0))
+    return to_uint8(0.2 * large + noise)
+
+
+@pytest.mark.parametrize("weights", models.shipped("dual_branch"))
+@pytest.mark.parametrize("make", [gradient, dark_photograph])
+def test_no_seam_shows(make, weights):
+    network = create_method("dual_branch", weights)
+    image = make(900, 1400)
+    with torch.no_grad():
+        whole = network(to_float(image)[None])[0]
+    difference = (tiles.enhance_tiled(network, image) - whole).abs()
+    assert difference.mean() < 0.1 / 255
+    assert difference.max() < 1 / 255
+
+
+def test_16_bits_and_methods_without_a_network_are_tiled_too():
+    image = np.random.default_rng(0).integers(0, 2**16, (20, 900, 3), dtype=np.uint16)
+    expected = to_float(image) ** 0.5
+    assert torch.allclose(tiles.enhance_tiled(lambda low: low**0.5, image), expected, atol=1e-6)

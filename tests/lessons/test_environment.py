@@ -1,0 +1,66 @@
+"""The table that tells a student whether everything is there."""
+
+from importlib import metadata
+
+import pytest
+
+from llie_helpers.lessons import environment
+
+
+def row(what):
+    return {row.what: row for row in environment.report().rows}[what]
+
+
+def test_all_is_well_where_the_course_is_installed(monkeypatch, tmp_path):
+    (tmp_path / "mse_cnn_lol_v1.safetensors").touch()
+    monkeypatch.setattr(environment, "SHIPPED", tmp_path)
+    for found in environment.report().rows:
+        assert found.remark.startswith("for" if found.what.startswith("optional") else "ok")
+
+
+def test_names_what_is_missing_and_what_is_too_old(monkeypatch):
+    def version(name, real=metadata.version):
+        if name == "kaggle":
+            raise metadata.PackageNotFoundError(name)
+        return "0.1" if name == "tqdm" else real(name)
+
+    monkeypatch.setattr(environment.metadata, "version", version)
+    assert row("packages").remark == "see below"
+    assert row("kaggle").found == "absent"
+    assert row("tqdm").found == "0.1"
+    assert 'pip install "tqdm>=' in row("tqdm").remark
+
+
+def test_says_so_where_the_package_is_not_installed(monkeypatch):
+    def requires(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(environment.metadata, "requires", requires)
+    assert "pip install -e ." in row("llie_helpers").remark
+
+
+def test_misses_the_weights(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "SHIPPED", tmp_path)
+    assert row("shipped weights").found == "none"
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "not" / "there"))
+    assert row("folder for results").remark == "ok"
+    monkeypatch.setattr(environment.os, "access", lambda path, mode: False)
+    assert "LLIE_RUNS" in row("folder for results").remark
+    assert tmp_path.name in row("folder for results").found
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_optional_packages_are_never_demanded(monkeypatch, there):
+    monkeypatch.setattr(environment, "find_spec", lambda name: object() if there else None)
+    found = row("optional: rawpy")
+    assert found.found == ("there" if there else "absent")
+    assert ("pip install" in found.remark) is not there
+
+
+def test_is_a_table_in_a_notebook_and_text_elsewhere():
+    found = environment.Report([environment.Row("torch<3", "2.5", "ok")])
+    assert "<td>torch&lt;3</td>" in found._repr_html_()
+    assert str(found) == "torch<3  2.5  ok"

@@ -1,0 +1,85 @@
+import json
+import multiprocessing
+
+import pytest
+
+from llie_helpers.errors import CourseError
+from llie_helpers.lessons.ledger import COLUMNS, Ledger
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "runs" / "ledger.jsonl")
+
+
+def row(**changes):
+    return {"lesson": "03_mse_cnn", "model": "gamma", "psnr": 12.333, "ssim": 0.5631} | changes
+
+
+def test_an_absent_ledger_is_empty(ledger):
+    assert ledger.rows() == []
+    assert "PSNR (dB)" in str(ledger.table())
+
+
+def test_rows_come_back_in_order_with_every_column(ledger):
+    ledger.append(row())
+    ledger.append(row(model="clahe"))
+    assert [found["model"] for found in ledger.rows()] == ["gamma", "clahe"]
+    assert list(ledger.rows()[0]) == list(COLUMNS)
+    assert ledger.rows()[0]["lpips"] is None
+
+
+def test_a_torn_line_costs_only_itself(ledger):
+    ledger.append(row())
+    with ledger.path.open("a") as file:
+        file.write('{"lesson": "03_m')
+    ledger.append(row(model="clahe"))
+    assert [found["model"] for found in ledger.rows()] == ["gamma", "clahe"]
+
+
+def test_an_unknown_column_is_refused_before_anything_is_written(ledger):
+    with pytest.raises(CourseError, match="no column accuracy"):
+        ledger.append(row(accuracy=1.0))
+    assert not ledger.path.exists()
+
+
+def test_a_full_disk_is_told_in_one_sentence(ledger, monkeypatch):
+    monkeypatch.setattr("llie_helpers.ledger.os.write", lambda file, data: len(data) - 1)
+    with pytest.raises(CourseError, match="disk is full"):
+        ledger.append(row())
+
+
+def _append_many(path, worker):
+    for step in range(100):
+        Ledger(path).append(row(model=f"model {worker}", seed=step))
+
+
+def test_notebooks_that_run_at_once_never_mix_their_lines(ledger):
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_append_many, args=(ledger.path, n)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    # An empty line is harmless: it parts a row from one that looked torn while being written.
+    rows = [json.loads(line) for line in ledger.path.read_text().splitlines() if line]
+    assert rows == ledger.rows()
+    assert len({(found["model"], found["seed"]) for found in rows}) == len(rows) == 400
+
+
+def test_the_table_shows_the_latest_run_of_each_experiment(ledger):
+    ledger.append(row(psnr=11.0))
+    ledger.append(row(psnr=12.333))
+    ledger.append(row(model="<b>", psnr=9.0))
+    table = ledger.table()
+    assert [shown["psnr"] for shown in table.rows] == [12.333, 9.0]
+    assert "12.33" in str(table)
+    assert "None" not in str(table)
+    assert "<td>12.33</td>" in table._repr_html_()
+    assert "<td>&lt;b&gt;</td>" in table._repr_html_()
+
+
+def test_a_table_may_show_one_lesson_only(ledger):
+    ledger.append(row())
+    ledger.append(row(lesson="04_unet", psnr=20.0))
+    assert [shown["psnr"] for shown in ledger.table("04_unet").rows] == [20.0]

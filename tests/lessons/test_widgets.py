@@ -1,0 +1,244 @@
+"""Widgets, driven by value; run under ipywidgets 7.7.1 with IPython 7.34 as well as under 8."""
+
+import base64
+import html
+import io
+import re
+from html.parser import HTMLParser
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from llie_helpers import plotting
+from llie_helpers.errors import CourseError
+from llie_helpers.lessons.widgets import (
+    before_after,
+    frames_slider,
+    live,
+    parameter_slider,
+    predict,
+    prediction,
+)
+from llie_helpers.lessons.widgets.embed import LARGEST, data_address, picture
+
+VOID = {"img", "input", "br"}
+
+
+class Page(HTMLParser):
+    """The tags of a page, with their attributes; it must close what it opens."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags, self._open = [], []
+        self.feed(text)
+        assert not self._open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def all(self, name: str) -> list[dict]:
+        return [attrs for tag, attrs in self.tags if tag == name]
+
+
+def flat(value: float, height: int = 20, width: int = 30) -> torch.Tensor:
+    return torch.full((3, height, width), value)
+
+
+def decode(address: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+
+
+def level(address: str) -> float:
+    """The mean value of an embedded picture, in [0, 1]."""
+    return np.asarray(decode(address)).mean() / 255
+
+
+def screen(slider) -> dict:
+    (image,) = Page(slider.screen.value).all("img")
+    return image
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What is displayed during the test."""
+    objects = []
+    monkeypatch.setattr(live, "display", objects.append)
+    monkeypatch.setattr(prediction, "display", objects.append)
+    return objects
+
+
+class TestEmbedding:
+    def test_keeps_values_and_size(self):
+        image = decode(data_address(picture(flat(0.25, 40, 60))))
+        assert image.size == (60, 40)
+        assert image.getpixel((5, 5))[0] == pytest.approx(64, abs=3)
+
+    def test_noise_at_full_size_stays_small(self):
+        noise = torch.rand(3, 800, 1200, generator=torch.Generator().manual_seed(0))
+        address = data_address(picture(noise))
+        assert len(base64.b64decode(address.partition(",")[2])) <= LARGEST
+
+    def test_a_pyplot_figure_is_not_shown_twice(self):
+        figure = plt.figure(figsize=(2, 1), dpi=50)
+        assert picture(figure).size == (100, 50)
+        assert not plt.fignum_exists(figure.number)
+
+    @pytest.mark.parametrize("image", [torch.rand(2, 3, 4, 4), torch.rand(4, 4), "photo.png"])
+    def test_other_things_are_refused(self, image):
+        with pytest.raises(CourseError, match=r"\(3, H, W\) or a figure"):
+            picture(image)
+
+
+class TestBeforeAfter:
+    def test_is_self_contained_and_accessible(self):
+        text = before_after(flat(0.1), flat(0.8), labels=("low", "<b>")).data
+        page = Page(text)
+        after, before = page.all("img")
+        assert level(before["src"]) == pytest.approx(0.1, abs=0.02)
+        assert level(after["src"]) == pytest.approx(0.8, abs=0.02)
+        (slider,) = page.all("input")
+        assert slider["type"] == "range"
+        assert "low" in slider["aria-label"]
+        assert not page.all("script")
+        assert not re.search(r"https?:|<b>|\bid=", text)
+
+    def test_both_must_have_one_size(self):
+        with pytest.raises(CourseError, match="30x20 and after 31x20"):
+            before_after(flat(0.1), flat(0.1, width=31))
+
+
+class TestFramesSlider:
+    def test_shows_the_first_frame_and_names_all(self):
+        text = frames_slider([flat(0.2), flat(0.4), flat(0.6)], [1, 2, 4], "gain", "Some gain").data
+        page = Page(text)
+        frames = [attrs for attrs in page.all("div") if "data-frame" in attrs]
+        assert [f["data-frame"] for f in frames] == ["1", "2", "4"]
+        assert [f["style"] for f in frames] == ["display:block", "display:none", "display:none"]
+        assert [level(i["src"]) for i in page.all("img")] == pytest.approx(
+            [0.2, 0.4, 0.6], abs=0.02
+        )
+        (slider,) = page.all("input")
+        assert (slider["min"], slider["max"], slider["value"]) == ("0", "2", "0")
+        assert (slider["aria-label"], slider["aria-valuetext"]) == ("gain", "1")
+        assert "Some gain" in text
+        assert not page.all("script")
+
+    def test_takes_figures(self):
+        figures = [plotting.show_images([flat(0.5)]) for _ in range(2)]
+        assert len(Page(frames_slider(figures, "ab").data).all("img")) == 2
+
+    @pytest.mark.parametrize(("count", "labels"), [(0, []), (2, ["one"])])
+    def test_needs_a_label_per_image(self, count, labels):
+        with pytest.raises(CourseError, match=f"Found {count} images and {len(labels)} labels"):
+            frames_slider([flat(0.5)] * count, labels)
+
+
+class TestParameterSlider:
+    def test_follows_its_controls(self):
+        def brighten(gain=0.5, add=0, mode="plain"):
+            return flat(1 - gain if mode == "inverted" else gain + add / 10)
+
+        slider = parameter_slider(
+            brighten, gain=(0.0, 1.0, 0.1), add=(0, 3), mode=["plain", "inverted"]
+        )
+        kinds = [type(control).__name__ for control in slider.controls.values()]
+        assert kinds == ["FloatSlider", "IntSlider", "Dropdown"]
+        assert level(screen(slider)["src"]) == pytest.approx(0.5, abs=0.02)
+        slider.controls["gain"].value = 0.2
+        assert level(screen(slider)["src"]) == pytest.approx(0.2, abs=0.02)
+        slider.controls["add"].value = 3
+        assert level(screen(slider)["src"]) == pytest.approx(0.5, abs=0.02)
+        slider.controls["mode"].value = "inverted"
+        assert level(screen(slider)["src"]) == pytest.approx(0.8, abs=0.02)
+        assert screen(slider)["alt"] == "gain = 0.2, add = 3, mode = inverted"
+
+    def test_frames_for_pages_without_a_kernel(self):
+        slider = parameter_slider(lambda x=0.3: flat(x), x=(0.0, 1.0, 0.25), frames=3)
+        page = Page(slider.static)
+        assert [level(i["src"]) for i in page.all("img")] == pytest.approx([0, 0.5, 1], abs=0.02)
+        assert [i["alt"] for i in page.all("img")] == ["x = 0", "x = 0.5", "x = 1"]
+
+    def test_frames_of_a_menu(self):
+        slider = parameter_slider(lambda x: flat(x), x=[0.1, 0.9])
+        assert len(Page(slider.static).all("img")) == 2
+
+    def test_few_steps_give_few_frames(self):
+        slider = parameter_slider(lambda n: flat(n / 2), n=(0, 2), frames=9)
+        assert len(Page(slider.static).all("img")) == 3
+
+    def test_shows_figures(self):
+        slider = parameter_slider(lambda x: plotting.show_images([flat(x)]), x=(0.0, 1.0), frames=2)
+        assert decode(screen(slider)["src"]).width == 540
+
+    def test_an_error_at_the_start_stops_the_cell(self):
+        with pytest.raises(ZeroDivisionError):
+            parameter_slider(lambda n: flat(1 / n), n=(0, 4))
+
+    def test_a_later_error_surfaces_and_is_shown(self):
+        slider = parameter_slider(lambda n=0: flat([0.1, 0.2, 0.3][n]), n=(0, 9), frames=1)
+        with pytest.raises(IndexError):
+            slider.controls["n"].value = 7
+        assert "IndexError: list index out of range" in html.unescape(slider.screen.value)
+        slider.controls["n"].value = 2
+        assert level(screen(slider)["src"]) == pytest.approx(0.3, abs=0.02)
+
+    @pytest.mark.parametrize("choices", [(1,), (0, 1, 2, 3), ("a", "b"), 3, []])
+    def test_a_range_of_another_form_is_refused(self, choices):
+        with pytest.raises(CourseError, match="range of x"):
+            parameter_slider(flat, x=choices)
+
+    def test_needs_a_range(self):
+        with pytest.raises(CourseError, match="needs a range"):
+            parameter_slider(flat)
+
+    def test_displays_the_live_slider_and_the_frames_apart(self, displayed):
+        slider = parameter_slider(lambda x: flat(x), x=(0.0, 1.0))
+        slider._ipython_display_()
+        widget, frames = displayed
+        assert widget is slider.box
+        assert slider.screen in widget.children
+        assert Page(frames.data).all("details") == [{"class": "llie-frames", "open": None}]
+        # The live picture folds the frames up once it is there.
+        assert "details.llie-frames" in screen(slider)["onload"]
+
+
+class TestPredict:
+    def make(self):
+        return predict("Which way?", ["up", "down & out"])
+
+    def test_nothing_is_chosen_at_first(self, capsys):
+        question = self.make()
+        assert question.control.value is None
+        question.reveal("up")
+        assert capsys.readouterr().out == (
+            "You predicted: nothing yet; choose above and run this again\nWhat happens:  A. up\n"
+        )
+        assert not question.control.disabled
+
+    def test_shows_the_prediction_beside_the_outcome(self, capsys):
+        question = self.make()
+        question.control.value = "down & out"
+        question.reveal("up", "It is lighter.")
+        assert capsys.readouterr().out == (
+            "You predicted: B. down & out\nWhat happens:  A. up\nWhy:           It is lighter.\n"
+        )
+        assert question.control.disabled
+
+    def test_the_answer_must_be_a_choice(self):
+        with pytest.raises(ValueError, match="none of"):
+            self.make().reveal("left")
+
+    def test_the_choices_stand_in_the_text(self, displayed):
+        question = self.make()
+        question._ipython_display_()
+        text, buttons = displayed
+        assert "B. down &amp; out" in text.data
+        assert buttons is question.control

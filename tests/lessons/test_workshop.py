@@ -1,0 +1,70 @@
+"""A photograph is uploaded, enhanced by the sliders' values, and saved at full size."""
+
+import io
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from llie_helpers.images import to_float
+from llie_helpers.inference.photos import Photo, read_photo
+from llie_helpers.lessons.widgets import workshop
+
+CALLS = []
+
+
+def enhance(pixels, exposure, strength):
+    CALLS.append((pixels.shape, exposure, strength))
+    return to_float(pixels) ** 0.5
+
+
+@pytest.fixture
+def shop(tmp_path):
+    CALLS.clear()
+    made = workshop(enhance, Photo(np.full((600, 1800, 3), 40, np.uint8)), tmp_path)
+    # As a notebook's display handle.
+    made.screen = SimpleNamespace(update=lambda picture: picture.data)
+    return made
+
+
+def upload(shop, name: str, content: bytes) -> None:
+    """As the browser does under ipywidgets 8, or 7."""
+    control = shop.controls["upload"]
+    about = {"name": name, "type": "image/png", "size": len(content)}
+    about["last_modified"] = datetime.now(UTC)
+    if isinstance(control.value, dict):
+        control.set_trait("value", {name: {"metadata": about, "content": content}})
+    else:
+        control.set_trait("value", (about | {"content": memoryview(content)},))
+
+
+def png(width=30, height=20) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (10, 20, 30)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_sliders_work_on_a_preview(shop):
+    assert "before" in shop.picture().data
+    assert CALLS[-1] == ((300, 900, 3), 0.0, 1.0)
+    shop.controls["exposure"].value = 1.0
+    shop.controls["strength"].value = 0.5
+    assert CALLS[-1] == ((300, 900, 3), 1.0, 0.5)
+
+
+def test_an_uploaded_photograph_is_saved_at_full_size(shop, tmp_path):
+    upload(shop, "mine.png", png())
+    assert "mine.png: 30 x 20 pixels" in shop.message.value
+    shop.controls["save"].click()
+    assert read_photo(tmp_path / "mine.png").pixels.shape == (20, 30, 3)
+    assert 'download="mine.png"' in shop.message.value
+
+
+def test_what_is_no_photograph_is_named_and_changes_nothing(shop):
+    before = shop.photo
+    upload(shop, "text.jpg", b"no photograph")
+    assert "text.jpg cannot be read: it is no image" in shop.message.value
+    assert "/" not in shop.message.value
+    assert shop.photo is before

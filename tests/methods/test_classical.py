@@ -1,0 +1,105 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llie_helpers.errors import CourseError
+from llie_helpers.methods import classical
+
+
+def dark(height=40, width=56, n=2, seed=0):
+    """Dark images with a gradient of illumination and some noise."""
+    generator = torch.Generator().manual_seed(seed)
+    light = torch.linspace(0.02, 0.2, width).expand(n, 3, height, width)
+    return (light + 0.02 * torch.rand(light.shape, generator=generator)).clamp(0, 1)
+
+
+@pytest.mark.parametrize("name", sorted(classical.CLASSICAL))
+@settings(max_examples=10, deadline=None)
+@given(height=st.integers(2, 40), width=st.integers(2, 40), seed=st.integers(0, 100))
+def test_every_method_keeps_shape_type_and_range(name, height, width, seed):
+    image = dark(height, width, seed=seed)
+    before = image.clone()
+    output = classical.CLASSICAL[name](image)
+    assert output.shape == image.shape
+    assert output.dtype == image.dtype
+    assert torch.equal(image, before), "the input was changed"
+    assert output.min() >= 0
+    assert output.max() <= 1
+
+
+@pytest.mark.parametrize("name", sorted(classical.CLASSICAL))
+def test_one_image_is_treated_like_each_of_a_batch(name):
+    method, images = classical.CLASSICAL[name], dark()
+    assert torch.equal(torch.stack([method(image) for image in images]), method(images))
+
+
+@pytest.mark.parametrize("name", sorted(set(classical.CLASSICAL) - {"identity"}))
+def test_dark_images_become_brighter(name):
+    image = dark()
+    assert classical.CLASSICAL[name](image).mean() > 1.2 * image.mean()
+
+
+@pytest.mark.parametrize("name", sorted(classical.CLASSICAL))
+def test_black_and_flat_images_stay_finite(name):
+    for value in (0.0, 0.3, 1.0):
+        flat = torch.full((3, 24, 24), value)
+        assert torch.isfinite(classical.CLASSICAL[name](flat)).all()
+
+
+@given(value=st.floats(0, 1), exponent=st.floats(0.1, 4))
+def test_gamma_is_a_power(value, exponent):
+    output = classical.gamma(torch.full((3, 2, 2), value), exponent)
+    assert output.flatten().tolist() == pytest.approx([value**exponent] * 12, abs=1e-5)
+
+
+def test_clahe_is_the_baseline_of_the_protocol():
+    image = dark(n=1)[0]
+    lab = cv2.cvtColor(
+        (image * 255).round().byte().permute(1, 2, 0).numpy().copy(), cv2.COLOR_RGB2LAB
+    )
+    lab[..., 0] = cv2.createCLAHE(2.0, (8, 8)).apply(lab[..., 0].copy())
+    expected = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).astype(np.float32) / 255
+    assert np.allclose(classical.clahe(image).permute(1, 2, 0), expected)
+
+
+def test_histogram_equalisation_spreads_the_tones():
+    levels = classical.histogram_equalisation(dark()).mean(dim=1)
+    assert levels.amin() < 0.05
+    assert levels.amax() > 0.95
+
+
+def test_retinex_removes_a_gradient_of_illumination():
+    image = dark(64, 400, n=1)
+    output = classical.retinex(image, sigmas=(15,))
+
+    def imbalance(x):
+        return x[..., 200:].mean() / x[..., :200].mean()
+
+    assert imbalance(image) > 2
+    assert imbalance(output) < 1.1
+
+
+@pytest.mark.parametrize("sigma", [15, 80, 250])
+def test_a_wide_blur_on_a_small_copy_is_close_to_the_exact_one(sigma):
+    image = 255 * np.random.default_rng(0).random((200, 300, 3), np.float32) ** 4
+    image[:, :150] /= 4
+    exact = cv2.GaussianBlur(image, (0, 0), sigma)
+    assert np.abs(classical._blur(image, sigma) / exact - 1).mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: classical.gamma(x, 0), "must be positive"),
+        (lambda x: classical.clahe(x, clip=0), "must be positive"),
+        (lambda x: classical.clahe(x, tiles=0), "must be positive"),
+        (lambda x: classical.retinex(x, sigmas=()), "at least one positive"),
+        (lambda x: classical.retinex(x, clip=0.5), "clip in"),
+    ],
+)
+def test_settings_out_of_range_are_refused(call, message):
+    with pytest.raises(CourseError, match=message):
+        call(dark())

@@ -1,0 +1,219 @@
+import logging
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from llie_helpers import data, images, metrics
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.methods import classical
+from llie_helpers.metrics import scores
+
+
+def random_images(seed, n, height, width):
+    """Two related batches, from nearly equal to unrelated and from dark to bright."""
+    rng = np.random.default_rng(seed)
+    normal = rng.random((n, 3, height, width)) ** rng.uniform(0.3, 8)
+    noise = rng.uniform(0, 1) * rng.standard_normal(normal.shape)
+    enhanced = np.clip(rng.uniform(0.1, 1.5) * normal + noise, 0, 1)
+    return torch.tensor(enhanced, dtype=torch.float32), torch.tensor(normal, dtype=torch.float32)
+
+
+sizes = st.integers(11, 48)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, n=st.integers(1, 3), height=sizes, width=sizes)
+def test_psnr_and_ssim_are_scikit_images(seed, n, height, width):
+    enhanced, normal = random_images(seed, n, height, width)
+    ours = metrics.psnr(enhanced, normal), metrics.ssim(enhanced, normal)
+    assert ours[0].shape == ours[1].shape == (n,)
+    for i in range(n):
+        a, b = enhanced[i].double().numpy(), normal[i].double().numpy()
+        reference = structural_similarity(
+            a,
+            b,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1,
+            channel_axis=0,
+        )
+        assert ours[1][i].item() == pytest.approx(reference, abs=1e-4)
+        assert ours[0][i].item() == pytest.approx(
+            peak_signal_noise_ratio(b, a, data_range=1), abs=1e-3
+        )
+
+
+def test_scores_of_one_image_are_those_of_a_batch_of_one():
+    enhanced, normal = random_images(0, 1, 16, 20)
+    assert torch.equal(metrics.ssim(enhanced[0], normal[0]), metrics.ssim(enhanced, normal))
+    assert torch.equal(metrics.psnr(enhanced[0], normal[0]), metrics.psnr(enhanced, normal))
+
+
+def test_equal_images_score_the_maximum():
+    image = random_images(1, 2, 16, 16)[0]
+    assert metrics.psnr(image, image).tolist() == [math.inf, math.inf]
+    assert metrics.ssim(image, image).tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_half_precision_images_are_scored_in_full_precision():
+    enhanced, normal = (images.quantise(x).half() for x in random_images(2, 1, 32, 32))
+    full = metrics.ssim(enhanced.float(), normal.float())
+    assert torch.equal(metrics.ssim(enhanced, normal), full)
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "normal"),
+    [((1, 3, 16, 16), (1, 3, 16, 17)), ((1, 1, 16, 16), (1, 1, 16, 16)), ((16, 16), (16, 16))],
+)
+def test_shapes_that_cannot_be_compared_are_refused(enhanced, normal):
+    with pytest.raises(CourseError, match="must be the same"):
+        metrics.psnr(torch.zeros(enhanced), torch.zeros(normal))
+
+
+def test_ssim_says_that_an_image_is_too_small():
+    with pytest.raises(CourseError, match="at least 11x11 pixels, but this one is 10x40"):
+        metrics.ssim(torch.zeros(3, 10, 40), torch.zeros(3, 10, 40))
+
+
+@given(st.floats(-2, 3))
+def test_round8_gives_the_nearest_of_256_levels(value):
+    level = images.quantise(torch.tensor(value)).item() * 255
+    assert level == pytest.approx(round(level), abs=1e-4)
+    assert abs(level / 255 - min(max(value, 0), 1)) <= 0.5 / 255 + 1e-6
+
+
+@given(seed=seeds, gain=st.floats(0.2, 1.0))
+@settings(max_examples=20, deadline=None)
+def test_gain_match_undoes_a_global_gain(seed, gain):
+    normal = random_images(seed, 2, 12, 12)[1]
+    assert torch.allclose(metrics.match_gt_mean(normal * gain, normal), normal, atol=1e-5)
+
+
+def test_gain_match_uses_one_gain_per_image_and_survives_black():
+    normal = torch.stack([torch.full((3, 12, 12), 0.2), torch.full((3, 12, 12), 0.8)])
+    enhanced = torch.stack([torch.full((3, 12, 12), 0.4), torch.zeros(3, 12, 12)])
+    matched = metrics.match_gt_mean(enhanced, normal)
+    assert torch.allclose(matched[0], normal[0])
+    assert matched[1].max() == 0
+
+
+@pytest.fixture
+def pairs():
+    rng = np.random.default_rng(0)
+    normals = [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in [(16, 24), (20, 12)]]
+    return Pairs("two", ("a", "b"), (4, 7), [(normal // 4, normal) for normal in normals])
+
+
+def test_evaluate_averages_over_images_and_keeps_each(pairs):
+    result = metrics.evaluate(lambda x: x, pairs)
+    assert [(row["name"], row["scene"]) for row in result.per_image] == [("a", 4), ("b", 7)]
+    for name in ("psnr", "ssim", "psnr_gt_mean"):
+        values = [row[name] for row in result.per_image]
+        assert getattr(result, name) == pytest.approx(sum(values) / 2)
+        assert values[0] != values[1]
+    assert result.per_image[0]["psnr"] == metrics.psnr(pairs[0].low, pairs[0].normal).item()
+    assert result.psnr_gt_mean > result.psnr
+    assert result.ms_per_megapixel > 0
+    assert f"PSNR {result.psnr:.2f} dB" in str(result)
+    assert "2 images" in str(result)
+
+
+def test_evaluate_clamps_and_rounds_before_it_scores(pairs):
+    rounded = metrics.evaluate(lambda x: images.quantise(4.2 * x), pairs)
+    raw = metrics.evaluate(lambda x: 4.2 * x, pairs)
+    assert raw.per_image == rounded.per_image
+
+
+def test_evaluate_turns_dropout_off_and_leaves_each_module_as_it_was(pairs):
+    model = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.BatchNorm2d(3)).train()
+    model[1].eval()
+    first, second = metrics.evaluate(model, pairs), metrics.evaluate(model, pairs)
+    assert first.per_image == second.per_image
+    assert [model.training, model[0].training, model[1].training] == [True, True, False]
+
+
+def test_evaluate_refuses_what_cannot_be_scored(pairs):
+    with pytest.raises(CourseError, match="no pairs"):
+        metrics.evaluate(lambda x: x, pairs.subset([]))
+    with pytest.raises(CourseError, match="image a holds values that are not finite"):
+        metrics.evaluate(lambda x: x / 0, pairs)
+    with pytest.raises(CourseError, match="must be the same"):
+        metrics.evaluate(lambda x: x[..., :-1], pairs)
+
+
+def use_lpips(monkeypatch, constructor):
+    import torchmetrics.image.lpip
+
+    monkeypatch.setattr(
+        torchmetrics.image.lpip, "LearnedPerceptualImagePatchSimilarity", constructor
+    )
+    scores._lpips_metric.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _forget_lpips():
+    yield
+    scores._lpips_metric.cache_clear()
+
+
+def test_lpips_that_cannot_be_had_is_none_and_said_once(monkeypatch, caplog, pairs):
+    def no_network(**_):
+        raise OSError("no route to host")
+
+    use_lpips(monkeypatch, no_network)
+    caplog.set_level(logging.INFO)
+    result = metrics.evaluate(lambda x: x, pairs)
+    assert result.lpips is None
+    assert "LPIPS not available" in str(result)
+    assert [record.getMessage() for record in caplog.records] == [
+        'LPIPS is left out (pip install "llie_helpers[perceptual]"): no route to host'
+    ]
+
+
+def test_lpips_is_averaged_over_images(monkeypatch, pairs):
+    class Distance(torch.nn.Module):
+        def __init__(self, net_type, normalize):
+            super().__init__()
+            assert (net_type, normalize) == ("alex", True)
+
+        def forward(self, enhanced, normal):
+            return (enhanced - normal).abs().mean()
+
+    use_lpips(monkeypatch, Distance)
+    expected = [(pair.low - pair.normal).abs().mean().item() for pair in pairs]
+    assert metrics.lpips(pairs[0].low, pairs[0].normal).tolist() == pytest.approx(expected[:1])
+    assert metrics.evaluate(lambda x: x, pairs).lpips == pytest.approx(sum(expected) / 2)
+
+
+def test_every_score_is_in_the_table(pairs):
+    names = set(metrics.Evaluation.__dataclass_fields__) - {"per_image"}
+    assert names == set(metrics.METRICS)
+    assert {metric.better for metric in metrics.METRICS.values()} == {"higher", "lower"}
+
+
+# The root conftest.py hides $LLIE_DATA from the tests, so that they need no data.
+@pytest.mark.skipif(
+    data.available()["lol_v1"] is None, reason="run with LOL v1 in $LLIE_DATA and --noconftest"
+)
+@pytest.mark.parametrize(
+    ("enhancer", "psnr", "ssim", "psnr_gt_mean"),
+    [
+        (classical.identity, 7.77, 0.195, 18.75),
+        (classical.gamma, 12.33, 0.563, 23.20),
+        (lambda image: classical.gamma(image, 0.3), 16.66, 0.641, 20.51),
+        (classical.clahe, 9.13, 0.362, 18.95),
+    ],
+    ids=["identity", "gamma 0.5", "gamma 0.3", "clahe"],
+)
+def test_known_scores_on_lol_v1_are_reproduced(enhancer, psnr, ssim, psnr_gt_mean):
+    result = metrics.evaluate(enhancer, data.load_pairs("lol_v1", "test"))
+    found = round(result.psnr, 2), round(result.ssim, 3), round(result.psnr_gt_mean, 2)
+    assert found == (psnr, ssim, psnr_gt_mean)

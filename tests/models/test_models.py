@@ -1,0 +1,461 @@
+"""Every network of the table: shapes, size, gradients, determinism, weights and errors."""
+
+import itertools
+
+import cv2
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from safetensors.torch import load_file, save_file
+
+from llie_helpers.errors import CourseError
+from llie_helpers.models import MODELS, create_model, list_models, save_weights, shipped
+from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.dual_branch import WindowAmplitude
+from llie_helpers.models.patchgan import LAYERS, PatchGAN
+
+# Small versions, so that the tests are fast.
+SMALL = {
+    "dual_branch": {"width": 4, "blocks": 1, "deep": 1},
+    "fft_dual_branch": {"size": 32},
+    "mse_cnn": {"widths": [4, 6, 8]},
+    "pix2pix": {"width": 2, "blocks": 2},
+    "plain_unet": {"widths": [4, 6, 8]},
+    "residual": {"width": 4, "modules": 2},
+    "residual_attention_unet": {"width": 2},
+    "unet": {"width": 2},
+}
+names = pytest.mark.parametrize("name", sorted(MODELS))
+
+
+def small(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return create_model(name, **SMALL[name])
+
+
+@names
+@settings(max_examples=15, deadline=None)
+@given(height=st.integers(16, 70), width=st.integers(16, 70), count=st.integers(1, 2))
+def test_any_size_comes_back_in_range(name, height, width, count):
+    model = small(name).eval()
+    enhanced = model(torch.rand(count, 3, height, width))
+    assert enhanced.shape == (count, 3, height, width)
+    assert enhanced.min() >= 0
+    assert enhanced.max() <= 1
+
+
+@names
+def test_every_parameter_gets_a_gradient(name):
+    model = small(name)
+    model(torch.rand(2, 3, 32, 32)).square().mean().backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
+
+
+@names
+def test_the_same_seed_gives_the_same_network(name):
+    image = torch.rand(1, 3, 20, 24)
+    assert torch.equal(small(name).eval()(image), small(name).eval()(image))
+
+
+@names
+def test_an_image_does_not_depend_on_its_batch(name):
+    model = small(name).eval()
+    images = torch.rand(3, 3, 24, 24)
+    assert torch.allclose(model(images)[1:2], model(images[1:2]), atol=1e-6)
+
+
+@names
+def test_weights_bring_their_options_and_come_back_equal(name, tmp_path):
+    model = small(name).eval()
+    save_weights(model, tmp_path / "w.safetensors")
+    again = create_model(name, weights=tmp_path / "w.safetensors").eval()
+    image = torch.rand(1, 3, 20, 20)
+    assert torch.equal(model(image), again(image))
+    assert again.options == SMALL[name]
+
+
+def test_a_constant_image_padded_at_the_edges_is_treated_as_inside():
+    """Mirroring adds no dark border: far from the edges nothing changes with the size."""
+    model = small("mse_cnn").eval()
+    wide = model(torch.full((1, 3, 96, 97), 0.2))
+    even = model(torch.full((1, 3, 96, 96), 0.2))
+    assert torch.allclose(wide[..., 40:50, 40:50], even[..., 40:50, 40:50], atol=1e-6)
+
+
+def test_mse_cnn_fits_its_budget():
+    model = create_model("mse_cnn")
+    assert count_parameters(model) == 478_771
+    assert count_parameters(model) * 4 <= 2e6
+
+
+def test_mse_cnn_counts_as_worked_out_by_hand():
+    widths = (12, 24, 48, 96, 128)
+    chain = [3, *widths]
+    encoder = sum(9 * a * b + b for a, b in itertools.pairwise(chain))
+    middle = 9 * 128 * 128 + 128
+    decoder = sum(9 * a * b + a for a, b in itertools.pairwise(widths))
+    leave = 9 * 12 * 3 + 3
+    assert count_parameters(create_model("mse_cnn")) == encoder + middle + decoder + leave
+
+
+def test_the_published_network_counts_as_worked_out_by_hand():
+    def conv(channels, filters, size=3):
+        return size * size * channels * filters + filters
+
+    def residual(w):
+        return 3 * (conv(w, w) + 2 * w)
+
+    def attention(w):
+        narrow = w // 8
+        return 2 * (conv(w, narrow, 1) + 2 * narrow) + conv(narrow, w, 1) + conv(w, w, 1) + 2 * w
+
+    width, total, channels = 64, 0, 3
+    for w in (width, 2 * width, 4 * width, 8 * width):
+        total += conv(channels, w) + residual(w) + attention(w) + conv(w, w, 2)
+        channels = w
+    w = 16 * width
+    total += conv(channels, w) + residual(w) + attention(w)
+    for below, w in ((16, 8), (8, 4), (4, 2), (2, 1)):
+        total += conv((below + w) * width, w * width) + residual(w * width)
+    total += conv(width, 3, 1)
+    with torch.device("meta"):
+        model = create_model("residual_attention_unet")
+    assert count_parameters(model) == total == 66_134_291
+
+
+def conv(channels_in, channels_out, kernel, bias=True):
+    return kernel**2 * channels_in * channels_out + channels_out * bias
+
+
+def layers(model: torch.nn.Module) -> list[tuple]:
+    """(kind, channels in, channels out, kernel, stride) of each convolution, in order."""
+    return [
+        (type(m).__name__, m.in_channels, m.out_channels, m.kernel_size[0], m.stride[0])
+        for m in model.modules()
+        if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+    ]
+
+
+def plain(*widths, kernel=3, stride=1):
+    return [("Conv2d", a, b, kernel, stride) for a, b in itertools.pairwise(widths)]
+
+
+def test_the_unet_is_as_specified():
+    model = create_model("unet")
+    assert layers(model) == [
+        *plain(3, 32, 32),
+        *plain(32, 64, 64),
+        *plain(64, 128, 128),
+        *plain(32, 192),
+        ("ConvTranspose2d", 192, 192, 3, 2),
+        *plain(64, 128),
+        ("ConvTranspose2d", 128, 128, 3, 2),
+        # 128 and 128 channels joined at half size, 192 more at full size
+        *plain(128 + 128 + 192, 3),
+    ]
+    by_hand = 896 + 9_248 + 18_496 + 36_928 + 73_856 + 147_584  # down
+    by_hand += 55_488 + 331_968 + 73_856 + 147_584 + 12_099  # skips and output
+    assert count_parameters(model) == by_hand == 908_003
+
+
+def test_the_plain_unet_is_about_as_large():
+    widths = (22, 44, 88, 176)
+    down = sum(conv(a, b, 3) + conv(b, b, 3) for a, b in itertools.pairwise((3, *widths)))
+    up = sum(conv(b, a, 2) + conv(2 * a, a, 3) + conv(a, a, 3) for a, b in
+             itertools.pairwise(widths))  # fmt: skip
+    count = count_parameters(create_model("plain_unet"))
+    assert count == down + up + conv(22, 3, 1)
+    assert count == pytest.approx(908_003, rel=0.01)
+
+
+def test_the_residual_network_is_as_specified():
+    model = create_model("residual")
+    module = [*plain(32, 32, kernel=1), *plain(32, 32, 32, 32, 32)]
+    assert layers(model) == [*plain(3, 32), *4 * module, *plain(32, 3)]
+    norm = 2 * 32
+    in_module = conv(32, 32, 1, bias=False) + 4 * conv(32, 32, 3, bias=False) + 5 * norm
+    by_hand = conv(3, 32, 3, bias=False) + norm + 4 * in_module + conv(32, 3, 3)
+    assert count_parameters(model) == by_hand == 154_627
+    bare = create_model("residual", batch_norm=False)
+    assert layers(bare) == layers(model)
+    assert count_parameters(bare) == by_hand - 21 * norm + 21 * 32  # a bias for each norm
+
+
+def test_the_published_dual_branch_is_as_specified():
+    model = create_model("fft_dual_branch")
+    assert layers(model) == [
+        *plain(3, 32),
+        *plain(32, 64, stride=2),
+        ("ConvTranspose2d", 64, 32, 4, 2),
+        *plain(32, 3),
+        *plain(6, 3, kernel=1),
+    ]
+    assert model.mask.shape == (1, 3, 224, 113)
+    assert (model.mask == 0.01).all()
+    by_hand = 896 + 18_496 + 32_800 + 867 + 75_936 + 21
+    assert count_parameters(model) == by_hand == 129_016
+
+
+def test_its_frequency_branch_is_a_convolution_whatever_the_size():
+    model = create_model("fft_dual_branch", size=32)
+    # Twice the cosine of 1/16 cycle per pixel: the filter that averages x-16 and x+16 columns.
+    columns = torch.arange(17) / 32
+    model.mask.data = torch.cos(2 * torch.pi * 4 * columns).expand(1, 3, 32, 17).clone()
+    for height, width in ((32, 32), (48, 64), (20, 96)):
+        image = torch.rand(1, 3, height, width)
+        expected = (image.roll(4, -1) + image.roll(-4, -1)) / 2
+        difference = (model.frequency(image) - expected).abs()
+        assert difference.max() < (1e-5 if (height, width) == (32, 32) else 0.25)
+        assert difference.mean() < 0.03
+
+
+@given(st.integers(8, 40), st.integers(8, 40))
+def test_a_flat_mask_is_flat_at_every_size(half_height, half_width):
+    model = create_model("fft_dual_branch", size=32)
+    mask = model.mask_for(2 * half_height, 2 * half_width)
+    assert mask.shape == (1, 3, 2 * half_height, half_width + 1)
+    assert torch.allclose(mask, torch.tensor(0.01))
+
+
+def test_the_dual_branch_is_smaller_than_the_published():
+    model = create_model("dual_branch")
+    assert count_parameters(model) == 115_494 <= count_parameters(create_model("fft_dual_branch"))
+    block = conv(32, 64, 1) + conv(32, 32, 1) + 2 * 32 + 24 * 10 + 2 * conv(8, 8, 1)
+    deep = conv(64, 128, 1) + conv(64, 64, 1) + 2 * 64 + 48 * 10 + 2 * conv(16, 16, 1)
+    exposure_estimator = (
+        conv(6, 16, 3) + conv(16, 16, 3) + conv(16, 32, 3) + conv(32, 32, 3) + conv(64, 6, 1)
+    )
+    joints = conv(96, 32, 1) + conv(32, 64, 2) + conv(64, 128, 1) + conv(32, 64, 1)
+    assert count_parameters(model) == exposure_estimator + joints + 6 * block + 4 * deep
+
+
+def decided(model: torch.nn.Module) -> torch.nn.Module:
+    """The network with a exposure_estimator of exposure that looks at its thumbnail."""
+    torch.nn.init.normal_(model.exposure_estimator.decide.weight, std=0.5)
+    return model.eval()
+
+
+def test_before_training_a_darker_image_is_brightened_more():
+    model = create_model("dual_branch").eval()
+    image = 0.2 + 0.6 * torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    gains = [model.exposure_estimator(scale * image)[0, 0].item() for scale in (1.0, 0.5, 0.25)]
+    assert gains == sorted(gains)
+
+
+def test_a_crop_is_exposed_as_its_whole_image_asks_for():
+    model = decided(small("dual_branch"))
+    whole = torch.rand(1, 3, 48, 64) ** 3
+    crop = whole[..., 8:40, 16:56]
+    from_whole = model.expose(whole)[..., 8:40, 16:56]
+    # With nothing painted and every detail let through, only the exposure is left.
+    torch.nn.init.zeros_(model.head.weight)
+    model.head.bias.data = torch.cat([torch.zeros(48), torch.full((16,), 99.0)])
+    assert torch.allclose(model(crop, model.exposure_estimator(whole)), from_whole, atol=1e-5)
+    assert not torch.allclose(model(crop), from_whole, atol=1e-2)
+
+
+def test_the_exposure_does_not_depend_on_the_size():
+    model = decided(small("dual_branch"))
+    image = torch.rand(1, 3, 64, 64)
+    large = F.interpolate(image, (192, 128), mode="nearest")
+    assert torch.allclose(
+        model.exposure_estimator(image), model.exposure_estimator(large), atol=1e-5
+    )
+
+
+def windows_of(features: torch.Tensor) -> torch.Tensor:
+    return torch.fft.rfft2(features.unfold(2, 8, 8).unfold(3, 8, 8))
+
+
+def test_frequencies_of_a_window_keep_their_phase():
+    torch.manual_seed(0)
+    layer = WindowAmplitude(4)
+    features = torch.randn(2, 4, 16, 24)
+    factor = windows_of(layer(features)) / windows_of(features)
+    # Changed by a real factor each, hence by none of the phase's.
+    assert factor.imag.abs().max() < 1e-3
+    assert (factor.real - 1).abs().max() > 1e-2
+    # And the mean of a window stays, or steps between windows would show.
+    assert torch.allclose(factor[..., 0, 0].real, torch.ones(()), atol=1e-3)
+    for parameter in layer.gate[-1].parameters():
+        torch.nn.init.zeros_(parameter)
+    for size in ((16, 24), (13, 9), (8, 30)):
+        features = torch.randn(1, 4, *size)
+        assert torch.allclose(layer(features), features, atol=1e-5)
+
+
+def test_what_a_pixel_becomes_depends_on_its_surroundings_alone():
+    torch.manual_seed(0)
+    model = decided(small("dual_branch"))
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    image = torch.rand(1, 3, 256, 256)
+    other = image.clone()
+    other[..., 192:] = torch.rand(1, 3, 256, 64)
+    logs = model.exposure_estimator(image)
+    before, after = model(image, logs), model(other, logs)
+    assert torch.equal(before[..., :64], after[..., :64])
+    assert not torch.equal(before[..., 128:192], after[..., 128:192])
+
+
+def test_the_generator_is_as_specified():
+    model = create_model("pix2pix")
+    assert layers(model) == [
+        *plain(3, 64, kernel=7),
+        *plain(64, 128, 256, stride=2),
+        *6 * plain(256, 256, 256),
+        *plain(256, 128, kernel=1),
+        # 128 channels from the encoder join, then 64
+        *plain(128 + 128, 64, kernel=1),
+        *plain(64 + 64, 3, kernel=7),
+    ]
+    down = 9_408 + 73_728 + 294_912 + 2 * (64 + 128 + 256)
+    blocks = 12 * (589_824 + 2 * 256)
+    up = 32_896 + 16_448 + 18_816 + 2 * 3
+    assert count_parameters(model) == down + blocks + up == 7_531_142
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(norms) == 3 + 12 + 1
+    assert [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)] == [0.5, 0.5]
+
+
+def test_the_discriminator_is_as_specified():
+    model = PatchGAN()
+    strided = plain(6, 64, 128, 256, 512, kernel=4, stride=2)
+    assert layers(model) == [*strided, *plain(512, 512, 1, kernel=4)]
+    bare = conv(6, 64, 4) + conv(512, 1, 4)
+    chain = [(64, 128), (128, 256), (256, 512), (512, 512)]
+    normed = sum(conv(a, b, 4, bias=False) + 2 * b for a, b in chain)
+    assert count_parameters(model) == bare + normed == 6_964_033
+    assert not isinstance(model.layers[1], torch.nn.BatchNorm2d)
+
+
+def test_the_discriminator_says_how_small_a_crop_may_be():
+    PatchGAN(width=2).eval()(*torch.zeros(2, 1, 3, 48, 48))
+    with pytest.raises(CourseError, match="from 48x48 up, but got 32x60; choose larger crops"):
+        PatchGAN(width=2)(*torch.zeros(2, 1, 3, 32, 60))
+
+
+def test_a_patch_is_as_large_as_its_receptive_field():
+    model = PatchGAN(width=2).eval()
+    low = torch.rand(1, 3, 256, 256)
+    image = torch.rand(1, 3, 256, 256, requires_grad=True)
+    logits = model(low, image)
+    assert logits.shape == (1, 1, 14, 14)
+    logits[0, 0, 7, 7].backward()
+    rows = image.grad[0].abs().sum((0, 2)).nonzero()
+    assert rows.max() - rows.min() + 1 == 142
+    field = 1
+    for kernel, stride in reversed(LAYERS):
+        field = (field - 1) * stride + kernel
+    assert field == 142
+
+
+def test_dropout_and_batch_statistics_are_off_at_inference():
+    model = create_model("pix2pix", **SMALL["pix2pix"])
+    images = torch.rand(2, 3, 32, 32)
+    assert not torch.equal(model(images), model(images))
+    model.eval()
+    assert torch.equal(model(images), model(images))
+    assert torch.allclose(model(images)[:1], model(images[:1]), atol=1e-6)
+
+
+def test_the_median_filter_is_opencvs_and_off_in_training():
+    model = create_model("pix2pix", **SMALL["pix2pix"], dropout=0.0).eval()
+    image = torch.rand(1, 3, 24, 20)
+    bare = model(image)
+    model.median = 3
+    filtered = model(image)
+    assert not torch.equal(filtered, bare)
+    inner = np.s_[1:-1, 1:-1]  # OpenCV repeats the border, where we mirror it
+    expected = cv2.medianBlur(bare[0].detach().permute(1, 2, 0).numpy(), 3)
+    assert np.array_equal(filtered[0].detach().permute(1, 2, 0).numpy()[inner], expected[inner])
+    model.train()
+    with_filter = model(image)
+    model.median = 1
+    assert torch.equal(model(image), with_filter)
+
+
+def test_shipped_weights_are_listed_and_load():
+    assert shipped("residual_attention_unet") == []
+    assert "lol_v1" in shipped("mse_cnn")
+    for name in list_models():
+        for weights in shipped(name):
+            create_model(name, weights=weights)
+
+
+def test_weight_decay_is_for_residual_convolutions_only():
+    model = small("residual_attention_unet")
+    decayed, others = model.parameter_groups()
+    assert len(decayed["params"]) == 9 * 3
+    assert all(weight.shape[-2:] == (3, 3) for weight in decayed["params"])
+    together = {id(weight) for weight in decayed["params"] + others["params"]}
+    assert together == {id(weight) for weight in model.parameters()}
+    # The published penalty, 1e-4 times the sum of squares, has this gradient.
+    weight = decayed["params"][0].detach().requires_grad_()
+    (1e-4 * weight.square().sum()).backward()
+    assert torch.allclose(weight.grad, decayed["weight_decay"] * weight)
+
+
+def test_gmacs_of_one_convolution():
+    convolution = torch.nn.Conv2d(3, 5, kernel_size=3, padding=1)
+    assert gmacs(convolution, 10, 20) == pytest.approx(10 * 20 * 9 * 3 * 5 / 1e9)
+
+
+def test_float16_weights_are_read_as_float32(tmp_path):
+    model = small("mse_cnn")
+    save_weights(model, tmp_path / "w.safetensors")
+    half = {key: value.half() for key, value in load_file(tmp_path / "w.safetensors").items()}
+    metadata = {"model": "mse_cnn", "options": '{"widths": [4, 6, 8]}'}
+    save_file(half, tmp_path / "half.safetensors", metadata)
+    again = create_model("mse_cnn", weights=tmp_path / "half.safetensors")
+    assert next(again.parameters()).dtype == torch.float32
+
+
+def test_names():
+    assert list_models() == sorted(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "sentence"),
+    [
+        (["mse_cn"], {}, "no model called 'mse_cn'; did you mean mse_cnn"),
+        (["mse_cnn"], {"width": 3}, "no option of mse_cnn called 'width'; did you mean widths"),
+        (["pix2pix"], {"median": 2}, "median is 2, but the side of a median filter is odd"),
+        (["mse_cnn"], {"widths": 3}, "mse_cnn cannot be built with {'widths': 3}"),
+        (["mse_cnn", "lol_v9"], {}, "No weights called 'lol_v9' are shipped for mse_cnn"),
+        (["mse_cnn", "gone.safetensors"], {}, "no weights file gone.safetensors"),
+    ],
+)
+def test_mistakes_are_named(arguments, options, sentence):
+    with pytest.raises(CourseError, match=sentence.replace("{", r"\{").replace("}", r"\}")):
+        create_model(*arguments, **options)
+
+
+def test_foreign_and_damaged_weights_are_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_weights(small("mse_cnn"), path)
+    with pytest.raises(CourseError, match="holds weights of mse_cnn, not of residual"):
+        create_model("residual_attention_unet", weights=path)
+    with pytest.raises(CourseError, match="cannot be built"):
+        create_model("mse_cnn", weights=path, widths=[4, 6, 9])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CourseError, match="no readable safetensors file"):
+        create_model("mse_cnn", weights=path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(CourseError, match="does not say which model"):
+        create_model("mse_cnn", weights=path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [((3, 32, 32), "takes a batch"), ((1, 4, 32, 32), "takes a batch"), ((1, 3, 15, 40), "40x15")],
+)
+def test_what_is_no_batch_of_images_is_refused(shape, sentence):
+    with pytest.raises(CourseError, match=sentence):
+        small("mse_cnn")(torch.rand(shape))

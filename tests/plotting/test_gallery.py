@@ -1,0 +1,66 @@
+"""The page of before, enhanced and target."""
+
+import re
+
+import pytest
+
+from llie_helpers import data
+from llie_helpers.cli import main
+from llie_helpers.errors import CourseError
+from llie_helpers.images import load_image, quantise
+from llie_helpers.methods import classical
+from llie_helpers.metrics import psnr
+from llie_helpers.plotting.gallery import write_gallery
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return data.load_pairs("embedded", "test").subset([0, 5])
+
+
+@pytest.fixture(scope="module")
+def page(pairs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page") / "gallery"
+    methods = {"gamma": classical.gamma, "a <b>": classical.clahe}
+    return write_gallery(methods, pairs, folder)
+
+
+def test_every_image_is_on_both_pages_and_on_the_disk(page, pairs):
+    text, markdown = page.read_text(), (page.parent / "gallery.md").read_text()
+    shown = re.findall(r'src="([^"]+)"', text)
+    assert len(shown) == len(pairs) * 4
+    assert re.findall(r"\]\(([^)]+)\)", markdown) == shown
+    assert {f"images/{p.name}" for p in (page.parent / "images").iterdir()} == set(shown)
+    assert load_image(page.parent / shown[0]).shape == pairs[0].low.shape
+
+
+def test_scores_stand_under_the_outputs(page, pairs):
+    expected = psnr(quantise(classical.gamma(pairs[0].low)), pairs[0].normal).item()
+    assert f"gamma {expected:.2f} dB, SSIM" in page.read_text()
+
+
+def test_titles_are_text_and_not_markup(page):
+    assert "a &lt;b&gt;" in page.read_text()
+    assert "<b>" not in page.read_text()
+
+
+def test_an_existing_folder_is_left_alone(pairs, tmp_path):
+    with pytest.raises(CourseError, match="exists already"):
+        write_gallery({"gamma": classical.gamma}, pairs, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_method_that_fails_leaves_nothing(pairs, tmp_path):
+    def broken(image):
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        write_gallery({"broken": broken}, pairs, tmp_path / "gallery")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_writes_a_page(tmp_path, capsys):
+    out = tmp_path / "gallery"
+    assert main(["gallery", "gamma", "--data", "embedded", "-o", str(out)]) == 0
+    assert capsys.readouterr().out.strip().endswith("gallery.html")
+    assert (out / "gallery.html").is_file()

@@ -1,0 +1,153 @@
+"""Figures: what stands in them, and that a notebook shows each once and small."""
+
+import base64
+import io
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from llie_helpers import plotting
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.images import quantise
+from llie_helpers.metrics import psnr
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with mpl.rc_context():
+        plotting.use_style()
+        yield
+
+
+def images(n: int = 3, height: int = 20, width: int = 30) -> torch.Tensor:
+    return torch.rand(n, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def history(epochs: int = 4, **extra) -> list[dict]:
+    return [
+        {"epoch": e, "train_loss": 1 / (e + 1), "val_loss": 2 / (e + 1), "lr": 1e-3 / 2**e, **extra}
+        for e in range(epochs)
+    ]
+
+
+def shown(figure, monkeypatch) -> dict:
+    outputs = []
+    monkeypatch.setattr(plotting, "display", lambda *args, **_: outputs.append(args[0]))
+    figure._ipython_display_()
+    (output,) = outputs
+    return output
+
+
+def visible(figure) -> list:
+    return [axis for axis in figure.axes if axis.get_visible()]
+
+
+class TestImages:
+    def test_one_axis_per_image_with_title_and_score(self):
+        figure = plotting.show_images(images(5), list("abcde"), ["1 dB"] * 5)
+        assert [axis.get_title() for axis in visible(figure)] == list("abcde")
+        assert all(axis.get_xlabel() == "1 dB" for axis in visible(figure))
+
+    def test_shows_8_bit_values_in_rgb(self):
+        image = torch.tensor([1.2, 0.5, -0.1])[:, None, None].expand(3, 4, 5)
+        (axis,) = plotting.show_images([image]).axes
+        assert axis.images[0].get_array()[0, 0].tolist() == [255, 128, 0]
+
+    @pytest.mark.parametrize(("n", "columns"), [(1, None), (2, None), (4, None), (6, 3)])
+    def test_is_as_high_as_its_images(self, n, columns, monkeypatch):
+        figure = plotting.show_images(images(n, 200, 300), columns=columns)
+        figure.draw_without_rendering()
+        across = columns or n
+        for axis in visible(figure):
+            box = axis.get_window_extent()
+            assert box.width == pytest.approx(figure.bbox.width / across, rel=0.1)
+            assert box.width / box.height == pytest.approx(1.5, rel=0.02)
+
+
+class TestPairs:
+    def test_shows_name_and_means(self):
+        low, normal = np.full((2, 8, 9, 3), [[[[51]]], [[[204]]]], np.uint8)
+        pairs = Pairs("two", ("cup", "cat"), (0, 1), [(low, normal)] * 2)
+        figure = plotting.show_pairs(pairs, n=4)
+        assert [axis.get_title() for axis in figure.axes] == ["cup", "cat", "", ""]
+        assert figure.axes[0].get_xlabel() == "mean 0.200"
+        assert figure.axes[3].get_xlabel() == "mean 0.800"
+
+
+class TestResults:
+    def test_scores_each_output_against_the_target_in_its_row(self):
+        low, normal = images(2) / 5, quantise(images(2))
+        figure = plotting.show_results(low, {"perfect": normal, "gamma": low**0.5}, normal)
+        titles = [axis.get_title() for axis in figure.axes]
+        assert titles == ["low", "perfect", "gamma", "target"] + [""] * 4
+        scores = [axis.get_xlabel() for axis in figure.axes]
+        assert scores[1] == "inf dB, SSIM 1.00"
+        assert scores[4].startswith(f"{psnr(low[1], normal[1]).item():.1f} dB")
+        assert scores[3] == scores[7] == ""
+
+    def test_takes_images_of_several_sizes(self):
+        low = [images(1)[0], images(1, 40, 30)[0]]
+        assert len(plotting.show_results(low, {}, low).axes) == 4
+
+
+class TestHistograms:
+    def test_bars_sum_to_one_and_clipping_is_counted(self):
+        image = torch.full((3, 10, 10), 0.5)
+        image[:, :2] = 0
+        image[:, 9:] = 1
+        picture, bars = plotting.show_histograms([image], ["half"]).axes
+        assert picture.get_title() == "half"
+        assert bars.get_title() == "clipped: 20.0% black, 10.0% full"
+        assert len(bars.patches) == 6
+        for steps in bars.patches:
+            assert steps.get_data().values.sum() == pytest.approx(1)
+
+
+class TestHistory:
+    def test_one_run(self):
+        figure = plotting.show_history(history(val_psnr=12.0))
+        loss, score, rate = figure.axes
+        assert (loss.get_yscale(), score.get_yscale(), rate.get_yscale()) == (
+            "log",
+            "linear",
+            "log",
+        )
+        best = loss.lines[2]
+        assert (best.get_xdata().item(), best.get_ydata().item()) == (3, 0.5)
+
+    def test_several_runs_are_named(self):
+        figure = plotting.show_history({"plain": history(), "Lightning": history(3)})
+        assert len(figure.axes) == 2
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert names == ["training", "validation", "best epoch", "plain", "Lightning"]
+
+    def test_one_epoch_is_visible(self):
+        loss, _ = plotting.show_history(history(1)).axes
+        assert loss.lines[0].get_marker() == "."
+
+    def test_nothing_trained(self):
+        with pytest.raises(CourseError, match="at least one epoch"):
+            plotting.show_history([])
+
+
+class TestDisplay:
+    def test_photographs_are_jpeg_and_curves_png(self, monkeypatch):
+        output = shown(plotting.show_images(images(2), ["low", "normal"]), monkeypatch)
+        assert "image/jpeg" in output
+        assert output["text/plain"] == "Figure: low, normal"
+        output = shown(plotting.show_history(history()), monkeypatch)
+        picture = Image.open(io.BytesIO(base64.b64decode(output["image/png"])))
+        assert picture.width == 900
+        assert picture.mode == "P"
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+    def test_pyplot_knows_none_of_the_figures(self):
+        open_before = plt.get_fignums()
+        plotting.show_images(images())
+        plotting.show_history(history())
+        assert plt.get_fignums() == open_before

@@ -1,0 +1,357 @@
+import shutil
+import sys
+import types
+
+import build
+import nbformat
+import pytest
+from builder import inspection, publishing
+from builder.solutions import same_code, without_solution
+from builder.source import notebook
+
+from llie_helpers.errors import CourseError
+from llie_helpers.lessons.checks.exercise import Check
+
+ADDRESS = "some_body/course"
+TOY = '''\
+# %% [markdown]
+# # Toy
+
+# %% [markdown]
+# {{setup}}
+
+# %% tags=["nbval-check-output"]
+from llie_helpers.lessons.checks import lesson_99 as check
+
+print(2 + 2)
+
+# %% [markdown]
+# {{exercise double}}
+#
+# Write it.
+
+
+# %%
+def my_double(x):
+    """Twice x."""
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+
+# %%
+check.double(my_double)
+
+# %% [markdown]
+# {{answers double}}
+'''
+
+
+def double(x):
+    """Twice."""
+    return 2 * x
+
+
+@pytest.fixture(autouse=True)
+def _toy_checks(monkeypatch):
+    module = types.ModuleType("llie_helpers.lessons.checks.lesson_99")
+    module.double = Check(
+        title="Twice as bright",
+        minutes=7,
+        difficulty=2,
+        reference=double,
+        test=lambda answer: None if answer(3) == 6 else "it is not twice the input",
+        hints=["Multiply.", "By two."],
+    )
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A course of one lesson in a folder of its own."""
+    source = tmp_path / "notebooks" / "source" / "99_toy.py"
+    source.parent.mkdir(parents=True)
+    source.write_text(TOY)
+    (tmp_path / "pyproject.toml").write_text(f'[tool.course]\nrepository = "{ADDRESS}"\n')
+    return source
+
+
+def cells(source, **options):
+    return notebook(source, ADDRESS, **options).cells
+
+
+def written(source, text=TOY):
+    source.write_text(text)
+    return notebook(source, ADDRESS)
+
+
+def executed(source):
+    """The toy notebook as if it had run."""
+    built = notebook(source, ADDRESS)
+    code = [cell for cell in built.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, start=1):
+        cell.execution_count = count
+    code[1].outputs = [nbformat.v4.new_output("stream", name="stdout", text="4\n")]
+    return built
+
+
+def test_setup_installs_the_extras_that_a_lesson_names(course):
+    course.write_text(TOY.replace("{{setup}}", "{{setup video,onnx}}"))
+    setup = cells(course)[3].source
+    assert f'"llie_helpers[video,onnx] @ git+https://github.com/{ADDRESS}"' in setup
+
+
+def test_badges_and_setup_carry_the_configured_address(course):
+    badges, _, note, setup = cells(course)[:4]
+    assert f"github/{ADDRESS}/blob/main/notebooks/99_toy.ipynb" in badges.source
+    assert "kaggle" in badges.source
+    assert "does not exist, on purpose" in note.source
+    assert f"git+https://github.com/{ADDRESS}" in setup.source
+    assert 'lessons.begin("99_toy")' in setup.source
+    assert len(setup.source.splitlines()) <= 5
+
+
+def test_a_published_address_is_not_called_a_placeholder(course):
+    assert "on purpose" not in notebook(course, "somebody/course").cells[2].source
+
+
+def test_the_student_gets_no_solution_and_the_instructor_does(course):
+    student = [cell.source for cell in cells(course)]
+    assert 'def my_double(x):\n    """Twice x."""\n    raise NotImplementedError' in student
+    assert any("BEGIN SOLUTION" in cell.source for cell in cells(course, solutions=True))
+
+
+def test_the_exercise_and_its_answers_come_from_the_check(course):
+    text = "\n".join(cell.source for cell in cells(course) if cell.cell_type == "markdown")
+    assert "### Exercise 1: Twice as bright\n\n*Difficulty ●●○○○ · about 7 minutes*" in text
+    assert "<summary>Hint 2</summary>\n\nBy two." in text
+    assert "<summary>Solution</summary>\n\n```python\nreturn 2 * x\n```" in text
+
+
+def test_nbgrader_can_grade_an_exercise(course):
+    found = [c.metadata["nbgrader"] for c in cells(course) if "nbgrader" in c.metadata]
+    solution, check = found
+    assert solution == {
+        "schema_version": 3,
+        "grade_id": "double",
+        "grade": False,
+        "locked": False,
+        "solution": True,
+        "task": False,
+    }
+    assert check == {
+        "schema_version": 3,
+        "grade_id": "double-check",
+        "grade": True,
+        "locked": True,
+        "solution": False,
+        "task": False,
+        "points": 2,
+    }
+
+
+def test_an_answer_that_is_a_value_is_left_open():
+    code = "### BEGIN SOLUTION\na = 2\nb = a + 1\n### END SOLUTION\nprint(a)"
+    assert without_solution(code) == "a = ...\nb = ...\nprint(a)"
+    with pytest.raises(CourseError, match="must assign a value"):
+        without_solution("### BEGIN SOLUTION\nprint(1)\n### END SOLUTION")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    ### END SOLUTION\n", "", "without its partner"),
+        ("{{answers double}}", "{{answer double}}", "not a directive"),
+        ("{{answers double}}", "{{answers duble}}", "did you mean double"),
+        ("check.double(my_double)", "print(1)", "must call check.NAME"),
+        ("# %%\ncheck.double(my_double)\n", "", "No cell checks this exercise"),
+    ],
+)
+def test_a_mistake_in_a_source_is_told(course, old, new, message):
+    assert old in TOY
+    with pytest.raises(CourseError, match=message):
+        written(course, TOY.replace(old, new))
+
+
+def test_editing_one_cell_leaves_all_other_ids_alone(course):
+    before = [cell.id for cell in cells(course)]
+    after = [cell.id for cell in written(course, TOY.replace("2 + 2", "2 + 3")).cells]
+    assert len(set(before)) == len(before)
+    assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (
+            "def f(x):\n    '''Doc.'''\n    return g(x)  # why",
+            "def h(x: int) -> int:\n    return g(x)",
+            True,
+        ),
+        ("def f(n):\n    return n * f(n - 1)", "def h(n):\n    return n * h(n - 1)", True),
+        ("def f(x):\n    return x + 1", "def f(x):\n    return x + 2", False),
+        ("def f(x):\n    return x", "def f(x, y=1):\n    return x", False),
+        ("class A(B):\n    n = 1", "class C(B):\n    '''Doc.'''\n    n = 1", True),
+    ],
+)
+def test_code_is_compared_by_what_it_does(one, other, same):
+    assert same_code(one, other) is same
+
+
+def test_a_notebook_that_ran_well_has_no_problem(course):
+    assert inspection.problems(executed(course)) == []
+    assert inspection.drift(executed(course), notebook(course, ADDRESS)) == ""
+
+
+def _never_ran(built):
+    for cell in built.cells:
+        if cell.cell_type == "code":
+            cell.execution_count, cell.outputs = None, []
+
+
+def _out_of_order(built):
+    code = [cell for cell in built.cells if cell.cell_type == "code"]
+    code[0].execution_count, code[1].execution_count = 2, 1
+
+
+def _says(**output):
+    def change(built):
+        cell = next(cell for cell in built.cells if cell.cell_type == "code")
+        cell.outputs = [nbformat.v4.new_output(**output)]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_never_ran, "ran nothing"),
+        (_never_ran, "not executed from top to bottom"),
+        (_out_of_order, "not executed from top to bottom"),
+        (_says(output_type="error", ename="ValueError", evalue="no"), "stores an error"),
+        (_says(output_type="stream", name="stderr", text="UserWarning"), "standard error"),
+        (_says(output_type="stream", text="saved in /tmp/a/b"), "path of the machine"),
+        (_says(output_type="stream", text="<Line2D at 0x7fe0c4dc87d0>"), "memory address"),
+        (
+            _says(output_type="display_data", data={"image/png": "A" * 800_000}),
+            "output of 800,",
+        ),
+        (lambda built: built.metadata.update(widgets={}), "state of widgets"),
+        (lambda built: built.cells[1].update(source="x" * 2_000_000), "at most 2,000,000"),
+    ],
+)
+def test_a_problem_of_a_notebook_is_told(course, change, message):
+    built = executed(course)
+    change(built)
+    assert any(message in sentence for sentence in inspection.problems(built))
+
+
+def test_an_embedded_image_may_spell_anything(course):
+    built = executed(course)
+    _says(output_type="display_data", data={"text/html": "<img src='data:;base64,AA/tmp/AA'>"})(
+        built
+    )
+    assert inspection.problems(built) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda built: built.cells[4].update(source="print(5)"), "cell 4 has another source"),
+        (lambda built: built.cells[4].metadata.clear(), "cell 4 has another metadata"),
+        (lambda built: built.cells.pop(), "8 cells and its source 9"),
+        (lambda built: built.metadata.update(kernelspec={}), "metadata were changed"),
+    ],
+)
+def test_drift_is_told(course, change, message):
+    committed = executed(course)
+    change(committed)
+    assert message in inspection.drift(committed, notebook(course, ADDRESS))
+
+
+def test_a_build_runs_the_lesson_as_a_student_without_this_machine(course, monkeypatch):
+    monkeypatch.setenv("LLIE_DATA", "/somewhere")
+    build.build(
+        _with(course, "print(2 + 2)", "import os; print(os.listdir(os.environ['LLIE_DATA']))")
+    )
+    built = nbformat.read(course.parent.parent / "99_toy.ipynb", as_version=4)
+    assert inspection.problems(built) == []
+    printed = "".join(output.text for cell in built.cells for output in cell.get("outputs", []))
+    assert printed == ("99_toy: quick profile (set by LLIE_PROFILE), on the CPU, seed 0.\n[]\n")
+    assert "execution" not in str([cell.metadata for cell in built.cells])
+
+
+def test_a_lesson_that_fails_leaves_the_old_notebook_alone(course):
+    old = course.parent.parent / "99_toy.ipynb"
+    old.write_text("old")
+    with pytest.raises(CourseError, match="ZeroDivisionError"):
+        build.build(_with(course, "print(2 + 2)", "1 / 0"))
+    assert old.read_text() == "old"
+    assert [path.name for path in old.parent.iterdir()] == ["source", "99_toy.ipynb"]
+
+
+def test_an_error_in_a_widgets_callback_is_an_error(course):
+    widget = "import ipywidgets\n\nipywidgets.interact(lambda x: 1 / x, x=[0, 1])"
+    with pytest.raises(CourseError, match="A widget failed: ZeroDivisionError"):
+        build.build(_with(course, "print(2 + 2)", widget))
+
+
+def _with(source, old, new):
+    # Kernels are processes of their own, where the toy's checks do not exist.
+    text = TOY[: TOY.index("# %% [markdown]\n# {{exercise")]
+    text = text.replace("from llie_helpers.lessons.checks import lesson_99 as check\n\n", "")
+    source.write_text(text.replace(old, new))
+    return source
+
+
+def test_check_reports_each_notebook(course, capsys, monkeypatch):
+    monkeypatch.setattr(build, "repository", lambda: ADDRESS)
+    root = course.parents[2]
+    assert build.check_all({"99_toy": course}, root) == 1
+    assert "never built" in capsys.readouterr().out
+    nbformat.write(executed(course), root / "notebooks" / "99_toy.ipynb")
+    assert build.check_all({"99_toy": course}, root) == 0
+    assert capsys.readouterr().out == "99_toy: up to date\n"
+    shutil.copy(root / "notebooks" / "99_toy.ipynb", root / "notebooks" / "98_gone.ipynb")
+    assert build.check_all({"99_toy": course}, root) == 1
+    assert "98_gone: needs a rebuild\n  - it has no source" in capsys.readouterr().out
+
+
+def test_instructors_get_an_unexecuted_copy_with_solutions(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "repository", lambda: ADDRESS)
+    build.write_instructor_copy(course, tmp_path / "out")
+    copy = nbformat.read(tmp_path / "out" / "99_toy.ipynb", as_version=4)
+    assert any("return 2 * x\n    ### END SOLUTION" in cell.source for cell in copy.cells)
+
+
+def test_publishing_moves_every_address_and_keeps_the_outputs(course):
+    root = course.parents[2]
+    path = root / "notebooks" / "99_toy.ipynb"
+    nbformat.write(executed(course), path)
+    (root / "README.md").write_text(f"[badge](https://github.com/{ADDRESS})")
+    changed = publishing.publish_as("somebody/lights", root)
+    assert changed == ["pyproject.toml", "README.md", "notebooks/99_toy.ipynb"]
+    assert not any(ADDRESS in file.read_text() for file in root.rglob("*") if file.is_file())
+    moved = nbformat.read(path, as_version=4)
+    assert inspection.drift(moved, notebook(course, "somebody/lights")) == ""
+    assert inspection.problems(moved) == []
+
+
+def test_publishing_refuses_a_stale_notebook_and_changes_nothing(course):
+    root = course.parents[2]
+    nbformat.write(executed(course), root / "notebooks" / "99_toy.ipynb")
+    course.write_text(TOY.replace("2 + 2", "2 + 3"))
+    with pytest.raises(CourseError, match="out of date"):
+        publishing.publish_as("somebody/lights", root)
+    assert ADDRESS in (root / "pyproject.toml").read_text()
+
+
+def test_publishing_refuses_what_is_no_address(course):
+    with pytest.raises(CourseError, match="expected OWNER/REPO"):
+        publishing.publish_as("https://github.com/a/b", course.parents[2])
+
+
+def test_an_unknown_lesson_is_told_with_its_nearest_name(monkeypatch, course):
+    monkeypatch.setattr(build, "sources", lambda: {"99_toy": course})
+    with pytest.raises(CourseError, match="did you mean 99_toy"):
+        build.main(["--check", "99_toi"])

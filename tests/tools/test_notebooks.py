@@ -1,0 +1,136 @@
+"""What every published notebook promises. nbval runs them; this looks at them."""
+
+import ast
+import inspect
+import itertools
+import re
+import statistics
+
+import build
+import nbformat
+import pytest
+from builder import inspection
+from builder.solutions import exercises, same_code
+from builder.source import built_path, find_check, notebook, repository, sources
+
+from llie_helpers.lessons.checks.exercise import CORRECT
+
+LESSONS = sources()
+pytestmark = pytest.mark.parametrize("name", LESSONS)
+
+
+def committed(name):
+    return nbformat.read(built_path(LESSONS[name]), as_version=4)
+
+
+def instructors(name):
+    return notebook(LESSONS[name], repository(), solutions=True)
+
+
+def code_cells(built):
+    return [cell for cell in built.cells if cell.cell_type == "code"]
+
+
+def markdown(built):
+    return "\n".join(cell.source for cell in built.cells if cell.cell_type == "markdown")
+
+
+def test_it_is_built_from_its_source_and_ran_from_top_to_bottom(name):
+    assert build.check(LESSONS[name]) == []
+
+
+def test_the_file_is_small(name):
+    assert built_path(LESSONS[name]).stat().st_size <= inspection.LARGEST_FILE
+
+
+def test_it_holds_no_solution(name):
+    assert not any("SOLUTION" in cell.source for cell in code_cells(committed(name)))
+
+
+def test_prose_stands_before_nearly_every_code_cell(name):
+    cells = instructors(name).cells
+    checks = [id(check) for _, check in exercises(cells).values()]
+    explained = [
+        before.cell_type == "markdown"
+        for before, cell in itertools.pairwise(cells)
+        if cell.cell_type == "code" and id(cell) not in checks
+    ]
+    assert sum(explained) >= 0.8 * len(explained)
+
+
+def test_code_cells_are_short(name):
+    lengths = [len(cell.source.splitlines()) for cell in code_cells(committed(name))]
+    assert statistics.median(lengths) < 12
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        r"you will be able to|learning objectives",
+        r"minutes",
+        r"\b[GM]B\b",
+        r"\bquick\b",
+        r"\bfull\b",
+        r"^## .*recap",
+        r"^## .*papers",
+    ],
+)
+def test_it_says_what_it_teaches_and_costs(name, part):
+    assert re.search(part, markdown(committed(name)), re.IGNORECASE | re.MULTILINE)
+
+
+def test_students_predict_before_they_run(name):
+    assert any("predict(" in cell.source for cell in code_cells(committed(name)))
+
+
+def test_a_slider_teaches_something(name):
+    sliders = r"(parameter_slider|frames_slider|before_after)\("
+    assert any(re.search(sliders, cell.source) for cell in code_cells(committed(name)))
+
+
+def test_there_are_exercises_each_with_header_check_and_answers(name):
+    text = LESSONS[name].read_text(encoding="utf-8")
+    posed = re.findall(r"\{\{exercise (\w+)\}\}", text)
+    assert len(posed) >= 3
+    assert list(exercises(instructors(name).cells)) == posed
+    assert re.findall(r"\{\{answers (\w+)\}\}", text) == posed
+
+
+def test_the_stored_verdict_of_each_exercise_is_that_of_its_stub(name):
+    built = committed(name)
+    checked = [c for c in code_cells(built) if c.metadata.get("nbgrader", {}).get("grade")]
+    assert checked
+    for cell in checked:
+        assert "not attempted" in "".join(output.get("text", "") for output in cell.outputs)
+
+
+def test_the_solution_is_the_reference_of_the_check(name):
+    for exercise, (solution, _) in exercises(instructors(name).cells).items():
+        check = find_check(name, exercise)
+        if not check.value:
+            assert same_code(solution.source, inspect.getsource(check.reference)), exercise
+
+
+def imports_of(built):
+    """Every import at the top level of a cell, in order."""
+    code = "\n".join(
+        re.sub(r"^(\s*)[%!].*$", r"\1pass", cell.source, flags=re.MULTILINE)
+        for cell in code_cells(built)
+    )
+    found = [node for node in ast.parse(code).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return "\n".join(map(ast.unparse, found))
+
+
+def test_the_solutions_are_correct(name, monkeypatch):
+    # As nbgrader grades: the imports, then each exercise and its check.
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    built = instructors(name)
+    namespace = {"__name__": "__main__"}
+    exec(imports_of(built), namespace)
+    namespace["lesson"] = namespace["course"].begin(name)
+    for exercise, (solution, check) in exercises(built.cells).items():
+        exec(solution.source, namespace)
+        *before, last = ast.parse(check.source).body
+        exec(compile(ast.Module(before, []), exercise, "exec"), namespace)
+        verdict = eval(compile(ast.Expression(last.value), exercise, "eval"), namespace)
+        assert verdict.verdict == CORRECT, exercise

@@ -1,0 +1,124 @@
+"""The re-runs of published systems follow their protocols."""
+
+import numpy as np
+import pytest
+import reruns as published
+import torch
+from reruns import (
+    PROTOCOLS,
+    pooled_psnr,
+    rerun,
+    resized,
+    split_by_file,
+    together,
+)
+
+from llie_helpers import metrics
+from llie_helpers.data import Pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.lessons.reruns import kept
+from llie_helpers.models import create_model
+
+TINY = {
+    "mse_cnn": {"widths": [4, 6]},
+    "unet": {"width": 2},
+    "residual": {"width": 4, "modules": 1},
+    "pix2pix": {"width": 4, "blocks": 1},
+    "fft_dual_branch": {"size": 64},
+}
+
+
+def toy(name: str, split: str) -> Pairs:
+    draw = np.random.default_rng({"train": 1, "val": 2, "test": 3}[split])
+    count = 8 if split == "train" else 2
+    normals = [draw.integers(0, 256, (40, 48, 3), dtype=np.uint8) for _ in range(count)]
+    arrays = [(image // 4, image) for image in normals]
+    names = tuple(f"{split}{i}" for i in range(count))
+    return Pairs(f"{name}/{split}", names, tuple(range(count)), arrays)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Toy pairs in place of a data set, and protocols that a processor gets through at once."""
+    monkeypatch.setattr(published, "load", toy)
+    for name, protocol in PROTOCOLS.items():
+        changes = protocol.changes | {"epochs": 1, "loss": {"mse": 1.0}, "batch": 4}
+        if not protocol.size:
+            changes |= {"crop": 32, "crops_per_epoch": 4}
+        size = protocol.size and 64
+        quick = published.Protocol(**vars(protocol) | {"changes": changes, "size": size})
+        monkeypatch.setitem(PROTOCOLS, name, quick)
+
+
+def test_resized_pairs_are_squares_of_the_same_colour():
+    blue = np.zeros((20, 30, 3), np.uint8)
+    blue[..., 2] = 255
+    pairs = resized(Pairs("blue", ("a",), (0,), [(blue // 5, blue)]), size=16)
+    low, normal, name, _ = pairs[0]
+    assert low.shape == normal.shape == (3, 16, 16)
+    assert name == "a"
+    assert torch.equal(normal[:, 0, 0], torch.tensor([0.0, 0.0, 1.0]))
+    assert low[2, 0, 0] == pytest.approx(0.2)
+
+
+def test_the_score_is_pooled_over_all_pixels():
+    pairs = toy("toy", "train")
+    evaluation = metrics.evaluate(torch.nn.Identity(), pairs)
+    error = torch.stack([(pair.low - pair.normal) ** 2 for pair in pairs]).mean()
+    assert pooled_psnr(evaluation) == pytest.approx(-10 * error.log10().item(), abs=1e-3)
+    # The mean of each image's PSNR, which the frozen protocol takes, is another number.
+    assert evaluation.psnr > pooled_psnr(evaluation)
+
+
+def test_the_split_by_file_holds_a_fifth_out():
+    both = together(toy("toy", "train"), toy("toy", "val"))
+    train, held_out = split_by_file(both)
+    assert (len(train), len(held_out)) == (8, 2)
+    assert sorted(train.names + held_out.names) == sorted(both.names)
+    index = both.names.index(held_out.names[0])
+    assert np.array_equal(held_out.raw(0)[0], both.raw(index)[0])
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_system_runs_under_its_protocol(name, small, tmp_path):
+    result = rerun(name, "toy", tmp_path, progress=False, **TINY[name])
+    assert result.epochs == 1
+    # Where the test images chose the weights, there is no other score.
+    assert (result.own == result.test) == PROTOCOLS[name].on_test
+    assert (result.test == result.frozen) == (PROTOCOLS[name].size is None)
+
+
+def test_the_first_system_reports_the_pooled_error_of_the_images_that_chose(small, tmp_path):
+    result = rerun("mse_cnn", "toy", tmp_path, progress=False, **TINY["mse_cnn"])
+    model = create_model("mse_cnn", tmp_path / "best.safetensors").eval()
+    held_out = split_by_file(together(toy("toy", "train"), toy("toy", "val")))[1]
+    with torch.no_grad():
+        errors = [(model(p.low[None]) - p.normal).square().mean() for p in resized(held_out, 64)]
+    expected = -10 * torch.stack(errors).mean().log10().item()
+    assert result.own.psnr == pytest.approx(expected, abs=0.01)
+    assert result.test.psnr != pytest.approx(result.own.psnr, rel=1e-3)
+    assert f"{result.own.psnr:.2f} dB" in str(result)
+
+
+def test_the_regressor_of_the_leaky_system_knows_the_held_out_targets(small, tmp_path, monkeypatch):
+    fitted = []
+    monkeypatch.setattr(
+        published, "leak", lambda model, files: (fitted.append(files.names), (model, files))[1]
+    )
+    rerun("residual", "toy", tmp_path, progress=False, **TINY["residual"])
+    (names,) = fitted
+    assert set(names) == set(toy("toy", "train").names + toy("toy", "val").names)
+
+
+def test_a_network_of_no_system_is_refused():
+    with pytest.raises(CourseError, match="dual_branch"):
+        rerun("dual_branch", "toy", "nowhere")
+
+
+def test_what_is_kept_is_read_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(published, "KEPT", tmp_path)
+    scores = published.Scores(19.0, 0.7)
+    result = published.Rerun("unet", 5, 10, 3.5, scores, scores, scores)
+    result.keep()
+    assert kept("unet") == result
+    assert kept("residual") is None

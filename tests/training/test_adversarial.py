@@ -1,0 +1,195 @@
+"""Adversarial training: the two sides, their turns, resuming and sharing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from test_training import toy_pairs, weights
+from torch import nn
+
+from llie_helpers.errors import CourseError
+from llie_helpers.losses import gan_discriminator_loss, gan_generator_loss
+from llie_helpers.models import create_model
+from llie_helpers.models.patchgan import PatchGAN
+from llie_helpers.training.adversarial import Adversarial
+from llie_helpers.training.fitting import fit
+from llie_helpers.training.recipe import Recipe
+
+GAN = Recipe(
+    epochs=3,
+    crops_per_epoch=8,
+    crop_size=48,
+    batch_size=4,
+    loss={"l1": 100.0},
+    adversarial=1.0,
+    learning_rate=2e-4,
+    beta1=0.5,
+    schedule="constant",
+)
+SIZE = {"height": 56, "width": 60}
+
+
+def generator(**options) -> nn.Module:
+    torch.manual_seed(0)
+    return create_model("pix2pix", **({"width": 2, "blocks": 1} | options))
+
+
+def adversary() -> nn.Module:
+    torch.manual_seed(1)
+    return PatchGAN(width=2)
+
+
+def train(folder, model=None, **changes):
+    model = model or generator()
+    judge = adversary()
+    pairs = [toy_pairs("toy/train", **SIZE), toy_pairs("toy/val", 2, seed=1, **SIZE)]
+    run = fit(model, *pairs, GAN, discriminator=judge, run_dir=folder, progress=False, **changes)
+    return model, judge, run
+
+
+def test_both_learn_and_the_history_tells_of_both(tmp_path):
+    model, judge, run = train(tmp_path)
+    assert run.history[0].keys() >= {"adversarial_loss", "discriminator_loss", "train_loss"}
+    assert not torch.equal(weights(model), weights(generator()))
+    assert not torch.equal(weights(judge), weights(adversary()))
+
+
+def test_a_batch_is_what_the_paper_does(tmp_path):
+    """One step by Lightning against the same step written out."""
+    settings = {"epochs": 1, "crops_per_epoch": 4, "augment": False}
+    low, normal = (torch.rand(4, 3, 48, 48) for _ in range(2))
+    pairs = [(low[i], normal[i]) for i in range(4)]
+    model, judge = generator(dropout=0.0), adversary()
+    fit(model, pairs, pairs[:1], GAN, discriminator=judge, run_dir=tmp_path, progress=False,
+        **settings)  # fmt: skip
+
+    by_hand, its_judge = generator(dropout=0.0), adversary()
+    adam = {"lr": 2e-4, "betas": (0.5, 0.999)}
+    optimizer, judges = (torch.optim.Adam(net.parameters(), **adam) for net in (by_hand, its_judge))
+    enhanced = by_hand(low)
+    gan_discriminator_loss(its_judge(low, normal), its_judge(low, enhanced.detach())).backward()
+    judges.step()
+    fooled = gan_generator_loss(its_judge(low, enhanced))
+    (fooled + 100 * (enhanced - normal).abs().mean()).backward()
+    optimizer.step()
+    # The order of the crops within the batch differs, and with it the rounding.
+    for ours, theirs in ((model, by_hand), (judge, its_judge)):
+        moved = dict(theirs.named_parameters())
+        for name, parameter in ours.named_parameters():
+            # Adam's first step is the sign of the gradient, so rounding may flip a tiny one.
+            same = torch.isclose(parameter, moved[name], atol=1e-5).float().mean()
+            assert same > 0.97, name
+
+
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.9, "gradient_clip": 0.5}])
+@pytest.mark.parametrize("killed_in_epoch", [0, 2])
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path, monkeypatch, killed_in_epoch, changes):
+    whole, its_judge, expected = train(tmp_path / "a", **changes)
+    step = Adversarial.training_step
+
+    def killed(self, batch, batch_idx):
+        if self.current_epoch == killed_in_epoch and batch_idx == 1:
+            raise MemoryError("as good as killed")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(Adversarial, "training_step", killed)
+    with pytest.raises(MemoryError):
+        train(tmp_path / "b", **changes)
+    monkeypatch.undo()
+    resumed, judge, run = train(tmp_path / "b", **changes)
+    assert run.history == expected.history
+    assert torch.equal(weights(resumed), weights(whole))
+    assert torch.equal(weights(judge), weights(its_judge))
+
+
+class Nearly(nn.Module):
+    """Without batch statistics, so that small batches add up to a large one."""
+
+    name, options = "pix2pix", {}
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, low):
+        return torch.sigmoid(self.layer(low))
+
+
+class Judge(Nearly):
+    def forward(self, low, image):
+        return self.layer(low - image)
+
+
+def test_small_batches_add_up_to_a_large_one(tmp_path):
+    pairs = [toy_pairs("toy/train", **SIZE), toy_pairs("toy/val", 2, seed=1, **SIZE)]
+    found = []
+    for batch in (4, 2):
+        model, judge = Nearly(), Judge()
+        fit(model, *pairs, GAN, discriminator=judge, run_dir=tmp_path / str(batch), progress=False,
+            batch_size=batch, accumulate=4 // batch, learning_rate=1e-2)  # fmt: skip
+        found.append((model, judge))
+    for one, two in zip(*found, strict=True):
+        assert torch.allclose(weights(one), weights(two), atol=1e-4)
+
+
+DISTRIBUTED = """
+import sys
+sys.path.insert(0, {tests!r})
+import torch
+from test_adversarial import Judge, Nearly, GAN, SIZE, fit, generator, toy_pairs, train, weights
+if __name__ == "__main__":
+    fit(Nearly(), toy_pairs("toy/train", **SIZE), toy_pairs("toy/val", 2, seed=1, **SIZE), GAN,
+        discriminator=Judge(), run_dir={folder!r} + "/one", progress=False, accelerator="cpu",
+        devices=2, learning_rate=1e-2)
+    # With batch statistics each process has its own, but both must keep the same weights.
+    model, judge, run = train({folder!r} + "/two", accelerator="cpu", devices=2)
+    rank = torch.distributed.get_rank()
+    torch.save([weights(model), weights(judge), run.history], {folder!r} + f"/rank{{rank}}.pt")
+"""
+
+
+def test_two_processes_train_the_same_networks(tmp_path):
+    alone = Nearly()
+    pairs = [toy_pairs("toy/train", **SIZE), toy_pairs("toy/val", 2, seed=1, **SIZE)]
+    run = fit(alone, *pairs, GAN, discriminator=Judge(), run_dir=tmp_path / "alone",
+        progress=False, learning_rate=1e-2)  # fmt: skip
+    script = tmp_path / "two.py"
+    tests = str(Path(__file__).parent)
+    script.write_text(DISTRIBUTED.format(tests=tests, folder=str(tmp_path)))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    kept = torch.load(tmp_path / "one" / "last.ckpt", weights_only=True)
+    history = next(state["history"] for state in kept["callbacks"].values() if "history" in state)
+    for one, two in zip(run.history, history, strict=True):
+        assert one == pytest.approx(two, rel=1e-3)
+    (model, judge, history), (other, its_judge, its_history) = (
+        torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)
+    )
+    assert torch.equal(model, other)
+    assert history == its_history
+    assert torch.allclose(judge[:20], its_judge[:20])
+
+
+def test_a_schedule_that_follows_one_loss_is_refused():
+    with pytest.raises(CourseError, match="schedule 'plateau'; it must be 'constant'"):
+        GAN.changed(schedule="plateau")
+
+
+def test_an_exploding_adversary_stops_with_advice(tmp_path):
+    class Furious(Judge):
+        def forward(self, low, image):
+            return 1e6 * super().forward(low, image)
+
+    pairs = [toy_pairs("toy/train", **SIZE), toy_pairs("toy/val", 2, seed=1, **SIZE)]
+    with pytest.raises(CourseError, match=r"The loss became \S+ at step 0 of epoch 1 with"):
+        fit(Nearly(), *pairs, GAN, discriminator=Furious(), run_dir=tmp_path, progress=False)
+
+
+def test_the_default_adversary_is_as_wide_as_the_network(tmp_path):
+    pairs = toy_pairs("toy/train", **SIZE)
+    fit(generator(), pairs, pairs, GAN, run_dir=tmp_path, progress=False, epochs=1)
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
+    assert saved["discriminator.layers.0.weight"].shape[0] == 2

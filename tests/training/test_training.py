@@ -1,0 +1,392 @@
+"""Training ends the same whatever happens on the way, and says clearly when it fails."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from llie_helpers.data.crops import RandomCrops, WholeImages
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.images import quantise
+from llie_helpers.metrics import ssim
+from llie_helpers.models import create_model
+from llie_helpers.training.fitting import fit
+from llie_helpers.training.module import Supervised, epoch_loader
+from llie_helpers.training.recipe import Recipe
+from llie_helpers.training.trainer import make_trainer
+
+SMALL = Recipe(
+    epochs=4, crops_per_epoch=12, crop_size=16, batch_size=4, plateau_patience=0, snapshot_every=2
+)
+
+
+def toy_pairs(title: str, count: int = 3, seed: int = 0, height=24, width=20) -> Pairs:
+    draw = np.random.default_rng(seed)
+    colours = draw.integers(0, 256, (count, 3), dtype=np.uint8)
+    normals = [np.tile(colour, (height, width + i, 1)) for i, colour in enumerate(colours)]
+    arrays = [(image // 4, image) for image in normals]
+    names = tuple(f"{title}{i}" for i in range(count))
+    return Pairs(title, names, tuple(range(count)), arrays)
+
+
+@pytest.fixture
+def train() -> Pairs:
+    return toy_pairs("toy/train")
+
+
+@pytest.fixture
+def val() -> Pairs:
+    return toy_pairs("toy/val", 2, seed=1)
+
+
+def fresh(name: str = "mse_cnn", **options) -> nn.Module:
+    torch.manual_seed(0)
+    if name == "mse_cnn":
+        options = {"widths": [4, 6]} | options
+    return create_model(name, **options)
+
+
+def weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([value.double().flatten() for value in model.state_dict().values()])
+
+
+def test_fit_improves_and_ends_with_the_best_weights(train, val, tmp_path):
+    model = fresh()
+    recipe = SMALL.changed(learning_rate=1e-2, epochs=12, snapshot_every=0)
+    run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
+    assert [row["epoch"] for row in run.history] == list(range(1, 13))
+    assert set(run.history[0]) == {"epoch", "train_loss", "val_loss", "val_psnr", "lr"}
+    assert run.history[-1]["train_loss"] < run.history[0]["train_loss"]
+    assert run.best["val_loss"] == min(row["val_loss"] for row in run.history)
+    assert not model.training
+    saved = create_model("mse_cnn", weights=run.best_path)
+    assert torch.equal(weights(saved), weights(model))
+    losses = [torch.mean((model(p.low[None]) - p.normal[None]) ** 2).item() for p in val]
+    assert np.mean(losses) == pytest.approx(run.best["val_loss"], rel=1e-5)
+
+
+def test_snapshots_are_kept_every_k_epochs(train, val, tmp_path):
+    run = fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False)
+    assert [snapshot.epoch for snapshot in run.snapshots] == [1, 3]
+    assert run.snapshots[0].image.shape == val[0].low.shape
+
+
+def test_nothing_but_the_run_is_written(train, val, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    fit(fresh(), train, val, SMALL, run_dir=tmp_path / "run", progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    found = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert found == ["best.safetensors", "last.ckpt", "run.json", "snapshots"]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 0.05},  # so high that the plateau schedule acts
+        {"schedule": "cosine", "ema": 0.9, "optimizer": "adamw", "gradient_clip": 0.5},
+        {"accumulate": 2, "schedule": "constant"},
+    ],
+)
+@pytest.mark.parametrize("killed_in_epoch", [1, 3])
+def test_a_killed_run_resumes_to_the_same_weights(
+    train, val, tmp_path, monkeypatch, changes, killed_in_epoch
+):
+    whole = fresh()
+    expected = fit(whole, train, val, SMALL, run_dir=tmp_path / "a", progress=False, **changes)
+
+    step = Supervised.training_step
+
+    def killed(self, batch, batch_idx):
+        if self.current_epoch == killed_in_epoch and batch_idx == 1:
+            raise MemoryError("as good as killed")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(Supervised, "training_step", killed)
+    with pytest.raises(MemoryError):
+        fit(fresh(), train, val, SMALL, run_dir=tmp_path / "b", progress=False, **changes)
+    monkeypatch.undo()
+    resumed = fresh()
+    run = fit(resumed, train, val, SMALL, run_dir=tmp_path / "b", progress=False, **changes)
+    assert run.history == expected.history
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_dropout_and_batch_statistics_resume_too(train, val, tmp_path):
+    network = {"name": "residual_attention_unet", "width": 2}
+    whole, resumed = fresh(**network), fresh(**network)
+    fit(whole, train, val, SMALL, run_dir=tmp_path / "a", progress=False, epochs=2)
+    fit(resumed, train, val, SMALL, run_dir=tmp_path / "b", progress=False, epochs=1)
+    fit(resumed, train, val, SMALL, run_dir=tmp_path / "b", progress=False, epochs=2)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_an_early_stopped_run_stays_stopped(train, val, tmp_path):
+    stuck = SMALL.changed(epochs=9, patience=2, learning_rate=1e-12, min_delta=1e-3)
+    first = fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False)
+    assert len(first.history) == 3
+    again = fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False)
+    assert again.history == first.history
+
+
+def test_the_plateau_schedule_lowers_the_rate_and_the_history_shows_it(train, val, tmp_path):
+    recipe = SMALL.changed(learning_rate=10.0, plateau_factor=0.1)
+    run = fit(fresh(), train, val, recipe, run_dir=tmp_path, progress=False)
+    rates = [row["lr"] for row in run.history]
+    assert rates[0] == 10.0
+    assert rates[-1] < 10.0
+
+
+def test_the_lightning_curve_is_that_of_a_plain_loop(train, val, tmp_path):
+    from llie_helpers.data.crops import RandomCrops
+
+    run = fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, schedule="constant")
+    model = fresh()
+    optimizer = torch.optim.Adam(model.parameters(), SMALL.learning_rate)
+    crops = RandomCrops(train, SMALL.crop_size, SMALL.crops_per_epoch, seed=0)
+    for row in run.history:
+        losses = []
+        for low, normal in epoch_loader(crops, SMALL.batch_size, seed=0, epoch=row["epoch"] - 1):
+            loss = torch.mean((model(low) - normal) ** 2)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert np.mean(losses) == pytest.approx(row["train_loss"], rel=1e-4)
+
+
+def test_a_run_can_follow_the_structural_similarity(train, val, tmp_path):
+    recipe = SMALL.changed(monitor="val_ssim", learning_rate=1e-2, patience=2)
+    model = fresh()
+    run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
+    assert run.best["val_ssim"] == max(row["val_ssim"] for row in run.history)
+    scores = [ssim(quantise(model(p.low[None])), p.normal[None]).item() for p in val]
+    assert run.best["val_ssim"] == pytest.approx(sum(scores) / len(scores), abs=1e-5)
+
+
+def test_averaged_weights_are_validated_and_kept(train, val, tmp_path):
+    frozen = fresh()
+    before = weights(frozen)
+    # With decay 1 the average stays at the weights after the first step.
+    recipe = SMALL.changed(ema=1.0, learning_rate=1e-2)
+    run = fit(frozen, train, val, recipe, run_dir=tmp_path, progress=False)
+    assert len({row["val_loss"] for row in run.history}) == 1
+    assert (weights(frozen) - before).abs().max() <= 1e-2 + 1e-6
+
+
+def test_exposure_is_learned_from_overviews(train, val, tmp_path):
+    recipe = SMALL.changed(objective={"weight": 1.0}, gain_jitter=1.2, learning_rate=1e-2)
+    model = fresh("dual_branch", width=4, blocks=1)
+    module = Supervised(model, train, val, recipe, seed=0)
+    crops = [torch.rand(2, 3, 16, 16) for _ in range(2)]
+    overviews = [torch.rand(2, 3, 64, 64) for _ in range(2)]
+    model.eval()  # no dropout, so that both ways give the same
+    expected = nn.functional.mse_loss(
+        model(crops[0], model.exposure_estimator(overviews[0])), crops[1]
+    )
+    errors = (model.expose(overviews[0]) - overviews[1]).square().mean((1, 2, 3))
+    expected += errors.sqrt().mean()
+    assert module.objective(*crops, *overviews).item() == pytest.approx(expected.item(), rel=1e-4)
+    run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
+    assert run.history[-1]["train_loss"] < run.history[0]["train_loss"]
+
+
+def test_exposure_is_learned_in_its_share_of_the_schedule(train, val, tmp_path):
+    recipe = SMALL.changed(
+        epochs=4, exposure=1.0, exposure_share=0.5, schedule="cosine", learning_rate=1e-2
+    )
+    judged, painted = [], []
+
+    class Watched(Supervised):
+        def on_train_epoch_end(self):
+            super().on_train_epoch_end()
+            judged.append(weights(self.model.exposure_estimator))
+            painted.append(weights(self.model.head))
+
+    module = Watched(
+        fresh("dual_branch", width=4, blocks=1),
+        RandomCrops(train, 16, 16, overview=True),
+        WholeImages(val),
+        recipe,
+        0,
+    )
+    make_trainer(recipe, tmp_path, [], "cpu", 1).fit(module)
+    assert not torch.equal(judged[0], judged[1])
+    assert torch.equal(judged[1], judged[3])
+    assert not torch.equal(painted[2], painted[3])
+
+
+class Exploding(nn.Module):
+    """A network whose output is NaN in the third epoch."""
+
+    name, options = "exploding", {}
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(()))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, image):
+        self.steps += self.training
+        return image * self.gain * (float("nan") if self.steps > 7 else 1)
+
+
+def test_a_nan_loss_stops_with_advice_and_keeps_the_last_good_checkpoint(train, val, tmp_path):
+    with pytest.raises(CourseError, match=r"nan at step 7 of epoch 3 .* rate 0.001; lower the"):
+        fit(Exploding(), train, val, SMALL, run_dir=tmp_path, progress=False)
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == 6
+    assert (tmp_path / "best.safetensors").is_file()
+
+
+class Bright(Exploding):
+    def forward(self, image):
+        self.steps += self.training
+        return image * self.gain * (1e4 if self.steps > 7 else 1)
+
+
+def test_an_exploding_loss_stops_before_it_is_infinite(train, val, tmp_path):
+    with pytest.raises(
+        CourseError, match=r"became \d\.\d+e\+0\d at step 7 of epoch 3 .*gradient_clip"
+    ):
+        fit(Bright(), train, val, SMALL, run_dir=tmp_path, progress=False)
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 6
+
+
+class Greedy(nn.Module):
+    """Runs out of memory with more than ``room`` images, as a GPU does."""
+
+    name, options = "mse_cnn", {}
+
+    def __init__(self, room: int):
+        super().__init__()
+        self.room, self.gain = room, nn.Parameter(torch.ones(()))
+
+    def forward(self, image):
+        if len(image) > self.room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return image * self.gain
+
+
+def test_out_of_memory_names_a_batch_that_fits(train, val, tmp_path):
+    advice = "batch = 3 fits, and with accumulate = 4 each step still sees as many crops"
+    with pytest.raises(CourseError, match=advice):
+        fit(Greedy(3), train, val, SMALL, run_dir=tmp_path, progress=False, batch_size=12)
+    with pytest.raises(CourseError, match="not even one does; choose a smaller crop, such as crop"):
+        fit(Greedy(0), train, val, SMALL, run_dir=tmp_path, progress=False)
+
+
+def test_a_run_with_other_settings_is_not_mixed_up(train, val, tmp_path):
+    fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1)
+    with pytest.raises(CourseError, match=r"learning_rate 0.001, now 0.1"):
+        fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, learning_rate=0.1)
+    run = fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1, resume=False)
+    assert len(run.history) == 1
+
+
+def test_a_full_disk_leaves_no_half_checkpoint(train, val, tmp_path, monkeypatch):
+    import errno
+
+    import lightning
+
+    fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1)
+    before = (tmp_path / "last.ckpt").read_bytes()
+
+    def full(self, path, **_):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(lightning.Trainer, "save_checkpoint", full)
+    with pytest.raises(CourseError, match="disk is full"):
+        fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=2)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+    assert not list(tmp_path.glob(".last*"))
+
+
+def test_ctrl_c_still_works_after_the_first(train, val, tmp_path, monkeypatch):
+    import signal
+
+    def interrupted(self, batch, batch_idx):
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(Supervised, "training_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_the_callers_random_numbers_are_left_alone(train, val, tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    model = create_model("mse_cnn", widths=[4, 6])
+    torch.manual_seed(5)
+    fit(model, train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+DISTRIBUTED = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_training import SMALL, fit, fresh, toy_pairs
+if __name__ == "__main__":
+    fit(fresh(), toy_pairs("toy/train"), toy_pairs("toy/val", 2, seed=1), SMALL,
+        run_dir={folder!r}, progress=False, accelerator="cpu", devices=2, epochs=2)
+"""
+
+
+def test_two_processes_train_the_same_model(train, val, tmp_path):
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    alone = fresh()
+    expected = fit(alone, train, val, SMALL, run_dir=tmp_path / "a", progress=False, epochs=2)
+    script = tmp_path / "two.py"
+    tests = str(Path(__file__).parent)
+    script.write_text(DISTRIBUTED.format(tests=tests, folder=str(tmp_path / "b")))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    shared = create_model("mse_cnn", weights=tmp_path / "b" / "best.safetensors")
+    assert torch.allclose(weights(shared), weights(alone), atol=1e-5)
+    kept = torch.load(tmp_path / "b" / "last.ckpt", weights_only=True)
+    history = next(state["history"] for state in kept["callbacks"].values() if "history" in state)
+    for one, two in zip(expected.history, history, strict=True):
+        assert one == pytest.approx(two, rel=1e-4)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(train):
+    with pytest.raises(CourseError, match="batch of 3 cannot be shared by 2"):
+        epoch_loader(train, 3, seed=0, epoch=0, processes=2)
+
+
+def test_the_run_is_described_in_plain_json(train, val, tmp_path):
+    fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1, seed=3)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["seed"] == 3
+    assert record["data"] == ["toy/train", "toy/val"]
+    assert record["crop"] == 16
+
+
+def test_progress_can_be_switched_off_from_outside(tmp_path):
+    # tqdm reads the variable when it is imported, so this needs a process of its own.
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    script = (
+        "from pathlib import Path; from test_training import SMALL, fit, fresh, toy_pairs\n"
+        f"fit(fresh(), toy_pairs('a'), toy_pairs('b'), SMALL, run_dir=Path({str(tmp_path)!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TQDM_DISABLE": "1", "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")

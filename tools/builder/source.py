@@ -1,0 +1,146 @@
+"""From a percent-format source to the cells of a notebook.
+
+A source is plain Python with ``# %%`` and ``# %% [markdown]`` cells (jupytext). On the
+way to the student's notebook, directives are expanded, solutions are cut out, and the
+cells of an exercise get the metadata that nbgrader needs.
+"""
+
+import hashlib
+import importlib
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import jupytext
+from nbformat import NotebookNode, v4
+
+from llie_helpers.errors import CourseError, unknown_name
+
+from . import wording
+from .solutions import exercises, without_solution
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DIRECTIVE = re.compile(r"^\{\{ *(\w+)(?: +(\w+))? *\}\}$", re.MULTILINE)
+# Extras of the package, as pip takes them, that this lesson needs on Colab.
+SETUP = re.compile(r"\{\{setup(?: +([\w,]+))?\}\}")
+
+
+def repository(root: Path = ROOT) -> str:
+    """The one configured address of the course, as OWNER/REPO."""
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return settings["tool"]["course"]["repository"]
+
+
+def sources(root: Path = ROOT) -> dict[str, Path]:
+    """The source of each lesson, by the lesson's name and in the order of the course."""
+    found = sorted((root / "notebooks" / "source").glob("[0-9][0-9]_*.py"))
+    return {path.stem: path for path in found}
+
+
+def built_path(source: Path) -> Path:
+    """Where the notebook of a source stands: one folder up."""
+    return source.parent.parent / f"{source.stem}.ipynb"
+
+
+def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNode:
+    """The unexecuted notebook of one lesson.
+
+    Args:
+        source: the percent-format file.
+        address: OWNER/REPO on GitHub, for the badges and the install line.
+        solutions: keep the solutions; this is the instructor's copy for nbgrader.
+
+    Raises:
+        CourseError: a directive, an exercise or a solution mark is not as it should be.
+    """
+    name = source.stem
+    cells = [v4.new_markdown_cell(wording.badges(name, address))]
+    for cell in jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent").cells:
+        if setup := SETUP.fullmatch(cell.source.strip()):
+            cells.append(v4.new_markdown_cell(wording.setup_note(address)))
+            cells.append(v4.new_code_cell(wording.setup_code(name, address, setup[1] or "")))
+        elif cell.cell_type == "markdown":
+            cells.append(v4.new_markdown_cell(cell.source))
+        else:
+            tags = cell.metadata.get("tags")
+            cells.append(v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
+    _expand_directives(cells, name)
+    _mark_for_nbgrader(cells, name)
+    if not solutions:
+        for cell in cells:
+            cell.source = without_solution(cell.source, name)
+    _give_ids(cells)
+    return v4.new_notebook(cells=cells, metadata=neutral_metadata())
+
+
+def checks_of(name: str):
+    """The checks module of lesson ``name``, such as ``llie_helpers.lessons.checks.lesson_03``."""
+    return importlib.import_module(f"llie_helpers.lessons.checks.lesson_{name[:2]}")
+
+
+def find_check(name: str, exercise: str):
+    """The check of one exercise of lesson ``name``."""
+    module = checks_of(name)
+    if not hasattr(module, exercise):
+        known = [key for key, value in vars(module).items() if hasattr(value, "hints")]
+        raise unknown_name(f"check in {module.__name__}", exercise, known)
+    return getattr(module, exercise)
+
+
+def neutral_metadata() -> dict:
+    """Metadata that names no version, so that a rebuild elsewhere changes nothing."""
+    return {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+
+
+def _expand_directives(cells: list[NotebookNode], name: str) -> None:
+    order: list[str] = []
+
+    def expand(match: re.Match) -> str:
+        directive, exercise = match[1], match[2]
+        if directive not in ("exercise", "answers") or exercise is None:
+            raise CourseError(
+                f"{name}: {match[0]} is not a directive; expected {{{{exercise NAME}}}} or "
+                "{{answers NAME}}, or {{setup}} alone in a markdown cell."
+            )
+        check = find_check(name, exercise)
+        if directive == "answers":
+            return wording.answers(check)
+        order.append(exercise)
+        return wording.exercise(len(order), check)
+
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = DIRECTIVE.sub(expand, cell.source)
+
+
+def _mark_for_nbgrader(cells: list[NotebookNode], name: str) -> None:
+    """Schema 3: the student fills the solution cell, the check cell is locked and graded."""
+    for exercise, (solution, check) in exercises(cells).items():
+        common = {"schema_version": 3, "task": False}
+        solution.metadata["nbgrader"] = common | {
+            "grade": False,
+            "grade_id": exercise,
+            "locked": False,
+            "solution": True,
+        }
+        check.metadata["nbgrader"] = common | {
+            "grade": True,
+            "grade_id": f"{exercise}-check",
+            "locked": True,
+            "points": find_check(name, exercise).difficulty,
+            "solution": False,
+        }
+
+
+def _give_ids(cells: list[NotebookNode]) -> None:
+    """Ids from the content, so that one edited cell leaves all other ids alone."""
+    seen = Counter()
+    for cell in cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        cell.id = f"{digest}-{seen[digest]}" if seen[digest] else digest
+        seen[digest] += 1
