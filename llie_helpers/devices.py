@@ -1,0 +1,38 @@
+"""Where networks run: one decision for lessons, training and the command line."""
+
+import torch
+
+from llie_helpers.errors import CourseError
+
+AUTO = "auto"
+
+
+def choose_device(name: str = AUTO) -> torch.device:
+    """Return the device called ``name``; "auto" is a CUDA GPU if there is one, else the CPU.
+
+    Apple's GPU ("mps") is taken only when asked for by name, because some operations of the
+    course's networks are missing there.
+
+    Args:
+        name: "auto", "cpu", "cuda", "cuda:1", "mps", or any other that PyTorch knows.
+
+    Raises:
+        CourseError: PyTorch knows no such device, or this computer has none.
+    """
+    if name == AUTO:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise CourseError(f"There is no device {name!r}; use auto, cpu, cuda or mps.") from error
+    available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if device.type in available and not available[device.type]():
+        raise CourseError(f"This computer has no device {name!r}; use auto or cpu.")
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """Return the device in words, such as "the CPU" or the name of the GPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return {"cpu": "the CPU", "mps": "Apple's GPU"}.get(device.type, str(device))
