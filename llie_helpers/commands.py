@@ -42,7 +42,7 @@ def data_check(name: str) -> int:
 
 def data_cache(name: str) -> None:
     for split in NAMES:
-        print(datasets.load(name, split))
+        print(datasets.load_pairs(name, split))
 
 
 def train(
@@ -69,7 +69,7 @@ def train(
         how = how.changed(epochs=epochs)
     torch.manual_seed(seed)
     network = create_model(model, weights, **dict(model_options))
-    pairs = {split: datasets.load(data, split) for split in ("train", "val")}
+    pairs = {split: datasets.load_pairs(data, split) for split in ("train", "val")}
     name = f"{model}_mapped" if mapped else model
     folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
     if mapped:
@@ -105,7 +105,7 @@ def evaluate(
     from llie_helpers.metrics import evaluate
 
     method = create_method(model, weights, device(), **dict(model_options))
-    pairs = datasets.load(data, split)
+    pairs = datasets.load_pairs(data, split)
     scores = evaluate(method, pairs, progress=True)
     if each:
         for row in scores.per_image:
@@ -166,7 +166,7 @@ def gallery(methods: list[str], data: str, split: str, out: str) -> None:
     from llie_helpers.plotting.gallery import write_gallery
 
     chosen = {name: create_method(name) for name in methods}
-    print(write_gallery(chosen, datasets.load(data, split), out))
+    print(write_gallery(chosen, datasets.load_pairs(data, split), out))
 
 
 def ship(model: str, data: str, weights: list[str], title: str) -> None:
@@ -193,7 +193,7 @@ def ship(model: str, data: str, weights: list[str], title: str) -> None:
     methods = [create_method(model, path) for path in [shipped, *weights[1:]]]
     runs = {}
     for split in ("test", "val"):
-        pairs = datasets.load(data, split)
+        pairs = datasets.load_pairs(data, split)
         runs[split] = [cards.scores(evaluate(method, pairs, progress=True)) for method in methods]
     first = {split: scores[0] for split, scores in runs.items()}
     several = runs if len(networks) > 1 else {}

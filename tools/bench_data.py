@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import torch
 
-from llie_helpers.data import Pairs, load
+from llie_helpers.data import Pairs, load_pairs
 from llie_helpers.data.crops import RandomCrops, items_per_second
 from llie_helpers.data.pairs import PairFiles
 from llie_helpers.data.sources import present
@@ -60,7 +60,7 @@ def bench_data(name: str, seconds: float = 5.0) -> DataSpeed:
     Raises:
         CourseError: the set is absent, or does not lie in files (the embedded one).
     """
-    cached = load(name, "train")
+    cached = load_pairs(name, "train")
     listing = present(name) if name != "embedded" else None
     if listing is None:
         raise CourseError(f"{name} has no files to decode; choose a set such as lol_v1.")

@@ -13,7 +13,7 @@ import cv2
 import torch
 
 from llie_helpers import metrics
-from llie_helpers.data import Pairs, load
+from llie_helpers.data import Pairs, load_pairs
 from llie_helpers.data.crops import WholeImages
 from llie_helpers.errors import unknown_name
 from llie_helpers.lessons.reruns import Rerun, Scores
@@ -90,7 +90,10 @@ def rerun(
     protocol = PROTOCOLS[name]
     torch.manual_seed(SEED)
     model = create_model(name, **options)
-    files, whole_test = together(load(data, "train"), load(data, "val")), load(data, "test")
+    files, whole_test = (
+        together(load_pairs(data, "train"), load_pairs(data, "val")),
+        load_pairs(data, "test"),
+    )
     method = model
     if protocol.leaky:
         method, files = leak(model, files)

@@ -1,15 +1,25 @@
 """Pairs of low-light and normal-light images: where they come from and how they are read.
 
-``choose`` picks the best data set at hand and ``load`` returns its pairs::
+``choose`` picks the best data set at hand and ``load_pairs`` returns its pairs::
 
     name = data.choose("lol_v1")
     train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 """
 
 from llie_helpers.data.catalog import CATALOG
-from llie_helpers.data.loading import check, load
+from llie_helpers.data.loading import check, load_pairs
 from llie_helpers.data.pairs import Pair, Pairs
 from llie_helpers.data.report import Report
 from llie_helpers.data.sources import available, choose, get
 
-__all__ = ["CATALOG", "Pair", "Pairs", "Report", "available", "check", "choose", "get", "load"]
+__all__ = [
+    "CATALOG",
+    "Pair",
+    "Pairs",
+    "Report",
+    "available",
+    "check",
+    "choose",
+    "get",
+    "load_pairs",
+]

@@ -17,7 +17,7 @@ from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.paths import data_dir
 
 
-def load(name: str, split: str) -> Pairs:
+def load_pairs(name: str, split: str) -> Pairs:
     """Return the pairs of one split of a data set that is present on this computer.
 
     The first call decodes all images into a cache; later calls open it at once.
@@ -62,7 +62,9 @@ def check(name: str) -> Report:
         CourseError: no such set, or it is not present.
     """
     if name == "embedded":
-        return Report("embedded samples", {split: len(load(name, split)) for split in splits.NAMES})
+        return Report(
+            "embedded samples", {split: len(load_pairs(name, split)) for split in splits.NAMES}
+        )
     if name.endswith(".npz"):
         names, _ = read_npz(Path(name))
         return Report(name, {"all": len(names)})

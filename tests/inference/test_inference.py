@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from llie_helpers.data import load
+from llie_helpers.data import load_pairs
 from llie_helpers.data.synthesis import to_linear
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise, save_image
@@ -43,7 +43,7 @@ def test_enhance_takes_a_tensor_or_a_file(weights, tmp_path):
 
 
 def test_a_network_with_a_mapper_is_shown_mapped_images(weights, tmp_path):
-    mapper = HistogramMapper().fit(load("embedded", "val"))
+    mapper = HistogramMapper().fit(load_pairs("embedded", "val"))
     image = 0.2 * torch.rand(1, 3, 16, 16)
     expected = create_method("mse_cnn", weights)(quantise(mapper(image)))
     beside = tmp_path / "best.safetensors"

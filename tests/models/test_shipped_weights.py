@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 from llie_helpers import metrics, models
-from llie_helpers.data import load
+from llie_helpers.data import load_pairs
 from llie_helpers.methods import create_method
 from llie_helpers.models import cards
 
@@ -14,7 +14,7 @@ EMBEDDED = {card.model: card for card in cards.shipped_cards() if card.data == "
 
 @pytest.mark.parametrize("model", EMBEDDED)
 def test_the_card_says_what_the_weights_score(model):
-    scores = metrics.evaluate(create_method(model, "embedded"), load("embedded", "test"))
+    scores = metrics.evaluate(create_method(model, "embedded"), load_pairs("embedded", "test"))
     stated = EMBEDDED[model].scores["test"]
     # Other processors round otherwise.
     assert scores.psnr == pytest.approx(stated["psnr"], abs=0.05)
@@ -33,7 +33,7 @@ def test_the_dual_branch_is_the_best_of_the_miniatures():
 @pytest.mark.parametrize("scene", [0, 4, 8])
 def test_the_dual_branch_gives_the_same_at_twice_the_size(weights, scene):
     network = create_method("dual_branch", weights)
-    pair = load("embedded", "test")[scene]
+    pair = load_pairs("embedded", "test")[scene]
     low, normal = (
         interpolate(image[None], (400, 600), mode="bilinear", antialias=True)
         for image in (pair.low, pair.normal)
