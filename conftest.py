@@ -1,6 +1,6 @@
 """All tests run in the quick profile, on embedded data and without a network.
 
-This file stands at the root, not in tests/, because the kernels that nbval starts for the
+This file is at the root, not in tests/, because the kernels that nbval starts for the
 notebooks inherit the environment that it sets.
 """
 

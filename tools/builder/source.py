@@ -40,7 +40,7 @@ def sources(root: Path = ROOT) -> dict[str, Path]:
 
 
 def built_path(source: Path) -> Path:
-    """Where the notebook of a source stands: one folder up."""
+    """Return where the notebook of a source is: one folder up."""
     return source.parent.parent / f"{source.stem}.ipynb"
 
 

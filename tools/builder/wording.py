@@ -17,7 +17,7 @@ switch on Settings > Internet first."""
 UNPUBLISHED = """\
 
 > **Not published yet.** The address in this cell, `{address}`, does not exist, on purpose: it
-> stands where the real one will. GitHub allows no underscore in an account name, so nobody can
+> holds the place of the real one. GitHub allows no underscore in an account name, so nobody can
 > register it and put other code there. Until then, run the notebook from your copy of the
 > course, after `pip install -r requirements.txt`."""
 
