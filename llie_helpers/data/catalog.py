@@ -8,27 +8,6 @@ from llie_helpers.data.sources import CatalogSet, Source
 
 NO_LICENCE = "none stated; research use only, do not republish the images"
 
-# One download holds both parts.
-LolV2 = partial(
-    CatalogSet,
-    paper="Yang et al., Sparse Gradient Regularized Deep Retinex Network for Robust "
-    "Low-Light Image Enhancement, IEEE TIP 2021",
-    licence=NO_LICENCE,
-    origin="https://github.com/flyywh/CVPR-2020-Semi-Low-Light",
-    kaggle="tanhyml/lol-v2-dataset",
-)
-Sid = partial(
-    CatalogSet,
-    paper="Chen et al., Learning to See in the Dark, CVPR 2018",
-    licence="the authors' code is MIT; the page states no licence for the photographs",
-    cached=False,
-)
-
-
-def _lol_v2(part: str) -> dict[str, tuple[str, str]]:
-    return {s.lower(): (f"{part}/{s}/Low", f"{part}/{s}/Normal") for s in ("Train", "Test")}
-
-
 # 23 scenes with 45 pairs. They are named, and not drawn, so that validation is the same on
 # every computer and does not depend on how many of the 485 pairs are there.
 # fmt: off
@@ -37,6 +16,36 @@ LOL_V1_VALIDATION = (
     "528", "566", "568", "604", "612", "645", "660", "662", "666", "678", "686",
 )
 # fmt: on
+
+
+def _lol_v2(kind: str, folder: str, train: int) -> CatalogSet:
+    splits = {s.lower(): (f"{folder}/{s}/Low", f"{folder}/{s}/Normal") for s in ("Train", "Test")}
+    return CatalogSet(
+        name=f"lol_v2_{kind}",
+        title=f"LOL v2 {kind}",
+        paper="Yang et al., Sparse Gradient Regularized Deep Retinex Network for Robust "
+        "Low-Light Image Enhancement, IEEE TIP 2021",
+        licence=NO_LICENCE,
+        origin="https://github.com/flyywh/CVPR-2020-Semi-Low-Light",
+        kaggle="tanhyml/lol-v2-dataset",  # one download holds both kinds
+        layout=partial(split_folders, splits=splits),
+        counts={"train": train, "test": 100},
+    )
+
+
+def _sid(camera: str, gigabytes: int, **counts: int) -> CatalogSet:
+    splits = {"all": (f"{camera}/short", f"{camera}/long")}
+    return CatalogSet(
+        name=f"sid_{camera.lower()}",
+        title=f"SID {camera}",
+        paper="Chen et al., Learning to See in the Dark, CVPR 2018",
+        licence="the authors' code is MIT; the page states no licence for the photographs",
+        origin=f"https://storage.googleapis.com/isl-datasets/SID/{camera}.zip ({gigabytes} GB)",
+        layout=partial(split_folders, splits=splits, pairing=bursts),
+        counts=counts,
+        cached=False,
+    )
+
 
 EMBEDDED = EmbeddedSamples(name="embedded", title="embedded samples")
 SOURCES: tuple[Source, ...] = (
@@ -57,18 +66,8 @@ SOURCES: tuple[Source, ...] = (
         mismatched=("142", "585", "586", "587", "588", "590", "591", "648"),
         validation=LOL_V1_VALIDATION,
     ),
-    LolV2(
-        name="lol_v2_real",
-        title="LOL v2 real",
-        layout=partial(split_folders, splits=_lol_v2("Real_captured")),
-        counts={"train": 689, "test": 100},
-    ),
-    LolV2(
-        name="lol_v2_synthetic",
-        title="LOL v2 synthetic",
-        layout=partial(split_folders, splits=_lol_v2("Synthetic")),
-        counts={"train": 900, "test": 100},
-    ),
+    _lol_v2("real", "Real_captured", train=689),
+    _lol_v2("synthetic", "Synthetic", train=900),
     CatalogSet(
         name="train3",
         title="train3",
@@ -88,19 +87,8 @@ SOURCES: tuple[Source, ...] = (
         layout=sice,
         cached=False,
     ),
-    Sid(
-        name="sid_sony",
-        title="SID Sony",
-        origin="https://storage.googleapis.com/isl-datasets/SID/Sony.zip (25 GB)",
-        layout=partial(split_folders, splits={"all": ("Sony/short", "Sony/long")}, pairing=bursts),
-        counts={"train": 1865, "val": 234, "test": 598},
-    ),
-    Sid(
-        name="sid_fuji",
-        title="SID Fuji",
-        origin="https://storage.googleapis.com/isl-datasets/SID/Fuji.zip (52 GB)",
-        layout=partial(split_folders, splits={"all": ("Fuji/short", "Fuji/long")}, pairing=bursts),
-    ),
+    _sid("Sony", 25, train=1865, val=234, test=598),
+    _sid("Fuji", 52),
     EMBEDDED,
 )
 CATALOG = {source.name: source for source in SOURCES}

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -40,6 +41,7 @@ class Kaggle(ThreadingHTTPServer):
         self.status = 200
         self.mode = "whole"  # or "cut", "hang", "unsized": once, after half of the body
         self.ranges = []  # the Range header of each request for the archive
+        self.hanging = lambda: None  # called when half of the body is sent and no more comes
         self.released = threading.Event()
 
     def handle_error(self, *_):
@@ -77,6 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.reply(200, body, headers, len(body) if mode == "whole" else len(body) // 2)
         if mode == "hang":
+            self.server.hanging()
             self.server.released.wait(20)
 
     def reply(self, status, body, headers, sent=None):
@@ -184,6 +187,7 @@ def test_choose_falls_back_to_the_embedded_samples(parent, capsys):
     assert "Kaggle cannot be reached" in printed
 
 
+@pytest.mark.slow
 def test_a_connection_cut_half_way_is_resumed(kaggle, parent):
     kaggle.mode = "cut"
     fetch(parent)
@@ -191,12 +195,19 @@ def test_a_connection_cut_half_way_is_resumed(kaggle, parent):
     assert kaggle.resumed_from() >= 1 << 20
 
 
+@pytest.mark.slow
 def test_a_stalled_download_is_resumed_by_the_next_call(kaggle, parent, monkeypatch):
-    kaggle.mode = "hang"
-    monkeypatch.setattr(download, "STALLED_SECONDS", 5)
+    def lose_patience():
+        archive = parent / ".downloads" / "lol-dataset.zip"
+        while not archive.exists() or archive.stat().st_size < 1 << 20:
+            time.sleep(0.01)
+        monkeypatch.setattr(download, "STALLED_SECONDS", 0.5)
+
+    kaggle.mode, kaggle.hanging = "hang", lose_patience
     with pytest.raises(CourseError, match="cannot be reached"):
         fetch(parent)
     assert left_in(parent) == []
+    monkeypatch.setattr(download, "STALLED_SECONDS", 120)
     kaggle.released.set()
     folder = fetch(parent)
     assert kaggle.resumed_from() >= 1 << 20

@@ -163,6 +163,7 @@ def test_npz(root, keys, kind):
     index = int(splits["test"].names[0])
     assert np.array_equal(splits["test"].raw(0), (low[index], normal[index]))
     assert data.check(name).ok
+    assert data.source(name).where() == root / "dataset.npz"
 
 
 def test_npz_with_names(root):
@@ -224,5 +225,7 @@ def test_npz_that_is_none(root):
     (root / "a.npz").write_text("<html>")
     with pytest.raises(CourseError, match="no readable npz"):
         data.load_pairs(str(root / "a.npz"), "train")
-    with pytest.raises(CourseError, match="There is no file"):
-        data.check(str(root / "b.npz"))
+    source = data.source(str(root / "b.npz"))
+    for call in (source.where, source.check, lambda: source.pairs("test")):
+        with pytest.raises(CourseError, match="There is no file"):
+            call()

@@ -132,6 +132,9 @@ def test_load_any_two_folders(tmp_path):
     assert splits["val"].title == f"{name}/val"
     assert splits["val"].names == data.load_pairs(name, "val").names
     assert str(data.check(name)) == f"{name}: pairs: all 20; ok"
+    assert data.choose(name) == name
+    with pytest.raises(CourseError, match="needs no download"):
+        data.get(name)
 
 
 def break_set(tmp_path, how):
@@ -184,10 +187,12 @@ def test_only_a_handful_of_problems_is_raised(tmp_path):
 
 
 def test_folders_that_do_not_exist(tmp_path):
-    with pytest.raises(CourseError, match="There is no folder"):
-        data.load_pairs(f"folders:{tmp_path / 'a'}:{tmp_path / 'b'}", "test")
+    source = data.source(f"folders:{tmp_path / 'a'}:{tmp_path / 'b'}")
+    for call in (source.where, source.check, lambda: source.pairs("test")):
+        with pytest.raises(CourseError, match="There is no folder"):
+            call()
     with pytest.raises(CourseError, match="folders:LOW_DIR:NORMAL_DIR"):
-        data.load_pairs("folders:only_one", "test")
+        data.source("folders:only_one")
 
 
 def test_unknown_names():
