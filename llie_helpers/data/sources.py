@@ -26,7 +26,9 @@ KAGGLE_INPUT = Path("/kaggle/input")
 
 @dataclass(kw_only=True)
 class Source(ABC):
-    """Where pairs come from. A new kind says where it is, checks and loads all its pairs.
+    """A source of pairs; `data.source` makes it from its name.
+
+    A new kind is a subclass with `check`, `where` and `_load`, and a line in `data.source`.
 
     Args:
         name: what `data.source` takes.
