@@ -39,14 +39,14 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Delete what a killed process left of writing ``target``; no other may be writing it."""
+    """Delete the temporary files of killed processes that wrote ``target``; none may run now."""
     name = f".{glob.escape(target.stem)}.{'[0-9a-f]' * 8}{glob.escape(target.suffix)}"
     for leftover in target.parent.glob(name):
         remove(leftover)
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a folder with all it holds; a missing one is fine."""
+    """Delete a file, or a folder with all its contents; a missing one is fine."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -54,7 +54,7 @@ def remove(path: Path) -> None:
 
 
 def explained(error: OSError, target: Path) -> Exception:
-    """A clear sentence for a failed write to ``target``; any other error as it is."""
+    """Return a `CourseError` if a write to ``target`` failed as it may, else ``error`` itself."""
     if error.errno == errno.ENOSPC:
         return CourseError(
             f"The disk is full: {target} was not written; free some space and retry."

@@ -18,7 +18,7 @@ RAW_SUFFIXES = frozenset({".arw", ".raf", ".dng", ".nef", ".cr2", ".cr3", ".rw2"
 
 
 class Place(NamedTuple):
-    """Where a part lies in its whole photograph, as fractions of the whole's height and width."""
+    """The edges of a part of a photograph, as fractions of the whole's height and width."""
 
     top: float = 0.0
     left: float = 0.0
@@ -26,7 +26,7 @@ class Place(NamedTuple):
     right: float = 1.0
 
     def scaled(self, height: float, width: float) -> "Place":
-        """Return this place with the same upper left corner and its sides times two factors."""
+        """Return the place with the same top left corner and its sides scaled by two factors."""
         return Place(
             self.top,
             self.left,

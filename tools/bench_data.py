@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import torch
 
-from llie_helpers.data import Pairs, load_pairs
+from llie_helpers.data import Pairs, load_pairs, source
 from llie_helpers.data.crops import RandomCrops, items_per_second
-from llie_helpers.data.pairs import PairFiles
-from llie_helpers.data.sources import present
+from llie_helpers.data.matching import PairFiles
+from llie_helpers.data.sources import ImageFiles
 from llie_helpers.errors import CourseError
 
 CROP = 128
@@ -61,10 +61,10 @@ def bench_data(name: str, seconds: float = 5.0) -> DataSpeed:
         CourseError: the set is absent, or does not lie in files (the embedded one).
     """
     cached = load_pairs(name, "train")
-    listing = present(name) if name != "embedded" else None
-    if listing is None:
+    files_of = source(name)
+    if not isinstance(files_of, ImageFiles):
         raise CourseError(f"{name} has no files to decode; choose a set such as lol_v1.")
-    files = {file.name: file for file in listing.splits["train"]}
+    files = {file.name: file for file in files_of.listing().files if file.split != "test"}
     decoded = Pairs(
         cached.title,
         cached.names,

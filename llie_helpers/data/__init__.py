@@ -7,10 +7,9 @@
 """
 
 from llie_helpers.data.catalog import CATALOG
-from llie_helpers.data.loading import check, load_pairs
-from llie_helpers.data.pairs import Pair, Pairs
+from llie_helpers.data.loading import available, check, choose, get, load_pairs, source
+from llie_helpers.data.pairs import Pair, Pairs, concatenate
 from llie_helpers.data.report import Report
-from llie_helpers.data.sources import available, choose, get
 
 __all__ = [
     "CATALOG",
@@ -20,6 +19,8 @@ __all__ = [
     "available",
     "check",
     "choose",
+    "concatenate",
     "get",
     "load_pairs",
+    "source",
 ]

@@ -2,12 +2,12 @@
 
 import torch
 
-# Gains between these, drawn evenly on a logarithmic scale, keep most highlights unclipped.
+# Gains between these, drawn uniformly on a logarithmic scale, leave most highlights unclipped.
 DARKEST, BRIGHTEST = 0.8, 1.25
 
 
 def flip_rotate(image: torch.Tensor, k: int) -> torch.Tensor:
-    """One of the eight symmetries of the square.
+    """Apply one of the eight symmetries of the square.
 
     ``image`` is ``(..., H, W)``. ``k % 4`` quarter turns, then a left-right flip where
     ``k >= 4``; ``k = 0`` changes nothing. Odd ``k`` swaps height and width.
@@ -17,12 +17,12 @@ def flip_rotate(image: torch.Tensor, k: int) -> torch.Tensor:
 
 
 def brightness(image: torch.Tensor, gain: float) -> torch.Tensor:
-    """``gain * image``, clipped to [0, 1]."""
+    """Return ``gain * image``, clipped to [0, 1]."""
     return (image * gain).clamp(0.0, 1.0)
 
 
 def towards(low: torch.Tensor, normal: torch.Tensor, share: float) -> torch.Tensor:
-    """``low ** (1 - share) * normal ** share``: ``low`` at 0, ``normal`` at 1."""
+    """Return ``low ** (1 - share) * normal ** share``: ``low`` at 0, ``normal`` at 1."""
     return low ** (1 - share) * normal**share
 
 
@@ -34,11 +34,10 @@ def augment_pair(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Flip, rotate and change the brightness of both images by the same random draw.
 
-    Both are ``(..., H, W)`` in [0, 1]. The symmetry is one of eight and the gain lies
-    between 0.8 and 1.25; what the pair says about light stays true, since both share it.
-    Without ``gains`` the brightness stays as it is.
+    Both are ``(..., H, W)`` in [0, 1]. The symmetry is one of eight and the gain is between
+    0.8 and 1.25, or 1 without ``gains``.
     """
     k = int(torch.randint(8, (), generator=generator))
-    where = float(torch.rand((), generator=generator))
-    gain = DARKEST * (BRIGHTEST / DARKEST) ** where if gains else 1.0
+    exponent = float(torch.rand((), generator=generator))
+    gain = DARKEST * (BRIGHTEST / DARKEST) ** exponent if gains else 1.0
     return brightness(flip_rotate(low, k), gain), brightness(flip_rotate(normal, k), gain)

@@ -5,7 +5,7 @@ darkened several times by the physics of `synthesis`, always with the same seeds
 """
 
 import zlib
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 import torch
 
-from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.pairs import Lazy, Pairs, RawPair
+from llie_helpers.data.report import Report
+from llie_helpers.data.sources import Source
 from llie_helpers.data.synthesis import darken
-from llie_helpers.errors import unknown_name
 from llie_helpers.images import read_rgb, to_float, to_uint8
 
-# Where a photograph lies inside its package; the number of its scene is its place here.
+# The package that ships a photograph and its path there; its scene is its index here.
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data/astronaut.png"),
     "chelsea": ("skimage", "data/chelsea.png"),
@@ -42,25 +43,33 @@ SPLITS = {
 LONGEST = 400
 
 
-def load_embedded(split: str) -> Pairs:
-    """Return the pairs of ``split``: "train", "val" or "test".
+class EmbeddedSamples(Source):
+    """Photographs that installed packages ship, darkened by a model of a camera.
 
     A name such as ``"coffee_3.75stops"`` tells the photograph and its darkness, and the
     scene is the number of the photograph.
-
-    Raises:
-        CourseError: there is no such split.
     """
-    if split not in SPLITS:
-        raise unknown_name("split of the embedded samples", split, SPLITS)
-    photographs, darknesses = SPLITS[split]
-    made = [(name, stops) for name in photographs for stops in darknesses]
-    return Pairs(
-        title=f"embedded/{split}",
-        names=tuple(f"{name}_{stops:g}stops" for name, stops in made),
-        scenes=tuple(list(PHOTOGRAPHS).index(name) for name, _ in made),
-        arrays=tuple((_low(name, stops), photograph(name)) for name, stops in made),
-    )
+
+    def check(self) -> Report:
+        return Report(self.title, {split: len(self.pairs(split)) for split in SPLITS})
+
+    def where(self) -> None:
+        return None
+
+    def _load(self) -> tuple[Pairs, list[str]]:
+        made = [
+            (split, name, stops)
+            for split, (photographs, darknesses) in SPLITS.items()
+            for name in photographs
+            for stops in darknesses
+        ]
+        pairs = Pairs(
+            self.name,
+            tuple(f"{name}_{stops:g}stops" for _, name, stops in made),
+            tuple(list(PHOTOGRAPHS).index(name) for _, name, _ in made),
+            Lazy([partial(_pair, name, stops) for _, name, stops in made]),
+        )
+        return pairs, [split for split, _, _ in made]
 
 
 @cache
@@ -68,7 +77,9 @@ def photograph(name: str) -> np.ndarray:
     """Read a photograph of `PHOTOGRAPHS` as uint8 ``(H, W, 3)``, even sizes, at most 400 long."""
     package, path = PHOTOGRAPHS[name]
     # The package's folder is found without importing it, which takes a second for some.
-    image = read_rgb(Path(find_spec(package).origin).parent / path)
+    spec = find_spec(package)
+    assert spec is not None  # all three are dependencies of the course
+    image = read_rgb(Path(str(spec.origin)).parent / path)
     scale = min(1.0, LONGEST / max(image.shape[:2]))
     height, width = (2 * int(side * scale / 2) for side in image.shape[:2])
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -77,8 +88,11 @@ def photograph(name: str) -> np.ndarray:
 
 
 @cache
-def _low(name: str, stops: float) -> np.ndarray:
-    """The photograph in the dark; sensor and colour cast vary, drawn by the pair's own seed."""
+def _pair(name: str, stops: float) -> RawPair:
+    """Return a photograph in the dark and in full light.
+
+    Sensor and colour cast of the dark one vary, drawn with the pair's own seed.
+    """
     generator = torch.Generator().manual_seed(zlib.crc32(f"{name} {stops}".encode()))
     sensor, red, blue = torch.rand(3, generator=generator).tolist()
     low = darken(
@@ -92,4 +106,4 @@ def _low(name: str, stops: float) -> np.ndarray:
     )
     image = to_uint8(low)
     image.flags.writeable = False
-    return image
+    return image, photograph(name)

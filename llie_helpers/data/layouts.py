@@ -1,64 +1,36 @@
-"""How each data set lies on the disk: folders become lists of matched files."""
+"""How the files of data sets are arranged on the disk: a layout lists the pairs in a folder."""
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from llie_helpers.data.pairs import PairFiles, match, natural_sort
+from llie_helpers.data.matching import PairFiles, match, natural_sort
 from llie_helpers.errors import CourseError
 from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES
 
-# Low and normal folders of each split; "all" stands for a set with no official split.
-FOLDERS = {
-    "lol_v1": {
-        "train": ("our485/low", "our485/high"),
-        "test": ("eval15/low", "eval15/high"),
-    },
-    "lol_v2_real": {
-        "train": ("Real_captured/Train/Low", "Real_captured/Train/Normal"),
-        "test": ("Real_captured/Test/Low", "Real_captured/Test/Normal"),
-    },
-    "lol_v2_synthetic": {
-        "train": ("Synthetic/Train/Low", "Synthetic/Train/Normal"),
-        "test": ("Synthetic/Test/Low", "Synthetic/Test/Normal"),
-    },
-    "train3": {"all": ("low_light", "normal_light")},
-    "sid_sony": {"all": ("Sony/short", "Sony/long")},
-    "sid_fuji": {"all": ("Fuji/short", "Fuji/long")},
-}
-# Archives are unpacked as name/name/..., and Kaggle mounts sets as datasets/owner/name/.
-DEPTH = 5
+# Archives are unpacked as name/name/..., Kaggle mounts sets as datasets/owner/name/, and
+# the images are up to three folders below.
+DEPTH = 8
 
 
 @dataclass
 class Listing:
-    """The pairs of a data set per split, and what is wrong with its files."""
+    """The pairs of files found in ``folder``, and what is wrong with them."""
 
     folder: Path
-    splits: dict[str, list[PairFiles]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    files: list[PairFiles]
+    problems: list[str]
 
-    def add(self, split: str, pairs: Iterable[PairFiles]) -> None:
-        self.splits.setdefault(split, []).extend(pairs)
-
-    @property
-    def files(self) -> list[PairFiles]:
-        """All pairs, split after split."""
-        return [pair for pairs in self.splits.values() for pair in pairs]
+    def __post_init__(self) -> None:
+        if not self.files:
+            self.problems.append("it holds no pairs")
 
 
-def find(name: str, roots: Iterable[Path]) -> Listing | None:
-    """List data set ``name`` where it first occurs in ``roots``, however deep it is nested.
-
-    Upper and lower case do not matter. Returns None if it is nowhere.
-    """
-    for root in roots:
-        listing = _sice(root) if name == "sice" else _find_folders(name, root)
-        if listing:
-            return listing
-    return None
+# Lists the pairs below a folder, however deep; None where none are arranged like this.
+Layout = Callable[[Path], Listing | None]
 
 
 def two_folders(low: Path, normal: Path) -> Listing:
@@ -70,12 +42,95 @@ def two_folders(low: Path, normal: Path) -> Listing:
     for folder in (low, normal):
         if not folder.is_dir():
             raise CourseError(f"There is no folder {folder}; check its name.")
-    pairs, problems = match(images_in(low), images_in(normal))
-    return Listing(low, {"all": pairs}, problems)
+    return Listing(low, *match(images_in(low), images_in(normal)))
+
+
+def split_folders(
+    root: Path,
+    splits: Mapping[str, tuple[str, str]],
+    pairing: Callable[..., tuple[list[PairFiles], list[str]]] = match,
+) -> Listing | None:
+    """List a set that has a low and a normal folder for each split, in upper or lower case.
+
+    Args:
+        root: searched for the folder that has the most of them; a shallow one comes first.
+        splits: the two folders of each split; a set with no official split has only ``"all"``.
+        pairing: pairs the files of two folders, as `match` does.
+    """
+    folders = {_parts(folder.relative_to(root)): folder for folder in _walk(root)}
+    wanted = [_parts(path) for paths in splits.values() for path in paths]
+    bases = Counter(
+        parts[: -len(path)] for parts in folders for path in wanted if parts[-len(path) :] == path
+    )
+    if not bases:
+        return None
+    base = max(bases, key=bases.__getitem__)
+    files: list[PairFiles] = []
+    problems: list[str] = []
+    for split, paths in splits.items():
+        pair = [folders.get(base + _parts(path)) for path in paths]
+        for folder, path in zip(pair, paths, strict=True):
+            if folder is None:
+                problems.append(f"there is no folder {folders[base] / path}")
+        if all(pair):
+            found, unmatched = pairing(*(images_in(folder) for folder in pair if folder), split)
+            files += found
+            problems += unmatched
+    return Listing(folders[base], files, problems)
+
+
+def bursts(short: list[Path], long: list[Path], _: str) -> tuple[list[PairFiles], list[str]]:
+    """Pair the short with the long exposures of SID by scene.
+
+    A name such as 10003_00_0.04s tells the scene (10003), the number in the burst and
+    the exposure time; the scene's first digit is its split. Many short exposures share
+    one long one.
+    """
+    splits = {"0": "train", "1": "test", "2": "val"}
+    normal = {path.stem[:5]: path for path in reversed(long)}
+    files, problems = [], []
+    for path in short:
+        scene = path.stem[:5]
+        if scene in normal and scene[0] in splits:
+            files.append(PairFiles(path.stem, path, normal[scene], splits[scene[0]], scene))
+        else:
+            problems.append(f"{path} has no long-exposure partner")
+    for scene in sorted(normal.keys() - {pair.scene for pair in files}):
+        problems.append(f"{normal[scene]} has no short-exposure partner")
+    return files, problems
+
+
+def sice(root: Path) -> Listing | None:
+    """List SICE: sequences 1/, 2/, ... of exposures from dark to bright, and Label/1.JPG, ...
+
+    Part 1 is for training and part 2 for testing. The darker half of a sequence (3 of 7
+    or 4 of 9 exposures) is its low light, as in Guo et al., Zero-DCE, CVPR 2020.
+    """
+    files: list[PairFiles] = []
+    problems: list[str] = []
+    for labels in (folder for folder in _walk(root) if folder.name.lower() == "label"):
+        part = re.findall(r"part[ _-]?(\d)", str(labels.relative_to(root)), re.I) or ["1"]
+        split = "test" if part[-1] == "2" else "train"
+        normal = {path.stem: path for path in images_in(labels)}
+        for sequence in _subfolders(labels.parent):
+            if not sequence.name.isdigit():
+                continue
+            scene = f"part{part[-1]}/{sequence.name}"
+            exposures = {path.stem: path for path in images_in(sequence)}
+            darker = natural_sort(exposures)[: len(exposures) // 2]
+            if sequence.name not in normal:
+                problems.append(f"{sequence} has no normal-light partner in Label")
+                continue
+            if not darker:
+                problems.append(f"{sequence} holds fewer than two exposures")
+            target = normal[sequence.name]
+            for stem in darker:
+                files.append(PairFiles(f"{scene}/{stem}", exposures[stem], target, split, scene))
+    return Listing(root, files, problems) if files or problems else None
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The image files right inside a folder, without hidden ones."""
+    """Return the image files directly in a folder, sorted, without hidden ones."""
     suffixes = IMAGE_SUFFIXES | RAW_SUFFIXES
     return sorted(
         path
@@ -84,91 +139,8 @@ def images_in(folder: Path) -> list[Path]:
     )
 
 
-def _find_folders(name: str, root: Path) -> Listing | None:
-    """The shallowest folder below ``root`` that has the most of the layout's folders."""
-    layout = FOLDERS[name]
-    wanted = [path for pair in layout.values() for path in pair]
-    best, most = None, 0
-    for base in _folders(root):
-        present = sum(_inside(base, path) is not None for path in wanted)
-        if present > most:
-            best, most = base, present
-    if best is None:
-        return None
-    listing = Listing(best)
-    for split, paths in layout.items():
-        low, normal = (_inside(best, path) for path in paths)
-        for folder, path in zip((low, normal), paths, strict=True):
-            if folder is None:
-                listing.problems.append(f"there is no folder {best / path}")
-        if low and normal:
-            if name.startswith("sid"):
-                _add_sid(listing, low, normal)
-            else:
-                pairs, problems = match(images_in(low), images_in(normal))
-                listing.add(split, pairs)
-                listing.problems += problems
-    return listing
-
-
-def _add_sid(listing: Listing, short: Path, long: Path) -> None:
-    """Pair short with long exposures by scene.
-
-    A name such as 10003_00_0.04s tells the scene (10003), the number in the burst and
-    the exposure time; the scene's first digit is its split. Many short exposures share
-    one long one.
-    """
-    splits = {"0": "train", "1": "test", "2": "val"}
-    normal = {path.stem[:5]: path for path in reversed(images_in(long))}
-    used = set()
-    for path in images_in(short):
-        scene = path.stem[:5]
-        if scene not in normal or scene[0] not in splits:
-            listing.problems.append(f"{path} has no long-exposure partner")
-            continue
-        used.add(scene)
-        listing.add(splits[scene[0]], [PairFiles(path.stem, path, normal[scene], scene)])
-    for scene in sorted(normal.keys() - used):
-        listing.problems.append(f"{normal[scene]} has no short-exposure partner")
-
-
-def _sice(root: Path) -> Listing | None:
-    """Sequences 1/, 2/, ... of exposures from dark to bright, and Label/1.JPG, ...
-
-    Part 1 is for training and part 2 for testing. The darker half of a sequence (3 of 7
-    or 4 of 9 exposures) is its low light, as in Guo et al., Zero-DCE, CVPR 2020.
-    """
-    listing = None
-    for part in _folders(root):
-        labels = _inside(part, "Label")
-        sequences = [folder for folder in _subfolders(part) if folder.name.isdigit()]
-        if labels is None or not sequences:
-            continue
-        listing = listing or Listing(root)
-        name = (re.findall(r"part[ _-]?(\d)", str(part.relative_to(root)), re.I) or ["1"])[-1]
-        label_files = {path.stem: path for path in images_in(labels)}
-        by_name = {folder.name: folder for folder in sequences}
-        for number in natural_sort(by_name):
-            exposures = {path.stem: path for path in images_in(by_name[number])}
-            darker = natural_sort(exposures)[: len(exposures) // 2]
-            if number not in label_files:
-                listing.problems.append(f"{by_name[number]} has no normal-light partner in Label")
-                continue
-            if not darker:
-                listing.problems.append(f"{by_name[number]} holds fewer than two exposures")
-            scene = f"part{name}/{number}"
-            listing.add(
-                "test" if name == "2" else "train",
-                (
-                    PairFiles(f"{scene}/{stem}", exposures[stem], label_files[number], scene)
-                    for stem in darker
-                ),
-            )
-    return listing
-
-
-def _folders(root: Path) -> Iterator[Path]:
-    """``root`` and the folders below it, shallow ones first."""
+def _walk(root: Path) -> Iterator[Path]:
+    """Yield ``root`` and the folders below it, shallow ones first."""
     level = [root] if root.is_dir() else []
     for _ in range(DEPTH + 1):
         yield from level
@@ -184,11 +156,5 @@ def _subfolders(folder: Path) -> list[Path]:
     return [folder / name for name in natural_sort(names)]
 
 
-def _inside(folder: Path, path: str) -> Path | None:
-    """The subfolder ``path`` of ``folder``, in upper or lower case, if it exists."""
-    for part in path.split("/"):
-        same = [child for child in _subfolders(folder) if child.name.lower() == part.lower()]
-        if not same:
-            return None
-        folder = same[0]
-    return folder
+def _parts(path: Path | str) -> tuple[str, ...]:
+    return tuple(part.lower() for part in Path(path).parts)

@@ -2,11 +2,15 @@
 
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.pairs import Pairs, RawPair
+from llie_helpers.data.report import Report
+from llie_helpers.data.scenes import group_scenes
+from llie_helpers.data.sources import Source
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 
@@ -14,7 +18,27 @@ from llie_helpers.files import atomic_path
 KEYS = (("low", "normal"), ("low", "high"), ("low_light", "normal_light"), ("x", "y"))
 
 
-def read_npz(path: Path) -> tuple[list[str], list[tuple[np.ndarray, np.ndarray]]]:
+class NpzFile(Source):
+    """The pairs of an npz file, see `read_npz`; they have no official split."""
+
+    def check(self) -> Report:
+        names, _ = read_npz(self.where())
+        return Report(self.title, {"all": len(names)})
+
+    def where(self) -> Path:
+        path = Path(self.name)
+        if not path.is_file():
+            raise CourseError(f"There is no file {path}; check its name and folder.")
+        return path
+
+    def _load(self) -> tuple[Pairs, Sequence[str]]:
+        names, arrays = read_npz(self.where())
+        scenes = group_scenes(normal for _, normal in arrays)
+        title = Path(self.name).name
+        return Pairs(title, tuple(names), tuple(scenes), arrays), ["all"] * len(names)
+
+
+def read_npz(path: Path) -> tuple[list[str], list[RawPair]]:
     """Read pairs as ``(names, [(low, normal), ...])``, uint8 ``(H, W, 3)`` RGB.
 
     The file holds two arrays ``(N, H, W, 3)``, uint8 or float in [0, 1], called low and
@@ -22,10 +46,8 @@ def read_npz(path: Path) -> tuple[list[str], list[tuple[np.ndarray, np.ndarray]]
     optional array ``names`` has N strings; else pairs are called 0, 1, 2, ...
 
     Raises:
-        CourseError: no such file, no such arrays, or shapes and values that do not fit.
+        CourseError: no such file, no such arrays, or other shapes, types or values.
     """
-    if not path.is_file():
-        raise CourseError(f"There is no file {path}; check its name and folder.")
     try:
         with np.load(path) as archive:
             arrays = {key.lower(): archive[key] for key in archive.files}

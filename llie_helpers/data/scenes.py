@@ -24,7 +24,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float64).ravel()
     grey -= grey.mean()
-    return grey / max(np.linalg.norm(grey), 1e-12)
+    return grey / max(float(np.linalg.norm(grey)), 1e-12)
 
 
 def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
@@ -34,7 +34,7 @@ def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
     linked through others: scenes are the connected components (union-find). Numbers
     start at 0 in order of appearance.
     """
-    # Slow to import, and wanted only when a new data set is first opened.
+    # Slow to import, and needed only when a new data set is first opened.
     from scipy.sparse.csgraph import connected_components
 
     thumbnails = np.array([thumbnail(image) for image in normals])
@@ -46,7 +46,7 @@ def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
 
 
 def shared_scenes(ours: Pairs, theirs: Pairs) -> list[tuple[str, str]]:
-    """Names of pairs, one of each set, whose normal-light images show the same scene.
+    """Return the names of pairs, one of each set, whose normal-light images show the same scene.
 
     A network trained on one of them has seen the answer to the other. Found by thumbnails
     that correlate above 0.95, as in `group_scenes`.
@@ -71,14 +71,14 @@ def scene_split(scenes: Sequence[int], fraction: float, seed: int) -> tuple[list
     Raises:
         CourseError: there are fewer than two scenes.
     """
-    scenes = np.asarray(scenes)
-    drawn = np.random.default_rng(seed).permutation(np.unique(scenes))
+    of_pair = np.asarray(scenes)
+    drawn = np.random.default_rng(seed).permutation(np.unique(of_pair))
     if len(drawn) < 2:
         raise CourseError(
             f"{len(scenes)} pairs show {len(drawn)} scene, but a split into training and "
             "validation needs two or more; add pairs of another scene."
         )
-    sizes = np.array([np.count_nonzero(scenes == scene) for scene in drawn])
+    sizes = np.array([np.count_nonzero(of_pair == scene) for scene in drawn])
     wanted = 1 + np.searchsorted(sizes.cumsum(), fraction * len(scenes))
-    held_out = np.isin(scenes, drawn[: min(wanted, len(drawn) - 1)])
+    held_out = np.isin(of_pair, drawn[: min(wanted, len(drawn) - 1)])
     return np.flatnonzero(~held_out).tolist(), np.flatnonzero(held_out).tolist()

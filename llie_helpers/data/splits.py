@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.scenes import scene_split
 
 NAMES = ("train", "val", "test")
@@ -13,13 +14,12 @@ SEED = 0
 
 def split_indices(
     split: str,
+    pairs: Pairs,
     official: Sequence[str],
-    scenes: Sequence[int],
-    names: Sequence[str],
     mismatched: Collection[str] = (),
     validation: Collection[str] = (),
 ) -> list[int]:
-    """Return which pairs are in ``split``, ascending.
+    """Return which ``pairs`` are in ``split``, ascending.
 
     An official split is taken as it is. Otherwise whole scenes are held out of training,
     drawn with a fixed seed or, for validation, named by one of their pairs. Validation
@@ -27,9 +27,8 @@ def split_indices(
 
     Args:
         split: ``"train"``, ``"val"`` or ``"test"``.
+        pairs: all pairs of the data set.
         official: per pair its official split, or ``"all"`` if the set has none.
-        scenes: per pair its scene.
-        names: per pair its name.
         mismatched: names of pairs that may neither train nor validate.
         validation: names of pairs whose scenes validate; empty to draw them.
 
@@ -38,6 +37,7 @@ def split_indices(
     """
     if split in official and split != "train":
         return [i for i, its in enumerate(official) if its == split]
+    scenes, names = pairs.scenes, pairs.names
     train = [
         i
         for i, its in enumerate(official)

@@ -20,6 +20,7 @@ Papers:
 from collections.abc import Sequence
 
 import cv2
+import numpy as np
 import torch
 
 from llie_helpers.images import quantise, to_float, to_uint8
@@ -28,7 +29,7 @@ from llie_helpers.images import quantise, to_float, to_uint8
 def to_linear(srgb: torch.Tensor) -> torch.Tensor:
     """Undo the sRGB curve: ``((s + 0.055) / 1.055) ** 2.4``, and ``s / 12.92`` near black.
 
-    ``srgb`` and the result have the same shape and lie in [0, 1]. Source: IEC 61966-2-1.
+    ``srgb`` and the result have the same shape and are in [0, 1]. Source: IEC 61966-2-1.
     """
     curve = ((srgb.clamp(min=0.0) + 0.055) / 1.055) ** 2.4
     return torch.where(srgb <= 0.04045, srgb / 12.92, curve)
@@ -85,7 +86,7 @@ def white_balance(linear: torch.Tensor, gains: Sequence[float]) -> torch.Tensor:
 
 
 def tone(image: torch.Tensor, contrast: float) -> torch.Tensor:
-    """Bend the tones into an S: ``x ** c / (x ** c + (1 - x) ** c)`` for x in [0, 1].
+    """Apply an S-shaped tone curve: ``x ** c / (x ** c + (1 - x) ** c)`` for x in [0, 1].
 
     ``contrast`` c is the slope at mid-grey: 1 changes nothing, and ``1 / c`` is the exact
     inverse of ``c``. At 1.5 it is close to the smoothstep ``3 x ** 2 - 2 x ** 3`` that
@@ -98,14 +99,13 @@ def tone(image: torch.Tensor, contrast: float) -> torch.Tensor:
 
 def jpeg(image: torch.Tensor, quality: int) -> torch.Tensor:
     """Save as JPEG at ``quality`` (1 to 100) and read back, in memory; 8 bits per channel."""
-    flat = image.reshape(-1, *image.shape[-3:])
-    return torch.stack([_jpeg_round_trip(one, quality) for one in flat]).view(image.shape)
-
-
-def _jpeg_round_trip(image: torch.Tensor, quality: int) -> torch.Tensor:
-    bgr = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return to_float(cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    coded = []
+    for one in image.reshape(-1, *image.shape[-3:]):
+        bgr = cv2.cvtColor(to_uint8(one), cv2.COLOR_RGB2BGR)
+        _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        decoded = np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR))
+        coded.append(to_float(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)))
+    return torch.stack(coded).view(image.shape)
 
 
 def darken(
@@ -119,7 +119,7 @@ def darken(
     jpeg_quality: int | None = None,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """The photograph ``normal`` as a camera would have taken it with less light.
+    """Return the photograph ``normal`` as a camera would have taken it with less light.
 
     Args:
         normal: sRGB image ``(..., 3, H, W)`` in [0, 1].

@@ -9,26 +9,25 @@ import pytest
 import torch
 
 from llie_helpers.data import cache
-from llie_helpers.data.pairs import PairFiles
+from llie_helpers.data.matching import PairFiles
 from llie_helpers.errors import CourseError
-from llie_helpers.images import save_image
+from llie_helpers.images import read_rgb, save_image
 
 
 @pytest.fixture
-def splits(tmp_path, monkeypatch):
+def files(tmp_path, monkeypatch):
     """Two training pairs and a test pair of other sizes, as files; the cache beside them."""
     monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
-    found = {"train": [], "test": []}
+    found = []
     for number, (split, size) in enumerate(
         [("train", (20, 30)), ("train", (20, 30)), ("test", (16, 18))]
     ):
-        pair = PairFiles(
-            str(number), *(tmp_path / side / f"{number}.png" for side in ("low", "high"))
-        )
+        paths = (tmp_path / side / f"{number}.png" for side in ("low", "high"))
+        pair = PairFiles(str(number), *paths, split)
         noise = torch.rand(3, *size, generator=torch.Generator().manual_seed(number))
         save_image(pair.low, noise / 8)
         save_image(pair.normal, noise)
-        found[split].append(pair)
+        found.append(pair)
     return found
 
 
@@ -36,93 +35,92 @@ def caches():
     return sorted(path.name for path in cache.cache_dir().glob("*"))
 
 
-def test_a_cache_holds_the_pixels_names_splits_and_scenes(splits):
-    cached = cache.open_cache("tiny", splits, progress=False)
+def test_a_cache_holds_the_pixels_names_splits_and_scenes(files):
+    cached = cache.open_cache("tiny", files, progress=False)
     assert cached.names == ("0", "1", "2")
     assert cached.splits == ("train", "train", "test")
     assert cached.scenes == (0, 1, 2)
-    for (low, normal), pair in zip(cached, splits["train"] + splits["test"], strict=True):
-        assert np.array_equal(low, cache.read_rgb(pair.low))
-        assert np.array_equal(normal, cache.read_rgb(pair.normal))
+    for (low, normal), pair in zip(cached, files, strict=True):
+        assert np.array_equal(low, read_rgb(pair.low))
+        assert np.array_equal(normal, read_rgb(pair.normal))
         assert not low.flags.owndata
         assert not low.flags.writeable
 
 
-def test_a_second_opening_decodes_nothing(splits, monkeypatch):
-    cache.open_cache("tiny", splits, progress=False)
-    monkeypatch.setattr(cache, "read_rgb", lambda path: pytest.fail(f"{path} was decoded again"))
-    assert len(cache.open_cache("tiny", splits)) == 3
+def test_a_second_opening_decodes_nothing(files, monkeypatch):
+    cache.open_cache("tiny", files, progress=False)
+    monkeypatch.setattr(PairFiles, "read", lambda pair: pytest.fail(f"{pair} was decoded again"))
+    assert len(cache.open_cache("tiny", files)) == 3
 
 
-def test_pickling_sends_no_pixels(splits):
-    cached = cache.open_cache("tiny", splits, progress=False)
+def test_pickling_sends_no_pixels(files):
+    cached = cache.open_cache("tiny", files, progress=False)
     pickled = pickle.dumps(cached)
     assert len(pickled) < 500
     assert np.array_equal(pickle.loads(pickled)[1][0], cached[1][0])
 
 
-def touch_later(splits):
-    os.utime(splits["test"][0].low, ns=(time.time_ns(), time.time_ns() + 10**9))
+def touch_later(files):
+    os.utime(files[2].low, ns=(time.time_ns(), time.time_ns() + 10**9))
 
 
-def drop_a_pair(splits):
-    splits["train"].pop()
+def drop_a_pair(files):
+    files.pop()
 
 
-def move_a_pair(splits):
-    splits["test"].append(splits["train"].pop())
+def move_a_pair(files):
+    files[1] = files[1]._replace(split="test")
 
 
 @pytest.mark.parametrize("change", [touch_later, drop_a_pair, move_a_pair])
-def test_a_changed_source_makes_a_new_cache_and_removes_the_old(splits, change):
-    cache.open_cache("tiny", splits, progress=False)
+def test_a_changed_source_makes_a_new_cache_and_removes_the_old(files, change):
+    cache.open_cache("tiny", files, progress=False)
     before = caches()
-    change(splits)
-    cached = cache.open_cache("tiny", splits, progress=False)
-    assert len(cached) == sum(map(len, splits.values()))
+    change(files)
+    cached = cache.open_cache("tiny", files, progress=False)
+    assert len(cached) == len(files)
     assert len(caches()) == 1
     assert caches() != before
 
 
-def test_a_moved_data_folder_keeps_its_cache(splits, tmp_path):
-    before = cache.fingerprint(splits)
+def test_a_moved_data_folder_keeps_its_cache(files, tmp_path):
+    before = cache.fingerprint(files)
     for side in ("low", "high"):
         (tmp_path / "elsewhere").mkdir(exist_ok=True)
         (tmp_path / side).rename(tmp_path / "elsewhere" / side)
     elsewhere = tmp_path / "elsewhere"
-    moved = {
-        split: [
-            PairFiles(p.name, elsewhere / "low" / p.low.name, elsewhere / "high" / p.normal.name)
-            for p in pairs
-        ]
-        for split, pairs in splits.items()
-    }
+    moved = [
+        pair._replace(
+            low=elsewhere / "low" / pair.low.name, normal=elsewhere / "high" / pair.normal.name
+        )
+        for pair in files
+    ]
     assert cache.fingerprint(moved) == before
 
 
-def test_pixels_cut_short_are_made_again(splits):
-    folder = cache.open_cache("tiny", splits, progress=False).folder
+def test_pixels_cut_short_are_made_again(files):
+    folder = cache.open_cache("tiny", files, progress=False).folder
     with open(folder / "images.u8", "r+b") as stream:
         stream.truncate(100)
-    assert cache.open_cache("tiny", splits, progress=False)[2][1].shape == (16, 18, 3)
+    assert cache.open_cache("tiny", files, progress=False)[2][1].shape == (16, 18, 3)
 
 
-def test_a_damaged_image_is_named_and_leaves_nothing(splits):
-    damaged = splits["train"][1].low
+def test_a_damaged_image_is_named_and_leaves_nothing(files):
+    damaged = files[1].low
     damaged.write_bytes(damaged.read_bytes()[:200])
     with pytest.raises(CourseError, match=r"1\.png cannot be read"):
-        cache.open_cache("tiny", splits, progress=False)
+        cache.open_cache("tiny", files, progress=False)
     assert caches() == []
 
 
-def test_sizes_that_differ_are_named_and_leave_nothing(splits):
-    save_image(splits["test"][0].normal, torch.zeros(3, 16, 16))
+def test_sizes_that_differ_are_named_and_leave_nothing(files):
+    save_image(files[2].normal, torch.zeros(3, 16, 16))
     with pytest.raises(CourseError, match=r"is 18x16 but .* is 16x16"):
-        cache.open_cache("tiny", splits, progress=False)
+        cache.open_cache("tiny", files, progress=False)
     assert caches() == []
 
 
-def test_a_full_disk_is_said_clearly_and_leaves_nothing(splits, monkeypatch):
+def test_a_full_disk_is_said_clearly_and_leaves_nothing(files, monkeypatch):
     class FullDisk(io.BytesIO):
         def write(self, content):
             if self.tell() > 0:
@@ -131,5 +129,5 @@ def test_a_full_disk_is_said_clearly_and_leaves_nothing(splits, monkeypatch):
 
     monkeypatch.setattr(cache, "open", lambda path, mode: FullDisk(), raising=False)
     with pytest.raises(CourseError, match="disk is full"):
-        cache.open_cache("tiny", splits, progress=False)
+        cache.open_cache("tiny", files, progress=False)
     assert caches() == []

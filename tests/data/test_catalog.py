@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from llie_helpers import data
-from llie_helpers.data import sources as ladder
-from llie_helpers.data.catalog import CATALOG
-from llie_helpers.data.layouts import FOLDERS
+from llie_helpers.data import sources
+from llie_helpers.data.catalog import CATALOG, EMBEDDED
 from llie_helpers.errors import CourseError
 
 README = Path(__file__).parents[2] / "data" / "README.md"
@@ -21,20 +20,21 @@ def root(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-@pytest.mark.parametrize("data_set", CATALOG.values(), ids=CATALOG)
+PUBLISHED = [data_set for data_set in CATALOG.values() if data_set is not EMBEDDED]
+
+
+@pytest.mark.parametrize("data_set", PUBLISHED, ids=lambda data_set: data_set.name)
 def test_each_set_is_described(data_set):
     assert CATALOG[data_set.name] is data_set
-    assert data_set.name in [*FOLDERS, "sice", "embedded"]
-    assert all([data_set.title, data_set.source, data_set.licence, data_set.by_hand])
+    assert all([data_set.title, data_set.paper, data_set.licence, data_set.origin])
     assert data_set.kaggle is None or re.fullmatch(r"[\w-]+/[\w-]+", data_set.kaggle)
     assert set(data_set.counts) <= {"train", "val", "test"}
 
 
 def test_the_readme_tells_of_each_set():
     text = README.read_text(encoding="utf-8")
-    for data_set in CATALOG.values():
-        assert f"`{data_set.name}`" in text
-        assert data_set.kaggle is None or data_set.kaggle in text
+    assert all(f"`{name}`" in text for name in CATALOG)
+    assert all(data_set.kaggle in text for data_set in PUBLISHED if data_set.kaggle)
 
 
 def write_lol_v1(root, train, test):
@@ -68,21 +68,21 @@ def test_an_unusual_count_is_only_a_warning(root):
     assert str(report).startswith(f"LOL v1 in {root / 'lol_dataset'}: pairs: train 2, test 1; ok")
 
 
-def test_the_ladder_without_download(root, capsys):
+def test_choosing_without_download(root, capsys):
     assert data.choose("lol_v1", download=False) == "embedded"
     assert capsys.readouterr().out == (
-        f"Data: the embedded samples (rung 3 of 3), because LOL v1 is not in {root}.\n"
+        f"Data: the embedded samples (source 3 of 3), because LOL v1 is not in {root}.\n"
     )
     write_lol_v1(root, train=[2], test=[1])
     assert data.choose("lol_v1", download=False) == "lol_v1"
     assert capsys.readouterr().out == (
-        f"Data: LOL v1, already present in {root / 'lol_dataset'} (rung 1 of 3).\n"
+        f"Data: LOL v1, already present in {root / 'lol_dataset'} (source 1 of 3).\n"
     )
     assert data.get("lol_v1") == root / "lol_dataset", "nothing is downloaded again"
 
 
 def test_sets_that_a_kaggle_notebook_added(root, monkeypatch, tmp_path):
-    monkeypatch.setattr(ladder, "KAGGLE_INPUT", tmp_path / "input")
+    monkeypatch.setattr(sources, "KAGGLE_INPUT", tmp_path / "input")
     write_lol_v1(tmp_path / "input" / "lol-dataset", train=[2], test=[1])
     assert data.choose("lol_v1", download=False) == "lol_v1"
     assert data.load_pairs("lol_v1", "test").names == ("1",)
@@ -95,7 +95,7 @@ def test_embedded_is_always_there(root, capsys):
     assert report.ok
     assert set(report.counts) == {"train", "val", "test"}
     assert data.load_pairs("embedded", "test").title == "embedded/test"
-    with pytest.raises(CourseError, match="need no download"):
+    with pytest.raises(CourseError, match="needs no download"):
         data.get("embedded")
 
 

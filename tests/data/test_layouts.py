@@ -1,9 +1,10 @@
+from collections import defaultdict
+
 import cv2
 import numpy as np
 import pytest
 
 from llie_helpers import data
-from llie_helpers.data import layouts
 from llie_helpers.data.npz import read_npz, write_npz
 from llie_helpers.errors import CourseError
 
@@ -24,11 +25,10 @@ def touch(root, *names):
 
 def found(name, root):
     """Per split the names of the pairs and of their files, and the problems."""
-    listing = layouts.find(name, [root])
-    splits = {
-        split: [(p.name, p.low.name, p.normal.name) for p in pairs]
-        for split, pairs in listing.splits.items()
-    }
+    listing = data.CATALOG[name].layout(root)
+    splits = defaultdict(list)
+    for pair in listing.files:
+        splits[pair.split].append((pair.name, pair.low.name, pair.normal.name))
     return splits, listing.problems
 
 
@@ -83,16 +83,14 @@ def test_sice_takes_the_darker_half(root):
         touch(root, *(f"{base}/{number}/{n}.JPG" for n in range(1, exposures + 1)))
         touch(root, f"{base}/Label/{number}.JPG")
     touch(root, "SICE/Dataset_Part1/11/1.JPG", "SICE/Dataset_Part1/11/2.JPG")
-    listing = layouts.find("sice", [root])
-    names = {split: [p.name for p in pairs] for split, pairs in listing.splits.items()}
-    assert names == {
-        "train": [f"part1/2/{n}" for n in (1, 2, 3)] + [f"part1/10/{n}" for n in (1, 2, 3, 4)],
-        "test": ["part2/1/1"],
+    splits, problems = found("sice", root)
+    assert splits == {
+        "train": [(f"part1/2/{n}", f"{n}.JPG", "2.JPG") for n in (1, 2, 3)]
+        + [(f"part1/10/{n}", f"{n}.JPG", "10.JPG") for n in (1, 2, 3, 4)],
+        "test": [("part2/1/1", "1.JPG", "1.JPG")],
     }
-    assert listing.files[0].normal.name == "2.JPG"
-    assert listing.files[0].scene == "part1/2"
-    assert len(listing.problems) == 1
-    assert "11 has no normal-light partner" in listing.problems[0]
+    assert len(problems) == 1
+    assert "11 has no normal-light partner" in problems[0]
 
 
 def test_sice_is_decoded_when_asked_for(root):
@@ -117,14 +115,17 @@ def test_sid_pairs_bursts_with_one_long_exposure(root):
     short = ["00001_00_0.04s", "00001_01_0.1s", "10003_00_0.1s", "20005_00_0.1s", "10099_00_0.1s"]
     touch(root, *(f"Sony/short/{name}.ARW" for name in short))
     touch(root, *(f"Sony/long/{s}_00_10s.ARW" for s in ("00001", "10003", "20005", "00077")))
-    listing = layouts.find("sid_sony", [root])
-    scenes = {split: [p.scene for p in pairs] for split, pairs in listing.splits.items()}
-    assert scenes == {"train": ["00001", "00001"], "test": ["10003"], "val": ["20005"]}
-    assert listing.splits["train"][1].normal.name == "00001_00_10s.ARW"
+    listing = data.CATALOG["sid_sony"].listing()
+    assert [(pair.split, pair.scene, pair.normal.name) for pair in listing.files] == [
+        ("train", "00001", "00001_00_10s.ARW"),
+        ("train", "00001", "00001_00_10s.ARW"),
+        ("test", "10003", "10003_00_10s.ARW"),
+        ("val", "20005", "20005_00_10s.ARW"),
+    ]
     assert len(listing.problems) == 2
     assert "10099_00_0.1s.ARW has no long-exposure partner" in listing.problems[0]
     assert "00077_00_10s.ARW has no short-exposure partner" in listing.problems[1]
-    assert layouts.find("sid_fuji", [root]) is None
+    assert data.CATALOG["sid_fuji"].where() is None
 
 
 def test_nothing_there(root):
@@ -162,6 +163,7 @@ def test_npz(root, keys, kind):
     index = int(splits["test"].names[0])
     assert np.array_equal(splits["test"].raw(0), (low[index], normal[index]))
     assert data.check(name).ok
+    assert data.source(name).where() == root / "dataset.npz"
 
 
 def test_npz_with_names(root):
@@ -213,7 +215,7 @@ BAD_ARRAYS = {
 
 
 @pytest.mark.parametrize("message", BAD_ARRAYS)
-def test_npz_that_does_not_fit(root, message):
+def test_npz_with_wrong_arrays(root, message):
     np.savez(root / "a.npz", **BAD_ARRAYS[message])
     with pytest.raises(CourseError, match=message):
         data.load_pairs(str(root / "a.npz"), "train")
@@ -223,5 +225,7 @@ def test_npz_that_is_none(root):
     (root / "a.npz").write_text("<html>")
     with pytest.raises(CourseError, match="no readable npz"):
         data.load_pairs(str(root / "a.npz"), "train")
-    with pytest.raises(CourseError, match="There is no file"):
-        data.check(str(root / "b.npz"))
+    source = data.source(str(root / "b.npz"))
+    for call in (source.where, source.check, lambda: source.pairs("test")):
+        with pytest.raises(CourseError, match="There is no file"):
+            call()

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llie_helpers import data
-from llie_helpers.data.pairs import Pairs, match, natural_sort
+from llie_helpers.data.matching import match, natural_sort
+from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.splits import split_indices
 from llie_helpers.errors import CourseError
 
@@ -20,7 +21,7 @@ def photo(seed: int, height=32, width=48) -> np.ndarray:
 
 
 def write_pairs(folder, count, low="low", normal="normal"):
-    """``count`` pairs called 1.png, 2.png, ... in two folders, for data.load."""
+    """``count`` pairs called 1.png, 2.png, ... in two folders, for data.load_pairs."""
     for number in range(1, count + 1):
         for side, scale in ((low, 0.1), (normal, 1.0)):
             (folder / side).mkdir(parents=True, exist_ok=True)
@@ -64,6 +65,22 @@ def test_subsets_keep_order_names_and_scenes(pairs):
     assert some.subset([1])[0].name == "a"
     assert pairs[1:3].names == ("b", "c")
     assert repr(some) == "Pairs('some', 2 pairs, 2 scenes)"
+
+
+def test_concatenated_pairs_keep_their_order_and_decode_nothing(pairs):
+    both = data.concatenate(pairs[3:], pairs.subset([0], "first"))
+    assert (both.title, both.names, both.scenes) == ("set and first", ("d", "e", "a"), (2, 2, 0))
+    assert both.raw(2)[0] is pairs.raw(0)[0]
+
+
+def test_resized_pairs_are_squares_of_the_same_colour():
+    blue = np.zeros((20, 30, 3), np.uint8)
+    blue[..., 2] = 255
+    small = Pairs("blue", ("a",), (4,), [(blue // 5, blue)]).resized(16)
+    assert (small.title, small.names, small.scenes) == ("blue at 16x16", ("a",), (4,))
+    low, normal = small.raw(0)
+    assert np.array_equal(normal, blue[:16, :16])
+    assert np.array_equal(low, blue[:16, :16] // 5)
 
 
 def test_pairs_can_be_sent_to_workers(pairs):
@@ -115,6 +132,9 @@ def test_load_any_two_folders(tmp_path):
     assert splits["val"].title == f"{name}/val"
     assert splits["val"].names == data.load_pairs(name, "val").names
     assert str(data.check(name)) == f"{name}: pairs: all 20; ok"
+    assert data.choose(name) == name
+    with pytest.raises(CourseError, match="needs no download"):
+        data.get(name)
 
 
 def break_set(tmp_path, how):
@@ -167,10 +187,12 @@ def test_only_a_handful_of_problems_is_raised(tmp_path):
 
 
 def test_folders_that_do_not_exist(tmp_path):
-    with pytest.raises(CourseError, match="There is no folder"):
-        data.load_pairs(f"folders:{tmp_path / 'a'}:{tmp_path / 'b'}", "test")
+    source = data.source(f"folders:{tmp_path / 'a'}:{tmp_path / 'b'}")
+    for call in (source.where, source.check, lambda: source.pairs("test")):
+        with pytest.raises(CourseError, match="There is no folder"):
+            call()
     with pytest.raises(CourseError, match="folders:LOW_DIR:NORMAL_DIR"):
-        data.load_pairs("folders:only_one", "test")
+        data.source("folders:only_one")
 
 
 def test_unknown_names():
@@ -182,9 +204,9 @@ def test_unknown_names():
 
 def all_splits(official, scenes, names, **named):
     """The sets of indices that train, validate and test."""
+    pairs = Pairs("set", tuple(names), tuple(scenes), [])
     return [
-        set(split_indices(split, official, scenes, names, **named))
-        for split in ("train", "val", "test")
+        set(split_indices(split, pairs, official, **named)) for split in ("train", "val", "test")
     ]
 
 
@@ -208,7 +230,7 @@ def test_validation_shares_no_scene(pairs):
 
 
 def test_named_scenes_validate():
-    # The scene of "e" stands in the test split, so it cannot validate.
+    # The scene of "e" is in the test split, so it cannot validate.
     assert all_splits(
         ["train"] * 5 + ["test"],
         scenes=[0, 0, 1, 2, 3, 3],

@@ -6,8 +6,7 @@ from bench_data import ByOpenCV, DataSpeed, bench_data
 from bench_enhance import bench_photos, bench_video
 from bench_inference import bench_inference
 
-from llie_helpers.data import load_pairs
-from llie_helpers.data.sources import present
+from llie_helpers.data import load_pairs, source
 from llie_helpers.errors import CourseError
 from llie_helpers.images import save_image, to_float
 from llie_helpers.models import create_model
@@ -35,7 +34,7 @@ def test_both_ways_are_measured(lol):
 
 def test_both_ways_read_the_same_pixels(lol):
     cached = load_pairs("lol_v1", "train")
-    files = {file.name: file for file in present("lol_v1").splits["train"]}
+    files = {file.name: file for file in source("lol_v1").listing().files}
     decoded = ByOpenCV([files[name] for name in cached.names])
     assert len(decoded) == len(cached)
     for i in range(len(cached)):

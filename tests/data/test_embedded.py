@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from llie_helpers.data import embedded as samples
-from llie_helpers.data.embedded import load_embedded
+from llie_helpers import data
+from llie_helpers.data import embedded
 from llie_helpers.data.scenes import group_scenes
 from llie_helpers.data.synthesis import to_linear
 from llie_helpers.errors import CourseError
@@ -11,25 +11,25 @@ from llie_helpers.errors import CourseError
 
 @pytest.fixture(scope="module")
 def splits():
-    return {split: load_embedded(split) for split in ("train", "val", "test")}
+    return {split: data.load_pairs("embedded", split) for split in ("train", "val", "test")}
 
 
 def test_no_photograph_is_in_two_splits(splits):
     scenes = [set(pairs.scenes) for pairs in splits.values()]
     assert [len(some) for some in scenes] == [4, 1, 3]
-    assert len(set.union(*scenes)) == len(samples.PHOTOGRAPHS)
+    assert len(set.union(*scenes)) == len(embedded.PHOTOGRAPHS)
 
 
 def test_each_photograph_is_a_scene_of_its_own():
-    photographs = [samples.photograph(name) for name in samples.PHOTOGRAPHS]
+    photographs = [embedded.photograph(name) for name in embedded.PHOTOGRAPHS]
     assert group_scenes(photographs) == list(range(len(photographs)))
 
 
 def test_training_covers_the_exposures_of_the_other_splits():
-    train = samples.SPLITS["train"][1]
+    train = embedded.SPLITS["train"][1]
     for split in ("val", "test"):
-        assert min(train) <= min(samples.SPLITS[split][1])
-        assert max(train) >= max(samples.SPLITS[split][1])
+        assert min(train) <= min(embedded.SPLITS[split][1])
+        assert max(train) >= max(embedded.SPLITS[split][1])
 
 
 def test_pairs_look_like_photographs_in_the_dark(splits):
@@ -52,8 +52,8 @@ def test_names_tell_photograph_and_exposure(splits):
 
 
 def test_pairs_are_the_same_in_every_run(splits):
-    samples._low.cache_clear()
-    assert np.array_equal(load_embedded("val").raw(1)[0], splits["val"].raw(1)[0])
+    embedded._pair.cache_clear()
+    assert np.array_equal(data.load_pairs("embedded", "val").raw(1)[0], splits["val"].raw(1)[0])
 
 
 def test_pixels_cannot_be_changed_by_mistake(splits):
@@ -62,5 +62,5 @@ def test_pixels_cannot_be_changed_by_mistake(splits):
 
 
 def test_an_unknown_split_is_named():
-    with pytest.raises(CourseError, match="tests"):
-        load_embedded("tests")
+    with pytest.raises(CourseError, match="did you mean test"):
+        data.load_pairs("embedded", "tests")
