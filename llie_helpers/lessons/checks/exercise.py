@@ -173,14 +173,17 @@ class Exercise:
         for case in cases:
             torch.manual_seed(1)
             arguments = [copy_of(value) for value in case]
+            found = None
             try:
                 seen.append(self.observe(answer, *arguments))
-            except Finding:
-                raise
+            except Finding as finding:
+                found = finding
             except Exception as error:
                 return seen, error
             if changed(case, arguments):
-                raise Finding(CHANGED)
+                found = Finding(CHANGED)
+            if found:
+                raise found
         return seen, None
 
     def hint(self, tier: int = 1) -> None:
