@@ -29,7 +29,8 @@ def difference(got: Any, expected: Any, tolerance: float = 1e-5) -> str | None:
     """Return one sentence on how ``got`` differs from ``expected``, or None where it does not.
 
     Tensors, arrays, lists of numbers and Python numbers may take each other's place, and so may
-    floats of any precision; shapes and values must agree.
+    floats of any precision; shapes and values must agree, and where whole numbers or truth values
+    are expected, the kind of number too.
 
     Args:
         got: the result of a student.
@@ -118,10 +119,10 @@ def _arrays(got: Any, expected: Any, tolerance: float) -> str | None:
         return f"expected one number, got {_name(got)}."
     if given.shape != right.shape:
         return _wrong_shape(given, right)
-    if given.dtype.kind != right.dtype.kind:
-        return _wrong_dtype(got, expected)
     if np.isnan(given).any() and not np.isnan(right).any():
         return "the result holds NaN; is there a division by zero, a log or a root below zero?"
+    if right.dtype.kind in "biu" and given.dtype.kind != right.dtype.kind:
+        return _wrong_dtype(got, expected)
     given, right = (a.astype(complex if a.dtype.kind == "c" else float) for a in (given, right))
     if np.allclose(given, right, rtol=tolerance, atol=tolerance, equal_nan=True):
         return None
