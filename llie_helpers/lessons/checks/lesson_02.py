@@ -124,7 +124,7 @@ def gamma_for_mean_observe(answer, image, target):
     )
 
 
-def _bisect(image, target, high=10.0, steps=40, upwards=True):
+def _bisect(image, target, *, high=10.0, steps=40, upwards=True):
     low = 0.01
     for _ in range(steps):
         middle = (low + high) / 2

@@ -18,7 +18,7 @@ def cost_solution(channels_in, channels_out, kernel, stride, height, width):
     return weights + channels_out, weights * outputs
 
 
-def _cost(i, o, k, s, h, w, weights=None, bias=None, places=None):
+def _cost(i, o, k, s, h, w, *, weights=None, bias=None, places=None):
     weights = i * o * k**2 if weights is None else weights
     places = math.ceil(h / s) * math.ceil(w / s) if places is None else places
     return weights + (o if bias is None else bias), weights * places
@@ -189,7 +189,16 @@ def step_observe(answer, model, batches):
 
 
 def _step(
-    model, optimizer, low, normal, zero=True, clip="after", end=True, compared="", error=F.mse_loss
+    model,
+    optimizer,
+    low,
+    normal,
+    *,
+    zero=True,
+    clip="after",
+    end=True,
+    compared="",
+    error=F.mse_loss,
 ):
     """Take a step with bugs on demand; returns the loss."""
     if zero:
@@ -261,11 +270,12 @@ def stop_solution(losses, patience, min_delta):
     return len(losses)
 
 
-def _stop(losses, patience, min_delta, better=lambda loss, limit: loss < limit, previous=False,
-          creep=False, reset=True, extra=0):  # fmt: skip
+def _stop(
+    losses, patience, min_delta, *, tie=False, previous=False, creep=False, reset=True, extra=0
+):
     best, waited = float("inf"), 0
     for epoch, loss in enumerate(losses, start=1):
-        if better(loss, best - min_delta):
+        if loss < best - min_delta or (tie and loss == best - min_delta):
             best, waited = loss, (0 if reset else waited)
         else:
             waited += 1
@@ -327,7 +337,7 @@ stop = Exercise(
             lambda losses, patience, min_delta: _stop(losses, patience, -min_delta)
         ),
         "a loss of exactly best - min_delta is no new best yet: take < and not <=.": (
-            lambda *a: _stop(*a, better=lambda loss, limit: loss <= limit)
+            lambda *a: _stop(*a, tie=True)
         ),
         "the best loss creeps down by steps smaller than min_delta; keep it until a loss is "
         "lower by more than min_delta.": lambda *a: _stop(*a, creep=True),

@@ -14,7 +14,7 @@ def transposed_solution(channels_in, channels_out, kernel, height, width):
     return weights + channels_out, weights * height * width
 
 
-def _transposed(i, o, k, h, w, places=1.0, bias=None):
+def _transposed(i, o, k, h, w, *, places=1.0, bias=None):
     weights = i * o * k**2
     return weights + (o if bias is None else bias), weights * places * h * w
 
