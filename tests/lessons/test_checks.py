@@ -57,15 +57,13 @@ def restyled(value, style):
     """A result with ``style`` applied to each of its tensors and numbers."""
     if isinstance(value, tuple | list):
         return [restyled(part, style) for part in value]
-    return style(value) if isinstance(value, torch.Tensor | np.ndarray | float) else value
+    return style(torch.as_tensor(value).detach())
 
 
 STYLES = {
-    "NumPy": np.asarray,
-    "float64": lambda x: (
-        torch.as_tensor(x).double() if torch.as_tensor(x).is_floating_point() else x
-    ),
-    "lists": lambda x: torch.as_tensor(x).tolist(),
+    "NumPy": lambda x: x.numpy(),
+    "float64": lambda x: x.double() if x.is_floating_point() else x,
+    "lists": lambda x: x.tolist(),
 }
 
 
@@ -158,7 +156,7 @@ class TestExercise:
             (lambda image: 3 * image, UNNAMED),
             (lambda image: None, "return statement"),
             (lambda image: (2 * image).clamp(0, 1)[0], "shape (3, 5), expected (3, 3, 5)"),
-            (lambda image: "twice", "expected one tensor of shape (3, 3, 5), got str"),
+            (lambda image: "twice", "expected a tensor of shape (3, 3, 5), got str"),
             # It agrees with the mistake while it can, and fails where the mistake does.
             (lambda image: image * torch.ones(3).view(3, 1), "the second row is brighter"),
             (lambda image: image / 0 * 0, "NaN"),
@@ -297,7 +295,7 @@ class TestDifference:
             (np.zeros(2), np.ones(2), UNNAMED),
             (np.ones(2), np.ones(2, dtype=np.uint8), "dtype float64, expected uint8"),
             ([1, 2, 3], np.ones(2), "shape (3,), expected (2,)"),
-            ([1, "two"], np.ones(2), "expected one numpy array of shape (2,), got list"),
+            ([1, "two"], np.ones(2), "expected a numpy array of shape (2,), got list"),
             (1, None, "expected None, got int"),
             (torch.ones(2), True, "expected True"),
         ],

@@ -106,17 +106,15 @@ def _first(got: Iterable, expected: Iterable, tolerance: float) -> str | None:
 
 def _arrays(got: Any, expected: Any, tolerance: float) -> str | None:
     right = _as_array(expected)
-    wanted = _name(expected) if right.ndim else "number"
     try:
         given = _as_array(got)
     except (TypeError, ValueError, RuntimeError):
-        return f"expected one {wanted}, got {_name(got)}."
-    if given.dtype.kind not in "biufc":
-        return f"expected one {wanted}, got {_name(got)}."
-    if given.size == right.size == 1 and right.ndim == 0:
-        return _numbers(given.item(), right.item(), tolerance)
+        given = np.array("neither a number nor numbers")
+    if given.dtype.kind not in "biufc" or (right.ndim == 0 and given.size != 1):
+        wanted = f"a {_name(expected)}" if right.ndim else "one number"
+        return f"expected {wanted}, got {_name(got)}."
     if right.ndim == 0:
-        return f"expected one number, got {_name(got)}."
+        return _numbers(given.item(), right.item(), tolerance)
     if given.shape != right.shape:
         return _wrong_shape(given, right)
     if np.isnan(given).any() and not np.isnan(right).any():

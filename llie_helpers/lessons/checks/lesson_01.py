@@ -340,7 +340,7 @@ def split_observe(answer, scenes, fraction):
 
 def _held_out(got, again, scenes, fraction):
     """Return the validation indices of a split, if it is a right one."""
-    if not isinstance(got, tuple | list) or len(got) != 2:
+    if not isinstance(got, tuple | list) or [np.ndim(part) for part in got] != [1, 1]:
         raise Finding("return two things: the indices for training and those for validation.")
     if any(np.asarray(part).dtype == bool for part in got):
         raise Finding(

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from llie_helpers.lessons.checks.compare import Finding
+from llie_helpers.lessons.checks.compare import Finding, expect_form
 from llie_helpers.lessons.checks.exercise import Exercise
 
 
@@ -99,7 +99,9 @@ def gamma_for_mean_inputs():
 
 def gamma_for_mean_observe(answer, image, target):
     """Look at the mean that a gamma gives, not at the gamma."""
-    got = float(answer(image, target))
+    got = answer(image, target)
+    expect_form(got, target)
+    got = float(got)
     if not got > 0:
         raise Finding(f"for the target {target} you return {got:.3g}, but a gamma is positive.")
     mean = (image**got).mean().item()
@@ -327,7 +329,9 @@ def honest_predictions_inputs():
 
 def honest_predictions_observe(answer, features, targets, scenes, fit):
     """Ask the spies who was seen."""
-    found = _leak(answer(features, targets, scenes, fit), targets)
+    got = answer(features, targets, scenes, fit)
+    expect_form(got, targets)
+    found = _leak(got, len(targets))
     if found and scenes.min() > 0:
         found = (
             "right for scenes numbered 0, 1, 2 and so on, but a scene may have any number; "
@@ -338,10 +342,8 @@ def honest_predictions_observe(answer, features, targets, scenes, fit):
     return "right"
 
 
-def _leak(got, targets):
-    rows = np.arange(len(targets))
-    if np.shape(got) != targets.shape:
-        return f"the result has shape {np.shape(got)}, expected {targets.shape}, like targets."
+def _leak(got, count):
+    rows = np.arange(count)
     number, row_seen, scene_seen, trained_on = np.asarray(got, dtype=float).T
     if not np.array_equal(np.sort(number), rows):
         return "some rows are never predicted, or predicted twice; every row needs one prediction."
