@@ -60,10 +60,11 @@ def restyled(value, style):
     return style(torch.as_tensor(value).detach())
 
 
+# Bytes stay bytes.
 STYLES = {
     "NumPy": lambda x: x.numpy(),
-    "float64": lambda x: x.double() if x.is_floating_point() else x,
-    "lists": lambda x: x.tolist(),
+    "float64": lambda x: x.double() if x.is_floating_point() else x.numpy(),
+    "lists": lambda x: x.tolist() if x.is_floating_point() else x.numpy(),
 }
 
 
