@@ -19,9 +19,9 @@ def two_path_solution(x, short, long, refine):
 
 
 def two_path_inputs():
-    convolutions = [torch.nn.Conv2d(4, 4, kernel_size=3, padding=1) for _ in range(4)]
-    short = torch.nn.Conv2d(4, 4, kernel_size=1)
-    return [(torch.rand(2, 4, 6, 7) - 0.5, short, convolutions[:2], convolutions[2:])]
+    short, *rest = (torch.nn.Conv2d(4, 4, k, padding=k // 2).requires_grad_(False)
+                    for k in (1, 3, 3, 3, 3))  # fmt: skip
+    return [(torch.rand(2, 4, 6, 7) - 0.5, short, rest[:2], rest[2:])]
 
 
 def _two_path(x, short, long, refine, inner=(1, 1), before=(0, 0), after=(1, 1),
@@ -65,12 +65,8 @@ two_path = Exercise(
                 "after": (1, 0)
             },
             "the ReLU after the first sum is missing.": {"after": (0, 1)},
-            "there is no ReLU at all: without any, the module is one linear map.": {
-                "inner": (0, 0),
-                "after": (0, 0),
-            },
-            "the last ReLU is the only one; there is one inside each path and one after each "
-            "sum.": {"inner": (0, 0), "after": (0, 1)},
+            "there is no ReLU at all: that is one linear map.": {"inner": (0, 0), "after": (0, 0)},
+            "the last ReLU is the only one of four.": {"inner": (0, 0), "after": (0, 1)},
             "the shortcut of the second half starts at y, where the two paths have met, not at "
             "x.": {"shortcut": lambda x, y: x},
             "the second half has no shortcut: add y to what its two convolutions give.": {
@@ -176,10 +172,6 @@ def _row_fold(scenes, folds):
     return np.arange(len(scenes)) % folds
 
 
-def _equal_parts(scenes, folds):
-    return np.unique(scenes, return_inverse=True)[1] * folds // len(np.unique(scenes))
-
-
 def _inputs(low, normal, scenes, val_low, val_normal, folds, fit,
             fold_of=_scene_fold, leak=False, last=False):  # fmt: skip
     fold = fold_of(scenes, folds)
@@ -228,7 +220,7 @@ inputs = Exercise(
             low, normal[::-1], *rest
         ),
     },
-    right=[_inputs, partial(_inputs, fold_of=_equal_parts)],
+    right=[_inputs, partial(_inputs, fold_of=lambda scenes, folds: scenes % folds)],
     hints=[
         "For each prediction ask: which rows was the model that made it fitted on? Go through the "
         "training rows first and the validation rows afterwards.",
@@ -268,19 +260,18 @@ def decay_observe(student, weight, gradient, mean, square, *numbers):
     return student(*state, *numbers)
 
 
-def _adamw(weight, gradient, mean, square, step, rate, decay, penalty=0, weights=(0.1, 0.001),
-           power=2, early=False, shift=0, corrected=(1, 1), size=lambda down: down.sqrt() + 1e-8,
-           pull=lambda weight, *_: weight, returned=1):  # fmt: skip
+def _adamw(weight, gradient, mean, square, step, rate, decay, penalty=0, share=(0.1, 0.001),
+           power=2, early=False, shift=0, corrected=(1, 1), size=lambda v: v.sqrt() + 1e-8,
+           pull=lambda weight, moved, size, rate: weight, returned=1):  # fmt: skip
     gradient = gradient + penalty * decay * weight
-    old, betas = (mean, square), [1 - new for new in weights]
-    new = [b * value + w * gradient**p
-           for b, w, value, p in zip(betas, weights, old, (1, power), strict=True)]  # fmt: skip
-    unbiased = [value / (1 - b ** (step + shift)) if wanted else value
-                for b, value, wanted in zip(betas, old if early else new, corrected, strict=True)
-                ]  # fmt: skip
-    moved = weight - rate * unbiased[0] / size(unbiased[1])
-    moved = moved - rate * decay * pull(weight, moved, size(unbiased[1]), rate)
-    return moved, *(old, new, unbiased)[returned]
+    old = mean, square
+    new = mean + share[0] * (gradient - mean), square + share[1] * (gradient**power - square)
+    m, v = old if early else new
+    m = m / (1 - (1 - share[0]) ** (step + shift)) if corrected[0] else m
+    v = v / (1 - (1 - share[1]) ** (step + shift)) if corrected[1] else v
+    moved = weight - rate * m / size(v)
+    moved = moved - rate * decay * pull(weight, moved, size(v), rate)
+    return moved, *(old, new, (m, v))[returned]
 
 
 def _in_place(weight, gradient, mean, square, step, rate, decay):
@@ -309,9 +300,7 @@ decay = Exercise(
             "the decay is not multiplied by the learning rate.": {
                 "pull": lambda weight, moved, size, rate: weight / rate
             },
-            "the decay has the wrong sign: it pulls weights towards 0.": {
-                "pull": lambda weight, *_: -weight
-            },
+            "the decay has the wrong sign: it pulls weights towards 0.": {"pull": lambda w, *_: -w},
             "the decay is missing: this is plain Adam.": {"pull": lambda *_: 0},
             "the decay acts on the weight that has moved already; all pulls use the weight as it "
             "was before the step.": {"pull": lambda weight, moved, *_: moved},
@@ -321,17 +310,11 @@ decay = Exercise(
             "v is not corrected: divide it by 1 - 0.999**step.": {"corrected": (1, 0)},
             "step counts from 1 already; the exponent is step itself.": {"shift": 1},
             "the step moves by the old m and v; update them first.": {"early": True},
-            "0.9 belongs to the mean of the gradients, 0.999 to that of their squares.": {
-                "weights": (0.001, 0.1)
-            },
+            "0.9 belongs to the gradients, 0.999 to their squares.": {"share": (0.001, 0.1)},
             "v is the running mean of the squared gradients.": {"power": 1},
-            "1e-8 is under the root; add it to the root.": {
-                "size": lambda down: (down + 1e-8).sqrt()
-            },
-            "1e-8 is missing: where all gradients were 0, you divide by 0.": {
-                "size": lambda down: down.sqrt()
-            },
-            "divide by the root of v, not by v itself.": {"size": lambda down: down + 1e-8},
+            "1e-8 is under the root; add it to the root.": {"size": lambda v: (v + 1e-8).sqrt()},
+            "1e-8 is missing: where all gradients were 0, you divide by 0.": {"size": torch.sqrt},
+            "divide by the root of v, not by v itself.": {"size": lambda v: v + 1e-8},
             "return m and v as they are kept, without the correction, which the next step makes "
             "again.": {"returned": 2},
             "return the updated m and v; yours are the old ones.": {"returned": 0},

@@ -1,6 +1,7 @@
 """Exercises of lesson 06: what a patch sees, stable losses, the two sides of a GAN, inventions."""
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -249,14 +250,16 @@ judge = Exercise(
             "discriminator.": {"divisor": 1},
             "the gradient also reaches the generator's output, which would teach the generator to "
             "give itself away; detach the output first.": {"detached": "nothing"},
-            "the discriminator must learn from both pairs, and learns nothing from the generated "
-            "one: detach the image, not the verdict.": {"detached": "fake"},
-            "the discriminator must learn from both pairs, and learns nothing from the real one: "
-            "detach the generated image alone.": {"detached": "real"},
         },
         most=3,
     )
-    | {"the loss has no gradient": torch.no_grad()(judge_solution)},
+    | {
+        "the discriminator must learn from both pairs, and learns nothing from the generated one: "
+        "detach the image, not the verdict.": partial(_judge, detached="fake"),
+        "the discriminator must learn from both pairs, and learns nothing from the real one: "
+        "detach the generated image alone.": partial(_judge, detached="real"),
+        "the loss has no gradient": torch.no_grad()(judge_solution),
+    },
     right=[_judge, _both_at_once],
     hints=[
         "What does `binary_cross_entropy_with_logits` expect: a probability or a logit? Which "

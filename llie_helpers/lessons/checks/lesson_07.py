@@ -244,7 +244,7 @@ expose = Exercise(
                 "split": lambda six: (six[:, ::2], six[:, 1::2])
             },
             "each channel has a gain and an exponent of its own.": {
-                "split": lambda six: (six[:, :3].mean(1, True), six[:, 3:].mean(1, True))
+                "numbers": lambda logs: logs.view(2, 2, 3).mean(2).repeat_interleave(3, 1).exp()
             },
             "the numbers are logarithms: take exp of both.": {"numbers": lambda logs: logs},
             "the exponents are logarithms as well: take exp of both.": {
@@ -253,10 +253,8 @@ expose = Exercise(
             "the gains are logarithms as well: take exp of both.": {
                 "numbers": lambda logs: torch.cat([logs[:, :3], logs[:, 3:].exp()], dim=1)
             },
-            "these are natural logarithms: take exp, not a power of 10.": {
-                "numbers": lambda logs: 10**logs
-            },
             "these are natural logarithms: take exp, not a power of 2.": {"numbers": torch.exp2},
+            "the logarithms are natural ones, not to base 10.": {"numbers": lambda x: 10**x},
             "each image has six numbers of its own; you use the first image's for all.": {
                 "numbers": lambda logs: logs[:1].exp()
             },

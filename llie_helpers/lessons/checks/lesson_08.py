@@ -1,5 +1,7 @@
 """Exercises of lesson 08: two averages of PSNR, luma, which methods are dominated, and chance."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -153,7 +155,10 @@ def frontier_solution(costs, qualities):
 def frontier_inputs():
     # Rows 1 and 6 are equal; row 4 ties with row 2 in quality, row 5 with row 0 in cost.
     costs = [1.0, 3.0, 8.0, 4.0, 9.0, 1.0, 3.0, 20.0]
-    return [(costs, [15.0, 20.0, 22.0, 18.0, 22.0, 12.0, 20.0, 21.0])]
+    return [
+        (costs, [15.0, 20.0, 22.0, 18.0, 22.0, 12.0, 20.0, 21.0]),
+        ([2.0, 1.0, 3.0], [22.0, 23.0, 21.0]),
+    ]
 
 
 def frontier_observe(student, costs, qualities):
@@ -162,9 +167,12 @@ def frontier_observe(student, costs, qualities):
     if not isinstance(got, list | tuple | set):
         raise Finding(f"return a list of row numbers; yours is of type {type(got).__name__}.")
     try:
-        return sorted(int(i) for i in got)
+        rows = sorted(int(i) for i in got)
     except (TypeError, ValueError):
         raise Finding("return a list of row numbers.") from None
+    expected = set(frontier_solution(costs, qualities))
+    missing, extra = expected - set(rows), set(rows) - expected
+    return f"{len(missing)} methods missing, {len(extra)} dominated by another", rows
 
 
 def _frontier(beats):
@@ -252,17 +260,15 @@ interval = Exercise(
         "the difference is ours minus theirs.": (
             lambda ours, theirs, draws: interval_solution(theirs, ours, draws)
         ),
-        "95 % in the middle leave 2.5 % on either side.": (
-            lambda *given: _interval(*given, ends=(5, 95))
-        ),
+        "95 % in the middle leave 2.5 % on either side.": (partial(_interval, ends=(5, 95))),
         "percentiles are given in per cent: 2.5 and 97.5.": (
-            lambda *given: _interval(*given, ends=(0.025, 0.975))
+            partial(_interval, ends=(0.025, 0.975))
         ),
         "take the mean of each draw first; you have the percentiles of single images.": (
-            lambda *given: _interval(*given, means=np.ravel)
+            partial(_interval, means=np.ravel)
         ),
         "average over the images of a draw, not over the draws.": (
-            lambda *given: _interval(*given, means=lambda drawn: drawn.mean(axis=0))
+            partial(_interval, means=partial(np.mean, axis=0))
         ),
         "resample both with the *same* draws: each image is compared with itself.": (
             lambda ours, theirs, draws: tuple(
@@ -290,6 +296,6 @@ interval = Exercise(
         "`(ours - theirs)[draws]` has one row for each draw, with the differences of the images "
         "that were drawn.",
         "The mean of each row, `.mean(axis=1)`, is one possible outcome of the test. "
-        "`np.percentile(values, [low, high])` gives both ends; which per cents leave 95 between?",
+        "`np.percentile(values, [low, high])` gives both ends; which two leave 95 % between them?",
     ],
 )

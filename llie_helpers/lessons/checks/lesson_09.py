@@ -5,7 +5,6 @@ import math
 import numpy as np
 import torch
 
-from llie_helpers.lessons.checks.compare import Finding
 from llie_helpers.lessons.checks.exercise import Exercise, combinations
 
 
@@ -16,21 +15,8 @@ def cover_solution(length, tile, overlap):
 
 
 def cover_inputs():
-    return [(100, 40, 10), (70, 40, 10), (75, 40, 10), (40, 40, 8), (17, 40, 8), (49, 16, 4),
+    return [(70, 40, 10), (75, 40, 10), (40, 40, 8), (17, 40, 8), (49, 16, 4),
             (6, 40, 8), (8, 40, 8)]  # fmt: skip
-
-
-def cover_observe(student, length, tile, overlap):
-    got = student(length, tile, overlap)
-    got = got.tolist() if isinstance(got, np.ndarray | torch.Tensor) else got
-    if not isinstance(got, list | tuple):
-        raise Finding(
-            f"return a list of pairs (start, stop); yours is of type {type(got).__name__}."
-        )
-    try:
-        return [(int(start), int(stop)) for start, stop in got]
-    except (TypeError, ValueError):
-        raise Finding("return a list of pairs (start, stop).") from None
 
 
 def _cover(length, tile, overlap, step=lambda tile, overlap: tile - overlap,
@@ -59,7 +45,6 @@ cover = Exercise(
     difficulty=2,
     reference=cover_solution,
     inputs=cover_inputs,
-    observe=cover_observe,
     mistakes=combinations(
         _cover,
         {
@@ -159,8 +144,8 @@ fade = Exercise(
         "have squares that add up to 1?",
         "`angle = (torch.arange(overlap) + 0.5) / overlap * torch.pi / 2` goes from nearly 0 to "
         "nearly a quarter of a turn.",
-        "On this way the sine grows from 0 to 1 and the cosine falls from 1 to 0. The squares of "
-        "both are the weights; which belongs to the tile that comes?",
+        "Over this range the sine grows from 0 to 1 and the cosine falls from 1 to 0. The squares "
+        "of both are the weights; which belongs to the tile that comes?",
     ],
 )
 
@@ -169,6 +154,12 @@ def table_solution(gain, gamma):
     """``gain * x ** gamma`` for each of the 256 values of a byte: (256,) uint8."""
     levels = np.arange(256) / 255
     return np.rint(np.clip(gain * levels**gamma, 0, 1) * 255).astype(np.uint8)
+
+
+def table_observe(student, gain, gamma):
+    """Look at the exact type as well: a photograph of other whole numbers cannot be stored."""
+    made = student(gain, gamma)
+    return made, str(getattr(made, "dtype", type(made).__name__)).removeprefix("torch.")
 
 
 LEVELS = np.arange(256) / 255
@@ -184,6 +175,7 @@ table = Exercise(
     difficulty=1,
     reference=table_solution,
     inputs=lambda: [(3.0, 0.6), (1.7, 0.9)],
+    observe=table_observe,
     mistakes={
         "values above 1 wrap around: a byte has no 256, and 256 becomes 0; clip before you "
         "convert.": lambda gain, gamma: (
@@ -201,6 +193,12 @@ table = Exercise(
         "the gain comes after the power.": lambda gain, gamma: _rounded((gain * LEVELS) ** gamma),
         "return bytes: multiply by 255, round, and convert to uint8.": (
             lambda gain, gamma: np.clip(gain * LEVELS**gamma, 0, 1)
+        ),
+        "the values are right, but they are no bytes yet: convert to uint8.": (
+            lambda gain, gamma: table_solution(gain, gamma).astype(int)
+        ),
+        "the values are whole, but still floats: convert to uint8.": (
+            lambda gain, gamma: table_solution(gain, gamma).astype(float)
         ),
     },
     right=[
@@ -262,9 +260,6 @@ steady = Exercise(
             },
             "dt is the time since the frame before; you take the time itself.": {
                 "dt": lambda times, i: times[i]
-            },
-            "dt is the time since the frame before, not until the next.": {
-                "dt": lambda times, i: times[min(i + 1, len(times) - 1)] - times[i]
             },
             "your share is what is *kept*; what is taken of the new value is 1 minus it.": {
                 "share": lambda dt, settle: math.exp(-dt / settle)
