@@ -8,7 +8,7 @@ import os
 import sysconfig
 import textwrap
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,59 +132,54 @@ class Exercise:
             return Result(NOT_ATTEMPTED)
         if not self.value and not callable(answer):
             return Result(WRONG, "give the check your function itself, without calling it.")
-        try:
-            found = self._compare((lambda: answer) if self.value else answer)
-        except Finding as finding:
-            found = str(finding)
-        except Exception as error:
-            # The stub raises it bare. PyTorch raises it too, always with a message.
-            if isinstance(error, NotImplementedError) and not error.args:
-                return Result(NOT_ATTEMPTED)
-            found = _explain(error)
-        return Result(WRONG, found) if found else Result(CORRECT)
-
-    def _compare(self, answer: Callable) -> str | None:
-        """Return the sentence that names what is wrong with ``answer``, or None."""
         torch.manual_seed(0)
         cases = self.inputs()
-        got, error = self._outcome(answer, cases)
-        expected, _ = self._outcome(self.reference, cases)
-        differences = [
-            difference(one, other, self.tolerance)
-            for one, other in zip(got, expected, strict=False)
-        ]
-        if not any(differences):
-            if error:
-                raise error
-            return None
-        for sentence, mistake in self.mistakes.items():
-            try:
-                made, failed = self._outcome(mistake, cases)
-            except Finding:
-                continue
-            if type(failed) is type(error) and difference(got, made, self.tolerance) is None:
-                return sentence
-        results = zip(differences, cases, got, expected, strict=False)
-        return next(_describe(found, *result) for found, *result in results if found)
+        got = list(self._outcomes((lambda: answer) if self.value else answer, cases))
+        last = got[-1]
+        if isinstance(last, Finding):
+            return Result(WRONG, str(last))
+        for case, one, right in zip(
+            cases, got, self._outcomes(self.reference, cases), strict=False
+        ):
+            if isinstance(one, Exception):
+                break
+            if found := difference(one, right, self.tolerance):
+                found = self._mistake(got, cases) or _describe(found, case, one, right)
+                return Result(WRONG, found)
+        if not isinstance(last, Exception):
+            return Result(CORRECT)
+        # The stub raises it bare. PyTorch raises it too, always with a message.
+        if isinstance(last, NotImplementedError) and not last.args:
+            return Result(NOT_ATTEMPTED)
+        return Result(WRONG, _explain(last))
 
-    def _outcome(self, answer: Callable, cases: list[tuple]) -> tuple[list, Exception | None]:
-        """Return what is observed in each case, up to the first error, and that error."""
-        seen: list = []
+    def _mistake(self, got: list, cases: list[tuple]) -> str | None:
+        """Return the sentence of the first mistake with the outcomes ``got``."""
+
+        def same(one: Any, other: Any) -> bool:
+            if isinstance(one, Exception) or isinstance(other, Exception):
+                return type(one) is type(other)
+            return difference(one, other, self.tolerance) is None
+
+        for sentence, mistake in self.mistakes.items():
+            if all(map(same, got, self._outcomes(mistake, cases))):
+                return sentence
+        return None
+
+    def _outcomes(self, answer: Callable, cases: list[tuple]) -> Iterator:
+        """Yield what is observed in each case, up to the first exception, and that exception."""
         for case in cases:
             torch.manual_seed(1)
             arguments = [copy_of(value) for value in case]
-            found = None
             try:
-                seen.append(self.observe(answer, *arguments))
-            except Finding as finding:
-                found = finding
+                outcome = self.observe(answer, *arguments)
             except Exception as error:
-                return seen, error
+                outcome = error
             if changed(case, arguments):
-                found = Finding(CHANGED)
-            if found:
-                raise found
-        return seen, None
+                outcome = Finding(CHANGED)
+            yield outcome
+            if isinstance(outcome, Exception):
+                return
 
     def hint(self, tier: int = 1) -> None:
         """Print hint number ``tier``, counted from 1.
