@@ -243,9 +243,7 @@ check.gamma(brighten)
 # %%
 def my_to_tensor(stored):
     """A stored image, uint8 (H, W, 3) -> a float32 tensor (3, H, W) in [0, 1]."""
-    ### BEGIN SOLUTION
-    return torch.from_numpy(stored).permute(2, 0, 1).float() / 255
-    ### END SOLUTION
+    ### SOLUTION to_tensor
 
 
 # %% tags=["nbval-check-output"]
@@ -266,10 +264,7 @@ check.to_tensor(my_to_tensor)
 # %%
 def my_luma(image):
     """An image (3, H, W) -> the luma of each pixel, (H, W)."""
-    ### BEGIN SOLUTION
-    red, green, blue = image
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    ### END SOLUTION
+    ### SOLUTION luma
 
 
 # %% tags=["nbval-check-output"]
@@ -314,9 +309,7 @@ question_minus.reveal(
 # %%
 def my_distance(first, second):
     """Two stored images, uint8 (H, W, 3) -> their mean absolute difference, white being 1."""
-    ### BEGIN SOLUTION
-    return float(np.abs(first.astype(float) - second.astype(float)).mean() / 255)
-    ### END SOLUTION
+    ### SOLUTION distance
 
 
 # %% tags=["nbval-check-output"]

@@ -287,10 +287,7 @@ question_half.reveal(
 # %%
 def my_to_linear(srgb):
     """sRGB values in [0, 1], any shape -> linear light of the same shape."""
-    ### BEGIN SOLUTION
-    curve = ((srgb + 0.055) / 1.055) ** 2.4
-    return torch.where(srgb <= 0.04045, srgb / 12.92, curve)
-    ### END SOLUTION
+    ### SOLUTION light
 
 
 # %% tags=["nbval-check-output"]
@@ -315,10 +312,7 @@ check.light(my_to_linear)
 # %%
 def my_expose(srgb, stops):
     """An sRGB photograph, (3, H, W) in [0, 1], with 2 ** stops times the light."""
-    ### BEGIN SOLUTION
-    light = to_linear(srgb) * 2.0**stops
-    return to_srgb(light.clamp(max=1.0))
-    ### END SOLUTION
+    ### SOLUTION expose
 
 
 # %% tags=["nbval-check-output"]
@@ -443,11 +437,7 @@ question_snr.reveal(
 # %%
 def my_shot_noise(linear, full_well):
     """Linear light, any shape, with white at 1 -> the same light, counted in photons."""
-    ### BEGIN SOLUTION
-    expected = linear * full_well
-    counted = torch.poisson(expected)
-    return counted / full_well
-    ### END SOLUTION
+    ### SOLUTION photons
 
 
 # %% tags=["nbval-check-output"]
@@ -732,13 +722,7 @@ plotting.show_images(
 # %%
 def my_augment(low, normal):
     """A pair of square images (3, H, H) in [0, 1] -> the pair, turned and brightened alike."""
-    ### BEGIN SOLUTION
-    k = int(torch.randint(8, ()))
-    gain = 0.8 + 0.45 * torch.rand(())
-    low = (flip_rotate(low, k) * gain).clamp(0, 1)
-    normal = (flip_rotate(normal, k) * gain).clamp(0, 1)
-    return low, normal
-    ### END SOLUTION
+    ### SOLUTION augment
 
 
 # %% tags=["nbval-check-output"]
@@ -930,12 +914,7 @@ for label, enhance in three_enhancers(train).items():
 # %%
 def my_scene_split(scenes, fraction, seed):
     """Scene number of each pair -> (training indices, validation indices), no scene in both."""
-    ### BEGIN SOLUTION
-    drawn = np.random.default_rng(seed).permutation(np.unique(scenes))
-    held_out = drawn[: max(1, round(fraction * len(drawn)))]
-    in_val = np.isin(scenes, held_out)
-    return np.flatnonzero(~in_val), np.flatnonzero(in_val)
-    ### END SOLUTION
+    ### SOLUTION split
 
 
 # %% tags=["nbval-check-output"]

@@ -107,10 +107,7 @@ print(sys.modules[type(network).__module__].__doc__)
 # %%
 def my_transposed(channels_in, channels_out, kernel, height, width):
     """-> (number of parameters, number of multiply-adds)."""
-    ### BEGIN SOLUTION
-    weights = channels_in * channels_out * kernel**2
-    return weights + channels_out, weights * height * width
-    ### END SOLUTION
+    ### SOLUTION transposed
 
 
 # %% tags=["nbval-check-output"]
@@ -189,17 +186,7 @@ question_work.reveal(
 # %%
 def my_sees(layers, index):
     """List of layers, index -> (first pixel, last pixel)."""
-    ### BEGIN SOLUTION
-    first = last = index
-    for layer in reversed(layers):
-        if layer == "conv":
-            first, last = first - 1, last + 1
-        elif layer == "pool":
-            first, last = 2 * first, 2 * last + 1
-        else:
-            first, last = first // 2, last // 2
-    return first, last
-    ### END SOLUTION
+    ### SOLUTION sees
 
 
 # %% tags=["nbval-check-output"]
@@ -315,11 +302,7 @@ question_board.reveal(
 # %%
 def my_decode(x, skips, ups, decoders):
     """The right side of a U-Net -> features at full size."""
-    ### BEGIN SOLUTION
-    for skip, up, decoder in zip(reversed(skips), ups, decoders, strict=True):
-        x = decoder(torch.cat([skip, up(x)], dim=1))
-    return x
-    ### END SOLUTION
+    ### SOLUTION decode
 
 
 # %% tags=["nbval-check-output"]
@@ -554,11 +537,7 @@ widgets.frames_slider(frames, reaches, "uncertain by (pixels)")
 # %%
 def my_feature_loss(network, mean, std, enhanced, normal):
     """Perceptual loss of a batch (a scalar tensor)."""
-    ### BEGIN SOLUTION
-    with torch.no_grad():
-        wanted = network((normal - mean) / std)
-    return F.mse_loss(network((enhanced - mean) / std), wanted)
-    ### END SOLUTION
+    ### SOLUTION feature_loss
 
 
 # %% tags=["nbval-check-output"]
@@ -763,18 +742,7 @@ widgets.parameter_slider(show_stripes, frames=4, period=(2, 8, 2))
 # %%
 def my_ensemble(model, image):
     """Self-ensemble over the eight symmetries of the square -> (3, H, W)."""
-    ### BEGIN SOLUTION
-    total = 0
-    for k in range(8):
-        turned = torch.rot90(image, k % 4, dims=(-2, -1))
-        if k >= 4:
-            turned = turned.flip(-1)
-        output = model(turned[None])[0]
-        if k >= 4:
-            output = output.flip(-1)
-        total = total + torch.rot90(output, -(k % 4), dims=(-2, -1))
-    return total / 8
-    ### END SOLUTION
+    ### SOLUTION ensemble
 
 
 # %% tags=["nbval-check-output"]

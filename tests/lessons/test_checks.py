@@ -1,8 +1,10 @@
-"""Every check passes its solution, reports the stub and names the mistake of wrong answers."""
+"""Every exercise accepts right answers, reports the stub and names the mistake of wrong ones."""
 
 import ast
 import importlib
 import pkgutil
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,63 +12,117 @@ import torch
 
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import checks
-from llie_helpers.lessons.checks.compare import UNNAMED, compare, difference
-from llie_helpers.lessons.checks.exercise import CORRECT, NOT_ATTEMPTED, WRONG, Check
+from llie_helpers.lessons.checks.compare import (
+    CHANGED,
+    UNNAMED,
+    Finding,
+    difference,
+    expect_form,
+    expect_type,
+)
+from llie_helpers.lessons.checks.exercise import (
+    CORRECT,
+    NOT_ATTEMPTED,
+    WRONG,
+    Exercise,
+    call,
+    combinations,
+)
 
-LESSONS = {
-    module.name: importlib.import_module(f"llie_helpers.lessons.checks.{module.name}")
+EXERCISES = {
+    f"{module.name}-{name}": value
     for module in pkgutil.iter_modules(checks.__path__)
     if module.name.startswith("lesson_")
+    for name, value in vars(importlib.import_module(f"{checks.__name__}.{module.name}")).items()
+    if isinstance(value, Exercise)
 }
-ALL = [
-    pytest.param(lesson, name, id=f"{lesson}-{name}")
-    for lesson, module in LESSONS.items()
-    for name, value in vars(module).items()
-    if isinstance(value, Check)
-]
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
+# An observer may ask for more than a right value: a tensor, or one with a gradient.
+by_value = pytest.mark.parametrize(
+    "exercise",
+    [pytest.param(e, id=name) for name, e in EXERCISES.items() if e.observe is call],
+)
 
 
-def wrong_answers(lesson: str) -> dict:
-    return importlib.import_module(f"wrong_answers.{lesson}").WRONG
+def given(exercise, answer):
+    """An answer as the student hands it in."""
+    return answer() if exercise.value else answer
 
 
 def stub(*_):
     raise NotImplementedError
 
 
-class TestEveryExercise:
-    @pytest.mark.parametrize(("lesson", "name"), ALL)
-    def test_passes_the_solution(self, lesson, name):
-        check = getattr(LESSONS[lesson], name)
-        result = check(check.reference() if check.value else check.reference)
-        assert result.verdict == CORRECT, result
+def restyled(value, style):
+    """A result with ``style`` applied to each of its tensors and numbers."""
+    if isinstance(value, tuple | list):
+        return [restyled(part, style) for part in value]
+    return style(torch.as_tensor(value).detach())
 
-    @pytest.mark.parametrize(("lesson", "name"), ALL)
-    def test_reports_the_stub(self, lesson, name):
-        check = getattr(LESSONS[lesson], name)
-        assert check(... if check.value else stub).verdict == NOT_ATTEMPTED
 
-    @pytest.mark.parametrize(("lesson", "name"), ALL)
-    def test_names_the_mistake_of_wrong_answers(self, lesson, name):
-        check, wrong = getattr(LESSONS[lesson], name), wrong_answers(lesson)[name]
-        assert len(wrong) >= 3
-        for label, (answer, words) in wrong.items():
-            result = check(answer)
-            assert result.verdict == WRONG, f"{label}: {result}"
-            assert words in result.message, f"{label}: {result}"
-            assert not result.message.startswith((UNNAMED, "your code raised")), label
+# Bytes stay bytes.
+STYLES = {
+    "NumPy": lambda x: x.numpy(),
+    "float64": lambda x: x.double() if x.is_floating_point() else x.numpy(),
+    "lists": lambda x: x.tolist() if x.is_floating_point() else x.numpy(),
+}
 
-    @pytest.mark.parametrize(("lesson", "name"), ALL)
-    def test_shows_hints_and_code(self, lesson, name):
-        check = getattr(LESSONS[lesson], name)
-        assert len(check.hints) >= 2
-        assert ast.parse(check.code).body
-        assert check.code.count("\n") < 40
 
-    @pytest.mark.parametrize("lesson", LESSONS)
-    def test_wrong_answers_belong_to_a_check(self, lesson):
-        known = {n for n, value in vars(LESSONS[lesson]).items() if isinstance(value, Check)}
-        assert set(wrong_answers(lesson)) == known
+@every_exercise
+def test_the_solution_is_right(exercise):
+    result = exercise(given(exercise, exercise.reference))
+    assert result.verdict == CORRECT, result
+
+
+@every_exercise
+def test_other_right_answers_are_right(exercise):
+    for number, answer in enumerate(exercise.right, start=1):
+        result = exercise(given(exercise, answer))
+        assert result.verdict == CORRECT, f"{number}: {result}"
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+@by_value
+def test_the_solution_is_right_in_any_style(exercise, style):
+    result = exercise(
+        given(exercise, lambda *arguments: restyled(exercise.reference(*arguments), style))
+    )
+    assert result.verdict == CORRECT, result
+
+
+@every_exercise
+def test_the_stub_is_not_attempted(exercise):
+    assert exercise(... if exercise.value else stub).verdict == NOT_ATTEMPTED
+
+
+@every_exercise
+def test_every_mistake_is_named(exercise):
+    assert len(exercise.mistakes) >= 3
+    for sentence, answer in exercise.mistakes.items():
+        result = exercise(given(exercise, answer))
+        assert result.verdict == WRONG, sentence
+        assert sentence in result.message, f"{sentence}: {result}"
+
+
+@by_value
+def test_an_input_changed_in_place_is_told(exercise):
+    def careless(*arguments):
+        result = exercise.reference(*arguments)
+        for argument in arguments:
+            if isinstance(argument, torch.Tensor | np.ndarray):
+                argument[...] = 1 - argument
+        return result
+
+    changeable = torch.Tensor | np.ndarray
+    if any(isinstance(argument, changeable) for argument in exercise.inputs()[0]):
+        assert exercise(careless).message == CHANGED
+
+
+@every_exercise
+def test_hints_and_code_are_shown(exercise):
+    assert len(exercise.hints) >= 2
+    assert ast.parse(exercise.code).body
+    assert exercise.code.count("\n") < 40
 
 
 def double_solution(image):
@@ -75,28 +131,35 @@ def double_solution(image):
     return (2 * image).clamp(0, 1)
 
 
-def double_test(student):
-    mistakes = {"the result is not clamped to [0, 1].": lambda image: 2 * image}
-    return compare(student, double_solution, torch.rand(3, 4, 5), mistakes=mistakes)
-
-
-double = Check("Twice", 2, 1, double_solution, double_test, ["think", "2 * image"])
+double = Exercise(
+    title="Twice",
+    minutes=2,
+    difficulty=1,
+    reference=double_solution,
+    inputs=lambda: [(torch.rand(3, 3, 5),), (torch.rand(3, 4, 5),)],
+    mistakes={
+        "the result is not clamped to [0, 1].": lambda image: 2 * image,
+        "the second row is brighter, not the first.": lambda image: image * torch.ones(3)[:, None],
+    },
+    hints=["think", "2 * image"],
+)
 
 
 def in_place(image):
     return image.mul_(2).clamp(0, 1)
 
 
-class TestCheck:
+class TestExercise:
     @pytest.mark.parametrize(
         ("answer", "words"),
         [
             (lambda image: 2 * image, "not clamped"),
             (lambda image: 3 * image, UNNAMED),
             (lambda image: None, "return statement"),
-            (lambda image: (2 * image).clamp(0, 1).double(), "dtype float64, expected float32"),
-            (lambda image: (2 * image).clamp(0, 1)[0], "shape (4, 5), expected (3, 4, 5)"),
-            (lambda image: (2 * image).clamp(0, 1).numpy(), "expected a tensor"),
+            (lambda image: (2 * image).clamp(0, 1)[0], "shape (3, 5), expected (3, 3, 5)"),
+            (lambda image: "twice", "expected a tensor of shape (3, 3, 5), got str"),
+            # It agrees with the mistake while it can, and fails where the mistake does.
+            (lambda image: image * torch.ones(3).view(3, 1), "the second row is brighter"),
             (lambda image: image / 0 * 0, "NaN"),
             (in_place, "in place"),
             (lambda: 1, "your code raised TypeError"),
@@ -125,19 +188,49 @@ class TestCheck:
         assert double(unsupported).verdict == WRONG
         assert double(stub).verdict == NOT_ATTEMPTED
 
-    def test_value_exercises(self):
-        answer = Check(
-            "Sum", 1, 1, lambda: 4, lambda got: difference(got, 4), ["2 + 2"], value=True
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            (4, "correct"),
+            (4.0, "correct"),
+            (torch.tensor(4), "correct"),
+            (3, "wrong: a pair was counted twice"),
+            (5, "wrong: the values differ"),
+            ("four", "wrong: expected one number"),
+            (..., "not attempted"),
+            (None, "not attempted"),
+        ],
+    )
+    def test_an_answer_may_be_a_value(self, answer, words):
+        total = Exercise(
+            title="Sum",
+            minutes=1,
+            difficulty=1,
+            reference=lambda: 4,
+            mistakes={"a pair was counted twice.": lambda: 3},
+            hints=["2 + 2"],
+            value=True,
         )
-        assert [answer(x).verdict for x in (4, 4.0, torch.tensor(4), 5, "four", ..., None)] == [
-            CORRECT,
-            CORRECT,
-            CORRECT,
-            WRONG,
-            WRONG,
-            NOT_ATTEMPTED,
-            NOT_ATTEMPTED,
-        ]
+        assert str(total(answer)).startswith(words)
+
+    def test_the_case_is_shown_where_it_is_plain(self):
+        product = replace(double, reference=lambda a, b: a * b, inputs=lambda: [(2, 2), (3, 5)])
+        assert product(lambda a, b: a + b).message == "for 3, 5 the answer is 15, yours is 8."
+
+    def test_an_observer_looks_at_more_than_the_result(self):
+        def observe(answer, image):
+            if answer(image).mean() > 0.9:
+                raise Finding("far too bright.")
+            return "right"
+
+        bright = replace(double, observe=observe)
+        assert bright(lambda image: image + 1).message == "far too bright."
+        assert bright(lambda image: 0 * image).verdict == CORRECT
+        assert bright(lambda image: image.add_(1)).message == CHANGED
+
+    def test_answers_draw_the_same_random_numbers(self):
+        noisy = replace(double, reference=lambda image: image + torch.randn(image.shape))
+        assert noisy(lambda image: torch.randn_like(image) + image).verdict == CORRECT
 
     def test_leaves_the_notebooks_random_state_alone(self):
         torch.manual_seed(5)
@@ -166,9 +259,27 @@ class TestCheck:
             double(answer)
         assert double(double_solution).verdict == CORRECT
 
-    def test_difficulty_is_checked(self):
-        with pytest.raises(ValueError, match="not 1 to 5"):
-            Check("Twice", 2, 6, double_solution, double_test, ["think"])
+    @pytest.mark.parametrize(
+        ("change", "words"), [({"difficulty": 6}, "not 1 to 5"), ({"hints": "think"}, "a list")]
+    )
+    def test_its_parts_are_checked(self, change, words):
+        with pytest.raises(ValueError, match=words):
+            replace(double, **change)
+
+
+def test_bugs_are_combined_unless_they_exclude_each_other():
+    made = combinations(
+        lambda x, **bugs: sum(bugs.values(), x),
+        {"one.": {"a": 1}, "two.": {"a": 2}, "ten.": {"b": 10}},
+        most=2,
+    )
+    assert {sentence: answer(0) for sentence, answer in made.items()} == {
+        "one.": 1,
+        "two.": 2,
+        "ten.": 10,
+        "one. Also, ten.": 11,
+        "two. Also, ten.": 12,
+    }
 
 
 class TestDifference:
@@ -183,19 +294,59 @@ class TestDifference:
             (torch.rand(2), 1.0, "expected one number"),
             (float("nan"), 1.0, "NaN"),
             (np.zeros(2), np.ones(2), UNNAMED),
+            (np.ones(2), np.ones(2, dtype=np.uint8), "dtype float64, expected uint8"),
+            ([1, 2, 3], np.ones(2), "shape (3,), expected (2,)"),
+            ([1, "two"], np.ones(2), "expected a numpy array of shape (2,), got list"),
+            (1, None, "expected None, got int"),
+            (torch.ones(2), True, "expected True"),
         ],
     )
     def test_names_it(self, got, expected, words):
         assert words in difference(got, expected)
 
     @pytest.mark.parametrize(
-        "value", [1, 2.5, "low", True, (1, [2.0]), {"a": 1}, np.eye(2), torch.eye(2) > 0]
+        ("got", "expected"),
+        [
+            *[(value, value) for value in (1, 2.5, "low", True, None, (1, [2.0]), {"a": 1})],
+            (torch.eye(2) > 0, torch.eye(2) > 0),
+            (np.eye(2), torch.eye(2)),
+            (torch.eye(2, dtype=torch.bfloat16), np.eye(2)),
+            ([[1, 0], [0, torch.tensor(1.0)]], torch.eye(2)),
+            (np.array([1.0, 2.0]), (1, 2)),
+            ([torch.tensor(1.0), 2], (1, 2)),
+            (0.5, torch.tensor(0.5)),
+            (np.float64(0.5), 0.5),
+            (torch.tensor([0.5]), 0.5),
+            (np.nan, np.nan),
+        ],
     )
-    def test_finds_none_between_equals(self, value):
-        assert difference(value, value) is None
+    def test_finds_none_between_equals(self, got, expected):
+        assert difference(got, expected) is None
 
-    def test_generators_are_copied_so_that_both_draw_the_same(self):
-        def noise(generator):
-            return torch.rand(3, generator=generator)
 
-        assert compare(noise, noise, torch.Generator().manual_seed(1)) is None
+@pytest.mark.parametrize(
+    ("got", "words"),
+    [
+        (None, "returned None"),
+        (np.zeros(2), "expected a tensor, got numpy array of shape (2,)"),
+        (torch.zeros(2, dtype=torch.float64), "dtype float64, expected float32"),
+    ],
+)
+def test_an_observer_can_ask_for_a_type(got, words):
+    with pytest.raises(Finding, match=re.escape(words)):
+        expect_type(got, torch.zeros(2))
+    expect_type(torch.ones(3), torch.zeros(2))
+
+
+def test_an_observer_can_ask_for_a_form():
+    with pytest.raises(Finding, match="2 values"):
+        expect_form(torch.zeros(3), (torch.zeros(3), torch.zeros(3)))
+    expect_form([torch.zeros(3), np.ones(3)], (torch.zeros(3), torch.zeros(3)))
+
+
+def test_generators_are_copied_so_that_both_draw_the_same():
+    def noise(generator):
+        return torch.rand(3, generator=generator)
+
+    drawn = replace(double, reference=noise, inputs=lambda: [(torch.Generator().manual_seed(1),)])
+    assert drawn(lambda generator: noise(generator)).verdict == CORRECT

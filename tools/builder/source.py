@@ -1,10 +1,11 @@
 """From a percent-format source to the cells of a notebook.
 
 A source is plain Python with ``# %%`` and ``# %% [markdown]`` cells (jupytext). On the
-way to the student's notebook, directives are expanded, solutions are cut out, and the
-cells of an exercise get the metadata that nbgrader needs.
+way to the student's notebook, directives are expanded, solutions are put in for the
+instructor, and the cells of an exercise get the metadata that nbgrader needs.
 """
 
+import functools
 import hashlib
 import importlib
 import re
@@ -16,9 +17,10 @@ import jupytext
 from nbformat import NotebookNode, v4
 
 from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.lessons.checks.exercise import Exercise
 
 from . import wording
-from .solutions import exercises, without_solution
+from .solutions import exercises, with_solution, without_solution
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,7 +72,7 @@ def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNod
     _mark_for_nbgrader(cells, name)
     if not solutions:
         for cell in cells:
-            cell.source = without_solution(cell.source, name)
+            cell.source = without_solution(cell.source)
     _give_ids(cells)
     return v4.new_notebook(cells=cells, metadata=neutral_metadata())
 
@@ -80,13 +82,13 @@ def checks_of(name: str):
     return importlib.import_module(f"llie_helpers.lessons.checks.lesson_{name[:2]}")
 
 
-def find_check(name: str, exercise: str):
-    """The check of one exercise of lesson ``name``."""
+def find_check(name: str, exercise: str) -> Exercise:
+    """Return the exercise ``exercise`` of lesson ``name``."""
     module = checks_of(name)
-    if not hasattr(module, exercise):
-        known = [key for key, value in vars(module).items() if hasattr(value, "hints")]
-        raise unknown_name(f"check in {module.__name__}", exercise, known)
-    return getattr(module, exercise)
+    known = {key: value for key, value in vars(module).items() if isinstance(value, Exercise)}
+    if exercise not in known:
+        raise unknown_name(f"exercise in {module.__name__}", exercise, known)
+    return known[exercise]
 
 
 def neutral_metadata() -> dict:
@@ -116,6 +118,8 @@ def _expand_directives(cells: list[NotebookNode], name: str) -> None:
     for cell in cells:
         if cell.cell_type == "markdown":
             cell.source = DIRECTIVE.sub(expand, cell.source)
+        else:
+            cell.source = with_solution(cell.source, functools.partial(find_check, name))
 
 
 def _mark_for_nbgrader(cells: list[NotebookNode], name: str) -> None:

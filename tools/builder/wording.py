@@ -1,5 +1,7 @@
 """The text that every lesson shares: badges, setup, exercise headers and answers."""
 
+from llie_helpers.lessons.checks.exercise import Exercise
+
 SETUP_CODE = """\
 import os, sys
 if "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
@@ -48,8 +50,8 @@ def setup_code(name: str, address: str, extras: str = "") -> str:
     return SETUP_CODE.format(name=name, package=package)
 
 
-def exercise(number: int, check) -> str:
-    """The header of an exercise: what it is, how hard, and how long."""
+def exercise(number: int, check: Exercise) -> str:
+    """Return the header of an exercise: what it is, how hard, and how long."""
     dots = "●" * check.difficulty + "○" * (5 - check.difficulty)
     return (
         f"### Exercise {number}: {check.title}\n\n"
@@ -57,8 +59,8 @@ def exercise(number: int, check) -> str:
     )
 
 
-def answers(check) -> str:
-    """Collapsed hints, each a step further, and the solution at the end."""
+def answers(check: Exercise) -> str:
+    """Return collapsed hints, each a step further, and the solution at the end."""
     folds = [(f"Hint {number}", hint.strip()) for number, hint in enumerate(check.hints, start=1)]
     folds.append(("Solution", f"```python\n{check.code.strip()}\n```"))
     return "\n\n".join(

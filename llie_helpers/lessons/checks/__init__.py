@@ -1,1 +1,1 @@
-"""Checks of the exercises: ``core`` and ``compare`` serve one module per lesson."""
+"""One module of exercises per lesson; ``exercise`` and ``compare`` serve them all."""

@@ -1,7 +1,7 @@
-"""Comparing what a student's function returns with what the reference returns."""
+"""Comparing two answers to an exercise: what each returns, and what each does to its inputs."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,123 +10,72 @@ import torch
 # Starts the sentence for results that differ in no way we can name.
 UNNAMED = "the values differ from the expected ones"
 
+# With this tolerance `difference` looks at structure, shapes and dtypes only.
+_ANY_VALUE = 1e9
 
-def compare(
-    student: Callable,
-    reference: Callable,
-    *inputs: Any,
-    mistakes: Mapping[str, Callable] | None = None,
-    tolerance: float = 1e-5,
-) -> str | None:
-    """Call both functions with copies of ``inputs`` and name what is wrong, or return None.
+NOTHING = "your function returned None; is the return statement missing?"
 
-    Args:
-        student: the function under test.
-        reference: the function that is right.
-        inputs: arguments; tensors, arrays, generators and modules are copied per call.
-        mistakes: sentence -> function that makes this mistake. Where the student's result
-            is wrong and equals such a function's, the sentence is returned.
-        tolerance: largest absolute difference, or relative one for values above 1.
-    """
-    given = [_copy(value) for value in inputs]
-    got = student(*given)
-    if any(_changed(before, after) for before, after in zip(inputs, given, strict=True)):
-        return (
-            "your function changes its input in place; work on a new tensor (no +=, *=, clamp_()), "
-            "so that the caller's image stays as it was."
-        )
+CHANGED = (
+    "your function changes its input in place; work on a new tensor (no +=, *=, clamp_()), "
+    "so that the caller's image stays as it was."
+)
 
-    def expected_of(function):
-        return function(*[_copy(value) for value in inputs])
 
-    found = difference(got, expected_of(reference), tolerance)
-    if found is None:
-        return None
-    for sentence, wrong in (mistakes or {}).items():
-        if difference(got, expected_of(wrong), tolerance) is None:
-            return sentence
-    return found
+class Finding(Exception):
+    """What is wrong with an answer, as one sentence; an observer raises it."""
 
 
 def difference(got: Any, expected: Any, tolerance: float = 1e-5) -> str | None:
-    """One sentence on how ``got`` differs from ``expected``, or None where it does not.
+    """Return one sentence on how ``got`` differs from ``expected``, or None where it does not.
 
-    Knows tensors, arrays, numbers, and tuples, lists and dicts of these. Numbers may come
-    as 0-d tensors; a tensor must have the same shape and dtype.
+    Tensors, arrays, lists of numbers and Python numbers may take each other's place, and so may
+    floats of any precision; shapes and values must agree, and where whole numbers or truth values
+    are expected, the kind of number too.
+
+    Args:
+        got: the result of a student.
+        expected: the right result: a tensor, array, number, string, or a tuple, list or dict
+            of these.
+        tolerance: largest absolute difference, or relative one for values above 1.
     """
+    if expected is None:
+        return None if got is None else f"expected None, got {_name(got)}."
     if got is None:
-        return "your function returned None; is the return statement missing?"
+        return NOTHING
+    if isinstance(expected, bool | str):
+        return None if _is(got, expected) else f"expected {expected!r}, got {got!r}."
     if isinstance(expected, dict):
         if not isinstance(got, dict) or got.keys() != expected.keys():
             return f"expected a dict with the keys {list(expected)}, got {_name(got)}."
         return _first(got.values(), [expected[key] for key in got], tolerance)
     if isinstance(expected, tuple | list):
+        if isinstance(got, torch.Tensor | np.ndarray) and got.ndim:
+            got = list(got)
         if not isinstance(got, tuple | list) or len(got) != len(expected):
             return f"expected {len(expected)} values, got {_name(got)}."
         return _first(got, expected, tolerance)
-    if isinstance(expected, bool | str):
-        return None if got == expected else f"expected {expected!r}, got {got!r}."
-    if isinstance(expected, torch.Tensor | np.ndarray):
-        return _arrays(got, expected, tolerance)
-    return _numbers(got, expected, tolerance)
+    return _arrays(got, expected, tolerance)
 
 
-def _first(got, expected, tolerance):
-    pairs = zip(got, expected, strict=True)
-    return next((d for g, e in pairs if (d := difference(g, e, tolerance))), None)
+def expect_type(got: Any, example: torch.Tensor | np.ndarray) -> None:
+    """Raise a `Finding` unless ``got`` has the type and dtype of ``example``."""
+    if got is None:
+        raise Finding(NOTHING)
+    if not isinstance(got, type(example)):
+        wanted = "tensor" if isinstance(example, torch.Tensor) else "numpy array"
+        raise Finding(f"expected a {wanted}, got {_name(got)}.")
+    if got.dtype != example.dtype:
+        raise Finding(_wrong_dtype(got, example))
 
 
-def _numbers(got, expected, tolerance):
-    try:
-        got = float(got)
-    except (TypeError, ValueError, RuntimeError):
-        return f"expected one number, got {_name(got)}."
-    if np.isnan(got) and not np.isnan(expected):
-        return "the result is NaN (not a number); is there a division by zero or a log of zero?"
-    if np.isclose(got, expected, rtol=tolerance, atol=tolerance):
-        return None
-    return f"{UNNAMED}: yours is {got:.4g}, expected {expected:.4g}."
+def expect_form(got: Any, example: Any) -> None:
+    """Raise a `Finding` unless ``got`` has the structure and shapes of ``example``."""
+    if found := difference(got, example, tolerance=_ANY_VALUE):
+        raise Finding(found)
 
 
-def _arrays(got, expected, tolerance):
-    if not isinstance(got, type(expected)):
-        return f"expected a {_name(expected)}, got {_name(got)}."
-    if got.shape != expected.shape:
-        return f"the result has shape {tuple(got.shape)}, expected {tuple(expected.shape)}."
-    if got.dtype != expected.dtype:
-        return f"the result has dtype {_dtype(got)}, expected {_dtype(expected)}."
-    got, expected = _as_numpy(got), _as_numpy(expected)
-    if np.isnan(got).any() and not np.isnan(expected).any():
-        return "the result holds NaN; is there a division by zero, a log or a root below zero?"
-    if np.allclose(got, expected, rtol=tolerance, atol=tolerance):
-        return None
-    largest = np.abs(got - expected).max()
-    return (
-        f"{UNNAMED} by up to {largest:.3g} "
-        f"(your mean {got.mean():.3g}, expected {expected.mean():.3g})."
-    )
-
-
-def _as_numpy(array) -> np.ndarray:
-    array = array.detach().cpu().numpy() if isinstance(array, torch.Tensor) else array
-    return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
-
-
-def _dtype(array) -> str:
-    return str(array.dtype).removeprefix("torch.")
-
-
-def _name(value) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"tensor of shape {tuple(value.shape)}"
-    if isinstance(value, np.ndarray):
-        return f"numpy array of shape {value.shape}"
-    if isinstance(value, tuple | list):
-        return f"{type(value).__name__} of {len(value)} values"
-    return f"{type(value).__name__}"
-
-
-def _copy(value):
+def copy_of(value: Any) -> Any:
+    """Return a copy of an argument that shares nothing with it."""
     if isinstance(value, torch.Generator):
         # copy.deepcopy knows no generators before torch 2.6.
         return torch.Generator(value.device).set_state(value.get_state())
@@ -135,8 +84,88 @@ def _copy(value):
     return copy.deepcopy(value)
 
 
-def _changed(before, after) -> bool:
+def changed(before: Any, after: Any) -> bool:
+    """Return whether a tensor or array, alone or in a list, is not what it was."""
     if isinstance(before, torch.Tensor | np.ndarray):
         same_type = before.shape == after.shape and before.dtype == after.dtype
-        return not same_type or not np.array_equal(_as_numpy(before), _as_numpy(after))
+        return not same_type or not np.array_equal(_as_array(before), _as_array(after))
+    if isinstance(before, tuple | list):
+        return len(before) != len(after) or any(map(changed, before, after))
     return False
+
+
+def _is(got: Any, expected: bool | str) -> bool:
+    # An array of several values is neither, and has no truth value.
+    return np.ndim(got) == 0 and bool(got == expected)
+
+
+def _first(got: Iterable, expected: Iterable, tolerance: float) -> str | None:
+    pairs = zip(got, expected, strict=True)
+    return next((d for g, e in pairs if (d := difference(g, e, tolerance))), None)
+
+
+def _arrays(got: Any, expected: Any, tolerance: float) -> str | None:
+    right = _as_array(expected)
+    try:
+        given = _as_array(got)
+    except (TypeError, ValueError, RuntimeError):
+        given = np.array("neither a number nor numbers")
+    if given.dtype.kind not in "biufc" or (right.ndim == 0 and given.size != 1):
+        wanted = f"a {_name(expected)}" if right.ndim else "one number"
+        return f"expected {wanted}, got {_name(got)}."
+    if right.ndim == 0:
+        return _numbers(given.item(), right.item(), tolerance)
+    if given.shape != right.shape:
+        return _wrong_shape(given, right)
+    if np.isnan(given).any() and not np.isnan(right).any():
+        return "the result holds NaN; is there a division by zero, a log or a root below zero?"
+    if right.dtype.kind in "biu" and given.dtype.kind != right.dtype.kind:
+        return _wrong_dtype(got, expected)
+    given, right = (a.astype(complex if a.dtype.kind == "c" else float) for a in (given, right))
+    if np.allclose(given, right, rtol=tolerance, atol=tolerance, equal_nan=True):
+        return None
+    with np.errstate(invalid="ignore"):
+        largest = np.abs(given - right).max()
+    return (
+        f"{UNNAMED} by up to {largest:.3g} "
+        f"(your mean {given.mean():.3g}, expected {right.mean():.3g})."
+    )
+
+
+def _numbers(got: float, expected: float, tolerance: float) -> str | None:
+    if np.isnan(got) and not np.isnan(expected):
+        return "the result is NaN (not a number); is there a division by zero or a log of zero?"
+    if np.isclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True):
+        return None
+    return f"{UNNAMED}: yours is {got:.4g}, expected {expected:.4g}."
+
+
+def _as_array(value: Any) -> np.ndarray:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    if isinstance(value, tuple | list):
+        return np.stack([_as_array(part) for part in value])
+    return np.asarray(value)
+
+
+def _wrong_shape(got: Any, expected: Any) -> str:
+    return f"the result has shape {tuple(got.shape)}, expected {tuple(expected.shape)}."
+
+
+def _wrong_dtype(got: Any, expected: Any) -> str:
+    def dtype(value: Any) -> str:
+        value = value if hasattr(value, "dtype") else _as_array(value)
+        return str(value.dtype).removeprefix("torch.")
+
+    return f"the result has dtype {dtype(got)}, expected {dtype(expected)}."
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"tensor of shape {tuple(value.shape)}"
+    if isinstance(value, np.ndarray):
+        return f"numpy array of shape {value.shape}"
+    if isinstance(value, tuple | list):
+        return f"{type(value).__name__} of {len(value)} values"
+    return type(value).__name__

@@ -1,13 +1,14 @@
-"""One exercise: its reference solution, the test of a student's answer, and its hints."""
+"""One exercise: its reference solution, the mistakes that its check names, and its hints."""
 
 import ast
+import functools
 import inspect
+import itertools
 import os
 import sysconfig
 import textwrap
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,14 @@ from typing import Any
 import torch
 
 from llie_helpers.errors import CourseError
+from llie_helpers.lessons.checks.compare import (
+    CHANGED,
+    UNNAMED,
+    Finding,
+    changed,
+    copy_of,
+    difference,
+)
 
 CORRECT = "correct"
 WRONG = "wrong"
@@ -29,7 +38,7 @@ _NOT_THE_STUDENT = (
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found: ``verdict`` is "correct", "wrong" or "not attempted"."""
+    """The finding of a check: ``verdict`` is "correct", "wrong" or "not attempted"."""
 
     verdict: str
     message: str = ""
@@ -48,33 +57,56 @@ class Result:
         """Show nothing: the check has printed its line already."""
 
 
+def call(answer: Callable, *arguments: Any) -> Any:
+    """Observe an answer by what it returns."""
+    return answer(*arguments)
+
+
+def no_arguments() -> list[tuple]:
+    """Return the one case of an answer that is a value."""
+    return [()]
+
+
 @dataclass(frozen=True)
-class Check:
-    """An exercise that can be called with a student's answer.
+class Exercise:
+    """An exercise, and the check of a student's answer when it is called with one.
+
+    Answer, reference and mistakes are given copies of the same inputs. Where the answer does
+    not agree with the reference but with a mistake on all of them, the mistake's sentence is
+    the verdict.
 
     Args:
         title: what the student reads above the exercise.
         minutes: how long the exercise takes.
         difficulty: 1 (a line that the text has just shown) to 5 (a small project).
-        reference: a function or class that solves the exercise; its body is shown
-            as the solution.
-        test: takes the student's answer and returns None where it is right, else one
-            sentence that names the likely mistake. Random draws inside are seeded, and
-            leave the notebook's own random state as it was.
+        reference: a function or class that solves the exercise; its body is shown as the
+            solution.
+        mistakes: sentence -> function that makes this mistake.
         hints: from a nudge to nearly the answer.
-        value: the answer is a number, word or tensor, and ``reference()`` returns it;
-            else the answer is a function or class.
+        inputs: returns the cases, each a tuple of arguments. Its random draws from torch are
+            seeded.
+        right: answers that are right as well, written in another style.
+        value: the answer is a number or word, which ``reference()`` returns, as the mistakes
+            and ``right`` return theirs.
+        observe: takes an answer and the arguments of a case and returns what is to be
+            compared, or raises a `Finding`. It is needed where one call does not tell: for a
+            training step, or for an answer that draws at random. Torch is seeded for each case.
+        tolerance: largest absolute difference, or relative one for values above 1.
     """
 
     title: str
     minutes: int
     difficulty: int
     reference: Callable
-    test: Callable[[Any], str | None]
+    mistakes: Mapping[str, Callable]
     hints: Sequence[str]
+    inputs: Callable[[], list[tuple]] = no_arguments
+    right: Sequence[Callable] = ()
     value: bool = False
+    observe: Callable = call
+    tolerance: float = 1e-5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= self.difficulty <= 5:
             raise ValueError(f"difficulty of {self.title!r} is {self.difficulty}, not 1 to 5")
         if isinstance(self.hints, str) or not self.hints:
@@ -86,7 +118,7 @@ class Check:
         Raises:
             AssertionError: nbgrader is grading and the answer is not correct.
         """
-        with _own_random_state():
+        with torch.random.fork_rng(devices=[]):
             result = self._examine(answer)
         print(result)
         # nbgrader sets the variable ("autograde" or "validate"), and takes points off
@@ -100,16 +132,54 @@ class Check:
             return Result(NOT_ATTEMPTED)
         if not self.value and not callable(answer):
             return Result(WRONG, "give the check your function itself, without calling it.")
-        try:
-            mistake = self.test(answer)
-        except NotImplementedError as error:
-            # The stub raises it bare. PyTorch raises it too, always with a message.
-            if not error.args:
-                return Result(NOT_ATTEMPTED)
-            return Result(WRONG, _explain(error))
-        except Exception as error:
-            return Result(WRONG, _explain(error))
-        return Result(WRONG, mistake) if mistake else Result(CORRECT)
+        torch.manual_seed(0)
+        cases = self.inputs()
+        got = list(self._outcomes((lambda: answer) if self.value else answer, cases))
+        last = got[-1]
+        if isinstance(last, Finding):
+            return Result(WRONG, str(last))
+        for case, one, right in zip(
+            cases, got, self._outcomes(self.reference, cases), strict=False
+        ):
+            if isinstance(one, Exception):
+                break
+            if found := difference(one, right, self.tolerance):
+                found = self._mistake(got, cases) or _describe(found, case, one, right)
+                return Result(WRONG, found)
+        if not isinstance(last, Exception):
+            return Result(CORRECT)
+        # The stub raises it bare. PyTorch raises it too, always with a message.
+        if isinstance(last, NotImplementedError) and not last.args:
+            return Result(NOT_ATTEMPTED)
+        return Result(WRONG, _explain(last))
+
+    def _mistake(self, got: list, cases: list[tuple]) -> str | None:
+        """Return the sentence of the first mistake with the outcomes ``got``."""
+
+        def same(one: Any, other: Any) -> bool:
+            if isinstance(one, Exception) or isinstance(other, Exception):
+                return type(one) is type(other)
+            return difference(one, other, self.tolerance) is None
+
+        for sentence, mistake in self.mistakes.items():
+            if all(map(same, got, self._outcomes(mistake, cases))):
+                return sentence
+        return None
+
+    def _outcomes(self, answer: Callable, cases: list[tuple]) -> Iterator:
+        """Yield what is observed in each case, up to the first exception, and that exception."""
+        for case in cases:
+            torch.manual_seed(1)
+            arguments = [copy_of(value) for value in case]
+            try:
+                outcome = self.observe(answer, *arguments)
+            except Exception as error:
+                outcome = error
+            if changed(case, arguments):
+                outcome = Finding(CHANGED)
+            yield outcome
+            if isinstance(outcome, Exception):
+                return
 
     def hint(self, tier: int = 1) -> None:
         """Print hint number ``tier``, counted from 1.
@@ -130,26 +200,51 @@ class Check:
 
     @property
     def code(self) -> str:
-        """The body of the reference function without its docstring; a class as a whole."""
+        """Return the body of the reference function without its docstring; a class as a whole."""
         source = textwrap.dedent(inspect.getsource(self.reference))
         tree = ast.parse(source).body[0]
-        if isinstance(tree, ast.ClassDef):
+        if not isinstance(tree, ast.FunctionDef):
             return source.rstrip()
         first = tree.body[0]
         start = first.lineno - 1 if ast.get_docstring(tree) is None else first.end_lineno
         return textwrap.dedent("\n".join(source.splitlines()[start:])).strip()
 
 
-@contextmanager
-def _own_random_state():
-    """Seed torch for the block, and put its state back afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
+def combinations(
+    function: Callable, bugs: Mapping[str, Mapping[str, Any]], most: int
+) -> dict[str, Callable]:
+    """Return the mistakes with one to ``most`` of ``bugs`` at once, the fewest first.
+
+    Args:
+        function: solves the exercise with the bugs that its options switch on.
+        bugs: sentence -> options of ``function``.
+        most: the largest number of bugs in one answer.
+    """
+    made: dict[str, Callable] = {}
+    for count in range(1, most + 1):
+        for sentences in itertools.combinations(bugs, count):
+            options = {key: value for one in sentences for key, value in bugs[one].items()}
+            # Two values of one option exclude each other.
+            if len(options) == sum(len(bugs[one]) for one in sentences):
+                made[" Also, ".join(sentences)] = functools.partial(function, **options)
+    return made
+
+
+def _describe(found: str, case: tuple, got: Any, expected: Any) -> str:
+    """Return the difference ``found``, with the whole case where that is short and plain."""
+    if not (found.startswith(UNNAMED) and case and all(map(_is_plain, (*case, expected)))):
+        return found
+    return f"for {', '.join(map(str, case))} the answer is {expected}, yours is {got}."
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return isinstance(value, int | float | str)
 
 
 def _explain(error: Exception) -> str:
-    """The error in one line, with the student's own line that led to it."""
+    """Return the error in one line, with the student's own line that led to it."""
     what = f"{type(error).__name__}: {error}".strip().rstrip(":")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THE_STUDENT):

@@ -1,15 +1,12 @@
-"""Checks of lesson 01: what a dark photo is."""
+"""Exercises of lesson 01: what a dark photo is."""
 
 import numpy as np
 import torch
 
 from llie_helpers.data.augment import flip_rotate
 from llie_helpers.data.synthesis import to_linear, to_srgb
-from llie_helpers.lessons.checks.compare import compare, difference
-from llie_helpers.lessons.checks.exercise import Check
-
-# With this tolerance `difference` looks at types, shapes and dtypes only.
-ANY_VALUE = 1e9
+from llie_helpers.lessons.checks.compare import Finding, expect_form
+from llie_helpers.lessons.checks.exercise import Exercise
 
 
 def light_solution(srgb):
@@ -18,37 +15,38 @@ def light_solution(srgb):
     return torch.where(srgb <= 0.04045, srgb / 12.92, curve)
 
 
-def light_test(student):
-    def curve(srgb, exponent=2.4):
-        return ((srgb + 0.055) / 1.055) ** exponent
-
-    mistakes = {
-        "this is the way back, from light to sRGB; here 0.5 must become darker.": to_srgb,
-        "a plain power of 2.2 is only close: near black the standard has a straight line.": (
-            lambda srgb: srgb**2.2
-        ),
-        "the straight part is missing: up to 0.04045 the light is s / 12.92.": curve,
-        "0.0031308 is the threshold for the way back; for sRGB values it is 0.04045.": (
-            lambda srgb: torch.where(srgb <= 0.0031308, srgb / 12.92, curve(srgb))
-        ),
-        "the two parts are swapped: the straight line belongs to the dark values.": (
-            lambda srgb: torch.where(srgb <= 0.04045, curve(srgb), srgb / 12.92)
-        ),
-        "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": (
-            lambda srgb: torch.where(srgb <= 0.04045, srgb / 12.92, curve(srgb, 1 / 2.4))
-        ),
-    }
-    # All 256 levels of a file, so that both parts and their seam are met.
-    levels = (torch.arange(256) / 255).expand(3, 2, 256).contiguous()
-    return compare(student, light_solution, levels, mistakes=mistakes)
+def _curve(srgb, exponent=2.4):
+    return ((srgb + 0.055) / 1.055) ** exponent
 
 
-light = Check(
+light = Exercise(
     title="From sRGB to light",
     minutes=5,
     difficulty=2,
     reference=light_solution,
-    test=light_test,
+    # All 256 levels of a file, so that both parts and their seam are met.
+    inputs=lambda: [((torch.arange(256) / 255).expand(3, 2, 256),)],
+    mistakes={
+        "this is the way back, from light to sRGB; here 0.5 must become darker.": to_srgb,
+        "a plain power of 2.2 is only close: near black the standard has a straight line.": (
+            lambda srgb: srgb**2.2
+        ),
+        "the straight part is missing: up to 0.04045 the light is s / 12.92.": _curve,
+        "0.0031308 is the threshold for the way back; for sRGB values it is 0.04045.": (
+            lambda srgb: torch.where(srgb <= 0.0031308, srgb / 12.92, _curve(srgb))
+        ),
+        "the two parts are swapped: the straight line belongs to the dark values.": (
+            lambda srgb: torch.where(srgb <= 0.04045, _curve(srgb), srgb / 12.92)
+        ),
+        "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": (
+            lambda srgb: torch.where(srgb <= 0.04045, srgb / 12.92, _curve(srgb, 1 / 2.4))
+        ),
+    },
+    right=[
+        to_linear,
+        lambda srgb: np.where(srgb > 0.04045, _curve(srgb.numpy()), srgb.numpy() / 12.92),
+        lambda srgb: (srgb <= 0.04045) * srgb / 12.92 + (srgb > 0.04045) * _curve(srgb),
+    ],
     hints=[
         "Compute both parts for the whole tensor, then choose between them pixel by pixel.",
         "`torch.where(condition, a, b)` takes `a` where the condition holds and `b` elsewhere.",
@@ -63,20 +61,28 @@ def expose_solution(srgb, stops):
     return to_srgb(light.clamp(max=1.0))
 
 
-def expose_test(student):
-    mistakes = {
+def _exposed(factor):
+    return lambda srgb, stops: to_srgb((to_linear(srgb) * factor(stops)).clamp(0, 1))
+
+
+expose = Exercise(
+    title="Turn the shutter",
+    minutes=6,
+    difficulty=2,
+    reference=expose_solution,
+    inputs=lambda: [(torch.rand(3, 6, 8) * 0.9 + 0.05, stops) for stops in (1.5, 3.0, 0.5)],
+    tolerance=1e-4,
+    mistakes={
         "you scale the sRGB values; turn them into light first, and back afterwards.": (
             lambda srgb, stops: (srgb * 2.0**stops).clamp(0, 1)
         ),
         "you multiply by the number of stops; each stop is a factor of two: 2 ** stops.": (
-            lambda srgb, stops: to_srgb((to_linear(srgb) * stops).clamp(0, 1))
+            _exposed(lambda stops: stops)
         ),
         "you multiply by twice the stops; stops are an exponent: 2 ** stops.": (
-            lambda srgb, stops: to_srgb((to_linear(srgb) * 2 * stops).clamp(0, 1))
+            _exposed(lambda stops: 2 * stops)
         ),
-        "the sign is wrong: positive stops must brighten.": (
-            lambda srgb, stops: to_srgb((to_linear(srgb) * 2.0**-stops).clamp(0, 1))
-        ),
+        "the sign is wrong: positive stops must brighten.": _exposed(lambda stops: 2.0**-stops),
         "the result is still linear light; apply to_srgb at the end.": (
             lambda srgb, stops: (to_linear(srgb) * 2.0**stops).clamp(0, 1)
         ),
@@ -86,21 +92,12 @@ def expose_test(student):
         "the two conversions are swapped: to_linear comes first, to_srgb last.": (
             lambda srgb, stops: to_linear((to_srgb(srgb) * 2.0**stops).clamp(0, 1))
         ),
-    }
-    image = torch.rand(3, 6, 8) * 0.9 + 0.05
-    for stops in (1.5, 3.0, -2.5):
-        found = compare(student, expose_solution, image, stops, mistakes=mistakes, tolerance=1e-4)
-        if found:
-            return found
-    return None
-
-
-expose = Check(
-    title="Turn the shutter",
-    minutes=6,
-    difficulty=2,
-    reference=expose_solution,
-    test=expose_test,
+    },
+    right=[
+        # Clipped after the curve, which leaves 1 where it is.
+        lambda srgb, stops: to_srgb(to_linear(srgb) * 2.0**stops).clamp(0, 1),
+        lambda srgb, stops: to_srgb(torch.exp2(to_linear(srgb).log2() + stops).clamp(0, 1)),
+    ],
     hints=[
         "Stops double or halve the light, and sRGB values are not light.",
         "Three steps: `to_linear`, multiply by `2.0**stops`, `to_srgb`.",
@@ -116,58 +113,80 @@ def photons_solution(linear, full_well):
     return counted / full_well
 
 
-def photons_test(student):
+def photons_inputs():
     # 40,000 draws per level pin a mean to 0.5 % of the noise and a variance to about 1 %.
-    patches = torch.tensor([0.0, 0.05, 0.25, 0.8]).view(1, 4, 1).expand(3, 4, 13334).contiguous()
-    for full_well in (20.0, 500.0):
-        given = patches.clone()
-        noisy = student(given, full_well)
-        if not torch.equal(given, patches):
-            return "your function changes its input in place; work on a new tensor."
-        if difference(noisy, patches, tolerance=ANY_VALUE):
-            return difference(noisy, patches)
-        if found := _photon_mistake(noisy, patches, full_well):
-            return found
-    return None
+    patches = torch.tensor([0.0, 0.05, 0.25, 0.8]).view(1, 4, 1).expand(3, 4, 13334)
+    return [(patches, 20.0), (patches, 500.0)]
 
 
-def _photon_mistake(noisy, patches, full_well):
-    mean, level = noisy.mean((0, 2)), patches[0, :, 0]
+def photons_observe(answer, linear, full_well):
+    """Look at mean and variance at each level; the draws themselves may differ."""
+    noisy = answer(linear, full_well)
+    expect_form(noisy, linear)
+    noisy = torch.as_tensor(noisy, dtype=torch.float32)
+    mean, level = noisy.mean((0, 2)), linear[0, :, 0]
     variance, expected = noisy.var((0, 2)), level / full_well
-    near = {"atol": 1e-4, "rtol": 0.1}
-    if torch.allclose(mean, level * full_well, **near):
-        return "you return counts; divide by full_well, so that white is 1 again."
-    if torch.allclose(mean, level / full_well, **near):
-        return "you draw from the light itself; multiply by full_well first: photons are counted."
-    if not torch.allclose(mean, level, **near):
-        return "the mean brightness changes; noise must leave it as it is (clamping moves it)."
-    if torch.equal(noisy, patches):
-        return "there is no noise at all; draw the counts with torch.poisson."
+    close = {"atol": 5e-3, "rtol": 0.1}
+    if torch.allclose(mean, level * full_well, **close):
+        raise Finding("you return counts; divide by full_well, so that white is 1 again.")
+    if torch.allclose(mean, level / full_well, **close):
+        raise Finding(
+            "you draw from the light itself; multiply by full_well first: photons are counted."
+        )
+    if not torch.allclose(mean, level, **close):
+        raise Finding(
+            "the mean brightness changes; noise must leave it as it is (clamping moves it)."
+        )
+    if torch.equal(noisy, linear):
+        raise Finding("there is no noise at all; draw the counts with torch.poisson.")
     if variance[0] > 0:
-        return "black is noisy, yet where no light falls there is no shot noise."
+        raise Finding("black is noisy, yet where no light falls there is no shot noise.")
     if not torch.allclose(variance, expected, rtol=0.1, atol=0):
         growth = float(variance[3] / variance[1] / (level[3] / level[1]))
         if growth < 0.5:
-            return "the variance does not grow with the light; it must equal level / full_well."
-        return (
+            raise Finding(
+                "the variance does not grow with the light; it must equal level / full_well."
+            )
+        raise Finding(
             f"at level {level[2]:.2f} the variance is {variance[2]:.2g}, but it must be "
             f"level / full_well = {expected[2]:.2g}."
         )
     counts = noisy * full_well
     if not torch.allclose(counts, counts.round(), atol=1e-3):
-        return (
+        raise Finding(
             "mean and variance are right, but half a photon was counted: a Gaussian is only close "
             "where photons are many; draw whole numbers with torch.poisson."
         )
-    return None
+    return "right"
 
 
-photons = Check(
+def _noise(strength):
+    return lambda x, full_well: x + torch.randn(x.shape) * strength(x, full_well)
+
+
+photons = Exercise(
     title="Count photons",
     minutes=8,
     difficulty=3,
     reference=photons_solution,
-    test=photons_test,
+    inputs=photons_inputs,
+    observe=photons_observe,
+    mistakes={
+        "you return counts": lambda x, full_well: torch.poisson(x * full_well),
+        "you draw from the light itself": lambda x, full_well: torch.poisson(x) / full_well,
+        "the mean brightness changes": (
+            lambda x, full_well: _noise(lambda *_: 0.2)(x, full_well).clamp(0, 1)
+        ),
+        "there is no noise": lambda x, full_well: x.clone(),
+        "black is noisy": _noise(lambda x, full_well: full_well**-0.5),
+        "the variance does not grow": _noise(lambda x, full_well: (x > 0) * full_well**-0.5),
+        "at level 0.25 the variance is": _noise(lambda x, full_well: x * full_well**-0.5),
+        "half a photon was counted": _noise(lambda x, full_well: (x / full_well).sqrt()),
+    },
+    right=[
+        lambda x, full_well: np.random.default_rng(0).poisson(x.numpy() * full_well) / full_well,
+        lambda x, full_well: torch.distributions.Poisson(x * full_well).sample() / full_well,
+    ],
     hints=[
         "The light is a fraction of a full pixel. How many photons does a value of 0.3 stand for?",
         "`torch.poisson(rates)` draws one count for each rate, with that rate as its mean.",
@@ -185,58 +204,97 @@ def augment_solution(low, normal):
     return low, normal
 
 
-def augment_test(student):
+def augment_inputs():
     # Every pixel differs from every other, so that the order of pixels tells the symmetry.
     normal = torch.linspace(0.1, 0.7, 3 * 16).view(3, 4, 4)
-    low = normal / 4
-    drawn = {tuple(_order(flip_rotate(normal, k))): k for k in range(8)}
-    draws = []
+    return [(normal / 4, normal)]
+
+
+def augment_observe(answer, low, normal):
+    """Look at which symmetries and gains occur in many draws."""
+    symmetries = {tuple(_order(flip_rotate(normal, k))): k for k in range(8)}
+    ks, gains = [], []
     for _ in range(240):
-        given = low.clone(), normal.clone()
-        got = student(*given)
-        if not (torch.equal(given[0], low) and torch.equal(given[1], normal)):
-            return "your function changes its input in place; work on new tensors."
-        if found := difference(got, (low, normal), tolerance=ANY_VALUE):
-            return found
-        ks = [drawn.get(tuple(_order(image))) for image in got]
-        gains = [float(got[0].mean() / low.mean()), float(got[1].mean() / normal.mean())]
-        if None in ks:
-            return "a result is not one of the eight symmetries of its image."
-        if ks[0] != ks[1]:
-            return "low and normal are turned differently; draw k once and use it for both."
-        if abs(gains[0] - gains[1]) > 1e-3:
-            return "low and normal get different gains; draw the gain once and use it for both."
-        draws.append((ks[0], gains[0]))
-    return _augment_range(student, *zip(*draws, strict=True))
-
-
-def _augment_range(student, ks, gains):
+        got = answer(low, normal)
+        expect_form(got, (low, normal))
+        one, other = (symmetries.get(tuple(_order(image))) for image in got)
+        if one is None or other is None:
+            raise Finding("a result is not one of the eight symmetries of its image.")
+        if one != other:
+            raise Finding(_turned_differently(answer, low, normal))
+        gain, other_gain = (
+            float(a.mean() / b.mean()) for a, b in zip(got, (low, normal), strict=True)
+        )
+        if abs(gain - other_gain) > 1e-3:
+            raise Finding(
+                "low and normal get different gains; draw the gain once and use it for both."
+            )
+        ks.append(one)
+        gains.append(gain)
     if len(set(ks)) < 8:
-        return (
+        raise Finding(
             f"only {len(set(ks))} of the eight symmetries ever occur; torch.randint(n, ()) draws "
             "from 0 to n - 1."
         )
     if not (0.79 < min(gains) < 0.85 and 1.2 < max(gains) < 1.26):
-        return (
+        raise Finding(
             f"the gains lie between {min(gains):.2f} and {max(gains):.2f}, but should fill the "
             "range from 0.8 to 1.25."
         )
     white = torch.ones(3, 4, 4)
-    if max(float(image.max()) for _ in range(20) for image in student(white / 4, white)) > 1:
-        return "a bright image leaves [0, 1]; clip after the gain."
-    return None
+    if max(float(image.max()) for _ in range(20) for image in answer(white / 4, white)) > 1:
+        raise Finding("a bright image leaves [0, 1]; clip after the gain.")
+    return "right"
+
+
+def _turned_differently(answer, low, normal):
+    found = "low and normal are turned differently; draw k once and use it for both."
+    for index, name in enumerate(("low", "normal")):
+        draws = {tuple(_order(answer(low, normal)[index])) for _ in range(20)}
+        if draws == {tuple(_order(normal))}:
+            return f"{found} Yours leaves {name} as it was."
+    return found
 
 
 def _order(image):
     return image.flatten().argsort().tolist()
 
 
-augment = Check(
+def _augmented(highest=8, same_k=True, same_gain=True, top=1, lowest=0.8):
+    def answer(low, normal):
+        k, gain = int(torch.randint(highest, ())), lowest + (1.25 - lowest) * torch.rand(())
+        other_k = k if same_k else int(torch.randint(highest, ()))
+        other_gain = gain if same_gain else 0.8 + 0.45 * torch.rand(())
+        return (
+            (flip_rotate(low, k) * gain).clamp(0, top),
+            (flip_rotate(normal, other_k) * other_gain).clamp(0, top),
+        )
+
+    return answer
+
+
+augment = Exercise(
     title="Three bugs in five lines",
     minutes=8,
     difficulty=2,
     reference=augment_solution,
-    test=augment_test,
+    inputs=augment_inputs,
+    observe=augment_observe,
+    mistakes={
+        "low and normal are turned differently; draw k once": _augmented(same_k=False),
+        "Yours leaves normal as it was.": lambda low, normal: (_augmented()(low, low)[0], normal),
+        "low and normal get different gains": _augmented(same_gain=False),
+        "only 7 of the eight symmetries ever occur": _augmented(highest=7),
+        "should fill the range from 0.8 to 1.25": _augmented(lowest=0.5),
+        "a bright image leaves [0, 1]": _augmented(top=None),
+        "is not one of the eight symmetries": lambda low, normal: (low.roll(1, -1), normal),
+        "changes its input in place": lambda *pair: _augmented()(*(i.mul_(0.9) for i in pair)),
+    },
+    right=[
+        # One draw for both images at once.
+        lambda low, normal: tuple(_augmented()(torch.cat([low, normal]), low)[0].split(3)),
+        lambda low, normal: [image.double().numpy() for image in augment_solution(low, normal)],
+    ],
     hints=[
         "What do the two images of a pair have to share? Count the random draws.",
         "Which symmetry can `torch.randint(7, ())` never draw?",
@@ -253,52 +311,158 @@ def split_solution(scenes, fraction, seed):
     return np.flatnonzero(~in_val), np.flatnonzero(in_val)
 
 
-def split_test(student):
+def split_inputs():
     # Scenes of different sizes, some of whose pairs are not neighbours.
     scenes = np.array([0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 4, 4, 5, 6, 6, 0, 7, 7, 8, 9, 9, 2])
-    drawn = []
+    return [(scenes, 0.2), (7 + 3 * scenes, 0.2), (np.array([2, 0, 1, 1, 3, 0, 2]), 0.1)]
+
+
+def split_observe(answer, scenes, fraction):
+    """Look at the splits of several seeds."""
+    drawn = set()
     for seed in range(12):
-        given = scenes.copy()
-        got = student(given, 0.2, seed)
-        if not isinstance(got, tuple | list) or len(got) != 2:
-            return "return two things: the indices for training and those for validation."
-        train, val = (sorted(np.asarray(indices).tolist()) for indices in got)
-        if found := _split_mistake(train, val, scenes, student(given, 0.2, seed)):
-            return found
-        drawn.append(tuple(val))
-    if len(set(drawn)) < 4:
-        return "every seed holds out the same scenes; draw them with np.random.default_rng(seed)."
-    return None
+        got, again = (answer(scenes, fraction, seed) for _ in range(2))
+        try:
+            drawn.add(_held_out(got, again, scenes, fraction))
+        except Finding:
+            if scenes.min() == 0:
+                raise
+            raise Finding(
+                "right for scenes numbered 0, 1, 2 and so on, but a scene may have any number; "
+                "np.unique(scenes) lists those that occur."
+            ) from None
+    if len(drawn) == 1:
+        raise Finding(
+            "every seed holds out the same scenes; draw them with np.random.default_rng(seed)."
+        )
+    return "right"
 
 
-def _split_mistake(train, val, scenes, again):
-    if sorted(train + val) == np.unique(scenes).tolist():
-        return "you return scene numbers; return the indices of the pairs that show these scenes."
+def _held_out(got, again, scenes, fraction):
+    """Return the validation indices of a split, if it is a right one."""
+    if not isinstance(got, tuple | list) or [np.ndim(part) for part in got] != [1, 1]:
+        raise Finding("return two things: the indices for training and those for validation.")
+    if any(np.asarray(part).dtype == bool for part in got):
+        raise Finding(
+            "you return masks, with True or False for each pair; return the indices where they "
+            "are True: np.flatnonzero(mask)."
+        )
+    train, val = (sorted(np.asarray(part).tolist()) for part in got)
+    known = np.unique(scenes)
+    if sorted(train + val) == known.tolist():
+        raise Finding(
+            "you return scene numbers; return the indices of the pairs that show these scenes."
+        )
     if set(train) & set(val):
-        return "a pair is in training and in validation."
+        raise Finding("a pair is in training and in validation.")
     if sorted(train + val) != list(range(len(scenes))):
-        return "some pairs are in neither part; every index belongs to one of the two."
+        raise Finding("some pairs are in neither part; every index belongs to one of the two.")
     if shared := set(scenes[train].tolist()) & set(scenes[val].tolist()):
-        return (
+        raise Finding(
             f"{len(shared)} scenes are in training and in validation; draw among the scenes, "
             "not among the pairs."
         )
+    wanted = max(1, round(fraction * len(known)))
     held_out = len(np.unique(scenes[val]))
-    if held_out == 8:
-        return "the two parts are swapped: training comes first, and `fraction` is validation's."
-    if held_out != 2:
-        return f"{held_out} of 10 scenes are held out, but a fraction of 0.2 means 2."
+    if held_out == 0:
+        raise Finding(
+            f"a fraction of {fraction} of {len(known)} scenes leaves none for validation; hold "
+            "out at least one."
+        )
+    if held_out == len(known) - wanted:
+        raise Finding(
+            "the two parts are swapped: training comes first, and `fraction` is validation's."
+        )
+    if held_out != wanted:
+        raise Finding(
+            f"{held_out} of {len(known)} scenes are held out, but a fraction of {fraction} means "
+            f"{wanted}."
+        )
     if sorted(np.asarray(again[1]).tolist()) != val:
-        return "the same seed gives two different splits; draw with np.random.default_rng(seed)."
-    return None
+        raise Finding(
+            "the same seed gives two different splits; draw with np.random.default_rng(seed)."
+        )
+    return tuple(val)
 
 
-split = Check(
+def _holding_out(choose):
+    """Return an answer that holds out the scenes ``choose(scenes, count, seed)``."""
+
+    def answer(scenes, fraction, seed):
+        known = np.unique(scenes)
+        in_val = np.isin(scenes, choose(known, max(1, round(fraction * len(known))), seed))
+        return np.flatnonzero(~in_val), np.flatnonzero(in_val)
+
+    return answer
+
+
+def _cut(choose):
+    """Return an answer that cuts what ``choose(scenes)`` gives, in random order, in two."""
+
+    def answer(scenes, fraction, seed):
+        drawn = np.random.default_rng(seed).permutation(choose(scenes))
+        count = max(1, round(fraction * len(drawn)))
+        return drawn[count:], drawn[:count]
+
+    return answer
+
+
+def _draw(scenes, count, seed):
+    return np.random.default_rng(seed).permutation(scenes)[:count]
+
+
+def _as_lists(scenes, fraction, seed):
+    known = sorted(set(scenes.tolist()))
+    held_out = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))
+    held_out = {known[i] for i in held_out[: max(1, int(fraction * len(known)))]}
+    parts = [[], []]
+    for index, scene in enumerate(scenes.tolist()):
+        parts[scene in held_out].append(index)
+    return parts
+
+
+split = Exercise(
     title="A split that keeps scenes together",
     minutes=12,
     difficulty=3,
     reference=split_solution,
-    test=split_test,
+    inputs=split_inputs,
+    observe=split_observe,
+    mistakes={
+        "return two things": lambda *given: split_solution(*given)[0],
+        "you return masks": lambda scenes, fraction, seed: [
+            np.isin(np.arange(len(scenes)), part) for part in split_solution(scenes, fraction, seed)
+        ],
+        "you return scene numbers": _cut(np.unique),
+        "a pair is in training and in validation": lambda scenes, *given: (
+            np.arange(len(scenes)),
+            split_solution(scenes, *given)[1],
+        ),
+        "some pairs are in neither part": _cut(lambda s: np.unique(s, return_index=True)[1]),
+        "draw among the scenes, not among the pairs": _cut(lambda scenes: np.arange(len(scenes))),
+        "leaves none for validation; hold out at least one": lambda scenes, fraction, seed: (
+            _holding_out(lambda s, *_: _draw(s, round(fraction * len(s)), seed))(
+                scenes, fraction, seed
+            )
+        ),
+        "the two parts are swapped": lambda *given: split_solution(*given)[::-1],
+        "1 of 10 scenes are held out, but a fraction of 0.2 means 2": (
+            _holding_out(lambda scenes, count, seed: _draw(scenes, 1, seed))
+        ),
+        "the same seed gives two different splits": (
+            _holding_out(lambda scenes, count, seed: _draw(scenes, count, None))
+        ),
+        "every seed holds out the same scenes": (
+            _holding_out(lambda scenes, count, seed: scenes[-count:])
+        ),
+        "right for scenes numbered 0, 1, 2 and so on": (
+            _holding_out(lambda scenes, count, seed: _draw(len(scenes), count, seed))
+        ),
+    },
+    right=[
+        _holding_out(lambda scenes, count, seed: _draw(scenes, count, [seed, 1])),
+        _as_lists,
+    ],
     hints=[
         "Draw scenes, not pairs: `np.unique(scenes)` lists them once each.",
         "`np.random.default_rng(seed).permutation(...)` puts them in random order; the first "

@@ -1,10 +1,10 @@
-"""Checks of lesson 02: a score, two brightness curves, the quantile loss and a leak."""
+"""Exercises of lesson 02: a score, two brightness curves, the quantile loss and a leak."""
 
 import numpy as np
 import torch
 
-from llie_helpers.lessons.checks.compare import compare
-from llie_helpers.lessons.checks.exercise import Check
+from llie_helpers.lessons.checks.compare import Finding, expect_form
+from llie_helpers.lessons.checks.exercise import Exercise
 
 
 def psnr_solution(enhanced, normal):
@@ -13,56 +13,64 @@ def psnr_solution(enhanced, normal):
     return -10 * torch.log10(mse)
 
 
-def psnr_test(student):
-    def mse(enhanced, normal, dim=(1, 2, 3)):
-        return ((enhanced - normal) ** 2).mean(dim=dim)
+def psnr_inputs():
+    normal = torch.rand(3, 3, 6, 9)
+    # Images and channels differ in error, so that every way of pooling shows.
+    error = torch.tensor([0.02, 0.1, 0.4]).view(3, 1, 1, 1) * torch.rand(3, 3, 1, 1)
+    return [((normal + error * torch.rand_like(normal)).clamp(0, 1), normal)]
 
-    pooled = (
-        "you average the squared error over the whole batch, which lets the worst image decide; "
-        "average over channels, rows and columns only (dim=(1, 2, 3))."
-    )
-    mistakes = {
-        pooled: lambda e, n: -10 * torch.log10(mse(e, n, None)),
-        f"{pooled} One score repeated N times is still one score.": lambda e, n: (
-            -10 * torch.log10(mse(e, n, None)).expand(len(e))
+
+def _mse(enhanced, normal, dim=(1, 2, 3)):
+    return ((enhanced - normal) ** 2).mean(dim=dim)
+
+
+_POOLED = (
+    "you average the squared error over the whole batch, which lets the worst image decide; "
+    "average over channels, rows and columns only (dim=(1, 2, 3))."
+)
+
+psnr = Exercise(
+    title="PSNR, one score per image",
+    minutes=6,
+    difficulty=2,
+    reference=psnr_solution,
+    inputs=psnr_inputs,
+    tolerance=1e-4,
+    mistakes={
+        _POOLED: lambda e, n: -10 * torch.log10(_mse(e, n, None)),
+        f"{_POOLED} One score repeated N times is still one score.": lambda e, n: (
+            -10 * torch.log10(_mse(e, n, None)).expand(len(e))
         ),
         "your scores are right but you average them; return one score per image.": lambda e, n: (
             psnr_solution(e, n).mean()
         ),
         "the data range is 1 here, not 255: your scores are 48.1 dB too high.": lambda e, n: (
-            10 * torch.log10(255**2 / mse(e, n))
+            10 * torch.log10(255**2 / _mse(e, n))
         ),
         "the factor 10 belongs to the mean squared error; of its square root you take 20 log10, "
         "so your scores are half of what they should be.": lambda e, n: (
-            -10 * torch.log10(mse(e, n).sqrt())
+            -10 * torch.log10(_mse(e, n).sqrt())
         ),
         "decibels use the logarithm to base 10, not the natural one.": lambda e, n: (
-            -10 * mse(e, n).log()
+            -10 * _mse(e, n).log()
         ),
         "the sign is wrong: a smaller error must give a larger score.": lambda e, n: (
-            10 * torch.log10(mse(e, n))
+            10 * torch.log10(_mse(e, n))
         ),
         "you take the absolute error; PSNR squares it.": lambda e, n: (
             -10 * torch.log10((e - n).abs().mean(dim=(1, 2, 3)))
         ),
         "you score each channel and average three PSNRs; average the squared error over the "
         "channels first, then take the logarithm.": lambda e, n: (
-            -10 * torch.log10(mse(e, n, (2, 3))).mean(dim=1)
+            -10 * torch.log10(_mse(e, n, (2, 3))).mean(dim=1)
         ),
-    }
-    normal = torch.rand(3, 3, 6, 9)
-    # Images and channels differ in error, so that every way of pooling shows.
-    error = torch.tensor([0.02, 0.1, 0.4]).view(3, 1, 1, 1) * torch.rand(3, 3, 1, 1)
-    enhanced = (normal + error * torch.rand_like(normal)).clamp(0, 1)
-    return compare(student, psnr_solution, enhanced, normal, mistakes=mistakes, tolerance=1e-4)
-
-
-psnr = Check(
-    "PSNR, one score per image",
-    minutes=6,
-    difficulty=2,
-    reference=psnr_solution,
-    test=psnr_test,
+    },
+    right=[
+        lambda e, n: [
+            20 * np.log10(1 / _mse(a, b, None).sqrt().item()) for a, b in zip(e, n, strict=True)
+        ],
+        lambda e, n: 10 * torch.log10(1 / (n - e).flatten(1).pow(2).mean(1)),
+    ],
     hints=[
         "Three steps: square the difference, average it within each image, take the logarithm.",
         "`.mean(dim=(1, 2, 3))` averages over channels, rows and columns and keeps the batch.",
@@ -84,42 +92,75 @@ def gamma_for_mean_solution(image, target):
     return (low + high) / 2
 
 
-def gamma_for_mean_test(student):
+def gamma_for_mean_inputs():
     image = 0.5 * torch.rand(3, 12, 16) ** 2 + 0.001
-    for target in (0.45, 0.2, 0.08):
-        got = float(student(image.clone(), target))
-        if not got > 0:
-            return f"for the target {target} you return {got:.3g}, but a gamma is positive."
-        mean = (image**got).mean().item()
-        if abs(mean - target) < 1e-3:
-            continue
-        return _gamma_mistake(image, target, got, mean)
-    return None
+    return [(image, target) for target in (0.45, 0.2, 0.08)]
 
 
-def _gamma_mistake(image, target, got, mean):
+def gamma_for_mean_observe(answer, image, target):
+    """Look at the mean that a gamma gives, not at the gamma."""
+    got = answer(image, target)
+    expect_form(got, target)
+    got = float(got)
+    if not got > 0:
+        raise Finding(f"for the target {target} you return {got:.3g}, but a gamma is positive.")
+    mean = (image**got).mean().item()
+    if abs(mean - target) < 1e-3:
+        return "right"
     right = gamma_for_mean_solution(image, target)
     one_pixel = np.log(target) / np.log(image.mean().item())
-    outcome = f"for the target {target} your gamma {got:.3g} gives the mean {mean:.3g}"
     if np.isclose(got, one_pixel, rtol=1e-3):
-        return f"{outcome}: the mean of a power is not the power of the mean; search instead."
-    if np.isclose(got, 1 / right, rtol=1e-2):
-        return f"{outcome}: you return 1 / gamma; the output here is image ** gamma."
-    if np.isclose(got, target / image.mean().item(), rtol=1e-3):
-        return f"{outcome}: target / mean is a gain (a factor), not an exponent."
-    if abs(mean - target) < 0.03:
-        return f"{outcome}: close, but it must be within 0.001; take more or finer steps."
-    if target < image.mean():
-        return f"{outcome}: this target is darker than the image, so search above 1 as well."
-    return f"{outcome}: the search ran the wrong way; a larger gamma makes the image darker."
+        found = "the mean of a power is not the power of the mean; search instead."
+    elif np.isclose(got, 1 / right, rtol=1e-2):
+        found = "you return 1 / gamma; the output here is image ** gamma."
+    elif np.isclose(got, target / image.mean().item(), rtol=1e-3):
+        found = "target / mean is a gain (a factor), not an exponent."
+    elif abs(mean - target) < 0.03:
+        found = "close, but it must be within 0.001; take more or finer steps."
+    elif target < image.mean():
+        found = "this target is darker than the image, so search above 1 as well."
+    else:
+        found = "the search ran the wrong way; a larger gamma makes the image darker."
+    raise Finding(
+        f"for the target {target} your gamma {got:.3g} gives the mean {mean:.3g}: {found}"
+    )
 
 
-gamma_for_mean = Check(
-    "The gamma that hits a target brightness",
+def _bisect(image, target, *, high=10.0, steps=40, upwards=True):
+    low = 0.01
+    for _ in range(steps):
+        middle = (low + high) / 2
+        if ((image**middle).mean() > target) == upwards:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _scan(image, target):
+    candidates = np.geomspace(0.05, 20, 6000)
+    return min(candidates, key=lambda gamma: abs((image.numpy() ** gamma).mean() - target))
+
+
+gamma_for_mean = Exercise(
+    title="The gamma that hits a target brightness",
     minutes=12,
     difficulty=3,
     reference=gamma_for_mean_solution,
-    test=gamma_for_mean_test,
+    inputs=gamma_for_mean_inputs,
+    observe=gamma_for_mean_observe,
+    mistakes={
+        "the mean of a power is not the power of the mean": lambda image, target: (
+            np.log(target) / np.log(image.mean().item())
+        ),
+        "you return 1 / gamma": lambda *given: 1 / gamma_for_mean_solution(*given),
+        "target / mean is a gain": lambda image, target: target / image.mean().item(),
+        "take more or finer steps": lambda *given: _bisect(*given, steps=6),
+        "search above 1 as well": lambda *given: _bisect(*given, high=1.0),
+        "the search ran the wrong way": lambda *given: _bisect(*given, upwards=False),
+        "a gamma is positive": lambda *given: -gamma_for_mean_solution(*given),
+    },
+    right=[lambda *given: torch.tensor(_bisect(*given, high=30.0, steps=20)), _scan],
     hints=[
         "There is no formula, but the mean of `image**gamma` falls steadily as gamma grows. "
         "So keep two gammas, one too bright and one too dark, and close in.",
@@ -131,13 +172,6 @@ gamma_for_mean = Check(
 )
 
 
-def _curve(levels):
-    counts = torch.bincount(levels.flatten().long(), minlength=256)
-    cdf = counts.cumsum(0) / levels.numel()
-    darkest = cdf[levels.min().long()]
-    return (cdf - darkest) / (1 - darkest)
-
-
 def equalise_solution(levels):
     """Histogram equalisation of a grey image with 256 levels."""
     counts = torch.bincount(levels.flatten().long(), minlength=256)
@@ -147,46 +181,54 @@ def equalise_solution(levels):
     return curve[levels.long()]
 
 
-def equalise_test(student):
-    def histogram(levels):
-        return torch.bincount(levels.flatten().long(), minlength=256)
-
-    def stretch(levels):
-        low, high = levels.min(), levels.max()
-        return (levels - low).float() / (high - low).float()
-
-    mistakes = {
-        "the cumulative counts are not divided by the number of pixels, so the curve does not "
-        "end at 1.": lambda levels: histogram(levels).cumsum(0)[levels.long()],
-        "the darkest level must become 0: subtract the CDF's value at the darkest level that "
-        "occurs, and divide by what is left of 1.": lambda levels: (
-            histogram(levels).cumsum(0) / levels.numel()
-        )[levels.long()],
-        "after you subtract the CDF's first value, the brightest pixel no longer reaches 1; "
-        "divide by 1 minus that value.": lambda levels: (
-            (histogram(levels).cumsum(0) - histogram(levels)[levels.min().long()]) / levels.numel()
-        )[levels.long()],
-        "you look up the histogram itself, which paints frequent levels bright; accumulate it "
-        "with cumsum first.": lambda levels: (histogram(levels) / levels.numel())[levels.long()],
-        "you return the curve; look every pixel up in it, curve[levels.long()].": _curve,
-        "that is a linear stretch from darkest to brightest; equalisation follows the CDF, which "
-        "gives frequent levels more room.": stretch,
-    }
+def equalise_inputs():
     dark = (60 * torch.rand(9, 14) ** 2 + 3).to(torch.uint8)
-    wide = torch.randint(0, 256, (16, 20)).to(torch.uint8)
-    for levels in (dark, wide):
-        mistake = compare(student, equalise_solution, levels, mistakes=mistakes)
-        if mistake:
-            return mistake
-    return None
+    return [(dark,), (torch.randint(0, 256, (16, 20)).to(torch.uint8),)]
 
 
-equalise = Check(
-    "Histogram equalisation from the CDF",
+def _histogram(levels):
+    return torch.bincount(levels.flatten().long(), minlength=256)
+
+
+def _cdf(levels):
+    return _histogram(levels).cumsum(0) / levels.numel()
+
+
+def _curve(levels):
+    darkest = _cdf(levels)[levels.min().long()]
+    return (_cdf(levels) - darkest) / (1 - darkest)
+
+
+def _by_rank(levels):
+    values = levels.numpy()
+    rank = np.searchsorted(np.sort(values, axis=None), values, side="right")
+    return (rank - rank.min()) / (values.size - rank.min())
+
+
+equalise = Exercise(
+    title="Histogram equalisation from the CDF",
     minutes=12,
     difficulty=3,
     reference=equalise_solution,
-    test=equalise_test,
+    inputs=equalise_inputs,
+    mistakes={
+        "the cumulative counts are not divided by the number of pixels, so the curve does not "
+        "end at 1.": lambda levels: _histogram(levels).cumsum(0).float()[levels.long()],
+        "the darkest level must become 0: subtract the CDF's value at the darkest level that "
+        "occurs, and divide by what is left of 1.": lambda levels: _cdf(levels)[levels.long()],
+        "after you subtract the CDF's first value, the brightest pixel no longer reaches 1; "
+        "divide by 1 minus that value.": lambda levels: (
+            _cdf(levels) - _cdf(levels)[levels.min().long()]
+        )[levels.long()],
+        "you look up the histogram itself, which makes frequent levels bright; accumulate it "
+        "with cumsum first.": lambda levels: (_histogram(levels) / levels.numel())[levels.long()],
+        "you return the curve; look every pixel up in it, curve[levels.long()].": _curve,
+        "that is a linear stretch from darkest to brightest; equalisation follows the CDF, which "
+        "gives frequent levels more room.": lambda levels: (
+            (levels.float() - levels.min()) / (levels.max() - levels.min())
+        ),
+    },
+    right=[_by_rank, lambda levels: _curve(levels).double()[levels.long()].numpy()],
     hints=[
         "The curve you look pixels up in is the CDF itself. Build it from counts per level.",
         "`torch.bincount(levels.flatten().long(), minlength=256)` counts, `.cumsum(0)` adds up, "
@@ -203,8 +245,18 @@ def pinball_solution(predicted, actual, quantile):
     return torch.maximum(quantile * short, (quantile - 1) * short).mean()
 
 
-def pinball_test(student):
-    mistakes = {
+def pinball_inputs():
+    predicted, actual = torch.rand(2, 4, 7)
+    return [(predicted, actual, quantile) for quantile in (0.9, 0.5, 0.1)]
+
+
+pinball = Exercise(
+    title="The quantile loss",
+    minutes=6,
+    difficulty=2,
+    reference=pinball_solution,
+    inputs=pinball_inputs,
+    mistakes={
         "the sides are swapped: with quantile 0.9, predicting too low must cost nine times as "
         "much as predicting too high.": lambda p, a, q: pinball_solution(p, a, 1 - q),
         "that is the absolute error, which treats both sides alike; weigh them with the quantile "
@@ -222,21 +274,12 @@ def pinball_test(student):
         "cost.": lambda p, a, q: (q * (a - p)).mean(),
         "you square the error, which finds the mean; a quantile needs the plain "
         "distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
-    }
-    predicted, actual = torch.rand(2, 4, 7)
-    for quantile in (0.9, 0.5, 0.1):
-        mistake = compare(student, pinball_solution, predicted, actual, quantile, mistakes=mistakes)
-        if mistake:
-            return mistake
-    return None
-
-
-pinball = Check(
-    "The quantile loss",
-    minutes=6,
-    difficulty=2,
-    reference=pinball_solution,
-    test=pinball_test,
+    },
+    right=[
+        lambda p, a, q: float(np.maximum(q * (a - p).numpy(), (q - 1) * (a - p).numpy()).mean()),
+        lambda p, a, q: torch.where(a > p, q * (a - p), (1 - q) * (p - a)).mean(),
+        lambda p, a, q: 0.5 * (a - p).abs().mean() + (q - 0.5) * (a - p).mean(),
+    ],
     hints=[
         "Let `short = actual - predicted`. It is positive where the prediction is too low.",
         "Too low costs `quantile * short`, too high costs `(quantile - 1) * short`: both are "
@@ -274,14 +317,33 @@ class _Spy:
         return np.stack([features[:, 0], *seen, count], axis=1).astype(float)
 
 
-def honest_predictions_test(student):
+def honest_predictions_inputs():
+    def case(scenes):
+        rows = np.arange(len(scenes))
+        features = np.stack([rows, scenes], axis=1).astype(float)
+        return features, np.repeat(rows[:, None].astype(float), 4, axis=1), scenes, _Spy
+
     scenes = np.tile(np.arange(8), 3)  # three darkenings of each of eight photographs
-    rows = np.arange(len(scenes))
-    features = np.stack([rows, scenes], axis=1).astype(float)
-    targets = np.repeat(rows[:, None].astype(float), 4, axis=1)
-    got = student(features.copy(), targets.copy(), scenes.copy(), _Spy)
-    if np.shape(got) != targets.shape:
-        return f"the result has shape {np.shape(got)}, expected {targets.shape}, like targets."
+    return [case(scenes), case(7 + 3 * scenes)]
+
+
+def honest_predictions_observe(answer, features, targets, scenes, fit):
+    """Ask the spies who was seen."""
+    got = answer(features, targets, scenes, fit)
+    expect_form(got, targets)
+    found = _leak(got, len(targets))
+    if found and scenes.min() > 0:
+        found = (
+            "right for scenes numbered 0, 1, 2 and so on, but a scene may have any number; "
+            "np.unique(scenes) lists those that occur."
+        )
+    if found:
+        raise Finding(found)
+    return "right"
+
+
+def _leak(got, count):
+    rows = np.arange(count)
     number, row_seen, scene_seen, trained_on = np.asarray(got, dtype=float).T
     if not np.array_equal(np.sort(number), rows):
         return "some rows are never predicted, or predicted twice; every row needs one prediction."
@@ -304,12 +366,64 @@ def honest_predictions_test(student):
     return None
 
 
-honest_predictions = Check(
-    "Find the leak and close it",
+def _folds(masks):
+    """Return an answer that fits and predicts by the pairs of masks ``masks(scenes)``."""
+
+    def answer(features, targets, scenes, fit):
+        predicted = np.zeros_like(targets)
+        for trained, asked in masks(scenes):
+            predicted[asked] = fit(features[trained], targets[trained]).predict(features[asked])
+        return predicted
+
+    return answer
+
+
+def _each(labels):
+    """Return pairs of masks that hold out each of ``labels`` in turn."""
+    return [(labels != label, labels == label) for label in np.unique(labels)]
+
+
+honest_predictions = Exercise(
+    title="Find the leak and close it",
     minutes=15,
     difficulty=4,
     reference=honest_predictions_solution,
-    test=honest_predictions_test,
+    inputs=honest_predictions_inputs,
+    observe=honest_predictions_observe,
+    mistakes={
+        "every row is predicted by a model that was trained on that row": (
+            lambda features, targets, scenes, fit: fit(features, targets).predict(features)
+        ),
+        "some rows are predicted by a model that was trained on them": _folds(
+            lambda scenes: [(scenes < 99, scenes < 4), (scenes < 4, scenes >= 4)]
+        ),
+        "it saw other darkenings of the same photograph": _folds(
+            lambda scenes: _each(np.random.default_rng(0).permutation(len(scenes)) % 4)
+        ),
+        "each model learns from less than half of the rows": _folds(
+            lambda scenes: [
+                (scenes == np.roll(scenes, 1)[scenes == s][0], scenes == s)
+                for s in np.unique(scenes)
+            ]
+        ),
+        "the predictions are in another order": lambda features, targets, scenes, fit: (
+            np.concatenate(
+                [fit(features[a], targets[a]).predict(features[b]) for a, b in _each(scenes)]
+            )
+        ),
+        "some rows are never predicted": _folds(lambda scenes: _each(scenes)[-1:]),
+        "the result has shape": lambda *given: honest_predictions_solution(*given)[:, 0],
+        "right for scenes numbered 0, 1, 2 and so on": _folds(
+            lambda scenes: [
+                (scenes != scene, scenes == scene) for scene in range(len(np.unique(scenes)))
+            ]
+        ),
+    },
+    right=[
+        # Few folds of whole scenes, and lists for arrays.
+        lambda *given: _folds(lambda scenes: _each(scenes % 4))(*given).tolist(),
+        _folds(lambda scenes: [(scenes != scene, scenes == scene) for scene in scenes]),
+    ],
     hints=[
         "Ask of every row: had the model that predicts it seen this row, or another darkening of "
         "the same photograph?",

@@ -1,16 +1,14 @@
-"""Checks of lesson 03: what a layer costs and sees, a training step, when to stop, and MSE."""
+"""Exercises of lesson 03: what a layer costs and sees, a training step, when to stop, and MSE."""
 
-import copy
-import functools
-import itertools
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from llie_helpers.lessons.checks.compare import compare, difference
-from llie_helpers.lessons.checks.exercise import Check
+from llie_helpers.lessons.checks.compare import Finding
+from llie_helpers.lessons.checks.exercise import Exercise, combinations
 
 
 def cost_solution(channels_in, channels_out, kernel, stride, height, width):
@@ -20,46 +18,55 @@ def cost_solution(channels_in, channels_out, kernel, stride, height, width):
     return weights + channels_out, weights * outputs
 
 
-def cost_test(student):
-    def cost(i, o, k, s, h, w, bias=None, kernel=None, outputs=None):
-        weights = i * o * (k**2 if kernel is None else kernel)
-        places = math.ceil(h / s) * math.ceil(w / s) if outputs is None else outputs
-        return weights + (o if bias is None else bias), weights * places
-
-    mistakes = {
-        "the bias is missing: one more parameter per output channel.": lambda *a: cost(*a, bias=0),
-        "the bias belongs to the output channels, one each, not to the input channels.": (
-            lambda *a: cost(*a, bias=a[0])
-        ),
-        "there is one bias per output channel, not one per layer.": lambda *a: cost(*a, bias=1),
-        "a kernel is a square: kernel * kernel weights per pair of channels.": (
-            lambda *a: cost(*a, kernel=a[2])
-        ),
-        "each output channel has a kernel for every input channel; multiply by both.": (
-            lambda i, o, k, s, h, w: cost(1, o, k, s, h, w)
-        ),
-        "the stride is left out: a layer with stride 2 computes half the rows and half the "
-        "columns.": lambda *a: cost(*a, outputs=a[4] * a[5]),
-        "the stride skips rows and columns, so it divides the places twice.": (
-            lambda *a: cost(*a, outputs=math.ceil(a[4] * a[5] / a[3]))
-        ),
-        "the two results are swapped; return the parameters first.": lambda *a: cost(*a)[::-1],
-        "the number of parameters does not depend on the size of the image.": (
-            lambda *a: (cost(*a)[1] + a[1], cost(*a)[1])
-        ),
-    }
-    for layer in ((5, 7, 3, 2, 40, 60), (4, 6, 5, 4, 64, 32)):
-        if found := compare(student, cost_solution, *layer, mistakes=mistakes):
-            return found
-    return None
+def _cost(i, o, k, s, h, w, *, weights=None, bias=None, places=None):
+    weights = i * o * k**2 if weights is None else weights
+    places = math.ceil(h / s) * math.ceil(w / s) if places is None else places
+    return weights + (o if bias is None else bias), weights * places
 
 
-cost = Check(
-    "What a convolution costs",
+cost = Exercise(
+    title="What a convolution costs",
     minutes=6,
     difficulty=2,
     reference=cost_solution,
-    test=cost_test,
+    inputs=lambda: [(5, 7, 3, 2, 40, 60), (4, 6, 5, 4, 64, 32), (3, 5, 3, 2, 25, 38)],
+    mistakes={
+        "the bias is missing: one more parameter per output channel.": lambda *a: _cost(*a, bias=0),
+        "the bias belongs to the output channels, one each, not to the input channels.": (
+            lambda *a: _cost(*a, bias=a[0])
+        ),
+        "there is one bias per output channel, not one per layer.": lambda *a: _cost(*a, bias=1),
+        "a kernel is a square: kernel * kernel weights per pair of channels.": (
+            lambda i, o, k, *a: _cost(i, o, k, *a, weights=i * o * k)
+        ),
+        "each output channel has a kernel for every input channel; multiply by both.": (
+            lambda i, *a: _cost(1, *a)
+        ),
+        "the stride is left out: a layer with stride 2 computes half the rows and half the "
+        "columns.": lambda *a: _cost(*a, places=a[4] * a[5]),
+        "the stride skips rows and columns, so it divides the places twice.": (
+            lambda *a: _cost(*a, places=a[4] * a[5] // a[3])
+        ),
+        "round up, not down: with a stride of 2, 25 rows become 13.": (
+            lambda *a: _cost(*a, places=(a[4] // a[3]) * (a[5] // a[3]))
+        ),
+        "round up rows and columns one by one: with a stride of 2, 25 rows become 13.": (
+            lambda *a: _cost(*a, places=math.ceil(a[4] * a[5] / a[3] ** 2))
+        ),
+        "the two results are swapped; return the parameters first.": lambda *a: _cost(*a)[::-1],
+        "the number of parameters does not depend on the size of the image.": (
+            lambda *a: (_cost(*a)[1] + a[1], _cost(*a)[1])
+        ),
+        "a multiply-add is one multiplication and one addition together; you count two.": (
+            lambda *a: (_cost(*a)[0], 2 * _cost(*a)[1])
+        ),
+    },
+    right=[
+        lambda i, o, k, s, h, w: [
+            (i * k * k + 1) * o,
+            i * k * k * o * ((h + s - 1) // s) * -(-w // s),
+        ],
+    ],
     hints=[
         "One output value of one channel looks at `kernel * kernel` places in every input "
         "channel. How many weights is that, and for how many output channels?",
@@ -80,77 +87,61 @@ def field_solution(layers):
     return field
 
 
-def field_test(student):
-    def field(layers, before=False, reset=False, total=False, whole=False):
-        size, jump = (0 if whole else 1), 1
-        for kernel, stride in layers:
-            if before:
-                jump = stride if reset else jump * stride
-            size += (kernel if whole else kernel - 1) * jump
-            if not before:
-                jump = stride if reset else jump + stride - 1 if total else jump * stride
-        return size
+def _field(layers, before=False, reset=False, total=False, whole=False):
+    size, jump = (0 if whole else 1), 1
+    for kernel, stride in layers:
+        if before:
+            jump *= stride
+        size += (kernel if whole else kernel - 1) * jump
+        if not before:
+            jump = stride if reset else jump + stride - 1 if total else jump * stride
+    return size
 
-    stacks = [
-        [(3, 1)],
-        [(3, 1), (3, 1)],
-        [(3, 2), (3, 2), (3, 1)],
-        [(5, 1), (3, 2), (7, 3), (3, 2), (5, 1)],
-    ]
-    mistakes = {
+
+def _field_backwards(layers):
+    field = 1
+    for kernel, stride in reversed(layers):
+        field = (field - 1) * stride + kernel
+    return field
+
+
+field = Exercise(
+    title="How far a stack of layers sees",
+    minutes=8,
+    difficulty=3,
+    reference=field_solution,
+    inputs=lambda: [
+        ([(3, 1)],),
+        ([(3, 1), (3, 1)],),
+        ([(3, 2), (3, 2), (3, 1)],),
+        ([(5, 1), (3, 2), (7, 3), (3, 2), (5, 1)],),
+    ],
+    mistakes={
         "the strides are left out: after a stride of 2, one step covers two input pixels.": (
-            lambda layers: field([(kernel, 1) for kernel, _ in layers])
+            lambda layers: _field([(kernel, 1) for kernel, _ in layers])
         ),
         "only the previous layer's stride is used; the strides of all earlier layers multiply.": (
-            lambda layers: field(layers, reset=True)
+            lambda layers: _field(layers, reset=True)
         ),
         "strides multiply: two layers of stride 2 make steps of 4 pixels. You add them.": (
-            lambda layers: field(layers, total=True)
+            lambda layers: _field(layers, total=True)
         ),
         "a layer's own stride acts after its kernel; use only the strides of the layers before "
-        "it.": lambda layers: field(layers, before=True),
+        "it.": lambda layers: _field(layers, before=True),
         "a kernel of 3 adds 2 to the field, not 3: start at 1 and add kernel - 1.": (
-            lambda layers: field(layers, whole=True)
+            lambda layers: _field(layers, whole=True)
         ),
         "a kernel of 3 adds 2 to the field, not 3; start at 1 and add kernel - 1 each time.": (
-            lambda layers: 1 + field(layers, whole=True)
+            lambda layers: 1 + _field(layers, whole=True)
         ),
         "start at 1: without any layer, one output pixel sees one input pixel.": (
-            lambda layers: field(layers) - 1
+            lambda layers: _field(layers) - 1
         ),
         "you count the weights of the kernels, but the field is a number of input pixels.": (
             lambda layers: sum(kernel**2 for kernel, _ in layers)
         ),
-    }
-    # All stacks at once: on a single one, two mistakes may give the same number.
-    return _named(student, field_solution, [(stack,) for stack in stacks], mistakes)
-
-
-def _named(student, reference, cases, mistakes):
-    """As `compare`, over all ``cases`` at once; the last resort shows the case."""
-
-    def results(function):
-        return [function(*copy.deepcopy(case)) for case in cases]
-
-    got, expected = results(student), results(reference)
-    if (found := difference(got, expected)) is None:
-        return None
-    for sentence, wrong in mistakes.items():
-        if difference(got, results(wrong)) is None:
-            return sentence
-    for case, one, right in zip(cases, got, expected, strict=True):
-        if difference(one, right):
-            given = ", ".join(map(str, case))
-            return f"for {given} the answer is {right}, yours is {one}."
-    return found
-
-
-field = Check(
-    "How far a stack of layers sees",
-    minutes=8,
-    difficulty=3,
-    reference=field_solution,
-    test=field_test,
+    },
+    right=[_field_backwards, lambda layers: torch.tensor(_field(layers))],
     hints=[
         "Keep two numbers while you walk through the layers: how many input pixels the result "
         "sees, and how many input pixels lie between two neighbours of the result.",
@@ -171,81 +162,96 @@ def step_solution(model, optimizer, low, normal):
     return loss.item()
 
 
-def _step(model, optimizer, low, normal, zero=True, clip="after", compared="", error=F.mse_loss):
-    """A step with bugs on demand."""
-    loss = error(model(low), low if compared == "low" else normal)
+def step_inputs():
+    model = nn.Conv2d(3, 3, kernel_size=3, padding=1)
+    with torch.no_grad():
+        model.weight *= 10
+    # Inputs and weights are large, so that the gradient of every loss is longer than 1.
+    return [(model, [(2 * torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4)) for _ in range(3)])]
+
+
+def step_observe(answer, model, batches):
+    """Take three steps and look at losses and weights."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2)
+    start = model.weight.detach().clone()
+    losses = [answer(model, optimizer, low, normal) for low, normal in batches]
+    if any(isinstance(loss, torch.Tensor) and loss.requires_grad for loss in losses):
+        raise Finding(
+            "you return the loss with its graph, which keeps every activation in memory; "
+            "return the number, loss.item()."
+        )
+    if torch.equal(model.weight, start):
+        raise Finding(
+            "the weights do not change: optimizer.step() is missing, or no gradients are there "
+            "when it runs (backward() not called yet, or zero_grad() after it)."
+        )
+    return losses, model.weight.detach(), model.bias.detach()
+
+
+def _step(
+    model,
+    optimizer,
+    low,
+    normal,
+    *,
+    zero=True,
+    clip="after",
+    end=True,
+    compared="",
+    error=F.mse_loss,
+):
+    """Take a step with bugs on demand; returns the loss."""
     if zero:
         optimizer.zero_grad()
     if clip == "before":
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    loss = error(model(low), low if compared == "low" else normal)
     loss.backward()
     if clip == "after":
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return loss.item()
+    if end:
+        optimizer.step()
+    return loss
 
 
-def step_test(student):
-    start = nn.Conv2d(3, 3, kernel_size=3, padding=1)
-    with torch.no_grad():
-        start.weight *= 20  # so that gradients are longer than 1
-    batches = [(0.3 * torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8)) for _ in range(3)]
-
-    def run(step):
-        model = copy.deepcopy(start)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-        losses = [step(model, optimizer, low.clone(), normal.clone()) for low, normal in batches]
-        return losses, model.weight.detach(), model.bias.detach()
-
-    losses, *weights = got = run(student)
-    if any(isinstance(loss, torch.Tensor) and loss.requires_grad for loss in losses):
-        return (
-            "you return the loss with its graph, which keeps every activation in memory; "
-            "return the number, loss.item()."
-        )
-    if all(torch.equal(a, b) for a, b in zip(weights, (start.weight, start.bias), strict=True)):
-        return (
-            "the weights do not change: optimizer.step() is missing, or no gradients are there "
-            "when it runs (backward() not called yet, or zero_grad() after it)."
-        )
-    if (found := difference(got, run(step_solution))) is None:
-        return None
-    bugs = {
-        "the gradients of earlier steps add up; call optimizer.zero_grad() in every step.": {
-            "zero": False
-        },
-        "the step is taken with gradients that are not clipped: clip_grad_norm_ stands before "
-        "backward(), when the new gradients are not there yet, or it is missing.": {
-            "clip": "before"
-        },
-        "the loss compares the output with the low-light input; the target is normal.": {
-            "compared": "low"
-        },
-        "the loss is the absolute error; this lesson trains on the squared one.": {
-            "error": F.l1_loss
-        },
-        "the loss adds up all squared errors; take their mean, or the step depends on the size "
-        "of the crop.": {"error": nn.MSELoss(reduction="sum")},
-    }
-    for count in (1, 2, 3):
-        for sentences in itertools.combinations(bugs, count):
-            made = {key: value for sentence in sentences for key, value in bugs[sentence].items()}
-            if difference(got, run(functools.partial(_step, **made))) is None:
-                return " Also, ".join(sentences)
-    return found
-
-
-step = Check(
-    "A training step with three bugs",
+step = Exercise(
+    title="A training step with three bugs",
     minutes=6,
     difficulty=2,
     reference=step_solution,
-    test=step_test,
+    inputs=step_inputs,
+    observe=step_observe,
+    mistakes=combinations(
+        lambda *a, **bugs: _step(*a, **bugs).item(),
+        {
+            "the gradients of earlier steps add up; call optimizer.zero_grad() in every step.": {
+                "zero": False
+            },
+            "the step is taken with gradients that are not clipped: clip_grad_norm_ comes before "
+            "backward(), when the new gradients are not there yet, or it is missing.": {
+                "clip": "before"
+            },
+            "the loss compares the output with the low-light input; the target is normal.": {
+                "compared": "low"
+            },
+            "the loss is the absolute error; this lesson trains on the squared one.": {
+                "error": F.l1_loss
+            },
+            "the loss adds up all squared errors; take their mean, or the step depends on the "
+            "size of the crop.": {"error": nn.MSELoss(reduction="sum")},
+        },
+        most=3,
+    )
+    | {
+        "you return the loss with its graph": _step,
+        "the weights do not change": lambda *a: _step(*a, end=False).item(),
+    },
+    right=[lambda *a: _step(*a).detach(), lambda *a: np.float32(_step(*a).item())],
     hints=[
         "Say aloud what each line does to the gradients stored in the parameters. In which "
         "order must they be cleared, computed, shortened and used?",
         "`backward()` adds to the stored gradients; it does not replace them. Which two lines "
-        "must therefore stand right before it and right after it?",
+        "must therefore come right before it and right after it?",
         "Forward and loss against `normal`, `zero_grad`, `backward`, clip, `step`.",
     ],
 )
@@ -264,10 +270,12 @@ def stop_solution(losses, patience, min_delta):
     return len(losses)
 
 
-def _stop(losses, patience, min_delta, previous=False, creep=False, reset=True, extra=0):
+def _stop(
+    losses, patience, min_delta, *, tie=False, previous=False, creep=False, reset=True, extra=0
+):
     best, waited = float("inf"), 0
     for epoch, loss in enumerate(losses, start=1):
-        if loss < best - min_delta:
+        if loss < best - min_delta or (tie and loss == best - min_delta):
             best, waited = loss, (0 if reset else waited)
         else:
             waited += 1
@@ -283,8 +291,34 @@ def _best_epoch(losses, patience, min_delta):
     return 1 + min(range(last), key=losses.__getitem__)
 
 
-def stop_test(student):
-    mistakes = {
+def _last_best(losses, patience, min_delta):
+    """Return the right epoch from that of the last best."""
+    best = 0
+    for epoch in range(len(losses)):
+        if epoch and losses[best] - losses[epoch] > min_delta:
+            best = epoch
+        if epoch - best >= patience:
+            break
+    return np.int64(epoch + 1)
+
+
+stop = Exercise(
+    title="When to stop",
+    minutes=8,
+    difficulty=3,
+    reference=stop_solution,
+    inputs=lambda: [
+        ([5.0, 4.0, 4.5, 4.4, 4.3, 4.2, 4.1], 3, 0.0),
+        ([5.0, 5.1, 4.0, 4.1, 3.0, 3.1, 3.2, 2.0, 2.5], 2, 0.0),
+        ([5.0, 5.1, 4.0, 4.1, 3.0, 3.1, 2.0, 2.1, 1.0, 1.1, 1.2, 1.3, 1.4], 3, 0.0),
+        ([3.0, 2.95, 2.9, 2.85, 2.8, 2.75, 2.7, 2.65, 2.6, 2.55], 3, 0.12),
+        ([3.0, 2.99, 2.98, 2.97, 2.96, 2.95], 2, 0.1),
+        ([3.0, 3.05, 3.02, 3.08, 3.04, 2.0], 4, 0.1),
+        ([3.0, 2.0, 1.0], 5, 0.0),
+        # Equal to the limit, in numbers that a float holds exactly.
+        ([3.0, 2.5, 2.5, 2.5, 2.5, 2.5], 2, 0.5),
+    ],
+    mistakes={
         "you stop one epoch late: with patience 3, the third epoch without a new best is the "
         "last.": lambda *a: _stop(*a, extra=1),
         "you stop one epoch early: count only epochs without a new best.": (
@@ -302,29 +336,15 @@ def stop_test(student):
         "min_delta has the wrong sign: a new best is below best - min_delta.": (
             lambda losses, patience, min_delta: _stop(losses, patience, -min_delta)
         ),
+        "a loss of exactly best - min_delta is no new best yet: take < and not <=.": (
+            lambda *a: _stop(*a, tie=True)
+        ),
         "the best loss creeps down by steps smaller than min_delta; keep it until a loss is "
         "lower by more than min_delta.": lambda *a: _stop(*a, creep=True),
         "epochs are counted from 1 here, yours from 0.": lambda *a: stop_solution(*a) - 1,
         "that is the best epoch; asked is the epoch after which training stops.": _best_epoch,
-    }
-    cases = [
-        ([5.0, 4.0, 4.5, 4.4, 4.3, 4.2, 4.1], 3, 0.0),
-        ([5.0, 5.1, 4.0, 4.1, 3.0, 3.1, 3.2, 2.0, 2.5], 2, 0.0),
-        ([5.0, 5.1, 4.0, 4.1, 3.0, 3.1, 2.0, 2.1, 1.0, 1.1, 1.2, 1.3, 1.4], 3, 0.0),
-        ([3.0, 2.95, 2.9, 2.85, 2.8, 2.75, 2.7, 2.65, 2.6, 2.55], 3, 0.12),
-        ([3.0, 2.99, 2.98, 2.97, 2.96, 2.95], 2, 0.1),
-        ([3.0, 3.05, 3.02, 3.08, 3.04, 2.0], 4, 0.1),
-        ([3.0, 2.0, 1.0], 5, 0.0),
-    ]
-    return _named(student, stop_solution, cases, mistakes)
-
-
-stop = Check(
-    "When to stop",
-    minutes=8,
-    difficulty=3,
-    reference=stop_solution,
-    test=stop_test,
+    },
+    right=[_last_best],
     hints=[
         "Two things are remembered from epoch to epoch: the best loss so far, and how many "
         "epochs have passed since it.",
@@ -344,49 +364,42 @@ def guess_solution(targets, weights):
     return guess, error
 
 
-def guess_test(student):
-    def expected(guess, targets, weights):
-        return ((targets - guess) ** 2).mean(dim=(1, 2, 3)) @ weights
+def _guess(choose=lambda t, w: guess_solution(t, w)[0], error=None):
+    """Return an answer with another choice of the guess, or of its error."""
 
-    def take(choose):
-        def wrong(targets, weights):
-            guess = choose(targets, weights)
-            return guess, expected(guess, targets, weights)
+    def answer(targets, weights):
+        guess = choose(targets, weights)
+        expected = ((targets - guess) ** 2).mean(dim=(1, 2, 3)) @ weights
+        return guess, error(expected, guess, targets) if error else expected
 
-        return wrong
-
-    mistakes = {
-        "the three are not equally likely: weight each by its share.": take(
-            lambda t, w: t.mean(dim=0)
-        ),
-        "the most likely target is not the best guess: where it is wrong, the squared error is "
-        "large.": take(lambda t, w: t[w.argmax()]),
-        "the median is best for the absolute error; the squared error asks for another "
-        "average.": take(lambda t, w: t.median(dim=0).values),
-        "the guess is right, but each squared error has to be weighted by its share too.": (
-            lambda t, w: (
-                guess_solution(t, w)[0],
-                (guess_solution(t, w)[0] - t).square().mean(),
-            )
-        ),
-        "the guess is right, but the error is added up over the pixels; take their mean.": (
-            lambda t, w: (guess_solution(t, w)[0], guess_solution(t, w)[1] * t[0].numel())
-        ),
-        "the guess is right, but its error is not 0: it equals none of the targets.": (
-            lambda t, w: (guess_solution(t, w)[0], torch.tensor(0.0))
-        ),
-    }
-    targets = torch.rand(3, 3, 6, 8)
-    weights = torch.tensor([0.6, 0.3, 0.1])
-    return compare(student, guess_solution, targets, weights, mistakes=mistakes)
+    return answer
 
 
-guess = Check(
-    "The safest answer",
+guess = Exercise(
+    title="The safest answer",
     minutes=6,
     difficulty=3,
     reference=guess_solution,
-    test=guess_test,
+    inputs=lambda: [(torch.rand(3, 3, 6, 8), torch.tensor([0.6, 0.3, 0.1]))],
+    mistakes={
+        "the three are not equally likely: weight each by its share.": _guess(
+            lambda t, w: t.mean(dim=0)
+        ),
+        "the most likely target is not the best guess: where it is wrong, the squared error is "
+        "large.": _guess(lambda t, w: t[w.argmax()]),
+        "the median is best for the absolute error; the squared error asks for another "
+        "average.": _guess(lambda t, w: t.median(dim=0).values),
+        "the guess is right, but each squared error has to be weighted by its share too.": _guess(
+            error=lambda expected, guess, targets: (guess - targets).square().mean()
+        ),
+        "the guess is right, but the error is added up over the pixels; take their mean.": _guess(
+            error=lambda expected, guess, targets: expected * guess.numel()
+        ),
+        "the guess is right, but its error is not 0: it equals none of the targets.": _guess(
+            error=lambda *_: 0.0
+        ),
+    },
+    right=[_guess(), _guess(error=lambda expected, *_: float(expected))],
     hints=[
         "Take a single pixel and write down the expected squared error of a guess g. For which "
         "g is its derivative 0?",

@@ -1,12 +1,13 @@
-"""Checks of lesson 05: the two-path module, honest inputs, AdamW, and loss scaling."""
+"""Exercises of lesson 05: the two-path module, honest inputs, AdamW, and loss scaling."""
 
-import itertools
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 
-from llie_helpers.lessons.checks.compare import compare, difference
-from llie_helpers.lessons.checks.exercise import Check
+from llie_helpers.lessons.checks.compare import Finding
+from llie_helpers.lessons.checks.exercise import Exercise, combinations
 
 
 def two_path_solution(x, short, long, refine):
@@ -17,68 +18,80 @@ def two_path_solution(x, short, long, refine):
     return torch.relu(y + fourth(torch.relu(third(y))))
 
 
-def _two_path(x, short, long, refine, inner=True, each=False, last=True, origin=False, missing=""):
-    """A module with mistakes on demand."""
+def two_path_inputs():
+    short, *rest = (torch.nn.Conv2d(4, 4, k, padding=k // 2).requires_grad_(False)
+                    for k in (1, 3, 3, 3, 3))  # fmt: skip
+    return [(torch.rand(2, 4, 6, 7) - 0.5, short, rest[:2], rest[2:])]
 
-    def path(layers, value):
+
+def _two_path(x, short, long, refine, inner=(1, 1), before=(0, 0), after=(1, 1),
+              aside=lambda x, short: short(x), shortcut=lambda x, y: y):  # fmt: skip
+    def path(layers, value, half):
         value = layers[0](value)
-        value = layers[1](torch.relu(value) if inner else value)
-        return torch.relu(value) if each else value
+        value = layers[1](torch.relu(value) if inner[half] else value)
+        return torch.relu(value) if before[half] else value
 
-    y = path(long, x)
-    if missing != "short":
-        y = y + short(x)
-    if missing != "joined":
-        y = torch.relu(y)
-    z = path(refine, y)
-    if missing != "shortcut":
-        z = z + (x if origin else y)
-    return torch.relu(z) if last else z
+    y = path(long, x, 0) + aside(x, short)
+    y = torch.relu(y) if after[0] else y
+    z = path(refine, y, 1) + shortcut(x, y)
+    return torch.relu(z) if after[1] else z
 
 
-def two_path_test(student):
-    def wrong(**options):
-        return lambda *given: _two_path(*given, **options)
-
-    mistakes = {
-        "the ReLU between the two 3x3 convolutions of a path is missing: without it, both are one "
-        "linear map.": wrong(inner=False),
-        "there is a ReLU too many: a path must be able to subtract, so the ReLU comes after the "
-        "sum, not before it.": wrong(each=True),
-        "the last ReLU is missing: the figure has one after each of the two sums.": wrong(
-            last=False
-        ),
-        "the ReLU after the first sum is missing.": wrong(missing="joined"),
-        "the shortcut of the second half starts at y, where the two paths have met, not at "
-        "x.": wrong(origin=True),
-        "the second half has no shortcut: add y to what its two convolutions give.": wrong(
-            missing="shortcut"
-        ),
-        "the 1x1 path is missing: its result is added to that of the long path.": wrong(
-            missing="short"
-        ),
-    }
-    convolution = torch.nn.Conv2d
-    short = convolution(4, 4, kernel_size=1)
-    long = [convolution(4, 4, kernel_size=3, padding=1) for _ in range(2)]
-    refine = [convolution(4, 4, kernel_size=3, padding=1) for _ in range(2)]
-    x = torch.rand(2, 4, 6, 7) - 0.5
-    return compare(student, two_path_solution, x, short, long, refine, mistakes=mistakes)
+def _with_modules(x, short, long, refine):
+    relu = torch.nn.ReLU(inplace=True)
+    y = relu(torch.nn.Sequential(long[0], relu, long[1])(x).add_(short(x)))
+    return relu(y + torch.nn.Sequential(refine[0], relu, refine[1])(y))
 
 
-two_path = Check(
-    "The two-path module",
+two_path = Exercise(
+    title="The two-path module",
     minutes=8,
     difficulty=2,
     reference=two_path_solution,
-    test=two_path_test,
+    inputs=two_path_inputs,
+    mistakes=combinations(
+        _two_path,
+        {
+            "the ReLU between the two 3x3 convolutions of a path is missing: without it, both are "
+            "one linear map.": {"inner": (0, 0)},
+            "the ReLU inside the long path is missing.": {"inner": (0, 1)},
+            "the ReLU inside the second half's path is missing.": {"inner": (1, 0)},
+            "there is a ReLU too many: a path must be able to subtract, so the ReLU comes after "
+            "the sum, not before it.": {"before": (1, 1)},
+            "the long path has a ReLU at its end; the sum comes first.": {"before": (1, 0)},
+            "the second half has a ReLU before its sum; add y first.": {"before": (0, 1)},
+            "both ReLUs after the sums are missing.": {"after": (0, 0)},
+            "the last ReLU is missing: the figure has one after each of the two sums.": {
+                "after": (1, 0)
+            },
+            "the ReLU after the first sum is missing.": {"after": (0, 1)},
+            "there is no ReLU at all: that is one linear map.": {"inner": (0, 0), "after": (0, 0)},
+            "the last ReLU is the only one of four.": {"inner": (0, 0), "after": (0, 1)},
+            "the shortcut of the second half starts at y, where the two paths have met, not at "
+            "x.": {"shortcut": lambda x, y: x},
+            "the second half has no shortcut: add y to what its two convolutions give.": {
+                "shortcut": lambda x, y: 0
+            },
+            "the 1x1 path is missing: its result is added to that of the long path.": {
+                "aside": lambda x, short: 0
+            },
+            "x itself is added to the long path; it takes the 1x1 convolution on its way.": {
+                "aside": lambda x, short: x
+            },
+            "the 1x1 path has no ReLU of its own: the ReLU comes after the sum.": {
+                "aside": lambda x, short: torch.relu(short(x))
+            },
+        },
+        most=1,
+    ),
+    right=[_two_path, _with_modules],
     hints=[
         "Walk along the figure with your finger. Where do two arrows meet? What happens right "
         "after each meeting, and what between two 3x3 convolutions?",
         "There are four ReLUs: one inside each pair of 3x3 convolutions and one after each sum. "
         "The 1x1 path has none of its own.",
-        "First half: `y = torch.relu(short(x) + second(torch.relu(first(x))))`. The second half is "
-        "the same with `y` itself in place of the 1x1 path.",
+        "The long path is `second(torch.relu(first(x)))`. Add the other path, then comes a ReLU, "
+        "and you have `y`. The second half is the same with `y` itself in place of the 1x1 path.",
     ],
 )
 
@@ -95,93 +108,119 @@ def inputs_solution(low, normal, scenes, val_low, val_normal, folds, fit):
 
 
 class _Spy:
-    """Fits nothing; its predictions tell which model made them for which row."""
+    """A ``fit`` that learns nothing: its predictions tell which model made them, for which row."""
 
     def __init__(self):
-        self.seen = []
+        self.fitted = []
 
     def __call__(self, low, normal):
-        if len(low) != len(normal) or not np.array_equal(low[:, 0], normal[:, 0]):
-            raise _MixedUp
-        self.seen.append(set(low[:, 0].astype(int)))
-        return _SpyModel(len(self.seen) - 1)
-
-
-class _SpyModel:
-    def __init__(self, number):
-        self.number = number
-
-    def predict(self, low):
-        return np.stack([low[:, 0], np.full(len(low), float(self.number))], axis=1)
-
-
-class _MixedUp(Exception):
-    """Rows of low and normal that do not belong together."""
-
-
-def inputs_test(student):
-    # The first column of a row is its number, in low and normal alike.
-    scenes = np.array([7, 2, 7, 9, 2, 4, 9, 4, 7, 2, 4, 9])
-    low = np.stack([np.arange(12.0), np.linspace(0.1, 0.3, 12)], axis=1)
-    normal = low * [1, 3]
-    val_low = np.stack([np.arange(100.0, 104.0), np.full(4, 0.2)], axis=1)
-    for folds in (4, 2):
-        spy = _Spy()
-        try:
-            got = student(
-                low.copy(), normal.copy(), scenes.copy(), val_low.copy(), val_low.copy(), folds, spy
+        if not np.array_equal(low[:, 0], normal[:, 0]):
+            raise Finding(
+                "the rows that you fit on do not belong together: select low and normal alike."
             )
-        except _MixedUp:
-            return "the rows that you fit on do not belong together: select low and normal alike."
-        if found := _inspect_inputs(got, spy.seen, scenes, val_low, folds):
-            return found
-    return None
-
-
-def _inspect_inputs(got, seen, scenes, val_low, folds):
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        return "return two arrays: the predictions for low and those for val_low."
-    for_train, for_val = (np.asarray(part) for part in got)
-    rows = np.arange(len(scenes))
-    if for_train.shape != (len(scenes), 2) or for_val.shape != val_low.shape:
-        return "one of the results has the wrong shape; each row of the input wants one prediction."
-    if not np.array_equal(for_train[:, 0], rows) or not np.array_equal(
-        for_val[:, 0], val_low[:, 0]
-    ):
-        return "the predictions are not in the order of the rows; write them to their own rows."
-    if any(row >= 100 for fitted in seen for row in fitted):
-        return (
-            "a model was fitted on validation rows: their score would then say how well targets "
-            "are remembered. val_normal is for scoring only."
+        number = len(self.fitted)
+        self.fitted.append(set(low[:, 0].astype(int)))
+        return SimpleNamespace(
+            predict=lambda rows: np.stack([rows[:, 0], np.full(len(rows), number)], axis=1)
         )
-    makers = for_train[:, 1].astype(int)
-    if any(row in seen[maker] for row, maker in zip(rows, makers, strict=True)):
-        return "some training row is predicted by a model that was fitted on that very row."
-    for row, maker in zip(rows, makers, strict=True):
-        if scenes[row] in scenes[list(seen[maker])]:
-            return (
-                "the row itself is held out, but other rows of its scene are not: fold by scene, "
-                "not by row."
-            )
+
+
+def inputs_inputs():
+    # The first column of a row is its number, in low and normal alike.
+    scenes = np.array([7, 2, 7, 9, 2, 4, 9, 4, 7, 2, 4, 9, 11, 6, 6, 11])
+    low = np.stack([np.arange(16.0), np.linspace(0.1, 0.3, 16)], axis=1)
+    val_low = np.stack([np.arange(100.0, 104.0), np.full(4, 0.2)], axis=1)
+    return [(low, low * [1, 3], scenes, val_low, val_low * [1, 3], 3)]
+
+
+def inputs_observe(student, low, normal, scenes, val_low, val_normal, folds):
+    """Return the first fault of the predictions; any that share the scenes out are right."""
+    spy = _Spy()
+    got = student(low, normal, scenes, val_low, val_normal, folds, spy)
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        raise Finding("return two arrays: the predictions for low and those for val_low.")
+    for_train, for_val = (np.asarray(part) for part in got)
+    if for_train.shape != low.shape or for_val.shape != val_low.shape:
+        raise Finding(
+            "one of the results has the wrong shape; each row of the input wants one prediction."
+        )
+    rows, makers = np.arange(len(low)), for_train[:, 1].astype(int)
+    known = [spy.fitted[maker] & set(rows) for maker in makers]
+    faults = {
+        "another order": list(for_train[:, 0]) != list(rows)
+        or list(for_val[:, 0]) != list(val_low[:, 0]),
+        "fitted on validation rows": any(row >= 100 for fitted in spy.fitted for row in fitted),
+        "fitted on the row itself": any(row in known[row] for row in rows),
+        "fitted on the scene": any(scenes[row] in scenes[list(known[row])] for row in rows),
+    }
+    if fault := next((fault for fault, found in faults.items() if found), None):
+        return fault
     if len(set(makers)) != folds:
-        return (
+        raise Finding(
             f"with folds = {folds}, {folds} models must share the training rows; "
             f"yours are predicted by {len(set(makers))}."
         )
-    if len(seen[int(for_val[0, 1])]) < len(scenes) or len(set(for_val[:, 1])) > 1:
-        return (
-            "the validation rows are predicted by a model of a fold. That leaks nothing, but it "
-            "wastes data: no training row can betray them, so fit on all of them."
-        )
-    return None
+    wasteful = len(set(for_val[:, 1])) > 1 or len(spy.fitted[int(for_val[0, 1])]) < len(low)
+    return "fitted on too little" if wasteful else "no fault"
 
 
-inputs = Check(
-    "Inputs without a leak",
+def _scene_fold(scenes, folds):
+    return np.unique(scenes, return_inverse=True)[1] % folds
+
+
+def _row_fold(scenes, folds):
+    return np.arange(len(scenes)) % folds
+
+
+def _inputs(low, normal, scenes, val_low, val_normal, folds, fit,
+            fold_of=_scene_fold, leak=False, last=False):  # fmt: skip
+    fold = fold_of(scenes, folds)
+    predicted = np.empty_like(normal)
+    for k in np.unique(fold):
+        known = [low[fold != k], normal[fold != k]]
+        if leak:
+            known = [np.concatenate([known[0], val_low]), np.concatenate([known[1], val_normal])]
+        model = fit(*known)
+        predicted[fold == k] = model.predict(low[fold == k])
+    return predicted, (model if last else fit(low, normal)).predict(val_low)
+
+
+def _in_sample(low, normal, scenes, val_low, val_normal, folds, fit):
+    model = fit(low, normal)
+    return model.predict(low), model.predict(val_low)
+
+
+def _joined(low, normal, scenes, val_low, val_normal, folds, fit):
+    predicted, for_val = _inputs(low, normal, scenes, val_low, val_normal, folds, fit)
+    return predicted[_scene_fold(scenes, folds).argsort()], for_val
+
+
+inputs = Exercise(
+    title="Inputs without a leak",
     minutes=12,
     difficulty=4,
     reference=inputs_solution,
-    test=inputs_test,
+    inputs=inputs_inputs,
+    observe=inputs_observe,
+    mistakes={
+        "a model was fitted on validation rows: their score would then say how well targets "
+        "are remembered. val_normal is for scoring only.": partial(
+            _inputs, fold_of=_row_fold, leak=True, last=True
+        ),
+        "some training row is predicted by a model that was fitted on that very row.": _in_sample,
+        "the row itself is held out, but other rows of its scene are not: fold by scene, not by "
+        "row.": partial(_inputs, fold_of=_row_fold),
+        "models must share the training rows": partial(_inputs, fold_of=lambda scenes, _: scenes),
+        "the validation rows are predicted by a model of a fold. That leaks nothing, but it "
+        "wastes data: no training row gives them away, so fit on all of them.": partial(
+            _inputs, last=True
+        ),
+        "the predictions are not in the order of the rows; write them to their own rows.": _joined,
+        "the rows that you fit on do not belong together": lambda low, normal, *rest: _inputs(
+            low, normal[::-1], *rest
+        ),
+    },
+    right=[_inputs, partial(_inputs, fold_of=lambda scenes, folds: scenes % folds)],
     hints=[
         "For each prediction ask: which rows was the model that made it fitted on? Go through the "
         "training rows first and the validation rows afterwards.",
@@ -204,60 +243,92 @@ def decay_solution(weight, gradient, mean, square, step, rate, decay):
     return weight, mean, square
 
 
-def _decay(weight, gradient, mean, square, step, rate, decay, **wrong):
-    if wrong.get("coupled"):
-        gradient = gradient + decay * weight
-    mean = 0.9 * mean + 0.1 * gradient
-    square = 0.999 * square + 0.001 * gradient**2
-    corrected = not wrong.get("biased")
-    up = mean / (1 - 0.9**step) if corrected else mean
-    down = square / (1 - 0.999**step) if corrected else square
-    move = up / (down.sqrt() + 1e-8)
-    if wrong.get("inside"):
-        move = move + decay * weight / (down.sqrt() + 1e-8)
-    shrink = 0 if wrong.get("coupled") or wrong.get("none") or wrong.get("inside") else decay
-    shrink = shrink * (1 if wrong.get("no_rate") else rate) * (-1 if wrong.get("grows") else 1)
-    return weight - rate * move - shrink * weight, mean, square
+def decay_inputs():
+    # The small gradients show where 1e-8 is added, the zero that it is.
+    gradient = torch.tensor([3.0, -1.0, 0.1, 1e-4, -1e-6, 0.0, -0.3, 20.0])
+    weight, mean, square = 2 * torch.randn(8), 0.3 * torch.randn(8), torch.rand(8)
+    square[5], mean[5] = 0.0, 0.0
+    return [
+        (weight, gradient, torch.zeros(8), torch.zeros(8), 1, 0.1, 0.2),
+        (weight, gradient, mean, square, 7, 0.1, 0.2),
+    ]
 
 
-def decay_test(student):
-    def wrong(**options):
-        return lambda *given: _decay(*given, **options)
-
-    mistakes = {
-        "the decay is added to the gradient, so Adam divides it by the gradient's size: that is "
-        "Adam with an L2 penalty, not AdamW.": wrong(coupled=True),
-        "the decay is divided by the size of the gradients; it must stand outside of "
-        "that fraction.": wrong(inside=True),
-        "the decay is not multiplied by the learning rate.": wrong(no_rate=True),
-        "the decay has the wrong sign: it pulls weights towards 0.": wrong(grows=True),
-        "the decay is missing: this is plain Adam.": wrong(none=True),
-        "the means start at 0 and are too small at first: divide them by 1 - beta**step before you "
-        "use them.": wrong(biased=True),
-    }
-    for step in (1, 7):
-        weight = 2 * torch.randn(6)
-        gradient = torch.tensor([3.0, -1.0, 0.1, 0.01, -0.3, 20.0])
-        mean, square = 0.3 * torch.randn(6) * (step > 1), torch.rand(6) * (step > 1)
-        given = (weight, gradient, mean, square, step, 0.1, 0.2)
-        if found := compare(student, decay_solution, *given, mistakes=mistakes):
-            return found
-    return None
+def decay_observe(student, weight, gradient, mean, square, *numbers):
+    # An optimiser may well work in place, so the answer gets copies of its own.
+    state = (weight.clone(), gradient.clone(), mean.clone(), square.clone())
+    return student(*state, *numbers)
 
 
-decay = Check(
-    "Decoupled weight decay",
+def _adamw(weight, gradient, mean, square, step, rate, decay, penalty=0, share=(0.1, 0.001),
+           power=2, early=False, shift=0, corrected=(1, 1), size=lambda v: v.sqrt() + 1e-8,
+           pull=lambda weight, moved, size, rate: weight, returned=1):  # fmt: skip
+    gradient = gradient + penalty * decay * weight
+    old = mean, square
+    new = mean + share[0] * (gradient - mean), square + share[1] * (gradient**power - square)
+    m, v = old if early else new
+    m = m / (1 - (1 - share[0]) ** (step + shift)) if corrected[0] else m
+    v = v / (1 - (1 - share[1]) ** (step + shift)) if corrected[1] else v
+    moved = weight - rate * m / size(v)
+    moved = moved - rate * decay * pull(weight, moved, size(v), rate)
+    return moved, *(old, new, (m, v))[returned]
+
+
+def _in_place(weight, gradient, mean, square, step, rate, decay):
+    """PyTorch's own way."""
+    mean.mul_(0.9).add_(gradient, alpha=0.1)
+    square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+    weight.mul_(1 - rate * decay)
+    weight.sub_(rate * mean / (1 - 0.9**step) / ((square / (1 - 0.999**step)).sqrt() + 1e-8))
+    return weight, mean, square
+
+
+decay = Exercise(
+    title="Decoupled weight decay",
     minutes=10,
     difficulty=3,
     reference=decay_solution,
-    test=decay_test,
+    inputs=decay_inputs,
+    observe=decay_observe,
+    mistakes=combinations(
+        _adamw,
+        {
+            "the decay is added to the gradient, so Adam divides it by the gradient's size: that "
+            "is Adam with an L2 penalty, not AdamW.": {"penalty": 1, "pull": lambda *_: 0},
+            "the decay is divided by the size of the gradients; it must be outside of that "
+            "fraction.": {"pull": lambda weight, moved, size, rate: weight / size},
+            "the decay is not multiplied by the learning rate.": {
+                "pull": lambda weight, moved, size, rate: weight / rate
+            },
+            "the decay has the wrong sign: it pulls weights towards 0.": {"pull": lambda w, *_: -w},
+            "the decay is missing: this is plain Adam.": {"pull": lambda *_: 0},
+            "the decay acts on the weight that has moved already; all pulls use the weight as it "
+            "was before the step.": {"pull": lambda weight, moved, *_: moved},
+            "the means start at 0 and are too small at first: divide them by 1 - beta**step before "
+            "you use them.": {"corrected": (0, 0)},
+            "m is not corrected: divide it by 1 - 0.9**step.": {"corrected": (0, 1)},
+            "v is not corrected: divide it by 1 - 0.999**step.": {"corrected": (1, 0)},
+            "step counts from 1 already; the exponent is step itself.": {"shift": 1},
+            "the step moves by the old m and v; update them first.": {"early": True},
+            "0.9 belongs to the gradients, 0.999 to their squares.": {"share": (0.001, 0.1)},
+            "v is the running mean of the squared gradients.": {"power": 1},
+            "1e-8 is under the root; add it to the root.": {"size": lambda v: (v + 1e-8).sqrt()},
+            "1e-8 is missing: where all gradients were 0, you divide by 0.": {"size": torch.sqrt},
+            "divide by the root of v, not by v itself.": {"size": lambda v: v + 1e-8},
+            "return m and v as they are kept, without the correction, which the next step makes "
+            "again.": {"returned": 2},
+            "return the updated m and v; yours are the old ones.": {"returned": 0},
+        },
+        most=1,
+    ),
+    right=[_adamw, _in_place, lambda *given: [part.double() for part in decay_solution(*given)]],
     hints=[
         "Write Adam first: which two running means does it keep, and what does it divide by what? "
-        "Then ask where the pull towards 0 must stand so that nothing divides it.",
+        "Then ask where the pull towards 0 must be so that nothing divides it.",
         "The running means see the gradient of the loss and nothing else. The pull is "
         "`rate * decay * weight`, taken from the weight directly.",
-        "`move = mean / (1 - 0.9**step) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)`, then "
-        "`weight - rate * move - rate * decay * weight`.",
+        "`move = mean / (1 - 0.9**step) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)`. The "
+        "weight loses `rate` times that, and the pull.",
     ],
 )
 
@@ -271,103 +342,104 @@ def scaler_solution(gradient, scale, good, wait):
     return gradient.float() / scale, scale, good + 1
 
 
-def _scaler(gradient, scale, good, wait, **wrong):
-    if not torch.isfinite(gradient).all():
-        return None, scale / (1 if wrong.get("keeps") else 2), good if wrong.get("counts") else 0
-    grown = good + 1 == wait + (1 if wrong.get("late") else 0)
-    after = scale * 2 if grown else scale
-    divisor = after if wrong.get("new") else scale
-    half = (gradient / divisor).float() if wrong.get("half") else gradient.float() / divisor
-    result = gradient.float() if wrong.get("scaled") else half
-    return result, after, good + 1 if wrong.get("forever") or not grown else 0
-
-
-def scaler_test(student):
-    big = torch.tensor([1e-7, -3e-6, 0.5, 300.0]) * 128
-    cases = [
-        (big.half(), 128.0, 0, 3),
-        (torch.tensor([2.0, float("inf"), 1.0]).half(), 1024.0, 2, 4),
-        (torch.tensor([2.0, float("nan"), 1.0]).half(), 1024.0, 1, 4),
-        (big.half(), 128.0, 2, 3),
-        (torch.tensor([0.003, 0.2]).half(), 4096.0, 2, 5),
+def scaler_inputs():
+    big = [128e-7, -384e-6, 64.0, 38400.0]
+    return [
+        (big, 128.0, 0, 3),
+        ([2.0, torch.inf, 1.0], 1024.0, 2, 4),
+        ([2.0, torch.nan, 1.0], 1024.0, 1, 4),
+        (big, 128.0, 2, 3),
+        ([0.003, 0.2], 4096.0, 2, 5),
     ]
 
-    def results(function):
-        made = [function(gradient.clone(), *rest) for gradient, *rest in cases]
-        for one in made:
-            if not isinstance(one, tuple | list) or len(one) != 3:
-                return None
-        return made
 
-    got = results(student)
-    if got is None:
-        return "return three things: the gradient or None, the next scale, the next count."
-    given = [result[0] for result in got]
-    if any(part is None for part in (given[0], given[3], given[4])):
-        return "you skip a step whose gradient is finite."
-    floats = [part for part in given if part is not None]
-    if any(not isinstance(part, torch.Tensor) for part in floats):
-        return "the gradient must stay a tensor."
-    if any(part.dtype != torch.float32 for part in floats):
-        return (
+def scaler_observe(student, values, scale, good, wait):
+    gradient = torch.tensor(values).half()
+    made = student(gradient, scale, good, wait)
+    if not isinstance(made, tuple | list) or len(made) != 3:
+        raise Finding("return three things: the gradient or None, the next scale, the next count.")
+    unscaled, *after = made
+    finite = bool(gradient.isfinite().all())
+    if unscaled is None:
+        if finite:
+            raise Finding("you skip a step whose gradient is finite.")
+        return "skipped", *after
+    if not isinstance(unscaled, torch.Tensor):
+        raise Finding("the gradient must stay a tensor.")
+    if unscaled.dtype == torch.float16:
+        raise Finding(
             "the unscaled gradient is still float16, where the small values vanish again; "
             "convert it to float32 before you divide."
         )
-    if (found := _differ(got, results(scaler_solution))) is None:
-        return None
-    if given[1] is not None and given[2] is None:
-        return "only NaN is caught; a gradient that overflows is infinite."
-    if given[1] is not None or given[2] is not None:
-        return "an infinite or NaN gradient must not be used: return None for it."
-    bugs = {
-        "you divide in float16, where the small values vanish again; convert first, then divide.": {
-            "half": True
-        },
-        "the gradient is not divided by the scale.": {"scaled": True},
-        "you divide by the new scale; the gradient was made with the old one.": {"new": True},
-        "after an overflow the scale must be halved, or the next step overflows as well.": {
-            "keeps": True
-        },
-        "after an overflow, the count of good steps starts again at 0.": {"counts": True},
-        "the scale doubles one step late: this step counts as a good one too.": {"late": True},
-        "the count must go back to 0 when the scale has doubled.": {"forever": True},
-    }
-    for count in (1, 2):
-        for sentences in itertools.combinations(bugs, count):
-            options = {key: True for sentence in sentences for key in bugs[sentence]}
-            if _differ(got, results(lambda *a, o=options: _scaler(*a, **o))) is None:
-                return " Also, ".join(sentences)
-    return found
+    # Of tiny gradients, too, it is the relative error that counts.
+    return ("taken", unscaled.sign(), unscaled.abs().log2(), *after) if finite else "taken"
 
 
-def _differ(got, expected):
-    for one, right in zip(got, expected, strict=True):
-        if (one[0] is None) != (right[0] is None):
-            return "a step is skipped that should not be, or the other way round."
-        if right[0] is not None:
-            # Relative, since some gradients are tiny.
-            if one[0].shape != right[0].shape:
-                return "the gradient has another shape."
-            size = right[0].abs().clamp(min=1e-12)
-            if found := difference(one[0] / size, right[0] / size, 1e-4):
-                return f"the gradient is wrong: {found}"
-        if found := difference(list(one[1:]), list(right[1:])):
-            return f"the scale or the count is wrong: {found}"
-    return None
+def _step(gradient, scale, good, wait, divide=lambda gradient, scale: gradient.float() / scale,
+          late=0, by_new=False, restart=True):  # fmt: skip
+    grown = good + 1 == wait + late
+    after = 2 * scale if grown else scale
+    divided = divide(gradient, after if by_new else scale)
+    return divided, after, 0 if grown and restart else good + 1
 
 
-scaler = Check(
-    "Loss scaling",
+def _scaler(gradient, scale, good, wait, use=torch.isfinite, overflow=(2, 0), step=_step):
+    if use(gradient).all():
+        return step(gradient, scale, good, wait)
+    return None, scale / overflow[0], overflow[1] * good
+
+
+scaler = Exercise(
+    title="Loss scaling",
     minutes=10,
     difficulty=3,
     reference=scaler_solution,
-    test=scaler_test,
+    inputs=scaler_inputs,
+    observe=scaler_observe,
+    mistakes=combinations(
+        _scaler,
+        {
+            "you divide in float16, where the small values vanish again; convert first, then "
+            "divide.": {"step": partial(_step, divide=lambda grad, scale: (grad / scale).float())},
+            "the gradient is not divided by the scale.": {
+                "step": partial(_step, divide=lambda gradient, scale: gradient.float())
+            },
+            "you divide by the new scale; the gradient was made with the old one.": {
+                "step": partial(_step, by_new=True)
+            },
+            "the scale doubles one step late: this step counts as a good one too.": {
+                "step": partial(_step, late=1)
+            },
+            "the count must go back to 0 when the scale has doubled.": {
+                "step": partial(_step, restart=False)
+            },
+            "after an overflow the scale must be halved, or the next step overflows as well.": {
+                "overflow": (1, 0)
+            },
+            "after an overflow, the count of good steps starts again at 0.": {"overflow": (2, 1)},
+        },
+        most=2,
+    )
+    | {
+        "an infinite or NaN gradient must not be used: return None for it.": _step,
+        "only NaN is caught; a gradient that overflows is infinite.": partial(
+            _scaler, use=lambda gradient: ~gradient.isnan()
+        ),
+        "only infinity is caught; a NaN is no gradient either.": partial(
+            _scaler, use=lambda gradient: ~gradient.isinf()
+        ),
+        "the unscaled gradient is still float16": partial(
+            _step, divide=lambda gradient, scale: gradient / scale
+        ),
+        "you skip a step whose gradient is finite.": partial(_scaler, use=lambda grad: grad > 0),
+    },
+    right=[_scaler, lambda *given: [*scaler_solution(given[0].double(), *given[1:])]],
     hints=[
         "There are three cases: the gradient overflowed; it is fine and this is the `wait`-th good "
         "step in a row; it is fine and not yet.",
         "`torch.isfinite(gradient).all()` tells the first case. In the others the gradient is "
         "`gradient.float() / scale`, with the scale that it was made with.",
-        "Overflow: `return None, scale / 2, 0`. If `good + 1 == wait`: the scale doubles and the "
-        "count is 0. Otherwise: the same scale and `good + 1`.",
+        "Overflow: `return None, scale / 2, 0`. The other two differ in the scale and the count "
+        "that they return, and `good + 1 == wait` tells them apart.",
     ],
 )

@@ -1,76 +1,91 @@
-"""Checks of lesson 09: tiles, fading, a curve as a table, an exposure that does not flicker."""
+"""Exercises of lesson 09: tiles and their seams, a curve as a table, a steady exposure."""
 
 import math
 
 import numpy as np
 import torch
 
-from llie_helpers.lessons.checks.compare import compare
-from llie_helpers.lessons.checks.exercise import Check
+from llie_helpers.lessons.checks.exercise import Exercise, combinations
 
 
 def cover_solution(length, tile, overlap):
-    """Where tiles lie along one side: list of (start, stop)."""
+    """Where tiles are along one side: list of (start, stop)."""
     starts = range(0, max(length - overlap, 1), tile - overlap)
     return [(start, min(start + tile, length)) for start in starts]
 
 
-def cover_test(student):
-    def answer(step=lambda t, o: t - o, end=lambda n, o: max(n - o, 1), cut=True):
-        def wrong(length, tile, overlap):
-            starts = range(0, end(length, overlap), step(tile, overlap))
-            return [(s, min(s + tile, length) if cut else s + tile) for s in starts]
-
-        return wrong
-
-    mistakes = {
-        "your tiles do not overlap: the next one starts `tile - overlap` further on.": answer(
-            step=lambda t, o: t
-        ),
-        "your tiles reach beyond the image; the last one stops at its end.": answer(cut=False),
-        "your last tile lies wholly in the overlap with the one before and adds nothing.": answer(
-            end=lambda n, o: n
-        ),
-        "the end of the image is not covered: one tile is missing.": lambda n, t, o: cover_solution(
-            n, t, o
-        )[:-1],
-        "the step is `tile - overlap`, not `overlap`.": answer(step=lambda t, o: o),
-    }
-    for sizes in ((100, 40, 10), (70, 40, 10), (75, 40, 10), (40, 40, 8), (17, 40, 8), (49, 16, 4)):
-        got = student(*sizes)
-        if not isinstance(got, list | tuple):
-            return f"return a list of pairs (start, stop), not a {type(got).__name__}."
-        try:
-            got = [(int(start), int(stop)) for start, stop in got]
-        except (TypeError, ValueError):
-            return "return a list of pairs (start, stop)."
-        expected = cover_solution(*sizes)
-        if got == expected:
-            continue
-        for sentence, wrong in mistakes.items():
-            if got == wrong(*sizes):
-                return sentence
-        length, tile, overlap = sizes
-        return (
-            f"for {length} pixels, tiles of {tile} and an overlap of {overlap}, expected "
-            f"{expected}, got {got}."
-        )
-    return None
+def cover_inputs():
+    return [(70, 40, 10), (75, 40, 10), (40, 40, 8), (17, 40, 8), (49, 16, 4),
+            (6, 40, 8), (8, 40, 8)]  # fmt: skip
 
 
-cover = Check(
-    "Lay the tiles",
+def _cover(length, tile, overlap, step=lambda tile, overlap: tile - overlap,
+           end=lambda length, overlap: max(length - overlap, 1),
+           stop=lambda start, tile, length: (start, min(start + tile, length))):  # fmt: skip
+    starts = range(0, end(length, overlap), step(tile, overlap))
+    return [stop(start, tile, length) for start in starts]
+
+
+def _growing(length, tile, overlap):
+    tiles = [(0, min(tile, length))]
+    while tiles[-1][1] < length:
+        start = tiles[-1][1] - overlap
+        tiles += [(start, min(start + tile, length))]
+    return tuple(tiles)
+
+
+def _counted(length, tile, overlap):
+    starts = np.arange(max(1, math.ceil((length - overlap) / (tile - overlap)))) * (tile - overlap)
+    return np.stack([starts, np.minimum(starts + tile, length)], axis=1)
+
+
+cover = Exercise(
+    title="Lay the tiles",
     minutes=8,
     difficulty=2,
     reference=cover_solution,
-    test=cover_test,
+    inputs=cover_inputs,
+    mistakes=combinations(
+        _cover,
+        {
+            "your tiles do not overlap: the next one starts `tile - overlap` further on.": {
+                "step": lambda tile, overlap: tile
+            },
+            "the step is `tile - overlap`, not `overlap`.": {"step": lambda tile, overlap: overlap},
+            "your tiles reach beyond the image; the last one stops at its end.": {
+                "stop": lambda start, tile, length: (start, start + tile)
+            },
+            "the last tile is moved back to have its full length; it shares exactly `overlap` "
+            "pixels with the one before, and may be shorter.": {
+                "stop": lambda start, tile, length: (
+                    max(0, min(start, length - tile)),
+                    min(start + tile, length),
+                )
+            },
+            "your last tile is wholly inside the overlap with the one before and adds nothing.": {
+                "end": lambda length, overlap: length
+            },
+            "a side that is no longer than the overlap gets no tile; even the shortest side needs "
+            "one.": {"end": lambda length, overlap: length - overlap},
+        },
+        most=2,
+    )
+    | {
+        "the end of the image is not covered: one tile is missing.": (
+            lambda *sizes: cover_solution(*sizes)[:-1]
+        ),
+        "return a list of pairs (start, stop).": (
+            lambda length, tile, overlap: list(range(0, length, tile - overlap))
+        ),
+    },
+    right=[_cover, _growing, _counted],
     hints=[
         "How far apart do two neighbouring tiles start, if they share `overlap` pixels? And when "
         "does one more tile add nothing new?",
         "`range(0, ..., tile - overlap)`: a start needs more than `overlap` pixels behind it. An "
         "image smaller than that still needs one tile.",
-        "`range(0, max(length - overlap, 1), tile - overlap)`, and each tile stops at "
-        "`min(start + tile, length)`.",
+        "The starts are below `length - overlap`, and 0 is always one of them: "
+        "`max(length - overlap, 1)`. No tile stops beyond `length`.",
     ],
 )
 
@@ -81,55 +96,56 @@ def fade_solution(overlap):
     return angle.sin() ** 2, angle.cos() ** 2
 
 
-def fade_test(student):
-    def angle(overlap, shift=0.5, turn=torch.pi / 2):
-        return (torch.arange(overlap) + shift) / overlap * turn
-
-    mistakes = {
-        "the two are the wrong way round: first the tile that comes.": lambda n: fade_solution(n)[
-            ::-1
-        ],
-        "without the half pixel the first weight is 0, and where nothing else lies there, the "
-        "division by the sum of weights fails.": lambda n: (
-            angle(n, 0).sin() ** 2,
-            angle(n, 0).cos() ** 2,
-        ),
-        "sine and cosine do not add up to 1; their squares do.": lambda n: (
-            angle(n).sin(),
-            angle(n).cos(),
-        ),
-        "the sine is to go from 0 to 1: a quarter of a turn, pi / 2.": lambda n: (
-            angle(n, turn=torch.pi).sin() ** 2,
-            angle(n, turn=torch.pi).cos() ** 2,
-        ),
-        "a straight ramp adds up to 1, but has a kink at both ends, which can be seen as a line; "
-        "take the squared sine.": lambda n: (
-            (torch.arange(n) + 0.5) / n,
-            1 - (torch.arange(n) + 0.5) / n,
-        ),
-        "both tiles have the same weights; one comes while the other goes.": lambda n: (
-            fade_solution(n)[0],
-            fade_solution(n)[0],
-        ),
-    }
-    for overlap in (8, 5):
-        if found := compare(student, fade_solution, overlap, mistakes=mistakes):
-            return found
-    return None
+def _fade(overlap, shift=0.5, turn=torch.pi / 2, weights=lambda a: (a.sin() ** 2, a.cos() ** 2)):
+    return weights((torch.arange(overlap) + shift) / overlap * turn)
 
 
-fade = Check(
-    "One comes, one goes",
+fade = Exercise(
+    title="One comes, one goes",
     minutes=6,
     difficulty=2,
     reference=fade_solution,
-    test=fade_test,
+    inputs=lambda: [(8,), (5,)],
+    mistakes=combinations(
+        _fade,
+        {
+            "the two are the wrong way round: first the tile that comes.": {
+                "weights": lambda angle: (angle.cos() ** 2, angle.sin() ** 2)
+            },
+            "without the half pixel the first weight is 0, and where no other tile is, the "
+            "division by the sum of weights fails.": {"shift": 0},
+            "sine and cosine do not add up to 1; their squares do.": {
+                "weights": lambda angle: (angle.sin(), angle.cos())
+            },
+            "the sine is to go from 0 to 1: a quarter of a turn, pi / 2.": {"turn": torch.pi},
+            "a straight ramp adds up to 1, but has a kink at both ends, which can be seen as a "
+            "line; take the squared sine.": {
+                "weights": lambda angle: (angle / torch.pi * 2, 1 - angle / torch.pi * 2)
+            },
+            "both tiles have the same weights; one comes while the other goes.": {
+                "weights": lambda angle: (angle.sin() ** 2, angle.sin() ** 2)
+            },
+        },
+        most=1,
+    ),
+    right=[
+        _fade,
+        # By the double angle.
+        lambda overlap: _fade(
+            overlap,
+            turn=torch.pi,
+            weights=lambda angle: torch.stack([1 - angle.cos(), 1 + angle.cos()]).double() / 2,
+        ),
+        # A Hann window, cut in the middle.
+        lambda overlap: np.hanning(4 * overlap + 1)[1::2].reshape(2, overlap),
+    ],
     hints=[
         "Two weights that add up to 1 everywhere and start flat: which two functions of an angle "
         "have squares that add up to 1?",
         "`angle = (torch.arange(overlap) + 0.5) / overlap * torch.pi / 2` goes from nearly 0 to "
         "nearly a quarter of a turn.",
-        "`angle.sin() ** 2` for the tile that comes, `angle.cos() ** 2` for the one before.",
+        "Over this range the sine grows from 0 to 1 and the cosine falls from 1 to 0. The squares "
+        "of both are the weights; which belongs to the tile that comes?",
     ],
 )
 
@@ -140,49 +156,57 @@ def table_solution(gain, gamma):
     return np.rint(np.clip(gain * levels**gamma, 0, 1) * 255).astype(np.uint8)
 
 
-def table_test(student):
-    levels = np.arange(256) / 255
-
-    def curve(gain, gamma):
-        return gain * levels**gamma
-
-    mistakes = {
-        "values above 1 wrap around: a byte has no 256, and 256 becomes 0; clip before you "
-        "convert.": lambda g, y: np.rint(curve(g, y) * 255).astype(np.int64).astype(np.uint8),
-        "round to the nearest level; a conversion to uint8 cuts the fraction off.": lambda g, y: (
-            np.clip(curve(g, y), 0, 1) * 255
-        ).astype(np.uint8),
-        "the levels go from 0 to 1: divide by 255, not by 256.": lambda g, y: np.rint(
-            np.clip(g * (np.arange(256) / 256) ** y, 0, 1) * 255
-        ).astype(np.uint8),
-        "the curve is for values in [0, 1]; you feed it bytes.": lambda g, y: np.rint(
-            np.clip(g * np.arange(256.0) ** y, 0, 255)
-        ).astype(np.uint8),
-        "the gain comes after the power.": lambda g, y: np.rint(
-            np.clip((g * levels) ** y, 0, 1) * 255
-        ).astype(np.uint8),
-        "return bytes: multiply by 255, round, and convert to uint8.": lambda g, y: np.clip(
-            curve(g, y), 0, 1
-        ),
-    }
-    for numbers in ((3.0, 0.6), (1.7, 0.9)):
-        if found := compare(student, table_solution, *numbers, mistakes=mistakes):
-            return found
-    return None
+LEVELS = np.arange(256) / 255
 
 
-table = Check(
-    "A curve for bytes",
+def _rounded(curve):
+    return np.rint(np.clip(curve, 0, 1) * 255).astype(np.uint8)
+
+
+table = Exercise(
+    title="A curve for bytes",
     minutes=6,
     difficulty=1,
     reference=table_solution,
-    test=table_test,
+    inputs=lambda: [(3.0, 0.6), (1.7, 0.9)],
+    mistakes={
+        "values above 1 wrap around: a byte has no 256, and 256 becomes 0; clip before you "
+        "convert.": lambda gain, gamma: (
+            np.rint(gain * LEVELS**gamma * 255).astype(int).astype(np.uint8)
+        ),
+        "round to the nearest level; a conversion to uint8 cuts the fraction off.": (
+            lambda gain, gamma: (np.clip(gain * LEVELS**gamma, 0, 1) * 255).astype(np.uint8)
+        ),
+        "the levels go from 0 to 1: divide by 255, not by 256.": (
+            lambda gain, gamma: _rounded(gain * (np.arange(256) / 256) ** gamma)
+        ),
+        "the curve is for values in [0, 1]; you feed it bytes.": (
+            lambda gain, gamma: _rounded(gain * np.arange(256.0) ** gamma / 255)
+        ),
+        "the gain comes after the power.": lambda gain, gamma: _rounded((gain * LEVELS) ** gamma),
+        "return bytes: multiply by 255, round, and convert to uint8.": (
+            lambda gain, gamma: np.clip(gain * LEVELS**gamma, 0, 1)
+        ),
+        "the values are right, but they are no bytes yet: convert to uint8.": (
+            lambda gain, gamma: table_solution(gain, gamma).astype(int)
+        ),
+        "the values are whole, but still floats: convert to uint8.": (
+            lambda gain, gamma: table_solution(gain, gamma).astype(float)
+        ),
+    },
+    right=[
+        lambda gain, gamma: np.minimum(255 * gain * LEVELS**gamma + 0.5, 255).astype(np.uint8),
+        lambda gain, gamma: (
+            torch.linspace(0, 1, 256).pow(gamma).mul(gain).clamp(0, 1).mul(255).round().byte()
+        ),
+    ],
     hints=[
         "A byte has 256 values. Compute the curve once for each of them, and a photograph needs no "
         "arithmetic any more.",
         "`np.arange(256) / 255` are the values in [0, 1]. Mind what happens to values above 1 when "
         "they become bytes.",
-        "`np.rint(np.clip(gain * levels**gamma, 0, 1) * 255).astype(np.uint8)`.",
+        "In this order: the curve, `np.clip` to [0, 1], times 255, `np.rint`, and last "
+        "`.astype(np.uint8)`.",
     ],
 )
 
@@ -196,50 +220,86 @@ def steady_solution(values, times, settle):
     return followed
 
 
-def steady_test(student):
-    def answer(share, first=True):
-        def wrong(values, times, settle):
-            followed = [values[0] if first else 0.0]
-            for i in range(1, len(values)):
-                s = share(times[i] - times[i - 1], settle)
-                followed.append(followed[-1] + s * (values[i] - followed[-1]))
-            return followed
-
-        return wrong
-
-    def right(dt, settle):
-        return 1 - math.exp(-dt / settle)
-
-    mistakes = {
-        "the share depends on the time since the frame before; with one share for all, a video of "
-        "twice the frame rate follows twice as fast.": answer(lambda dt, s: right(0.04, s)),
-        "your share is what is *kept*; what is taken of the new value is 1 minus it.": answer(
-            lambda dt, s: math.exp(-dt / s)
-        ),
-        "the share is 1 - exp(-dt / settle); dt / settle is above 1 for a long gap.": answer(
-            lambda dt, s: dt / s
-        ),
-        "start at the first value, not at 0: a video would begin in the dark.": answer(
-            right, first=False
-        ),
-        "the values are not smoothed.": lambda values, times, settle: list(values),
-        "divide the time by `settle`.": answer(lambda dt, s: 1 - math.exp(-dt)),
-    }
-    values, times = [1.0, 3.0, 3.0, 0.5, 2.0], [0.0, 0.04, 0.1, 0.6, 0.64]
-    return compare(student, steady_solution, values, times, 0.5, mistakes=mistakes)
+def _steady(values, times, settle, share=lambda dt, settle: 1 - math.exp(-dt / settle),
+            dt=lambda times, i: times[i] - times[i - 1], start=lambda values: [values[0]],
+            move=lambda followed, values, i, share: followed + share * (values[i] - followed),
+            ):  # fmt: skip
+    followed = start(values)
+    for i in range(1, len(values)):
+        followed.append(move(followed[-1], values, i, share(dt(times, i), settle)))
+    return followed
 
 
-steady = Check(
-    "Follow, but slowly",
+def _steady_arrays(values, times, settle):
+    followed = np.array(values)
+    for i, kept in enumerate(np.exp(-np.diff(times) / settle), start=1):
+        followed[i] = kept * followed[i - 1] + (1 - kept) * values[i]
+    return followed
+
+
+steady = Exercise(
+    title="Follow, but slowly",
     minutes=8,
     difficulty=3,
     reference=steady_solution,
-    test=steady_test,
+    inputs=lambda: [([1.0, 3.0, 3.0, 0.5, 2.0], [0.2, 0.24, 0.3, 1.1, 1.14], 0.5)],
+    mistakes=combinations(
+        _steady,
+        {
+            "the share depends on the time since the frame before; with one share for all, a video "
+            "of twice the frame rate follows twice as fast.": {"dt": lambda times, i: 0.04},
+            "dt is the time since the frame before, not since the first one.": {
+                "dt": lambda times, i: times[i] - times[0]
+            },
+            "dt is the time since the frame before; you take the time itself.": {
+                "dt": lambda times, i: times[i]
+            },
+            "your share is what is *kept*; what is taken of the new value is 1 minus it.": {
+                "share": lambda dt, settle: math.exp(-dt / settle)
+            },
+            "the share is 1 - exp(-dt / settle); dt / settle is above 1 for a long gap.": {
+                "share": lambda dt, settle: dt / settle
+            },
+            "the share is 1 - exp(-dt / settle), not dt / settle with a limit of 1.": {
+                "share": lambda dt, settle: min(dt / settle, 1)
+            },
+            "the share is 1 - exp(-dt / settle); yours has no minus in the exponent.": {
+                "share": lambda dt, settle: 1 - math.exp(dt / settle)
+            },
+            "the share depends on dt: 1 - exp(-dt / settle).": {
+                "share": lambda dt, settle: 1 - math.exp(-1 / settle)
+            },
+            "divide the time by `settle`.": {"share": lambda dt, settle: 1 - math.exp(-dt)},
+            "divide the time by `settle`; you multiply by it.": {
+                "share": lambda dt, settle: 1 - math.exp(-dt * settle)
+            },
+            "start at the first value, not at 0: a video would begin in the dark.": {
+                "start": lambda values: [0.0]
+            },
+            "the values are not smoothed.": {"move": lambda followed, values, i, share: values[i]},
+            "start each step from the last *smoothed* value, not from the last value of the "
+            "network.": {
+                "move": lambda followed, values, i, share: (
+                    values[i - 1] + share * (values[i] - values[i - 1])
+                )
+            },
+            "move by a share of the *difference* between the new value and the smoothed one.": {
+                "move": lambda followed, values, i, share: followed + share * values[i]
+            },
+        },
+        most=1,
+    )
+    | {
+        "the first value is missing: the list starts with it.": (
+            lambda *given: steady_solution(*given)[1:]
+        )
+    },
+    right=[_steady, _steady_arrays],
     hints=[
         "The smoothed value moves a share of the way to the new one. The longer ago the last frame "
         "was, the larger the share, and it never exceeds 1.",
         "`share = 1 - math.exp(-dt / settle)`, with `dt` the time since the frame before.",
-        "`followed.append(followed[-1] + share * (values[i] - followed[-1]))`, beginning with "
-        "`[values[0]]`.",
+        "Begin with `followed = [values[0]]`. Each step starts at `followed[-1]` and goes `share` "
+        "of the way from there to `values[i]`.",
     ],
 )
