@@ -16,6 +16,7 @@ from llie_helpers.lessons.checks.compare import (
     CHANGED,
     UNNAMED,
     Finding,
+    changed,
     difference,
     expect_form,
     expect_type,
@@ -295,6 +296,7 @@ class TestDifference:
             (float("nan"), 1.0, "NaN"),
             (np.zeros(2), np.ones(2), UNNAMED),
             (np.ones(2), np.ones(2, dtype=np.uint8), "dtype float64, expected uint8"),
+            (torch.ones(2) + 0j, torch.ones(2), "dtype complex64, expected float32"),
             ([1, 2, 3], np.ones(2), "shape (3,), expected (2,)"),
             ([1, "two"], np.ones(2), "expected a numpy array of shape (2,), got list"),
             (1, None, "expected None, got int"),
@@ -322,6 +324,11 @@ class TestDifference:
     )
     def test_finds_none_between_equals(self, got, expected):
         assert difference(got, expected) is None
+
+    def test_nan_in_an_input_is_no_change(self):
+        values = torch.tensor([1.0, torch.nan])
+        assert not changed(values, values.clone())
+        assert changed(values, torch.ones(2))
 
 
 @pytest.mark.parametrize(

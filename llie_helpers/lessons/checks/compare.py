@@ -88,7 +88,9 @@ def changed(before: Any, after: Any) -> bool:
     """Return whether a tensor or array, alone or in a list, is not what it was."""
     if isinstance(before, torch.Tensor | np.ndarray):
         same_type = before.shape == after.shape and before.dtype == after.dtype
-        return not same_type or not np.array_equal(_as_array(before), _as_array(after))
+        return not same_type or not np.array_equal(
+            _as_array(before), _as_array(after), equal_nan=True
+        )
     if isinstance(before, tuple | list):
         return len(before) != len(after) or any(map(changed, before, after))
     return False
@@ -119,7 +121,8 @@ def _arrays(got: Any, expected: Any, tolerance: float) -> str | None:
         return _wrong_shape(given, right)
     if np.isnan(given).any() and not np.isnan(right).any():
         return "the result holds NaN; is there a division by zero, a log or a root below zero?"
-    if right.dtype.kind in "biu" and given.dtype.kind != right.dtype.kind:
+    kinds = given.dtype.kind, right.dtype.kind
+    if kinds[0] != kinds[1] and (kinds[1] in "biu" or kinds[0] == "c"):
         return _wrong_dtype(got, expected)
     given, right = (a.astype(complex if a.dtype.kind == "c" else float) for a in (given, right))
     if np.allclose(given, right, rtol=tolerance, atol=tolerance, equal_nan=True):

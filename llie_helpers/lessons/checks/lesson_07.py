@@ -58,6 +58,11 @@ swap = Exercise(
                 torch.polar(rfft2(light).abs(), rfft2(structure).angle())
             )
         ),
+        "the result is complex; its imaginary part is nothing but rounding: take `.real`.": (
+            lambda light, structure: torch.fft.ifft2(
+                torch.polar(torch.fft.fft2(light).abs(), torch.fft.fft2(structure).angle())
+            )
+        ),
     },
     right=[
         lambda light, structure: swap_solution(light, structure).clamp(0, 1),
