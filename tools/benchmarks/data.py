@@ -13,7 +13,7 @@ from llie_helpers.data.pairs import PairFiles
 from llie_helpers.data.sources import present
 from llie_helpers.errors import CourseError
 
-CROP = 128
+CROP_SIZE = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,43 +41,39 @@ class DataSpeed:
     cached: float
     decoded: float
 
-    @property
-    def ratio(self) -> float:
-        return self.cached / self.decoded
-
     def __str__(self) -> str:
         return (
-            f"random {CROP}x{CROP} pair crops of {self.title}, one process\n"
+            f"random {CROP_SIZE}x{CROP_SIZE} pair crops of {self.title}, one process\n"
             f"  from the cache:          {self.cached:9,.0f} a second\n"
             f"  decoding the files each: {self.decoded:9,.1f} a second\n"
-            f"  the cache is {self.ratio:,.0f} times as fast"
+            f"  the cache is {self.cached / self.decoded:,.0f} times as fast"
         )
 
 
-def bench_data(name: str, seconds: float = 5.0) -> DataSpeed:
+def bench_data(name: str, seconds: float) -> DataSpeed:
     """Measure for about ``seconds`` each way on the training split of the data set ``name``.
 
     Raises:
-        CourseError: the set is absent, or does not lie in files (the embedded one).
+        CourseError: the set is not present, or is not made of files (the embedded one).
     """
     cached = load_pairs(name, "train")
     listing = present(name) if name != "embedded" else None
     if listing is None:
         raise CourseError(f"{name} has no files to decode; choose a set such as lol_v1.")
     files = {file.name: file for file in listing.splits["train"]}
-    decoded = Pairs(
-        cached.title,
-        cached.names,
-        cached.scenes,
-        ByOpenCV([files[name] for name in cached.names]),
-    )
-    speeds = []
+    by_opencv = ByOpenCV([files[name] for name in cached.names])
+    decoded = Pairs(cached.title, cached.names, cached.scenes, by_opencv)
     threads = torch.get_num_threads()
     # A crop is too small to share among threads, which would only wait for each other.
     torch.set_num_threads(1)
-    for pairs in (cached, decoded):
-        crops = RandomCrops(pairs, CROP, length=1_000_000, augment=False)
-        items_per_second(crops, seconds / 10)  # not counted: the first reads fetch from the disk
-        speeds.append(items_per_second(crops, seconds))
-    torch.set_num_threads(threads)
-    return DataSpeed(cached.title, *speeds)
+    try:
+        return DataSpeed(cached.title, *(speed(pairs, seconds) for pairs in (cached, decoded)))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def speed(pairs: Pairs, seconds: float) -> float:
+    """Return random crops per second."""
+    crops = RandomCrops(pairs, CROP_SIZE, length=1_000_000, augment=False)
+    items_per_second(crops, seconds / 10)  # not counted: the first reads fetch from the disk
+    return items_per_second(crops, seconds)
