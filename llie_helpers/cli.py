@@ -77,6 +77,7 @@ app.add_typer(data_app, name="data")
 
 
 def print_version(wanted: bool) -> None:
+    """Print the version and exit, if ``--version`` was given."""
     if wanted:
         print(f"llie_helpers {__version__}")
         raise typer.Exit
@@ -207,7 +208,7 @@ def train(
             help="Start from shipped weights or a .safetensors file.", show_default="random weights"
         ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Apply the recipe's [quick] table.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Apply the recipe's quick table.")] = False,
     epochs: Annotated[int | None, typer.Option(show_default="the recipe's")] = None,
     changes: Annotated[
         list[str] | None,
@@ -235,26 +236,33 @@ def train(
     import torch
 
     from llie_helpers.data import load_pairs
+    from llie_helpers.devices import choose_device, describe
     from llie_helpers.models import create_model
     from llie_helpers.models.cost import count_parameters
     from llie_helpers.models.weights import mapper_path
-    from llie_helpers.training.fitting import fit
-    from llie_helpers.training.recipe import load_recipe
+    from llie_helpers.training import fit, load_recipe
 
+    # What can be wrong is checked before images are decoded, which takes time.
+    if devices < 1:
+        raise CourseError(f"--devices is {devices}; it must be 1 or more.")
+    place = choose_device(device)
     how = load_recipe(recipe or model, "quick" if quick else "full").changed(**key_values(changes))
     if epochs is not None:
         how = how.changed(epochs=epochs)
     torch.manual_seed(seed)
     network = create_model(model, weights, **checked_options(model, option))
-    train_pairs, val_pairs = load_pairs(data, "train"), load_pairs(data, "val")
     name = f"{model}_mapped" if mapped else model
     folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
+    train_pairs, val_pairs = load_pairs(data, "train"), load_pairs(data, "val")
     if mapped:
         from llie_helpers.methods.histogram import map_splits
 
         train_pairs, val_pairs, mapper = map_splits(train_pairs, val_pairs, seed)
         mapper.save(mapper_path(folder / "best.safetensors"))
-    say(f"{model}, {count_parameters(network):,} parameters, on {train_pairs} in {folder}")
+    say(
+        f"{model}, {count_parameters(network):,} parameters, on {describe(place)}\n"
+        f"{train_pairs}\nrun folder {folder}"
+    )
     trained = fit(
         network,
         train_pairs,
@@ -262,7 +270,7 @@ def train(
         how,
         run_dir=folder,
         seed=seed,
-        device=device,
+        device=str(place),
         devices=devices,
     )
     say(
@@ -310,7 +318,7 @@ def evaluate(
             for row in scores.per_image
         ]
         print(Table(["image", "PSNR", "SSIM", "GT-mean PSNR"], rows), end="\n\n")
-    height, width = pairs[0].low.shape[-2:]
+    height, width = pairs.raw(0)[0].shape[:2]
     cost = gmacs(method.network, height, width) if isinstance(method, NetworkMethod) else 0.0
     rows = [
         ["data", f"{pairs.title}, {len(pairs)} pairs"],
@@ -343,7 +351,9 @@ def enhance(
     exposure: Annotated[
         float, typer.Option(metavar="STOPS", help="Stops of light to add, or below 0 to remove.")
     ] = 0.0,
-    strength: Annotated[float, typer.Option(help="From 0 (the input) to 1 (the result).")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="From 0 (the input) to 1 (the result).")
+    ] = 1.0,
     fast: Annotated[
         bool, typer.Option("--fast", help="Videos: correct the exposure only, not the noise.")
     ] = False,

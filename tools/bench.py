@@ -10,6 +10,8 @@ from llie_helpers.cli import Weights, examples, new_app, run
 from llie_helpers.models import list_models
 
 PROGRAM = "python tools/bench.py"
+SIZES = ["600x400", "1280x720"]
+MEGAPIXELS = [1.0, 4.0, 12.0, 24.0]
 
 app = new_app(help=__doc__)
 
@@ -18,7 +20,7 @@ app = new_app(help=__doc__)
 def inference(
     size: Annotated[
         list[str], typer.Option(metavar="WIDTHxHEIGHT", help="May be repeated.")
-    ] = ["600x400", "1280x720"],  # noqa: B006 - typer copies it
+    ] = SIZES,
     repeats: Annotated[int, typer.Option(help="Of each, at most.")] = 7,
 ) -> None:
     """Time every network on one image, and CLAHE beside them."""
@@ -35,11 +37,9 @@ def enhance(
     weights: Weights = None,
     megapixels: Annotated[
         list[float], typer.Option(help="Of the photographs; may be repeated.")
-    ] = [1, 4, 12, 24],  # noqa: B006 - typer copies it
+    ] = MEGAPIXELS,
     frames: Annotated[int, typer.Option(help="Of the video.")] = 96,
-    size: Annotated[
-        str, typer.Option(metavar="WIDTHxHEIGHT", help="Of the video.")
-    ] = "1280x720",
+    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Of the video.")] = "1280x720",
 ) -> None:
     """Time large photographs, tile by tile, and a video."""
     from benchmarks.enhance import bench_photo, bench_video

@@ -16,8 +16,7 @@ import torch
 import typer
 from residual_attention_unet import ResidualAttentionUNet
 
-from llie_helpers.cli import Data, Device, Options, Resume, examples, key_values, new_app, run
-from llie_helpers.cli import run_folder
+from llie_helpers import cli
 from llie_helpers.data import Pairs, load_pairs
 from llie_helpers.data.crops import WholeImages
 from llie_helpers.errors import unknown_name
@@ -28,8 +27,7 @@ from llie_helpers.metrics import Evaluation, evaluate
 from llie_helpers.models import create_model
 from llie_helpers.models.cost import count_parameters
 from llie_helpers.models.network import Network
-from llie_helpers.training.fitting import fit
-from llie_helpers.training.recipe import load_recipe
+from llie_helpers.training import fit, load_recipe
 
 PROGRAM = "python tools/reruns.py"
 SEED = 42
@@ -76,12 +74,12 @@ PROTOCOLS = {
     "fft_dual_branch": Protocol(size=224, on_test=True),
 }
 
-app = new_app()
+app = cli.new_app()
 
 
 @app.command(
     help=__doc__,
-    **examples(
+    **cli.examples(
         f"{RESIDUAL_ATTENTION_UNET} --data lol_v1 --option width=16",
         "fft_dual_branch --data lol_v1 --epochs 40",
         program=PROGRAM,
@@ -89,8 +87,8 @@ app = new_app()
 )
 def main(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of {', '.join(PROTOCOLS)}.")],
-    data: Data,
-    option: Options = None,
+    data: cli.Data,
+    option: cli.Options = None,
     epochs: Annotated[
         int | None, typer.Option(help="At most.", show_default="the recipe's")
     ] = None,
@@ -98,14 +96,14 @@ def main(
         Path | None,
         typer.Option("--out", "-o", help="Folder of the run.", show_default="runs/rerun_MODEL"),
     ] = None,
-    resume: Resume = False,
-    device: Device = "auto",
+    resume: cli.Resume = False,
+    device: cli.Device = "auto",
     keep: Annotated[
         bool, typer.Option("--keep", help="Put the scores into the package, for lesson 08.")
     ] = False,
 ) -> None:
-    folder = run_folder(f"rerun_{model}", out, resume)
-    result = rerun(model, data, folder, epochs, device=device, **key_values(option))
+    folder = cli.run_folder(f"rerun_{model}", out, resume)
+    result = rerun(model, data, folder, epochs, device=device, **cli.key_values(option))
     print(result)
     if keep:
         print(f"kept in {result.keep()}")
@@ -128,8 +126,10 @@ def rerun(
     Args:
         name: of a network in `PROTOCOLS`.
         data: a data set, such as "lol_v1".
-        run_dir, device, progress: as `fit` takes them.
+        run_dir: gets what `fit` writes.
         epochs: at most; the recipe's where None.
+        device: as `choose_device` takes it.
+        progress: show one progress line.
         options: of the network.
 
     Raises:
@@ -221,4 +221,4 @@ def pooled_psnr(evaluation: Evaluation) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(run(app, sys.argv[1:], PROGRAM))
+    sys.exit(cli.run(app, sys.argv[1:], PROGRAM))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from benchmarks import alone
 
+from benchmarks import alone
 from llie_helpers.data.embedded import photograph
 from llie_helpers.inference.image import enhance
 from llie_helpers.inference.video import enhance_video, import_av
@@ -41,10 +41,6 @@ def bench_video(
     model: str, weights: str | None, frames: int, size: tuple[int, int], fast: bool
 ) -> str:
     """Enhance a synthetic video of ``size``, (width, height), decoding and encoding included.
-
-    Args:
-        model, weights: as `create_method` takes them.
-        fast: by the exposure correction alone, not the whole network.
 
     Raises:
         CourseError: PyAV is missing, or the model cannot enhance videos.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from benchmarks import alone
 
+from benchmarks import alone
 from llie_helpers.errors import CourseError
 from llie_helpers.inference.export import STEP, export_onnx
 from llie_helpers.methods.classical import clahe
@@ -79,7 +79,7 @@ def cost_table(costs: Sequence[InferenceCost]) -> Table:
 
 
 def measure(name: str, width: int, height: int, repeats: int) -> InferenceCost:
-    """Return the cost of one method in PyTorch; in a fresh process, or the memory is not its own."""
+    """Return the cost of one method in PyTorch; run it in a fresh process, see `alone`."""
     image = torch.rand(1, 3, height, width)
     network = None if name == REFERENCE else create_model(name).eval()
     method: Callable = network or clahe
