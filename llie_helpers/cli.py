@@ -242,9 +242,6 @@ def train(
     from llie_helpers.models.weights import mapper_path
     from llie_helpers.training import fit, load_recipe
 
-    # What can be wrong is checked before images are decoded, which takes time.
-    if devices < 1:
-        raise CourseError(f"--devices is {devices}; it must be 1 or more.")
     place = choose_device(device)
     how = load_recipe(recipe or model, "quick" if quick else "full").changed(**key_values(changes))
     if epochs is not None:

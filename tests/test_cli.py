@@ -160,7 +160,7 @@ def test_an_error_is_one_sentence_and_exit_code_1(command, sentence, capsys, wor
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["last.ckpt", "run.json"])
+@pytest.mark.parametrize("file", ["last.ckpt", "history.json"])
 def test_a_run_with_a_damaged_file_is_not_resumed(file, pairs, workspace, capsys):
     assert run(f"{TRAIN} {pairs} --out run") == 0
     content = (workspace / "run" / file).read_bytes()

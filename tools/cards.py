@@ -1,6 +1,5 @@
 """Ship trained weights with their model card, and write the README's table from the cards."""
 
-import json
 import shutil
 import sys
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from llie_helpers.models import weights as weights_file
 from llie_helpers.models.cards import Card
 from llie_helpers.models.cost import count_parameters
 from llie_helpers.models.weights import mapper_path
+from llie_helpers.training.history import load_history
 
 PROGRAM = "python tools/cards.py"
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -75,11 +75,7 @@ def ship(
 ) -> None:
     """Put trained weights into the package and score them for their card."""
     networks = [create_model(model, path) for path in weights]
-    records = [path.with_name("run.json") for path in weights]
-    seeds = [
-        json.loads(record.read_text())["seed"] if record.is_file() else place
-        for place, record in enumerate(records)
-    ]
+    seeds = [load_history(path.with_name("history.json")).settings["seed"] for path in weights]
     parameters = count_parameters(networks[0])
     shipped = weights_file.SHIPPED / f"{model}_{data}.safetensors"
     precision = torch.float16 if 4 * parameters > LARGEST else torch.float32

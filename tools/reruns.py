@@ -11,13 +11,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
 
-import cv2
 import torch
 import typer
 from residual_attention_unet import ResidualAttentionUNet
 
 from llie_helpers import cli
-from llie_helpers.data import Pairs, load_pairs
+from llie_helpers.data import Pairs, concatenate, load_pairs
 from llie_helpers.data.crops import WholeImages
 from llie_helpers.errors import unknown_name
 from llie_helpers.lessons.reruns import Rerun, Scores
@@ -146,7 +145,7 @@ def rerun(
     if protocol.leaky:
         method, files = leak(network, files)
     if protocol.size:
-        files, test = resized(files, protocol.size), resized(test, protocol.size)
+        files, test = files.resized(protocol.size), test.resized(protocol.size)
     train, held_out = (files, test) if protocol.on_test else split_by_file(files)
     recipe_file = Path(__file__).with_name(f"{name}.toml")
     recipe = load_recipe(recipe_file if recipe_file.exists() else name).changed(**protocol.changes)
@@ -198,21 +197,6 @@ def split_by_file(pairs: Pairs) -> list[Pairs]:
 
     parts = train_test_split(range(len(pairs)), test_size=0.2, random_state=SEED)
     return [pairs.subset(part) for part in parts]
-
-
-def concatenate(*parts: Pairs) -> Pairs:
-    """Return all pairs of several sets as one."""
-    names, scenes, arrays = (
-        [entry for pairs in parts for entry in getattr(pairs, of)]
-        for of in ("names", "scenes", "arrays")
-    )
-    return Pairs(" and ".join(p.title for p in parts), tuple(names), tuple(scenes), arrays)
-
-
-def resized(pairs: Pairs, size: int) -> Pairs:
-    """Return ``pairs`` as squares of ``size`` pixels, whatever their shapes were."""
-    arrays = [tuple(cv2.resize(i, (size, size)) for i in pairs.raw(n)) for n in range(len(pairs))]
-    return Pairs(f"{pairs.title} at {size}x{size}", pairs.names, pairs.scenes, arrays)
 
 
 def pooled_psnr(evaluation: Evaluation) -> float:

@@ -4,12 +4,11 @@ import bench
 import numpy as np
 import pytest
 from benchmarks import inference
-from benchmarks.data import ByOpenCV, DataSpeed, bench_data
+from benchmarks.data import DataSpeed, bench_data, decoded_pairs
 from benchmarks.inference import bench_inference, cost_table
 
 from llie_helpers.cli import run
 from llie_helpers.data import load_pairs
-from llie_helpers.data.sources import present
 from llie_helpers.images import save_image, to_float
 from llie_helpers.models import create_model
 from llie_helpers.models.cost import count_parameters
@@ -36,11 +35,10 @@ def test_both_ways_are_measured(lol):
 
 def test_both_ways_read_the_same_pixels(lol):
     cached = load_pairs("lol_v1", "train")
-    files = {file.name: file for file in present("lol_v1").splits["train"]}
-    decoded = ByOpenCV([files[name] for name in cached.names])
+    decoded = decoded_pairs("lol_v1", cached)
     assert len(decoded) == len(cached)
     for i in range(len(cached)):
-        for one, other in zip(cached.raw(i), decoded[i], strict=True):
+        for one, other in zip(cached.raw(i), decoded.raw(i), strict=True):
             np.testing.assert_array_equal(one, other)
 
 

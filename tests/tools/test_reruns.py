@@ -8,15 +8,13 @@ from reruns import (
     PROTOCOLS,
     RESIDUAL_ATTENTION_UNET,
     build,
-    concatenate,
     pooled_psnr,
     rerun,
-    resized,
     split_by_file,
 )
 
 from llie_helpers import metrics
-from llie_helpers.data import Pairs
+from llie_helpers.data import Pairs, concatenate
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import reruns as results
 from llie_helpers.models import create_model
@@ -54,17 +52,6 @@ def small(monkeypatch):
         monkeypatch.setitem(PROTOCOLS, name, quick)
 
 
-def test_resized_pairs_are_squares_of_the_same_colour():
-    blue = np.zeros((20, 30, 3), np.uint8)
-    blue[..., 2] = 255
-    pairs = resized(Pairs("blue", ("a",), (0,), [(blue // 5, blue)]), size=16)
-    low, normal, name, _ = pairs[0]
-    assert low.shape == normal.shape == (3, 16, 16)
-    assert name == "a"
-    assert torch.equal(normal[:, 0, 0], torch.tensor([0.0, 0.0, 1.0]))
-    assert low[2, 0, 0] == pytest.approx(0.2)
-
-
 def test_the_score_is_pooled_over_all_pixels():
     pairs = toy("toy", "train")
     evaluation = metrics.evaluate(torch.nn.Identity(), pairs)
@@ -97,7 +84,7 @@ def test_the_first_system_reports_the_pooled_error_of_the_images_that_chose(smal
     model = create_model("mse_cnn", tmp_path / "best.safetensors").eval()
     held_out = split_by_file(concatenate(toy("toy", "train"), toy("toy", "val")))[1]
     with torch.no_grad():
-        errors = [(model(p.low[None]) - p.normal).square().mean() for p in resized(held_out, 64)]
+        errors = [(model(p.low[None]) - p.normal).square().mean() for p in held_out.resized(64)]
     expected = -10 * torch.stack(errors).mean().log10().item()
     assert result.own.psnr == pytest.approx(expected, abs=0.01)
     assert result.test.psnr != pytest.approx(result.own.psnr, rel=1e-3)

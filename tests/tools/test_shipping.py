@@ -1,7 +1,6 @@
 """Shipping weights with their card, and the README's table."""
 
 import importlib.util
-import json
 import shutil
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.metrics import evaluate
 from llie_helpers.models import cards
 from llie_helpers.models import weights as weights_file
+from llie_helpers.training.history import History
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def ship(*weights: Path) -> None:
 def trained(path: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     path.parent.mkdir(exist_ok=True)
-    path.with_name("run.json").write_text(json.dumps({"seed": seed}))
+    History({"seed": seed, "recipe": {"monitor": "val_loss"}}).save(path.with_name("history.json"))
     models.save_weights(models.create_model("mse_cnn", widths=[4, 6]), path)
     return path
 

@@ -1,36 +1,20 @@
 """How fast training data is read: from the cache, and by decoding files each time."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from llie_helpers.data import Pairs, load_pairs
+from llie_helpers.data import Pairs, load_pairs, source
 from llie_helpers.data.crops import RandomCrops, items_per_second
-from llie_helpers.data.pairs import PairFiles
-from llie_helpers.data.sources import present
+from llie_helpers.data.pairs import Lazy
+from llie_helpers.data.sources import ImageFiles
 from llie_helpers.errors import CourseError
 
 CROP_SIZE = 128
-
-
-@dataclass(frozen=True, eq=False)
-class ByOpenCV(Sequence):
-    """Pairs decoded by one bare OpenCV call a file, the fastest way there is without a cache.
-
-    `images.read_rgb`, which also checks every file, would flatter the cache.
-    """
-
-    files: Sequence[PairFiles]
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-        pair = self.files[index]
-        return tuple(cv2.imread(str(path))[..., ::-1] for path in (pair.low, pair.normal))
 
 
 @dataclass(frozen=True)
@@ -57,12 +41,7 @@ def bench_data(name: str, seconds: float) -> DataSpeed:
         CourseError: the set is not present, or is not made of files (the embedded one).
     """
     cached = load_pairs(name, "train")
-    listing = present(name) if name != "embedded" else None
-    if listing is None:
-        raise CourseError(f"{name} has no files to decode; choose a set such as lol_v1.")
-    files = {file.name: file for file in listing.splits["train"]}
-    by_opencv = ByOpenCV([files[name] for name in cached.names])
-    decoded = Pairs(cached.title, cached.names, cached.scenes, by_opencv)
+    decoded = decoded_pairs(name, cached)
     threads = torch.get_num_threads()
     # A crop is too small to share among threads, which would only wait for each other.
     torch.set_num_threads(1)
@@ -70,6 +49,25 @@ def bench_data(name: str, seconds: float) -> DataSpeed:
         return DataSpeed(cached.title, *(speed(pairs, seconds) for pairs in (cached, decoded)))
     finally:
         torch.set_num_threads(threads)
+
+
+def decoded_pairs(name: str, cached: Pairs) -> Pairs:
+    """Return the same pairs, decoded each time by one bare OpenCV call a file.
+
+    That is the fastest way without a cache; `images.read_rgb` also checks every file.
+    """
+    files = source(name)
+    if not isinstance(files, ImageFiles):
+        raise CourseError(f"{name} has no files to decode; choose a set such as lol_v1.")
+    by_name = {pair.name: pair for pair in files.listing().files if pair.split != "test"}
+    calls = [partial(decode, by_name[name].low, by_name[name].normal) for name in cached.names]
+    return Pairs(cached.title, cached.names, cached.scenes, Lazy(calls))
+
+
+def decode(low: Path, normal: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return both images, uint8 ``(H, W, 3)`` RGB."""
+    one, other = (cv2.imread(str(path))[..., ::-1] for path in (low, normal))
+    return one, other
 
 
 def speed(pairs: Pairs, seconds: float) -> float:
