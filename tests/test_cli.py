@@ -145,7 +145,7 @@ EMBEDDED = "train --model mse_cnn --data embedded"
         (f"{EMBEDDED} --out dark.png", "dark.png is a file"),
         ("train --model mse_cn --data embedded", "did you mean mse_cnn"),
         ("data check lol_v7", "did you mean lol_v1"),
-        ("data get embedded", "need no download"),
+        ("data get embedded", "no download"),
     ],
 )
 def test_an_error_is_one_sentence_and_exit_code_1(command, sentence, capsys, workspace):

@@ -79,7 +79,8 @@ def ship(
     parameters = count_parameters(networks[0])
     shipped = weights_file.SHIPPED / f"{model}_{data}.safetensors"
     precision = torch.float16 if 4 * parameters > LARGEST else torch.float32
-    weights_file.save(networks[0], shipped, model, networks[0].options, precision)
+    state = networks[0].state_dict()
+    weights_file.save(state, shipped, model, networks[0].options, precision)
     if (mapper := mapper_path(weights[0])).is_file():
         with atomic_path(mapper_path(shipped)) as temporary:
             shutil.copyfile(mapper, temporary)
