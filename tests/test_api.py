@@ -12,7 +12,9 @@ import pytest
 import llie_helpers
 
 PAGE = Path(__file__).parents[1] / "docs" / "api.md"
-SECTIONS = re.findall(r"^## `([\w.]+)`$(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+SECTIONS = re.findall(
+    r"^## `([\w.]+)`$(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE
+)
 
 
 def test_the_examples_run(tmp_path, monkeypatch):
