@@ -442,10 +442,10 @@ def key_values(texts: Sequence[str] | None) -> dict[str, Any]:
 
 def method_options(name: str) -> dict[str, inspect.Parameter]:
     """Return the options of a method, with their types and defaults; none of an unknown one."""
-    from llie_helpers.methods.classical import CLASSICAL
+    from llie_helpers.methods import classical
     from llie_helpers.models import MODELS
 
-    made_by: dict[str, Callable[..., Any]] = {**CLASSICAL, **MODELS}
+    made_by: dict[str, Callable[..., Any]] = {**classical.METHODS, **MODELS}
     if name not in made_by:
         return {}
     parameters = inspect.signature(made_by[name], eval_str=True).parameters

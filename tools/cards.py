@@ -22,7 +22,7 @@ from llie_helpers.models import weights as weights_file
 from llie_helpers.models.cards import Card
 from llie_helpers.models.cost import count_parameters
 from llie_helpers.models.weights import mapper_path
-from llie_helpers.training.history import load_history
+from llie_helpers.training import load_history
 
 PROGRAM = "python tools/cards.py"
 README = Path(__file__).resolve().parent.parent / "README.md"

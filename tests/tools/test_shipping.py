@@ -17,7 +17,7 @@ from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.metrics import evaluate
 from llie_helpers.models import cards
 from llie_helpers.models import weights as weights_file
-from llie_helpers.training.history import History
+from llie_helpers.training import History
 
 
 @pytest.fixture
