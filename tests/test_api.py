@@ -17,6 +17,7 @@ SECTIONS = re.findall(
 )
 
 
+@pytest.mark.slow
 def test_the_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     results = doctest.testfile(str(PAGE), module_relative=False)

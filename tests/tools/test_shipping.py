@@ -64,6 +64,7 @@ def test_a_changed_card_is_noticed_and_written(shelf):
     assert run_tool("results", "--check") == 0
 
 
+@pytest.mark.slow
 def test_the_first_of_several_seeds_is_shipped_and_all_are_scored(shelf, tmp_path, monkeypatch):
     pairs = load_pairs("embedded", "test")[:2]
     monkeypatch.setattr(tool, "load_pairs", lambda *_: pairs)
