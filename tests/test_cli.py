@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,6 +236,7 @@ def test_the_version(capsys):
 def test_help_imports_nothing_heavy():
     code = f"""
 import sys
+from pathlib import Path
 from llie_helpers.cli import main
 for command in {commands()}:
     assert main([*command.split(), "--help"]) == 0
@@ -283,3 +285,12 @@ def test_data_list_check_and_cache(pairs, workspace, capsys):
 )
 def test_key_values(text, expected):
     assert key_values([text]) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["bench", "cards", "reruns"])
+def test_maintainers_commands_run_as_scripts(script):
+    root = Path(__file__).parents[1]
+    command = [sys.executable, f"tools/{script}.py", "--help"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert f"Usage: python tools/{script}.py" in done.stdout
