@@ -348,9 +348,7 @@ def enhance(
     exposure: Annotated[
         float, typer.Option(metavar="STOPS", help="Stops of light to add, or below 0 to remove.")
     ] = 0.0,
-    strength: Annotated[
-        float, typer.Option(min=0, max=1, help="From 0 (the input) to 1 (the result).")
-    ] = 1.0,
+    strength: Annotated[float, typer.Option(help="From 0 (the input) to 1 (the result).")] = 1.0,
     fast: Annotated[
         bool, typer.Option("--fast", help="Videos: correct the exposure only, not the noise.")
     ] = False,
@@ -361,16 +359,14 @@ def enhance(
 
     Takes files, and folders with all their subfolders.
     """
-    from functools import partial
-
     from llie_helpers.devices import choose_device
     from llie_helpers.inference.batch import enhance_files
-    from llie_helpers.inference.image import adjust, enhance
+    from llie_helpers.inference.image import adjustment, enhance
     from llie_helpers.inference.video import enhance_video
     from llie_helpers.methods import create_method
 
+    postprocess = adjustment(exposure, strength)
     method = create_method(model, weights, choose_device(device), **checked_options(model, option))
-    postprocess = partial(adjust, exposure=exposure, strength=strength)
     summary = enhance_files(
         inputs,
         out,
@@ -391,12 +387,11 @@ def export(
 ) -> None:
     """Write a network as an ONNX file."""
     from llie_helpers.inference.export import export_onnx
-    from llie_helpers.methods.registry import DEFAULT_WEIGHTS
-    from llie_helpers.models import create_model
+    from llie_helpers.methods import create_method
 
     if out.exists() and not force:
         raise CourseError(f"{out} exists already; add --force to overwrite it.")
-    difference = export_onnx(create_model(model, weights or DEFAULT_WEIGHTS).eval(), out)
+    difference = export_onnx(create_method(model, weights), out)
     size = out.stat().st_size / 1e6
     print(f"{out}: {size:.1f} MB; its output differs from PyTorch's by {difference:.1g} at most.")
 
