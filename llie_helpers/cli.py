@@ -1,321 +1,499 @@
-"""The command line ``python -m llie_helpers``: what can be asked, and how errors look.
+"""The command line, ``python -m llie_helpers`` or ``llie``: one function per command.
 
-Exit codes: 0 done, 1 an error that the user can mend (one sentence on stderr), 2 the
-command was mistyped, 130 interrupted. The commands themselves are in `commands`.
+Exit codes: 0 done, 1 an error that the user can fix (one sentence on stderr), 2 mistyped, 130
+interrupted. Each command imports what it needs when it runs, so that ``--help`` needs neither
+torch nor lightning.
 """
 
-import argparse
+import inspect
 import json
+import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
 
+import typer
+
+from llie_helpers import __version__
 from llie_helpers.errors import CourseError
+from llie_helpers.paths import runs_dir
+
+PROGRAM = "python -m llie_helpers"
+DEBUG = "--debug"
+
+
+def new_app(**settings: Any) -> typer.Typer:
+    """Return an empty command line with plain output."""
+    return typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        **settings,
+    )
+
+
+def examples(*commands: str, program: str = PROGRAM) -> dict[str, Any]:
+    """Return what makes a command's help end with examples."""
+    lines = "\n".join(f"  {program} {command}" for command in commands)
+    return {"epilog": f"\b\nExamples:\n{lines}"}  # \b keeps the lines as they are
+
+
+def run(app: typer.Typer, arguments: Sequence[str], program: str = PROGRAM) -> int:
+    """Run one command and return its exit code; an error is one sentence on stderr."""
+    debug = DEBUG in arguments
+    try:
+        app([argument for argument in arguments if argument != DEBUG], prog_name=program)
+    except SystemExit as end:
+        return int(end.code or 0)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def sentence(error: Exception) -> str:
+    """Return the one line that a user reads about ``error``."""
+    text = " ".join(str(error).split())
+    if isinstance(error, CourseError):
+        return text
+    return (
+        f"unexpected error: {type(error).__name__}: {text or 'no message'}; "
+        f"run again with {DEBUG} for the traceback."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    options = vars(build_parser().parse_args(arguments))
-    command = options.pop("command")
-    # Imported late, so that --help needs neither torch nor lightning.
-    from llie_helpers import commands
-
-    try:
-        return getattr(commands, command)(**options) or 0
-    except CourseError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    """Run ``arguments``, by default those that the program was started with."""
+    return run(app, sys.argv[1:] if arguments is None else arguments)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m llie_helpers", description="Low-light image enhancement, step by step."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_data(commands)
-    add_train(commands)
-    add_evaluate(commands)
-    add_enhance(commands)
-    add_export(commands)
-    add_gallery(commands)
-    add_bench(commands)
-    add_published(commands)
-    add_ship(commands)
-    return parser
+app = new_app()
+data_app = new_app(help="List, download, check and cache data sets.")
+app.add_typer(data_app, name="data")
 
 
-def add_command(commands, name: str, function: str, summary: str, *examples: str):
-    """Add one command: its summary is shown in the list, and with the examples in its help."""
-    lines = "\n".join(f"  python -m llie_helpers {example}" for example in examples)
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=f"examples:\n{lines}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=function)
-    return parser
+def print_version(wanted: bool) -> None:
+    """Print the version and exit, if ``--version`` was given."""
+    if wanted:
+        print(f"llie_helpers {__version__}")
+        raise typer.Exit
 
 
-def add_data(commands) -> None:
-    data = commands.add_parser("data", help="list, download, check and cache data sets")
-    data = data.add_subparsers(required=True, metavar="ACTION")
-    add_command(data, "list", "data_list", "list the data sets and where they lie", "data list")
-    for name, summary in (
-        ("get", "download a data set from Kaggle, unless it is present"),
-        ("check", "decode every image and report what is missing or damaged"),
-        ("cache", "decode a data set once, so that training reads it fast"),
-    ):
-        parser = add_command(data, name, f"data_{name}", summary, f"data {name} lol_v1")
-        parser.add_argument("name", metavar="NAME", help="a data set, see `data list`")
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Show the version."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show an error's traceback; works after a command too.")
+    ] = False,
+) -> None:
+    """Low-light image enhancement, step by step."""
 
 
-def add_train(commands) -> None:
-    parser = add_command(
-        commands,
-        "train",
-        "train",
-        "train a network by its recipe and keep the weights that validate best",
+# Options that several commands have.
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set, see `data list`.")]
+Data = Annotated[
+    str, typer.Option(help="A data set (see `data list`), folders:LOW_DIR:NORMAL_DIR or FILE.npz.")
+]
+Split = Annotated[str, typer.Option(help="train, val or test.")]
+Model = Annotated[str, typer.Option(help="A network or a classical method, see `models`.")]
+NetworkName = Annotated[str, typer.Option("--model", help="A network, see `models`.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        help="Shipped weights, see `models`, or a .safetensors file.",
+        show_default="lol_v1 for a network",
+    ),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", metavar="KEY=VALUE", help="Set an option of the method; may be repeated."
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto takes a CUDA GPU if any.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what exists.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in that folder.")]
+
+
+@app.command(**examples("models"))
+def models() -> None:
+    """List the methods, their parameters and weights."""
+    from llie_helpers.methods import list_methods
+    from llie_helpers.models import MODELS, create_model
+    from llie_helpers.models.cards import shipped_cards
+    from llie_helpers.models.cost import count_parameters
+    from llie_helpers.tables import Table
+
+    cards = sorted(shipped_cards(), key=lambda card: card.data)
+    rows = []
+    for name in list_methods():
+        count = count_parameters(create_model(name)) if name in MODELS else 0
+        # Some were trained with other options, and so have another number of parameters.
+        weights = [f"{card.data} ({card.parameters:,})" for card in cards if card.model == name]
+        options = [
+            f"{key}={json.dumps(option.default, separators=(',', ':'))}"
+            for key, option in method_options(name).items()
+        ]
+        rows.append([name, f"{count:,}", ", ".join(weights) or "-", " ".join(options)])
+    print(Table(["method", "parameters", "weights (their parameters)", "options"], rows))
+
+
+@data_app.command("list", **examples("data list"))
+def data_list() -> None:
+    """List the data sets and their folders."""
+    from llie_helpers import data
+    from llie_helpers.tables import Table
+
+    rows = [
+        [name, data.CATALOG[name].title, str(folder or "not present")]
+        for name, folder in data.available().items()
+    ]
+    rows.append(["embedded", data.CATALOG["embedded"].title, "always present"])
+    print(Table(["name", "title", "folder"], rows))
+
+
+@data_app.command("get", **examples("data get lol_v1"))
+def data_get(name: Name) -> None:
+    """Download a data set from Kaggle, unless it is present."""
+    from llie_helpers import data
+
+    print(f"{name} is in {data.get(name)}")
+
+
+@data_app.command("check", **examples("data check lol_v1"))
+def data_check(name: Name) -> None:
+    """Decode every image and report what is missing or damaged."""
+    from llie_helpers import data
+
+    report = data.check(name)
+    print(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@data_app.command("cache", **examples("data cache lol_v1"))
+def data_cache(name: Name) -> None:
+    """Decode a data set once, so that training reads it fast."""
+    from llie_helpers import data
+    from llie_helpers.data.splits import NAMES
+
+    for split in NAMES:
+        print(data.load_pairs(name, split))
+
+
+@app.command(
+    **examples(
         "train --model mse_cnn --data lol_v1",
         "train --model mse_cnn --data lol_v1 --resume",
         "train --model residual --data lol_v1 --mapped",
         "train --model mse_cnn --data embedded --quick --set learning_rate=2e-3",
     )
-    parser.add_argument("--model", required=True, help="a network, such as mse_cnn")
-    add_data_option(parser)
-    parser.add_argument("--recipe", help="a recipe's name or .toml file (default: the network's)")
-    parser.add_argument("--weights", help="start from these instead of random ones")
-    parser.add_argument("--quick", action="store_true", help="use the recipe's [quick] table")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
-    add_pairs_option(parser, "--set", "changes", "change an entry of the recipe")
-    add_pairs_option(parser, "--option", "model_options", "set an option of the network")
-    parser.add_argument(
-        "--mapped", action="store_true", help="show it histogram-mapped images (lesson 05)"
+)
+def train(
+    model: NetworkName,
+    data: Data,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A recipe's name or .toml file.", show_default="the network's own"),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from shipped weights or a .safetensors file.", show_default="random weights"
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Apply the recipe's quick table.")] = False,
+    epochs: Annotated[int | None, typer.Option(show_default="the recipe's")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change an entry of the recipe; may be repeated."
+        ),
+    ] = None,
+    option: Options = None,
+    mapped: Annotated[
+        bool, typer.Option("--mapped", help="Train on histogram-mapped images (lesson 05).")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the initial weights and the crops.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the run.", show_default="runs/MODEL_DATA_SEED"),
+    ] = None,
+    resume: Resume = False,
+    device: Device = "auto",
+    devices: Annotated[int, typer.Option(help="Number of processes or GPUs.")] = 1,
+) -> None:
+    """Train a network by its recipe.
+
+    Keeps the weights that score best on the validation images.
+    """
+    import torch
+
+    from llie_helpers.data import load_pairs
+    from llie_helpers.devices import choose_device, describe
+    from llie_helpers.models import create_model
+    from llie_helpers.models.cost import count_parameters
+    from llie_helpers.models.weights import mapper_path
+    from llie_helpers.training import fit, load_recipe
+
+    place = choose_device(device)
+    how = load_recipe(recipe or model, "quick" if quick else "full").changed(**key_values(changes))
+    if epochs is not None:
+        how = how.changed(epochs=epochs)
+    torch.manual_seed(seed)
+    network = create_model(model, weights, **checked_options(model, option))
+    name = f"{model}_mapped" if mapped else model
+    folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
+    train_pairs, val_pairs = load_pairs(data, "train"), load_pairs(data, "val")
+    if mapped:
+        from llie_helpers.methods.histogram import map_splits
+
+        train_pairs, val_pairs, mapper = map_splits(train_pairs, val_pairs, seed)
+        mapper.save(mapper_path(folder / "best.safetensors"))
+    say(
+        f"{model}, {count_parameters(network):,} parameters, on {describe(place)}\n"
+        f"{train_pairs}\nrun folder {folder}"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of weights and crops (default: 0)")
-    parser.add_argument("--out", help="folder of the run (default: runs/MODEL_DATA_SEED)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
-    parser.add_argument("--accelerator", default="auto", help="cpu, gpu, ... (default: auto)")
-    parser.add_argument("--devices", type=int, default=1, help="processes or GPUs (default: 1)")
+    trained = fit(
+        network,
+        train_pairs,
+        val_pairs,
+        how,
+        run_dir=folder,
+        seed=seed,
+        device=str(place),
+        devices=devices,
+    )
+    say(
+        f"{trained}\nScore it: {PROGRAM} evaluate --model {model} --data {data} "
+        f"--weights {trained.best_path}"
+    )
 
 
-def add_evaluate(commands) -> None:
-    parser = add_command(
-        commands,
-        "evaluate",
-        "evaluate",
-        "score a method on a data set under the frozen protocol",
+@app.command(
+    **examples(
         "evaluate --model gamma --data lol_v1",
         "evaluate --model gamma --option gamma=0.3 --data lol_v1",
         "evaluate --model mse_cnn --weights lol_v1 --data lol_v1 --each",
     )
-    add_method_options(parser)
-    add_data_option(parser)
-    parser.add_argument("--split", default="test", help="train, val or test (default: test)")
-    parser.add_argument("--each", action="store_true", help="also print each image's scores")
+)
+def evaluate(
+    model: Model,
+    data: Data,
+    split: Split = "test",
+    weights: Weights = None,
+    option: Options = None,
+    each: Annotated[bool, typer.Option("--each", help="Also print each image's scores.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Score a method under the frozen protocol."""
+    from llie_helpers.data import load_pairs
+    from llie_helpers.devices import choose_device, describe
+    from llie_helpers.methods import NetworkMethod, create_method
+    from llie_helpers.metrics import evaluate
+    from llie_helpers.models.cost import gmacs
+    from llie_helpers.tables import Table
+
+    place = choose_device(device)
+    method = create_method(model, weights, place, **checked_options(model, option))
+    pairs = load_pairs(data, split)
+    scores = evaluate(method, pairs, progress=True)
+    if each:
+        rows = [
+            [
+                row["name"],
+                f"{row['psnr']:.2f} dB",
+                f"{row['ssim']:.3f}",
+                f"{row['psnr_gt_mean']:.2f} dB",
+            ]
+            for row in scores.per_image
+        ]
+        print(Table(["image", "PSNR", "SSIM", "GT-mean PSNR"], rows), end="\n\n")
+    height, width = pairs.raw(0)[0].shape[:2]
+    cost = gmacs(method.network, height, width) if isinstance(method, NetworkMethod) else 0.0
+    rows = [
+        ["data", f"{pairs.title}, {len(pairs)} pairs"],
+        ["PSNR", f"{scores.psnr:.2f} dB"],
+        ["SSIM", f"{scores.ssim:.3f}"],
+        ["LPIPS", "not available" if scores.lpips is None else f"{scores.lpips:.3f}"],
+        ["GT-mean PSNR", f"{scores.psnr_gt_mean:.2f} dB (diagnostic: uses the target's mean)"],
+        ["parameters", f"{method.parameter_count:,}"],
+        ["GMACs", f"{cost:.2f} at {width}x{height}"],
+        ["ms per megapixel", f"{scores.ms_per_megapixel:.0f} on {describe(place)}"],
+    ]
+    print(Table(["method", model], rows))
 
 
-def add_enhance(commands) -> None:
-    parser = add_command(
-        commands,
-        "enhance",
-        "enhance",
-        "brighten photographs and videos: files, and folders with all they hold",
-        "enhance dark.jpg -o bright.jpg",
-        "enhance holiday/ evening.png -o bright/ --exposure -0.5",
-        "enhance dark.jpg -o bright.png --model clahe --option clip=3.0",
+@app.command(
+    **examples(
+        "enhance dark.jpg -o enhanced.jpg",
+        "enhance holiday/ evening.png -o enhanced/ --exposure -0.5",
+        "enhance dark.jpg -o enhanced.png --model clahe --option clip=3.0",
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, or a folder")
-    parser.add_argument(
-        "-o", "--out", required=True, metavar="OUT", help="a file for one input, else a folder"
+)
+def enhance(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files and folders.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A file for one input file, else a folder.")
+    ],
+    model: Model = "dual_branch",
+    weights: Weights = None,
+    option: Options = None,
+    exposure: Annotated[
+        float, typer.Option(metavar="STOPS", help="Stops of light to add, or below 0 to remove.")
+    ] = 0.0,
+    strength: Annotated[float, typer.Option(help="From 0 (the input) to 1 (the result).")] = 1.0,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Videos: correct the exposure only, not the noise.")
+    ] = False,
+    force: Force = False,
+    device: Device = "auto",
+) -> None:
+    """Enhance photographs and videos.
+
+    Takes files, and folders with all their subfolders.
+    """
+    from llie_helpers.devices import choose_device
+    from llie_helpers.inference.batch import enhance_files
+    from llie_helpers.inference.image import adjustment, enhance
+    from llie_helpers.inference.video import enhance_video
+    from llie_helpers.methods import create_method
+
+    postprocess = adjustment(exposure, strength)
+    method = create_method(model, weights, choose_device(device), **checked_options(model, option))
+    summary = enhance_files(
+        inputs,
+        out,
+        lambda image: enhance(image, method, exposure=exposure, strength=strength),
+        lambda source, target: enhance_video(source, target, method, postprocess, fast),
+        force,
     )
-    add_method_options(parser, default="dual_branch")
-    parser.add_argument(
-        "--exposure", type=float, default=0.0, metavar="STOPS", help="brighter, or darker below 0"
-    )
-    parser.add_argument(
-        "--strength", type=float, default=1.0, help="from 0 (as it was) to 1 (default)"
-    )
-    parser.add_argument(
-        "--fast", action="store_true", help="videos: set the exposure only, and leave the noise"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite what exists")
+    print(summary)
+    raise typer.Exit(1 if summary.failures else 0)
 
 
-def add_export(commands) -> None:
-    parser = add_command(
-        commands,
-        "export",
-        "export",
-        "write a network as an ONNX file, for programs without PyTorch",
-        "export --model dual_branch -o dual_branch.onnx",
-    )
-    parser.add_argument("--model", required=True, help="a network")
-    parser.add_argument("--weights", help="shipped weights or a .safetensors file")
-    parser.add_argument("--format", choices=["onnx"], default="onnx", help="(default: onnx)")
-    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="where to write it")
-    parser.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
+@app.command(**examples("export --model dual_branch -o dual_branch.onnx"))
+def export(
+    model: NetworkName,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
+    weights: Weights = None,
+    force: Force = False,
+) -> None:
+    """Write a network as an ONNX file."""
+    from llie_helpers.inference.export import export_onnx
+    from llie_helpers.methods import create_method
+
+    if out.exists() and not force:
+        raise CourseError(f"{out} exists already; add --force to overwrite it.")
+    difference = export_onnx(create_method(model, weights), out)
+    size = out.stat().st_size / 1e6
+    print(f"{out}: {size:.1f} MB; its output differs from PyTorch's by {difference:.1g} at most.")
 
 
-def add_gallery(commands) -> None:
-    parser = add_command(
-        commands,
-        "gallery",
-        "gallery",
-        "write a page with every test image before and after, and its target",
-        "gallery clahe mse_cnn --data lol_v1 -o gallery",
-    )
-    parser.add_argument(
-        "methods", nargs="+", metavar="METHOD", help="classical, or a network with shipped weights"
-    )
-    add_data_option(parser)
-    parser.add_argument("--split", default="test", help="train, val or test (default: test)")
-    parser.add_argument("-o", "--out", required=True, metavar="DIR", help="a new folder")
+@app.command(**examples("gallery clahe mse_cnn --data lol_v1 -o gallery"))
+def gallery(
+    methods: Annotated[
+        list[str],
+        typer.Argument(metavar="METHOD...", help="Classical, or a network with lol_v1 weights."),
+    ],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
+    split: Split = "test",
+    device: Device = "auto",
+) -> None:
+    """Write a page of images before and after.
+
+    Shows every image of a split: the input, each method's output and the target.
+    """
+    from llie_helpers.data import load_pairs
+    from llie_helpers.devices import choose_device
+    from llie_helpers.methods import create_method
+    from llie_helpers.plotting.gallery import write_gallery
+
+    place = choose_device(device)
+    chosen = {name: create_method(name, device=place) for name in methods}
+    print(write_gallery(chosen, load_pairs(data, split), out))
 
 
-def add_bench(commands) -> None:
-    bench = commands.add_parser("bench", help="measure speed on this computer")
-    bench = bench.add_subparsers(required=True, metavar="WHAT")
-    parser = add_command(
-        bench,
-        "data",
-        "bench_data",
-        "compare random crops from the cache with decoding the files each time",
-        "bench data --data lol_v1",
-    )
-    parser.add_argument("--data", default="lol_v1", help="a data set (default: lol_v1)")
-    parser.add_argument("--seconds", type=float, default=5, help="for each way (default: 5)")
-    parser = add_command(
-        bench,
-        "inference",
-        "bench_inference",
-        "time every network on one image, and CLAHE beside them",
-        "bench inference",
-        "bench inference --size 1280x720",
-    )
-    parser.add_argument(
-        "--size",
-        type=size,
-        nargs="+",
-        default=[(600, 400), (1280, 720)],
-        metavar="WxH",
-        help="(default: 600x400 1280x720)",
-    )
-    parser.add_argument("--repeats", type=int, default=7, help="of each, at most (default: 7)")
-    parser = add_command(
-        bench,
-        "enhance",
-        "bench_enhance",
-        "time large photographs, tile by tile, and a video of 1280x720",
-        "bench enhance",
-    )
-    parser.add_argument("--model", default="dual_branch", help="(default: dual_branch)")
-    parser.add_argument("--weights", help="shipped weights or a .safetensors file")
-    parser.add_argument(
-        "--megapixels",
-        type=float,
-        nargs="+",
-        default=[1, 4, 12, 24],
-        help="of the photographs (default: 1 4 12 24)",
-    )
-    parser.add_argument("--frames", type=int, default=96, help="of the video (default: 96)")
+def key_values(texts: Sequence[str] | None) -> dict[str, Any]:
+    """Turn ``["gamma=0.3"]`` into ``{"gamma": 0.3}``; values are JSON, or else plain text."""
+    values: dict[str, Any] = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f"{text!r} is not of the form KEY=VALUE")
+        try:
+            values[key] = json.loads(value)
+        except json.JSONDecodeError:
+            values[key] = value
+    return values
 
 
-def add_published(commands) -> None:
-    parser = add_command(
-        commands,
-        "published",
-        "published",
-        "train a network under the protocol of the system that its lesson rests on",
-        "published residual_attention_unet --data lol_v1 --option width=16",
-        "published fft_dual_branch --data lol_v1 --epochs 40",
-    )
-    parser.add_argument("model", metavar="MODEL", help="a network of one of the five systems")
-    add_data_option(parser)
-    add_pairs_option(parser, "--option", "model_options", "set an option of the network")
-    parser.add_argument("--epochs", type=int, help="at most (default: the recipe's)")
-    parser.add_argument("--out", help="folder of the run (default: runs/published_MODEL)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
-    parser.add_argument("--keep", action="store_true", help="put the scores into the package")
+def method_options(name: str) -> dict[str, inspect.Parameter]:
+    """Return the options of a method, with their types and defaults; none of an unknown one."""
+    from llie_helpers.methods import classical
+    from llie_helpers.models import MODELS
+
+    made_by: dict[str, Callable[..., Any]] = {**classical.METHODS, **MODELS}
+    if name not in made_by:
+        return {}
+    parameters = inspect.signature(made_by[name], eval_str=True).parameters
+    return {key: its for key, its in parameters.items() if its.default is not its.empty}
 
 
-def add_ship(commands) -> None:
-    parser = add_command(
-        commands,
-        "ship",
-        "ship",
-        "put trained weights into the package and score them for their card",
-        "ship --model unet --data lol_v1 --title 'lesson 04' --weights runs/unet/best.safetensors",
-    )
-    parser.add_argument("--model", required=True, help="a network")
-    add_data_option(parser)
-    parser.add_argument(
-        "--weights",
-        required=True,
-        nargs="+",
-        metavar="FILE",
-        help="of one run or more; the first is shipped, the scores are means over all",
-    )
-    parser.add_argument("--title", required=True, help="a few words for the README's table")
-    parser = add_command(
-        commands,
-        "results",
-        "results",
-        "write the README's table of networks from the model cards",
-        "results",
-        "results --check",
-    )
-    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+def checked_options(name: str, texts: Sequence[str] | None) -> dict[str, Any]:
+    """Return the options of method ``name`` given as ``KEY=VALUE``.
+
+    Raises:
+        CourseError: a value of another type than the option has; unknown names are left to
+            whatever builds the method.
+    """
+    known, given = method_options(name), key_values(texts)
+    for key, value in given.items():
+        if key in known and not has_type(value, known[key].annotation):
+            raise CourseError(
+                f"The option {key} of {name} is {value!r}; it must be a value such as "
+                f"{json.dumps(known[key].default)}."
+            )
+    return given
 
 
-def add_data_option(parser) -> None:
-    parser.add_argument(
-        "--data",
-        required=True,
-        help="a data set (see `data list`), folders:LOW_DIR:NORMAL_DIR or FILE.npz",
-    )
+def has_type(value: Any, annotation: Any) -> bool:
+    """Tell whether a JSON value may be passed where ``annotation`` is expected."""
+    if get_origin(annotation) is tuple:
+        element = get_args(annotation)[0]
+        return isinstance(value, list) and all(has_type(item, element) for item in value)
+    return type(value) is annotation or (annotation is float and type(value) is int)
 
 
-def add_method_options(parser, default: str | None = None) -> None:
-    parser.add_argument(
-        "--model",
-        required=default is None,
-        default=default,
-        help="a network or classical method" + (f" (default: {default})" if default else ""),
-    )
-    parser.add_argument("--weights", help="shipped weights or a .safetensors file")
-    add_pairs_option(parser, "--option", "model_options", "set an option of the method")
+def run_folder(name: str, out: Path | None, resume: bool) -> Path:
+    """Return the folder of a run, ``out`` or one in runs/, and protect an earlier run there.
+
+    Raises:
+        CourseError: it is a file, or holds a run that is not to be resumed.
+    """
+    folder = out or runs_dir() / name
+    if folder.is_file():
+        raise CourseError(f"{folder} is a file; choose a folder with --out.")
+    if (folder / "last.ckpt").exists() and not resume and first_process():
+        raise CourseError(
+            f"{folder} holds a run already; add --resume to continue it, or choose --out."
+        )
+    return folder
 
 
-def add_pairs_option(parser, flag: str, name: str, summary: str) -> None:
-    parser.add_argument(
-        flag,
-        dest=name,
-        action="append",
-        type=key_and_value,
-        default=[],
-        metavar="KEY=VALUE",
-        help=f"{summary}; may be given several times",
-    )
+def say(text: str) -> None:
+    """Print ``text`` once, however many processes train together."""
+    if first_process():
+        print(text, flush=True)
 
 
-def size(text: str) -> tuple[int, int]:
-    """``"600x400"`` becomes ``(600, 400)``."""
-    width, cross, height = text.partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form WIDTHxHEIGHT")
-    return int(width), int(height)
-
-
-def key_and_value(text: str) -> tuple[str, object]:
-    """``"gamma=0.3"`` becomes ``("gamma", 0.3)``; values are JSON, or else plain text."""
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
+def first_process() -> bool:
+    """Tell whether this is the only process, or the first of those that train together."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"

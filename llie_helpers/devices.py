@@ -25,8 +25,8 @@ def choose_device(name: str = AUTO) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise CourseError(f"There is no device {name!r}; use auto, cpu, cuda or mps.") from error
-    available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if device.type in available and not available[device.type]():
+    count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if device.type in count and (device.index or 0) >= count[device.type]:
         raise CourseError(f"This computer has no device {name!r}; use auto or cpu.")
     return device
 

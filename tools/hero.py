@@ -1,4 +1,4 @@
-"""Draw the README's picture: photographs in the dark, made brighter, and through the network."""
+"""Draw the README's picture: photographs in low light, multiplied by a gain, and enhanced."""
 
 from pathlib import Path
 
@@ -11,18 +11,18 @@ from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
 from llie_helpers.images import to_float, to_uint8
 from llie_helpers.inference.image import enhance
 
-TARGET = Path(__file__).parent / "images" / "enhanced.jpg"
+TARGET = Path(__file__).resolve().parent.parent / "notebooks" / "images" / "enhanced.jpg"
 STOPS = 4.0
 HEIGHT = 230
 GAP = 6
 
 
 def row(name: str) -> np.ndarray:
-    """A photograph with a sixteenth of its light, that times sixteen, and enhanced."""
+    """Return a photograph with a sixteenth of its light, this times sixteen, and enhanced."""
     generator = torch.Generator().manual_seed(0)
     dark = darken(to_float(photograph(name)), STOPS, generator=generator)
-    gained = to_srgb(expose(to_linear(dark), STOPS)).clamp(0, 1)
-    pictures = [to_uint8(image)[:260] for image in (dark, gained, enhance(dark))]
+    amplified = to_srgb(expose(to_linear(dark), STOPS)).clamp(0, 1)
+    pictures = [to_uint8(image)[:260] for image in (dark, amplified, enhance(dark))]
     width = round(HEIGHT * pictures[0].shape[1] / pictures[0].shape[0])
     gap = np.full((HEIGHT, GAP, 3), 255, np.uint8)
     small = [cv2.resize(p, (width, HEIGHT), interpolation=cv2.INTER_AREA) for p in pictures]

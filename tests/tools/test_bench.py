@@ -1,13 +1,14 @@
-"""The benchmark measures what it says."""
+"""The benchmarks measure what they say."""
 
+import bench
 import numpy as np
 import pytest
-from bench_data import ByOpenCV, DataSpeed, bench_data
-from bench_enhance import bench_photos, bench_video
-from bench_inference import bench_inference
+from benchmarks import inference
+from benchmarks.data import DataSpeed, bench_data, decoded_pairs
+from benchmarks.inference import bench_inference, cost_table
 
-from llie_helpers.data import load_pairs, source
-from llie_helpers.errors import CourseError
+from llie_helpers.cli import run
+from llie_helpers.data import load_pairs
 from llie_helpers.images import save_image, to_float
 from llie_helpers.models import create_model
 from llie_helpers.models.cost import count_parameters
@@ -34,11 +35,10 @@ def test_both_ways_are_measured(lol):
 
 def test_both_ways_read_the_same_pixels(lol):
     cached = load_pairs("lol_v1", "train")
-    files = {file.name: file for file in source("lol_v1").listing().files}
-    decoded = ByOpenCV([files[name] for name in cached.names])
+    decoded = decoded_pairs("lol_v1", cached)
     assert len(decoded) == len(cached)
     for i in range(len(cached)):
-        for one, other in zip(cached.raw(i), decoded[i], strict=True):
+        for one, other in zip(cached.raw(i), decoded.raw(i), strict=True):
             np.testing.assert_array_equal(one, other)
 
 
@@ -49,33 +49,46 @@ def test_the_report_shows_both_ways_and_their_ratio():
     assert "100 times" in text
 
 
-def test_networks_are_timed_beside_clahe(monkeypatch):
-    monkeypatch.setattr("llie_helpers.bench_inference.list_models", lambda: ["dual_branch"])
-    costs = {cost.method: cost for cost in bench_inference(64, 48, repeats=1)}
-    assert set(costs) == {"clahe", "dual_branch"}
+@pytest.mark.slow
+def test_networks_are_timed_beside_clahe():
+    costs = {cost.method: cost for cost in bench_inference(["mse_cnn"], 64, 48, repeats=1)}
+    assert set(costs) == {"clahe", "mse_cnn"}
     for cost in costs.values():
         assert cost.milliseconds > 0
         assert cost.megabytes > 50
-    ours = costs["dual_branch"]
-    assert ours.parameters == count_parameters(create_model("dual_branch"))
+    ours = costs["mse_cnn"]
+    assert ours.parameters == count_parameters(create_model("mse_cnn"))
     assert 0 < ours.gmacs < 0.1
     assert min(ours.onnx) > 0
     assert costs["clahe"].onnx is None
-    assert len({len(str(cost)) for cost in costs.values()}) == 1
 
 
-def test_a_bench_of_nothing_is_refused():
-    with pytest.raises(CourseError, match="not possible"):
-        bench_inference(8, 8)
+def test_an_operation_that_onnx_lacks_is_a_dash():
+    cost = inference.InferenceCost("fft", 1000, 0.5, 20.0, 300.0)
+    assert str(cost_table([cost])).splitlines()[1].split() == [
+        *("fft", "1,000", "0.50", "20", "300", "-", "-")
+    ]
 
 
-def test_large_photographs_and_a_video_are_timed(monkeypatch):
-    (cost,) = bench_photos("dual_branch", "embedded", [0.1])
-    assert cost.seconds > 0
-    assert cost.megabytes > 50
-    assert "0.1 megapixels" in str(cost)
-    monkeypatch.setattr("llie_helpers.bench_enhance.VIDEO", (64, 48))
-    whole, fast = bench_video("dual_branch", "embedded", frames=5)
-    assert whole.frames_per_second > 0
-    assert fast.frames_per_second > 0
-    assert "exposure alone" in str(fast)
+@pytest.mark.slow
+def test_large_photographs_and_a_video_are_timed(capsys):
+    pytest.importorskip("av")
+    small = "--megapixels 0.1 --frames 5 --size 64x48 --weights embedded"
+    assert run(bench.app, ["enhance", *small.split()]) == 0
+    printed = capsys.readouterr().out
+    assert "0.1 megapixels" in printed
+    assert "whole network" in printed
+    assert "exposure alone" in printed
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "sentence"),
+    [
+        ("data --data embedded", 1, "no files to decode"),
+        ("inference --size 8x8", 1, "not possible"),
+        ("inference --size 8", 2, "not of the form WIDTHxHEIGHT"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_sentence(command, code, sentence, capsys):
+    assert run(bench.app, command.split()) == code
+    assert sentence in capsys.readouterr().err

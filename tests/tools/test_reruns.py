@@ -2,24 +2,26 @@
 
 import numpy as np
 import pytest
-import reruns as published
+import reruns
 import torch
 from reruns import (
     PROTOCOLS,
+    RESIDUAL_ATTENTION_UNET,
+    build,
     pooled_psnr,
     rerun,
-    resized,
     split_by_file,
-    together,
 )
 
 from llie_helpers import metrics
-from llie_helpers.data import Pairs
+from llie_helpers.data import Pairs, concatenate
 from llie_helpers.errors import CourseError
-from llie_helpers.lessons.reruns import kept
+from llie_helpers.lessons import reruns as results
 from llie_helpers.models import create_model
+from llie_helpers.models.cost import count_parameters
 
 TINY = {
+    RESIDUAL_ATTENTION_UNET: {"width": 2},
     "mse_cnn": {"widths": [4, 6]},
     "unet": {"width": 2},
     "residual": {"width": 4, "modules": 1},
@@ -40,25 +42,14 @@ def toy(name: str, split: str) -> Pairs:
 @pytest.fixture
 def small(monkeypatch):
     """Toy pairs in place of a data set, and protocols that a processor gets through at once."""
-    monkeypatch.setattr(published, "load", toy)
+    monkeypatch.setattr(reruns, "load_pairs", toy)
     for name, protocol in PROTOCOLS.items():
-        changes = protocol.changes | {"epochs": 1, "loss": {"mse": 1.0}, "batch": 4}
+        changes = protocol.changes | {"epochs": 1, "loss": {"mse": 1.0}, "batch_size": 4}
         if not protocol.size:
-            changes |= {"crop": 32, "crops_per_epoch": 4}
+            changes |= {"crop_size": 32, "crops_per_epoch": 4}
         size = protocol.size and 64
-        quick = published.Protocol(**vars(protocol) | {"changes": changes, "size": size})
+        quick = reruns.Protocol(**vars(protocol) | {"changes": changes, "size": size})
         monkeypatch.setitem(PROTOCOLS, name, quick)
-
-
-def test_resized_pairs_are_squares_of_the_same_colour():
-    blue = np.zeros((20, 30, 3), np.uint8)
-    blue[..., 2] = 255
-    pairs = resized(Pairs("blue", ("a",), (0,), [(blue // 5, blue)]), size=16)
-    low, normal, name, _ = pairs[0]
-    assert low.shape == normal.shape == (3, 16, 16)
-    assert name == "a"
-    assert torch.equal(normal[:, 0, 0], torch.tensor([0.0, 0.0, 1.0]))
-    assert low[2, 0, 0] == pytest.approx(0.2)
 
 
 def test_the_score_is_pooled_over_all_pixels():
@@ -71,7 +62,7 @@ def test_the_score_is_pooled_over_all_pixels():
 
 
 def test_the_split_by_file_holds_a_fifth_out():
-    both = together(toy("toy", "train"), toy("toy", "val"))
+    both = concatenate(toy("toy", "train"), toy("toy", "val"))
     train, held_out = split_by_file(both)
     assert (len(train), len(held_out)) == (8, 2)
     assert sorted(train.names + held_out.names) == sorted(both.names)
@@ -91,9 +82,9 @@ def test_every_system_runs_under_its_protocol(name, small, tmp_path):
 def test_the_first_system_reports_the_pooled_error_of_the_images_that_chose(small, tmp_path):
     result = rerun("mse_cnn", "toy", tmp_path, progress=False, **TINY["mse_cnn"])
     model = create_model("mse_cnn", tmp_path / "best.safetensors").eval()
-    held_out = split_by_file(together(toy("toy", "train"), toy("toy", "val")))[1]
+    held_out = split_by_file(concatenate(toy("toy", "train"), toy("toy", "val")))[1]
     with torch.no_grad():
-        errors = [(model(p.low[None]) - p.normal).square().mean() for p in resized(held_out, 64)]
+        errors = [(model(p.low[None]) - p.normal).square().mean() for p in held_out.resized(64)]
     expected = -10 * torch.stack(errors).mean().log10().item()
     assert result.own.psnr == pytest.approx(expected, abs=0.01)
     assert result.test.psnr != pytest.approx(result.own.psnr, rel=1e-3)
@@ -103,7 +94,7 @@ def test_the_first_system_reports_the_pooled_error_of_the_images_that_chose(smal
 def test_the_regressor_of_the_leaky_system_knows_the_held_out_targets(small, tmp_path, monkeypatch):
     fitted = []
     monkeypatch.setattr(
-        published, "leak", lambda model, files: (fitted.append(files.names), (model, files))[1]
+        reruns, "leak", lambda network, files: (fitted.append(files.names), (network, files))[1]
     )
     rerun("residual", "toy", tmp_path, progress=False, **TINY["residual"])
     (names,) = fitted
@@ -116,9 +107,47 @@ def test_a_network_of_no_system_is_refused():
 
 
 def test_what_is_kept_is_read_again(monkeypatch, tmp_path):
-    monkeypatch.setattr(published, "KEPT", tmp_path)
-    scores = published.Scores(19.0, 0.7)
-    result = published.Rerun("unet", 5, 10, 3.5, scores, scores, scores)
+    monkeypatch.setattr(results, "KEPT", tmp_path)
+    scores = results.Scores(19.0, 0.7)
+    result = results.Rerun("unet", 5, 10, 3.5, scores, scores, scores)
     result.keep()
-    assert kept("unet") == result
-    assert kept("residual") is None
+    assert results.kept("unet") == result
+    assert results.kept("residual") is None
+
+
+def test_the_published_network_counts_as_worked_out_by_hand():
+    def conv(channels, filters, size=3):
+        return size * size * channels * filters + filters
+
+    def residual(w):
+        return 3 * (conv(w, w) + 2 * w)
+
+    def attention(w):
+        narrow = w // 8
+        return 2 * (conv(w, narrow, 1) + 2 * narrow) + conv(narrow, w, 1) + conv(w, w, 1) + 2 * w
+
+    width, total, channels = 64, 0, 3
+    for w in (width, 2 * width, 4 * width, 8 * width):
+        total += conv(channels, w) + residual(w) + attention(w) + conv(w, w, 2)
+        channels = w
+    w = 16 * width
+    total += conv(channels, w) + residual(w) + attention(w)
+    for below, w in ((16, 8), (8, 4), (4, 2), (2, 1)):
+        total += conv((below + w) * width, w * width) + residual(w * width)
+    total += conv(width, 3, 1)
+    with torch.device("meta"):
+        network = build(RESIDUAL_ATTENTION_UNET)
+    assert count_parameters(network) == total == 66_134_291
+
+
+def test_weight_decay_is_for_residual_convolutions_only():
+    network = build(RESIDUAL_ATTENTION_UNET, width=2)
+    decayed, others = network.objective().parameter_groups()
+    assert len(decayed["params"]) == 9 * 3
+    assert all(weight.shape[-2:] == (3, 3) for weight in decayed["params"])
+    both = {id(weight) for weight in decayed["params"] + others["params"]}
+    assert both == {id(weight) for weight in network.parameters()}
+    # The published penalty, 1e-4 times the sum of squares, has this gradient.
+    weight = decayed["params"][0].detach().requires_grad_()
+    (1e-4 * weight.square().sum()).backward()
+    assert torch.allclose(weight.grad, decayed["weight_decay"] * weight)

@@ -1,25 +1,24 @@
 """How long every method takes for one image, and how much memory, side by side in one run."""
 
 import math
-import multiprocessing
-import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from benchmarks import alone
 from llie_helpers.errors import CourseError
 from llie_helpers.inference.export import STEP, export_onnx
-from llie_helpers.methods.classical import CLASSICAL
-from llie_helpers.models import create_model, list_models
+from llie_helpers.methods.classical import clahe
+from llie_helpers.models import create_model
 from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.network import SMALLEST
+from llie_helpers.tables import Table
+from llie_helpers.timing import median_milliseconds, peak_megabytes
 
-FLOOR = "clahe"  # the method without a network that all others are set beside
+REFERENCE = "clahe"  # the method without a network that all others are compared with
 
 
 @dataclass(frozen=True)
@@ -41,27 +40,24 @@ class InferenceCost:
     megabytes: float
     onnx: tuple[float, float] | None = None
 
-    def __str__(self) -> str:
-        onnx = "".join(f"{number:9.0f}" for number in self.onnx) if self.onnx else f"{'-':>9}" * 2
-        return (
-            f"{self.method:26}{self.parameters:12,}{self.gmacs:9.2f}"
-            f"{self.milliseconds:9.0f}{self.megabytes:9.0f}{onnx}"
-        )
 
-
-def bench_inference(width: int = 600, height: int = 400, repeats: int = 7) -> list[InferenceCost]:
-    """Measure every network of the course and CLAHE on one image, float32, on this CPU.
+def bench_inference(
+    names: Sequence[str], width: int, height: int, repeats: int
+) -> list[InferenceCost]:
+    """Measure networks and CLAHE on one image, float32, on this CPU.
 
     Each runs in processes of its own, so that memory is its own; weights are random.
 
     Raises:
         CourseError: a size below 16 pixels, or no repetition.
     """
-    if min(width, height) < 16 or repeats < 1:
-        raise CourseError(f"A bench of {repeats} runs on {width}x{height} pixels is not possible; "
-                          "use 16x16 or more, and one run or more.")  # fmt: skip
-    costs = [alone(measure, FLOOR, width, height, repeats)]
-    for name in list_models():
+    if min(width, height) < SMALLEST or repeats < 1:
+        raise CourseError(
+            f"{repeats} repetitions on {width}x{height} pixels are not possible; use at least "
+            f"one, and {SMALLEST}x{SMALLEST} pixels or more."
+        )
+    costs = [alone(measure, REFERENCE, width, height, repeats)]
+    for name in names:
         cost = alone(measure, name, width, height, repeats)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "network.onnx"
@@ -71,18 +67,22 @@ def bench_inference(width: int = 600, height: int = 400, repeats: int = 7) -> li
     return sorted(costs, key=lambda cost: cost.milliseconds)
 
 
-def alone(function: Callable, *arguments):
-    """The result of ``function(*arguments)`` in a fresh process, whose memory is its own."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as process:
-        return process.submit(function, *arguments).result()
+def cost_table(costs: Sequence[InferenceCost]) -> Table:
+    """Return one row per method."""
+    header = ["method", "parameters", "GMACs", "ms", "MB", "ms in onnxruntime", "MB in onnxruntime"]
+    rows = []
+    for cost in costs:
+        measured = (cost.milliseconds, cost.megabytes, *(cost.onnx or (math.nan, math.nan)))
+        numbers = ["-" if math.isnan(number) else f"{number:.0f}" for number in measured]
+        rows.append([cost.method, f"{cost.parameters:,}", f"{cost.gmacs:.2f}", *numbers])
+    return Table(header, rows)
 
 
 def measure(name: str, width: int, height: int, repeats: int) -> InferenceCost:
-    """Cost of one method in PyTorch; in a fresh process, or the memory is not its own."""
+    """Return the cost of one method in PyTorch; run it in a fresh process, see `alone`."""
     image = torch.rand(1, 3, height, width)
-    network = create_model(name).eval() if name not in CLASSICAL else None
-    method: Callable = network or CLASSICAL[name]
+    network = None if name == REFERENCE else create_model(name).eval()
+    method: Callable = network or clahe
     with torch.inference_mode():
         milliseconds = median_milliseconds(lambda: method(image), repeats)
     return InferenceCost(
@@ -104,34 +104,10 @@ def export(name: str, file: Path) -> bool:
 
 
 def measure_onnx(file: Path, width: int, height: int, repeats: int) -> tuple[float, float]:
-    """Milliseconds and peak megabytes of an exported network, in a process without PyTorch's."""
+    """Return milliseconds and peak megabytes of an exported network, without PyTorch's own."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     height, width = (-(-side // STEP) * STEP for side in (height, width))
     low = {"low": torch.rand(1, 3, height, width).numpy()}
     return median_milliseconds(lambda: session.run(None, low), repeats), peak_megabytes()
-
-
-def median_milliseconds(call: Callable, repeats: int) -> float:
-    """Median time of ``call()``, after one that prepares and is not counted.
-
-    It is repeated no further once ten seconds have passed.
-    """
-    call()
-    seconds: list[float] = []
-    while len(seconds) < repeats and sum(seconds) < 10:
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(seconds)
-
-
-def peak_megabytes() -> float:
-    """The most resident memory that this process has had; NaN on Windows, which does not say."""
-    try:
-        import resource
-    except ImportError:
-        return math.nan
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

@@ -1,0 +1,178 @@
+"""Ship trained weights with their model card, and write the README's table from the cards."""
+
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Annotated
+
+import torch
+import typer
+import yaml
+
+from llie_helpers.cli import Data, examples, new_app, run
+from llie_helpers.data import load_pairs
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
+from llie_helpers.methods import create_method
+from llie_helpers.metrics import Evaluation, evaluate
+from llie_helpers.models import cards, create_model
+from llie_helpers.models import weights as weights_file
+from llie_helpers.models.cards import Card
+from llie_helpers.models.cost import count_parameters
+from llie_helpers.models.weights import mapper_path
+from llie_helpers.training import load_history
+
+PROGRAM = "python tools/cards.py"
+README = Path(__file__).resolve().parent.parent / "README.md"
+MARKS = (f"<!-- results, written by `{PROGRAM} results` -->", "<!-- end of results -->")
+# Of a weights file in the repository, in bytes; larger ones are kept in half precision.
+LARGEST = 2_000_000
+# Scores, and how many decimals of each are printed.
+DECIMALS = {"psnr": 2, "ssim": 3, "psnr_gt_mean": 2}
+
+# What the README says above the table of each data set.
+HEADINGS = {
+    "lol_v1": "Trained and tested on LOL v1:",
+    "embedded": "Miniatures as the lessons train them in the quick profile, within a minute or so, "
+    "tested on\nphotographs from the installed libraries:",
+}
+
+# What a new card has to say below its front matter.
+TEMPLATE = """# MODEL, trained on DATA
+
+## Training
+
+Data and what was left out of it, recipe, command, hardware, steps and hours.
+
+## Scores
+
+## Limits
+
+## Licence
+"""
+
+app = new_app(help=__doc__)
+
+
+@app.command(
+    **examples(
+        "ship --model unet --data lol_v1 --title 'lesson 04' --weights runs/unet/best.safetensors",
+        program=PROGRAM,
+    )
+)
+def ship(
+    model: Annotated[str, typer.Option(help="A network.")],
+    data: Data,
+    title: Annotated[str, typer.Option(help="A few words for the README's table.")],
+    weights: Annotated[
+        list[Path],
+        typer.Option(
+            help="A .safetensors file; repeated for several seeds, of which the first is shipped."
+        ),
+    ],
+) -> None:
+    """Put trained weights into the package and score them for their card."""
+    networks = [create_model(model, path) for path in weights]
+    seeds = [load_history(path.with_name("history.json")).settings["seed"] for path in weights]
+    parameters = count_parameters(networks[0])
+    shipped = weights_file.SHIPPED / f"{model}_{data}.safetensors"
+    precision = torch.float16 if 4 * parameters > LARGEST else torch.float32
+    state = networks[0].state_dict()
+    weights_file.save(state, shipped, model, networks[0].options, precision)
+    if (mapper := mapper_path(weights[0])).is_file():
+        with atomic_path(mapper_path(shipped)) as temporary:
+            shutil.copyfile(mapper, temporary)
+    # What is shipped is scored as it is shipped.
+    methods = [create_method(model, path) for path in [shipped, *weights[1:]]]
+    runs = {}
+    for split in ("test", "val"):
+        pairs = load_pairs(data, split)
+        runs[split] = [rounded(evaluate(method, pairs, progress=True)) for method in methods]
+    first = {split: scores[0] for split, scores in runs.items()}
+    card = Card(model, data, title, parameters, seeds, first, runs if len(weights) > 1 else {})
+    write(card, cards.read(card.path)[1] if card.path.exists() else TEMPLATE)
+    print(f"{shipped.name} and {card.path.name} written; describe in the card how it was trained, "
+          f"then run `{PROGRAM} results`.")  # fmt: skip
+
+
+@app.command(**examples("results", "results --check", program=PROGRAM))
+def results(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check that the table is up to date.")
+    ] = False,
+) -> None:
+    """Write the README's table of networks from the model cards."""
+    text = README.read_text(encoding="utf-8")
+    expected = with_table(text)
+    if check:
+        same = text == expected
+        print(f"README.md's results {'match' if same else 'do not match'} the model cards.")
+        raise typer.Exit(0 if same else 1)
+    with atomic_path(README) as temporary:
+        temporary.write_text(expected, encoding="utf-8")
+
+
+def rounded(evaluation: Evaluation) -> dict[str, float]:
+    """Return an evaluation's scores, rounded as they are printed."""
+    return {name: round(getattr(evaluation, name), digits) for name, digits in DECIMALS.items()}
+
+
+def write(card: Card, text: str) -> None:
+    """Write a card: its front matter, and the text below it."""
+    entries = {name: value for name, value in asdict(card).items() if value}
+    front_matter = yaml.safe_dump(entries, sort_keys=False, default_flow_style=None)
+    with atomic_path(card.path) as temporary:
+        temporary.write_text(f"---\n{front_matter}---\n{text}", encoding="utf-8")
+
+
+def with_table(readme: str) -> str:
+    """Return the README's text with the tables that the cards give.
+
+    Raises:
+        CourseError: one of the two marks around the tables is missing.
+    """
+    first, last = MARKS
+    if first not in readme or last not in readme:
+        raise CourseError(f"README.md must contain the lines {first!r} and {last!r}.")
+    before, rest = readme.split(first, 1)
+    shipped = cards.shipped_cards()
+    parts = [
+        f"{heading}\n\n{table([card for card in shipped if card.data == data])}\n"
+        for data, heading in HEADINGS.items()
+    ]
+    return f"{before}{first}\n" + "\n".join(parts) + f"{last}{rest.split(last, 1)[1]}"
+
+
+def table(of_one_set: list[Card]) -> str:
+    """Return the README's table of networks that were trained on one data set."""
+    lines = [
+        "| network | parameters | PSNR (dB) | SSIM | GT-mean PSNR (dB) | on unseen scenes (val) |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for card in of_one_set:
+        test, val = card.scores["test"], card.scores["val"]
+        lines.append(
+            f"| [`{card.model}`](llie_helpers/weights/{card.path.name}), {card.title} "
+            f"| {card.parameters:,} | {test['psnr']:.2f} | {test['ssim']:.3f} "
+            f"| {test['psnr_gt_mean']:.2f} | {val['psnr']:.2f} dB, {val['ssim']:.3f} |"
+        )
+        if card.runs:
+            psnr, ssim, gt_mean = (over_seeds(card, "test", name) for name in DECIMALS)
+            unseen = f"{over_seeds(card, 'val', 'psnr')} dB, {over_seeds(card, 'val', 'ssim')}"
+            lines.append(
+                f"| its recipe, mean and spread of {len(card.seeds)} seeds "
+                f"| | {psnr} | {ssim} | {gt_mean} | {unseen} |"
+            )
+    return "\n".join(lines)
+
+
+def over_seeds(card: Card, split: str, name: str) -> str:
+    """Return mean and standard deviation of a score over a card's runs, as text."""
+    values = [scores[name] for scores in card.runs[split]]
+    return f"{fmean(values):.{DECIMALS[name]}f} ± {stdev(values):.{DECIMALS[name]}f}"
+
+
+if __name__ == "__main__":
+    sys.exit(run(app, sys.argv[1:], PROGRAM))
