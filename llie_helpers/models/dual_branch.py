@@ -72,9 +72,9 @@ class DualBranch(Network):
         enhanced = smooth + (gate - 2).sigmoid() * (exposed - smooth) + residual
         return enhanced if self.training else enhanced.clamp(0, 1)
 
-    def objective(self, **options: Any) -> Objective:
+    def objective(self, **options: float) -> Objective:
         """Return `ExposureObjective` where the recipe has options for it."""
-        return ExposureObjective(self, **options) if options else Objective(self)
+        return ExposureObjective.create(self, options) if options else Objective(self)
 
 
 @dataclass

@@ -1,15 +1,14 @@
 """What all networks share: any image size, and what a network may add to inference and training."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.images import WHOLE, Place
 
 SMALLEST = 16  # pixels; mirroring at the border needs more pixels than it adds
@@ -38,19 +37,49 @@ class Network(nn.Module):
         """
         return None
 
-    def objective(self, **options: Any) -> "Objective":
-        """Return what training minimises; ``options`` are the recipe's ``objective`` table."""
-        return Objective(self, **options)
+    def objective(self, **options: float) -> "Objective":
+        """Return what training minimises.
+
+        Args:
+            options: the recipe's ``objective`` table; a network that takes any overrides this.
+
+        Raises:
+            CourseError: an option that the network's objective does not have.
+        """
+        return Objective.create(self, options)
 
 
 @dataclass
 class Objective:
-    """What training minimises: by default, the loss between output and target."""
+    """What training minimises: by default, the loss between output and target.
+
+    A subclass adds its options as fields, numbers with defaults.
+    """
 
     network: Network
 
     # Whether training also shows thumbnails of the whole images that were cropped.
     sees_whole: ClassVar[bool] = False
+
+    @classmethod
+    def create(cls, network: Network, options: Mapping[str, float]) -> Self:
+        """Return the objective of ``network`` with a recipe's ``options``.
+
+        Raises:
+            CourseError: an unknown option, or a value that is no number.
+        """
+        known = [field.name for field in fields(cls) if field.name != "network"]
+        for option, value in options.items():
+            if not known:
+                raise CourseError(
+                    f"The recipe sets the objective's {option}, but the objective of "
+                    f"{network.name or type(network).__name__} has no options; remove it."
+                )
+            if option not in known:
+                raise unknown_name(f"objective option of {network.name}", option, known)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise CourseError(f"The objective's {option} is {value!r}; it must be a number.")
+        return cls(network, **options)
 
     def __call__(self, loss: nn.Module, low: Tensor, normal: Tensor, *whole: Tensor) -> Tensor:
         """Return the scalar to minimise for a batch of crops.
@@ -98,7 +127,7 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return padded
 
 
-def _check(image: torch.Tensor) -> None:
+def _check(image: Tensor) -> None:
     if image.dim() != 4 or image.shape[1] != 3:
         raise CourseError(
             f"A network takes a batch of RGB images (N, 3, H, W), but got {tuple(image.shape)}; "
