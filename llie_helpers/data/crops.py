@@ -69,7 +69,7 @@ class RandomCrops(Dataset[View | CropInWhole]):
         gain_jitter: float = 1.0,
         brighten_prob: float = 0.0,
         thumbnails: bool = False,
-    ):
+    ) -> None:
         if len(pairs) == 0:
             raise CourseError(f"{pairs.title} has no pairs to crop; check the data set and split.")
         self.pairs = pairs
@@ -145,18 +145,18 @@ class RandomCrops(Dataset[View | CropInWhole]):
 class WholeImages(Dataset[View]):
     """Every pair whole, in order, as ``(low, normal)`` of ``(3, H, W)``; sizes may differ."""
 
-    def __init__(self, pairs: Pairs):
+    def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> View:
-        pair = self.pairs[index]
-        return View(pair.low, pair.normal)
+        low, normal = self.pairs.raw(index)
+        return View(to_float(low), to_float(normal))
 
 
-def items_per_second(dataset: Dataset, seconds: float = 2.0) -> float:
+def items_per_second(dataset: RandomCrops | WholeImages, seconds: float = 2.0) -> float:
     """Fetch items one after the other for about ``seconds``; return how many a second."""
     fetched, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:

@@ -19,7 +19,7 @@ class Thumbnails:
     there is more to see than there are photographs.
     """
 
-    def __init__(self, pairs: Pairs):
+    def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
         self._kept: dict[int, torch.Tensor] = {}
 

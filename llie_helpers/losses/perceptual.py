@@ -50,7 +50,10 @@ class Perceptual(nn.Module):
 class Normalise(nn.Module):
     """Turn RGB in [0, 1] into a network's input: ``(image - mean) / std`` per channel."""
 
-    def __init__(self, mean: list[float], std: list[float]):
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: list[float], std: list[float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))

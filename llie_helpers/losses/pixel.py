@@ -9,7 +9,7 @@ from llie_helpers.losses.precision import full_precision
 
 @full_precision
 def mse(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """Return the mean squared error. Its minimiser is the mean of all plausible targets: it blurs."""
+    """Return the mean squared error. Its minimiser is the mean of plausible targets: it blurs."""
     return F.mse_loss(enhanced, normal)
 
 
@@ -42,14 +42,17 @@ def gt_mean(enhanced: Tensor, normal: Tensor, sigma: float = 0.1) -> Tensor:
     no result.
 
     Args:
-        enhanced, normal: images (N, 3, H, W) in [0, 1].
+        enhanced: images (N, 3, H, W) in [0, 1].
+        normal: their targets, shaped alike.
         sigma: relative deviation; a smaller one insists on exposure for longer.
     """
     # Brightness is that of the grey image (Rec. 601), as in the authors' code.
     grey = normal.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
-    means = [(image * grey).sum(1).mean((1, 2)).clamp_min(1e-3) for image in (enhanced, normal)]
-    weight = bhattacharyya(*(mean.detach() for mean in means), sigma).clamp(0, 1)
-    gain = (means[1] / means[0]).view(-1, 1, 1, 1)
+    mean, target = (
+        (image * grey).sum(1).mean((1, 2)).clamp_min(1e-3) for image in (enhanced, normal)
+    )
+    weight = bhattacharyya(mean.detach(), target.detach(), sigma).clamp(0, 1)
+    gain = (target / mean).view(-1, 1, 1, 1)
     plain = (enhanced - normal).abs().mean((1, 2, 3))
     matched = ((gain * enhanced).clamp(0, 1) - normal).abs().mean((1, 2, 3))
     return (weight * plain + (1 - weight) * matched).mean()

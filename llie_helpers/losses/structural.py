@@ -19,7 +19,8 @@ def ssim_loss(enhanced: Tensor, normal: Tensor) -> Tensor:
     10.7 times as long with its gradient, which is why this one is written out.
 
     Args:
-        enhanced, normal: images (N, C, H, W) in [0, 1], at least 11x11.
+        enhanced: images (N, C, H, W) in [0, 1], at least 11x11.
+        normal: their targets, shaped alike.
 
     Raises:
         CourseError: the images are smaller than the window.

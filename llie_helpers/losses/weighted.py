@@ -44,7 +44,7 @@ class WeightedLoss(nn.Module):
             schedule that does not begin at epoch 0 and go forward.
     """
 
-    def __init__(self, weights: Mapping[str, Weight]):
+    def __init__(self, weights: Mapping[str, Weight]) -> None:
         super().__init__()
         self.schedules = {name: _schedule(name, weight) for name, weight in weights.items()}
         if not self.schedules:

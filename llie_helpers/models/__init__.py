@@ -85,7 +85,7 @@ def _check(option: str, value: Any, kind: object) -> None:
     def is_size(number: Any) -> bool:
         return type(number) is int and number > 0
 
-    good, expected = {
+    known: dict[object, tuple[bool, str]] = {
         bool: (type(value) is bool, "true or false"),
         int: (is_size(value), "a whole number from 1"),
         float: (type(value) in (int, float) and 0 <= value <= 1, "a number from 0 to 1"),
@@ -93,6 +93,7 @@ def _check(option: str, value: Any, kind: object) -> None:
             isinstance(value, list | tuple) and len(value) > 0 and all(map(is_size, value)),
             "a list of whole numbers from 1",
         ),
-    }.get(kind, (True, ""))
+    }
+    good, expected = known.get(kind, (True, ""))
     if not good:
         raise CourseError(f"{option} is {value!r}; it must be {expected}.")

@@ -42,7 +42,7 @@ class DualBranch(Network):
 
     multiple = 8
 
-    def __init__(self, width: int = 32, blocks: int = 3, deep: int = 4):
+    def __init__(self, width: int = 32, blocks: int = 3, deep: int = 4) -> None:
         super().__init__()
         self.exposure_estimator = ExposureEstimator()
         self.stem = nn.Conv2d(2 * 3 * 16, width, kernel_size=1)
@@ -59,9 +59,9 @@ class DualBranch(Network):
 
     @any_size
     def forward(
-        self, low: torch.Tensor, exposure: torch.Tensor | None = None, place: Place = WHOLE
+        self, low: torch.Tensor, exposure: torch.Tensor, place: Place = WHOLE
     ) -> torch.Tensor:
-        exposed = expose(low, self.prepare(low) if exposure is None else exposure)
+        exposed = expose(low, exposure)
         pair = torch.cat([exposed, low.clamp_min(1e-3).log() / 4 + 1], dim=1)
         cells = F.pixel_unshuffle(pair, 4).contiguous(memory_format=torch.channels_last)
         x = self.encoder(self.stem(cells))
@@ -126,7 +126,7 @@ class ExposureEstimator(nn.Module):
 
     SIDE = 64
 
-    def __init__(self, width: int = 16):
+    def __init__(self, width: int = 16) -> None:
         super().__init__()
         pairs = pairwise((6, width, width, 2 * width, 2 * width))
         layers = [(nn.Conv2d(*pair, 3, stride=2, padding=1), nn.GELU()) for pair in pairs]
@@ -150,7 +150,7 @@ class ExposureEstimator(nn.Module):
 class DualBlock(nn.Module):
     """Most channels through space, some through frequency, then mixed by a gate."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.split = spatial, spectral = width - width // 4, width // 4
         self.norm = nn.LayerNorm(width)  # over the channels of each pixel
@@ -158,8 +158,8 @@ class DualBlock(nn.Module):
         self.spectral = WindowAmplitude(spectral)
         self.mix = nn.Conv2d(width, 2 * width, kernel_size=1)
         self.project = nn.Conv2d(width, width, kernel_size=1)
-        nn.init.zeros_(self.project.weight)
-        nn.init.zeros_(self.project.bias)
+        for parameter in self.project.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         spatial, spectral = self.norm(x.movedim(1, -1)).movedim(-1, 1).split(self.split, dim=1)
@@ -173,7 +173,7 @@ class WindowAmplitude(nn.Module):
 
     SIDE = 8
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         one, two = (nn.Conv1d(channels, channels, kernel_size=1) for _ in range(2))
         self.gate = nn.Sequential(one, nn.GELU(), two)

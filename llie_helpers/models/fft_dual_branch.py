@@ -29,7 +29,7 @@ class FFTDualBranch(Network):
 
     multiple = 2
 
-    def __init__(self, size: int = 224):
+    def __init__(self, size: int = 224) -> None:
         super().__init__()
         self.full_size = nn.Sequential(nn.Conv2d(3, 32, kernel_size=3, padding=1), *norm(32))
         self.half_size = nn.Sequential(
@@ -71,4 +71,5 @@ class FFTDualBranch(Network):
 
 
 def norm(channels: int) -> tuple[nn.Module, nn.Module]:
+    """Return instance norm and its activation, which change no size."""
     return nn.InstanceNorm2d(channels), nn.LeakyReLU(0.2)

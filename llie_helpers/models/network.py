@@ -86,7 +86,8 @@ class Objective:
 
         Args:
             loss: maps ``(enhanced, normal)`` to a scalar.
-            low, normal: crops ``(N, 3, H, W)`` in [0, 1].
+            low: crops ``(N, 3, H, W)`` in [0, 1].
+            normal: their targets.
             whole: where `sees_whole`, thumbnails of both whole images, ``(N, 3, h, w)``.
         """
         return loss(self.network(low), normal)
@@ -104,8 +105,8 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Let ``forward(self, image, ...)`` take images of any size from 16x16.
 
     The image is mirrored at its right and lower edge to a multiple of ``self.multiple``, and the
-    output cropped again. The decorated method takes ``(N, 3, H, W)``, or an image and the
-    ``context`` and ``place`` that the network's ``forward`` asks for.
+    output cropped again. The decorated method takes ``(N, 3, H, W)``; for a part of a photograph
+    also the ``context`` that `Network.prepare` returned for the whole, and the part's ``place``.
 
     Raises:
         CourseError: the tensor is no batch of RGB images, or smaller than 16x16.
@@ -116,6 +117,8 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
         self: Network, image: Tensor, context: Tensor | None = None, place: Place = WHOLE
     ) -> Tensor:
         _check(image)
+        # Before the borders are added, which would weigh in it.
+        context = self.prepare(image) if context is None else context
         height, width = image.shape[-2:]
         bottom, right = -height % self.multiple, -width % self.multiple
         if bottom or right:

@@ -30,10 +30,10 @@ class PatchGAN(nn.Module):
         CourseError: the images are smaller.
     """
 
-    def __init__(self, width: int = 64):
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         channels = [6, width, 2 * width, 4 * width, 8 * width, 8 * width, 1]
-        layers = []
+        layers: list[nn.Module] = []
         for i, (kernel, stride) in enumerate(LAYERS):
             first, last = i == 0, i == len(LAYERS) - 1
             normed = not (first or last)

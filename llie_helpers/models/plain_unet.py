@@ -21,7 +21,7 @@ class PlainUNet(Network):
         widths: channels at full resolution, at half of it, and so on.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (22, 44, 88, 176)):
+    def __init__(self, widths: tuple[int, ...] = (22, 44, 88, 176)) -> None:
         super().__init__()
         steps = list(pairwise(widths))
         self.multiple = 2 ** len(steps)
@@ -48,6 +48,7 @@ class PlainUNet(Network):
 
 
 def level(channels_in: int, channels_out: int) -> nn.Sequential:
+    """Return the two 3x3 convolutions of a level."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1),
         nn.ReLU(),

@@ -29,6 +29,9 @@ def save(
 
     Args:
         state: a network's ``state_dict``.
+        path: where to, ending in .safetensors.
+        name: the network's name.
+        options: what `create_model` builds it with.
         dtype: of floating-point values; float16 halves the file, and `read` widens it again.
 
     Raises:
