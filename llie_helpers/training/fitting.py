@@ -27,7 +27,7 @@ from llie_helpers.training.history import History, load_history
 from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import EnhancementModule, Supervised
 from llie_helpers.training.recipe import Recipe
-from llie_helpers.training.trainer import keep_interrupt_handler, make_trainer, quiet
+from llie_helpers.training.trainer import hardware, keep_interrupt_handler, make_trainer, quiet
 
 Examples = Pairs | Dataset | Sequence[tuple[torch.Tensor, torch.Tensor]]
 
@@ -113,6 +113,7 @@ def fit(
             another run, a damaged one, or is a file.
     """
     recipe = (recipe or Recipe()).changed(**changes)
+    where = hardware(device, devices)
     folder = Path(run_dir)
     settings = {
         "model": model.name,
@@ -167,7 +168,7 @@ def fit(
         )
     home = next(model.parameters()).device
     with quiet(), keep_interrupt_handler(), torch.random.fork_rng():
-        trainer = make_trainer(recipe, folder, callbacks, device, devices)
+        trainer = make_trainer(recipe, folder, callbacks, where)
         checkpoint = prepare(folder, history, resume)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint)

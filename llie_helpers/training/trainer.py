@@ -6,41 +6,53 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from llie_helpers.devices import AUTO, choose_device
+from llie_helpers.devices import choose_device
 from llie_helpers.errors import CourseError
 from llie_helpers.training.recipe import Recipe
+
+
+class Hardware(NamedTuple):
+    """What to train on, in Lightning's terms, and how many processes that makes."""
+
+    accelerator: str
+    devices: int | list[int]
+    count: int
 
 
 def make_trainer(
     recipe: Recipe,
     folder: Path,
     callbacks: list[Callback],
-    device: str = AUTO,
-    devices: int = 1,
+    where: Hardware,
 ) -> lightning.Trainer:
     """Return a Trainer for ``recipe`` that shows nothing and writes nothing by itself.
 
-    Raises:
-        CourseError: as `hardware`.
+    Args:
+        recipe: how to train.
+        folder: where a callback of Lightning would write.
+        callbacks: what does write and show.
+        where: as `hardware` returns it.
     """
-    where = hardware(device, devices)
     options: dict[str, Any]
     if recipe.adversarial:
         # Clipping and accumulating are left to the module, whose two networks take turns.
-        options = {"strategy": "ddp_find_unused_parameters_true" if devices > 1 else "auto"}
+        shared = where.count > 1
+        options = {"strategy": "ddp_find_unused_parameters_true" if shared else "auto"}
     else:
         options = {
             "gradient_clip_val": recipe.gradient_clip or None,
             "accumulate_grad_batches": recipe.accumulate,
         }
-    gpu_only = recipe.precision == "16-mixed" and where["accelerator"] != "cuda"
+    gpu_only = recipe.precision == "16-mixed" and where.accelerator != "cuda"
     return lightning.Trainer(
+        accelerator=where.accelerator,
+        devices=where.devices,
         precision="32-true" if gpu_only else recipe.precision,  # type: ignore[arg-type]
         max_epochs=recipe.epochs,
         callbacks=callbacks,
@@ -51,13 +63,12 @@ def make_trainer(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
-        **where,
         **options,
     )
 
 
-def hardware(device: str, devices: int) -> dict[str, Any]:
-    """Return Lightning's ``accelerator`` and ``devices``.
+def hardware(device: str, devices: int) -> Hardware:
+    """Choose what to train on.
 
     Args:
         device: as `choose_device` takes it.
@@ -70,7 +81,7 @@ def hardware(device: str, devices: int) -> dict[str, Any]:
     if devices < 1:
         raise CourseError(f"The number of devices is {devices}; it must be 1 or more.")
     if chosen.type == "cpu":
-        return {"accelerator": "cpu", "devices": devices}
+        return Hardware("cpu", devices, devices)
     if chosen.type not in ("cuda", "mps"):
         raise CourseError(f"Training on {device!r} is not supported; use auto, cpu, cuda or mps.")
     present = torch.cuda.device_count() if chosen.type == "cuda" else 1
@@ -80,7 +91,7 @@ def hardware(device: str, devices: int) -> dict[str, Any]:
             f"{devices} devices from {chosen.type}:{index} on were asked for, but this computer "
             f"has {present}; ask for fewer, or use cpu."
         )
-    return {"accelerator": chosen.type, "devices": list(range(index, index + devices))}
+    return Hardware(chosen.type, list(range(index, index + devices)), devices)
 
 
 @contextmanager
