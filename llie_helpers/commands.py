@@ -85,7 +85,7 @@ def train(
         how,
         run_dir=folder,
         seed=seed,
-        device=accelerator,
+        accelerator=accelerator,
         devices=devices,
     )
     say(
@@ -177,7 +177,7 @@ def ship(model: str, data: str, weights: list[str], title: str) -> None:
 
     networks = [create_model(model, path) for path in weights]
     stem = files.SHIPPED / f"{model}_{data}"
-    records = [Path(path).with_name("history.json") for path in weights]
+    records = [Path(path).with_name("run.json") for path in weights]
     seeds = [
         json.loads(record.read_text())["seed"] if record.is_file() else place
         for place, record in enumerate(records)
@@ -185,7 +185,7 @@ def ship(model: str, data: str, weights: list[str], title: str) -> None:
     shipped = stem.with_suffix(".safetensors")
     half = 4 * count_parameters(networks[0]) > LARGEST
     precision = torch.float16 if half else torch.float32
-    files.save(networks[0].state_dict(), shipped, model, networks[0].options, precision)
+    files.save(networks[0], shipped, model, networks[0].options, precision)
     if (mapper := mapper_path(Path(weights[0]))).is_file():
         with atomic_path(mapper_path(shipped)) as temporary:
             shutil.copyfile(mapper, temporary)

@@ -15,7 +15,7 @@
 Each arrow is one 3x3 convolution with ReLU; "+" adds the encoder's features to the
 decoder's, as a ResNet's shortcut does (He et al., CVPR 2016) and as LinkNet does between
 encoder and decoder (Chaurasia and Culurciello, 2017). Half the work or more is done
-at reduced resolution, where a convolution is cheap and sees far.
+at reduced resolution, where a convolution is cheap and has a wide view.
 """
 
 from itertools import pairwise

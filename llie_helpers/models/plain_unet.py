@@ -31,7 +31,7 @@ class PlainUNet(Network):
         )
         self.decoder = nn.ModuleList(level(2 * fine, fine) for fine, _ in steps)
         self.head = nn.Conv2d(widths[0], 3, kernel_size=1)
-        # As the paper does; PyTorch's own start fades away in so many layers.
+        # As the paper does; from PyTorch's default the signal vanishes in so many layers.
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -16,7 +16,7 @@ class Adversarial(EnhancementModule):
     """A generator trained against a discriminator (Isola et al., CVPR 2017), in turns.
 
     On each batch the discriminator first learns to tell the real pair from the generated
-    one; then the generator learns to be taken for real, and to come close to the target by the
+    one; then the generator learns to be taken for real, and to match the target by the
     recipe's loss (L1 with weight 100 in the paper). ``adversarial_loss`` and
     ``discriminator_loss`` join the history; ``train_loss`` and ``val_loss`` are the recipe's.
 
@@ -64,7 +64,7 @@ class Adversarial(EnhancementModule):
     def generator_losses(
         self, low: Tensor, normal: Tensor, enhanced: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the recipe's loss, and how little the discriminator is fooled."""
+        """Return the recipe's loss, and the loss of being told apart."""
         return self.loss(enhanced, normal), gan_generator_loss(self.discriminator(low, enhanced))
 
     def training_loss(self, *batch: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import lightning
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint, WeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -31,16 +31,12 @@ class MovingAverage(WeightAveraging):
     def __init__(self, decay: float) -> None:
         super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
 
-    def setup(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
-    ) -> None:
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # Lightning moves the module to the GPU later and would average on the CPU.
         pl_module.to(trainer.strategy.root_device)
         super().setup(trainer, pl_module, stage)
 
-    def on_train_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the weights: `fit` loads the best, and a discriminator keeps its last."""
 
 
@@ -70,24 +66,18 @@ class RunKeeper(Checkpoint):
         self.history.rows = state_dict["rows"]
         self.history.stopped_early = state_dict["stopped_early"]
 
-    def on_train_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         trainer.should_stop = self.history.stopped_early
         self.started = time.monotonic() - self.history.seconds
 
-    def on_validation_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         due = self.snapshot_every and trainer.current_epoch % self.snapshot_every == 0
         if due and trainer.is_global_zero:
             assert isinstance(pl_module, EnhancementModule)
             name = f"epoch_{trainer.current_epoch + 1:03}.png"
             save_image(self.folder / "snapshots" / name, pl_module.snapshot)
 
-    def on_train_epoch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, EnhancementModule)
         self.history.rows.append(self.row(trainer, pl_module))
         self.history.stopped_early = trainer.should_stop
@@ -98,7 +88,7 @@ class RunKeeper(Checkpoint):
         with atomic_path(last) if trainer.is_global_zero else nullcontext(last) as path:
             trainer.save_checkpoint(path)
 
-    def row(self, trainer: lightning.Trainer, module: EnhancementModule) -> dict[str, Any]:
+    def row(self, trainer: Trainer, module: EnhancementModule) -> dict[str, Any]:
         """Return the numbers of the epoch that ends; see `History`."""
         measured = {key: value.item() for key, value in trainer.callback_metrics.items()}
         weights = {name: weight for name, weight in module.loss.weights.items() if weight}
@@ -115,8 +105,8 @@ class RunKeeper(Checkpoint):
 
     def on_save_checkpoint(
         self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
+        trainer: Trainer,
+        pl_module: LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
         # The checkpoint holds the weights that were validated: the averages where there are any.
@@ -136,9 +126,7 @@ class ProgressLine(Callback):
 
     bar: tqdm | None = None
 
-    def on_train_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert trainer.max_epochs is not None
         self.bar = tqdm(
             total=trainer.max_epochs * trainer.num_training_batches,
@@ -154,9 +142,7 @@ class ProgressLine(Callback):
         assert self.bar is not None
         self.bar.update()
 
-    def on_train_epoch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert self.bar is not None
         scores = trainer.callback_metrics
         self.bar.set_postfix_str(

@@ -22,7 +22,7 @@ class Hardware(NamedTuple):
 
     accelerator: str
     devices: int | list[int]
-    count: int
+    processes: int
 
 
 def make_trainer(
@@ -42,7 +42,7 @@ def make_trainer(
     options: dict[str, Any]
     if recipe.adversarial:
         # Clipping and accumulating are left to the module, whose two networks take turns.
-        shared = where.count > 1
+        shared = where.processes > 1
         options = {"strategy": "ddp_find_unused_parameters_true" if shared else "auto"}
     else:
         options = {

@@ -342,7 +342,7 @@ def test_the_discriminator_is_as_specified():
 
 def test_the_discriminator_says_how_small_a_crop_may_be():
     PatchGAN(width=2).eval()(*torch.zeros(2, 1, 3, 48, 48))
-    with pytest.raises(CourseError, match="from 48x48 up, but got 32x60; choose larger crops"):
+    with pytest.raises(CourseError, match="at least 48x48 pixels, but got 60x32; choose larger"):
         PatchGAN(width=2)(*torch.zeros(2, 1, 3, 32, 60))
 
 
