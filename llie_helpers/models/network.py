@@ -22,12 +22,15 @@ class Network(nn.Module):
 
     Attributes:
         multiple: height and width are padded to a multiple of this.
-        name, options: how `create_model` built it.
+        name, options: how `create_model` built it; a class of your own has its name.
     """
 
     multiple: int = 1
-    name: str = ""
-    options: dict[str, Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = type(self).__name__
+        self.options: dict[str, Any] = {}
 
     def prepare(self, whole: Tensor) -> Tensor | None:
         """Return what the network needs to know of the whole photograph, or None if nothing.
@@ -73,7 +76,7 @@ class Objective:
             if not known:
                 raise CourseError(
                     f"The recipe sets the objective's {option}, but the objective of "
-                    f"{network.name or type(network).__name__} has no options; remove it."
+                    f"{network.name} has no options; remove it."
                 )
             if option not in known:
                 raise unknown_name(f"objective option of {network.name}", option, known)

@@ -99,8 +99,8 @@ class RunKeeper(Checkpoint):
             "crops": epoch * self.crops,
             "seconds": time.monotonic() - self.started,
             **{key: value for key, value in measured.items() if not key.startswith("terms/")},
-            "weights": weights,
-            "terms": {name: measured[f"terms/{name}"] for name in weights},
+            "loss_weights": weights,
+            "loss_terms": {name: measured[f"terms/{name}"] for name in weights},
         }
 
     def on_save_checkpoint(

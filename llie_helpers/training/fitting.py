@@ -112,6 +112,11 @@ def fit(
             last good checkpoint is kept); the recipe or the device is wrong, or run_dir holds
             another run, a damaged one, or is a file.
     """
+    if not isinstance(model, Network):
+        raise CourseError(
+            f"fit trains a network, but got {type(model).__name__}; take one from create_model, "
+            "or derive your class from llie_helpers.models.network.Network."
+        )
     recipe = (recipe or Recipe()).changed(**changes)
     where = hardware(device, devices)
     folder = Path(run_dir)
@@ -125,13 +130,10 @@ def fit(
     # As JSON has it, so that it compares equal to what an earlier run wrote.
     history = History(json.loads(json.dumps(settings)))
     halves = scene_halves(val) if isinstance(val, Pairs) else ""
-    if recipe.adversarial and discriminator is None:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            discriminator = PatchGAN(model.options.get("width", 64))
     module: EnhancementModule
-    if recipe.adversarial and discriminator is not None:
-        module = Adversarial(model, discriminator, recipe, seed, halves)
+    if recipe.adversarial:
+        adversary = discriminator or default_discriminator(model, seed)
+        module = Adversarial(model, adversary, recipe, seed, halves)
     else:
         module = Supervised(model, recipe, seed, halves)
     # Lightning would leave a network in eval mode as it is.
@@ -182,6 +184,13 @@ def fit(
         for path in sorted((folder / "snapshots").glob("epoch_*.png"))
     ]
     return TrainingRun(history, best_path, snapshots)
+
+
+def default_discriminator(model: Network, seed: int) -> PatchGAN:
+    """Return a `PatchGAN` as wide as ``model``, without a change to the caller's randomness."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return PatchGAN(model.options.get("width", 64))
 
 
 def prepare(folder: Path, history: History, resume: bool) -> Path | None:

@@ -24,8 +24,8 @@ class History(Sequence):
     - ``val_psnr_a``, ``val_psnr_b``: of the images of every other validation scene, and of
       the rest, so that a choice made on one half can be checked on the other;
     - ``adversarial_loss``, ``discriminator_loss``: of adversarial training;
-    - ``weights`` and ``terms``: the weight of each term of the loss in this epoch, and its
-      unweighted mean in training.
+    - ``loss_weights`` and ``loss_terms``: the weight of each term of the loss in this epoch,
+      and its unweighted mean in training.
 
     Args:
         settings: ``model``, ``options``, ``data`` (titles of training and validation data),

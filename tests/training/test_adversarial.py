@@ -122,8 +122,6 @@ def test_averaging_leaves_the_discriminator_its_own_weights(tmp_path):
 class OneLayer(Network):
     """Without batch statistics, so that small batches add up to a large one."""
 
-    name, options = "pix2pix", {}
-
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)

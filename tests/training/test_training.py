@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from llie_helpers.models.dual_branch import expose
 from llie_helpers.models.network import Network, Objective
 from llie_helpers.training import TrainingRun, fit, load_history
 from llie_helpers.training.batches import TrainingData, epoch_loader, scene_halves
+from llie_helpers.training.callbacks import MovingAverage
 from llie_helpers.training.module import Supervised
 from llie_helpers.training.recipe import Recipe
 from llie_helpers.training.trainer import hardware, make_trainer
@@ -246,6 +248,11 @@ def test_options_that_an_objective_does_not_have_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_what_is_no_network_is_refused(train, val, tmp_path):
+    with pytest.raises(CourseError, match="got Conv2d; take one from create_model, or derive"):
+        fit(nn.Conv2d(3, 3, 1), train, val, SMALL, run_dir=tmp_path)
+
+
 def test_the_history_is_recorded_as_it_was(train, val, tmp_path):
     loss = {"mse": 1.0, "ssim": [[0, 0.5], [2, 0.0]]}
     run = fit(
@@ -264,8 +271,8 @@ def test_the_history_is_recorded_as_it_was(train, val, tmp_path):
     assert written["best_epoch"] == run.best["epoch"]
     for epoch, row in enumerate(record, start=1):
         assert (row["epoch"], row["steps"], row["crops"]) == (epoch, 3 * epoch, 12 * epoch)
-        assert row["weights"] == ({"mse": 1.0, "ssim": 0.5} if epoch < 3 else {"mse": 1.0})
-        weighted = sum(row["weights"][name] * term for name, term in row["terms"].items())
+        assert row["loss_weights"] == ({"mse": 1.0, "ssim": 0.5} if epoch < 3 else {"mse": 1.0})
+        weighted = sum(row["loss_weights"][name] * term for name, term in row["loss_terms"].items())
         assert row["train_loss"] == pytest.approx(weighted, rel=1e-4)
         halves = (row["val_psnr_a"] + row["val_psnr_b"]) / 2
         assert row["val_psnr"] == pytest.approx(halves, rel=1e-5)
@@ -286,10 +293,17 @@ def test_an_epoch_without_any_term_of_the_loss_goes_by(train, val, tmp_path):
     assert [row["train_loss"] > 0 for row in run.history] == [True, False]
 
 
+def test_weights_are_averaged_where_they_are_trained():
+    module = Supervised(fresh(), SMALL, seed=0)
+    average = MovingAverage(0.9)
+    # PyTorch's device without numbers takes the place of a GPU.
+    strategy = SimpleNamespace(root_device=torch.device("meta"))
+    average.setup(SimpleNamespace(strategy=strategy), module, "fit")
+    assert {value.device.type for value in average._average_model.parameters()} == {"meta"}
+
+
 class Exploding(Network):
     """A network whose output is NaN in the third epoch."""
-
-    name, options = "exploding", {}
 
     def __init__(self):
         super().__init__()
@@ -333,8 +347,6 @@ class WithThumbnails(Objective):
 
 class Greedy(Network):
     """Runs out of memory with more than ``room`` images, as a GPU does."""
-
-    name, options = "mse_cnn", {}
 
     def __init__(self, room: int, objective: type[Objective] = Objective):
         super().__init__()
