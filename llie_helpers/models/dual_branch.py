@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from llie_helpers.images import WHOLE, Place
-from llie_helpers.models.network import Network, Objective, any_size
+from llie_helpers.models.network import Network, Objective, any_size, check_images
 
 CELL = 4  # side in pixels of the cells that become channels, at a quarter of the size
 DARK = 1e-3  # a quarter of an 8-bit step: below it, logarithms and powers are too steep
@@ -60,10 +60,16 @@ class DualBranch(Network):
         """Estimate the exposure parameters ``(N, 6)`` of whole images ``(N, 3, H, W)``."""
         return self.exposure_estimator(whole)
 
-    @any_size
     def forward(
-        self, low: torch.Tensor, exposure: torch.Tensor, place: Place = WHOLE
+        self, low: torch.Tensor, exposure: torch.Tensor | None = None, place: Place = WHOLE
     ) -> torch.Tensor:
+        check_images(low)
+        # Estimated before `any_size` adds borders, which would count in it.
+        return self.restore(low, self.prepare(low) if exposure is None else exposure, place)
+
+    @any_size
+    def restore(self, low: torch.Tensor, exposure: torch.Tensor, place: Place) -> torch.Tensor:
+        """Enhance images whose exposure is decided."""
         exposed = expose(low, exposure)
         # The logarithm, scaled to about [-1, 1], shows detail in the dark.
         both = torch.cat([exposed, low.clamp_min(DARK).log() / 4 + 1], dim=1)

@@ -112,16 +112,14 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     also the ``context`` that `Network.prepare` returned for the whole, and the part's ``place``.
 
     Raises:
-        CourseError: the tensor is no batch of RGB images, or smaller than 16x16.
+        CourseError: as `check_images`.
     """
 
     @functools.wraps(forward)
     def padded(
         self: Network, image: Tensor, context: Tensor | None = None, place: Place = WHOLE
     ) -> Tensor:
-        _check(image)
-        # Before the borders are added, which would weigh in it.
-        context = self.prepare(image) if context is None else context
+        check_images(image)
         height, width = image.shape[-2:]
         bottom, right = -height % self.multiple, -width % self.multiple
         if bottom or right:
@@ -133,7 +131,12 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return padded
 
 
-def _check(image: Tensor) -> None:
+def check_images(image: Tensor) -> None:
+    """Refuse what is no batch of images for a network.
+
+    Raises:
+        CourseError: the tensor is no batch of RGB images, or smaller than 16x16.
+    """
     if image.dim() != 4 or image.shape[1] != 3:
         raise CourseError(
             f"A network takes a batch of RGB images (N, 3, H, W), but got {tuple(image.shape)}; "
