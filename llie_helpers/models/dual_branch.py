@@ -29,6 +29,7 @@ from torch import nn
 
 from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import Network, Objective, any_size
+from llie_helpers.models.thumbnail import thumbnail
 
 
 class DualBranch(Network):
@@ -56,6 +57,12 @@ class DualBranch(Network):
     def prepare(self, whole: torch.Tensor) -> torch.Tensor:
         """Estimate the exposure parameters ``(N, 6)`` of whole images ``(N, 3, H, W)``."""
         return self.exposure_estimator(whole)
+
+    def illuminate(
+        self, image: torch.Tensor, context: torch.Tensor, place: Place = WHOLE
+    ) -> torch.Tensor:
+        """Apply the gains and gammas that `prepare` estimated."""
+        return expose(image, context)
 
     @any_size
     def forward(
@@ -138,7 +145,7 @@ class ExposureEstimator(nn.Module):
 
     def forward(self, whole: torch.Tensor) -> torch.Tensor:
         """Return logarithms of three gains and three gammas, ``(N, 6)``."""
-        log = (F.adaptive_avg_pool2d(whole, self.SIDE) + 0.01).log()
+        log = (thumbnail(whole, self.SIDE) + 0.01).log()
         mean = log.mean(dim=(2, 3), keepdim=True)
         maps = self.features(torch.cat([log / 1.5 + 2, log - mean], dim=1)).flatten(2)
         pooled = self.dropout(torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1))
