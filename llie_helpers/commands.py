@@ -13,7 +13,6 @@ from llie_helpers.data.splits import NAMES
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 from llie_helpers.methods import create_method
-from llie_helpers.methods.registry import DEFAULT_WEIGHTS
 from llie_helpers.models import create_model
 from llie_helpers.models.cost import count_parameters, gmacs
 from llie_helpers.models.weights import mapper_path
@@ -140,14 +139,14 @@ def enhance(
     force: bool,
 ) -> int:
     from llie_helpers.inference.batch import enhance_files
-    from llie_helpers.inference.image import adjust, enhance
+    from llie_helpers.inference.image import adjustment, enhance
     from llie_helpers.inference.video import enhance_video
 
+    postprocess = adjustment(exposure, strength)
     method = create_method(model, weights, device(), **dict(model_options))
-    control = {"exposure": exposure, "strength": strength}
-    photo = partial(enhance, method=method, **control)
-    film = partial(enhance_video, network=method, postprocess=partial(adjust, **control), fast=fast)
-    summary = enhance_files(inputs, out, photo, film, force)
+    photo = partial(enhance, method=method, exposure=exposure, strength=strength)
+    video = partial(enhance_video, method=method, postprocess=postprocess, fast=fast)
+    summary = enhance_files(inputs, out, photo, video, force)
     print(summary)
     return 1 if summary.failures else 0
 
@@ -157,7 +156,7 @@ def export(model: str, weights: str | None, format: str, out: str, force: bool) 
 
     if Path(out).exists() and not force:
         raise CourseError(f"{out} exists already; add --force to overwrite it.")
-    difference = export_onnx(create_model(model, weights or DEFAULT_WEIGHTS).eval(), out)
+    difference = export_onnx(create_method(model, weights), out)
     size = Path(out).stat().st_size / 1e6
     print(f"{out}: {size:.1f} MB; its output differs from PyTorch by {difference:.1g} at most.")
 

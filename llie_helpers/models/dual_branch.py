@@ -29,6 +29,7 @@ from torch import nn
 
 from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import Network, Objective, any_size, check_images
+from llie_helpers.models.thumbnail import thumbnail
 
 CELL = 4  # side in pixels of the cells that become channels, at a quarter of the size
 DARK = 1e-3  # a quarter of an 8-bit step: below it, logarithms and powers are too steep
@@ -59,6 +60,12 @@ class DualBranch(Network):
     def prepare(self, whole: torch.Tensor) -> torch.Tensor:
         """Estimate the exposure parameters ``(N, 6)`` of whole images ``(N, 3, H, W)``."""
         return self.exposure_estimator(whole)
+
+    def illuminate(
+        self, image: torch.Tensor, context: torch.Tensor, place: Place = WHOLE
+    ) -> torch.Tensor:
+        """Apply the gains and gammas that `prepare` estimated."""
+        return expose(image, context)
 
     def forward(
         self, low: torch.Tensor, exposure: torch.Tensor | None = None, place: Place = WHOLE
@@ -149,7 +156,7 @@ class ExposureEstimator(nn.Module):
 
     def forward(self, whole: torch.Tensor) -> torch.Tensor:
         """Return logarithms of three gains and three gammas, ``(N, 6)``."""
-        log = (F.adaptive_avg_pool2d(whole, self.SIDE) + 0.01).log()
+        log = (thumbnail(whole, self.SIDE) + 0.01).log()
         mean = log.mean(dim=(2, 3), keepdim=True)
         maps = self.features(torch.cat([log / 1.5 + 2, log - mean], dim=1)).flatten(2)
         pooled = self.dropout(torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1))

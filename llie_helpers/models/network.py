@@ -32,13 +32,27 @@ class Network(nn.Module):
         self.name = type(self).__name__
         self.options: dict[str, Any] = {}
 
-    def prepare(self, whole: Tensor) -> Tensor | None:
+    def prepare(self, whole: Tensor) -> Any:
         """Return what the network needs to know of the whole photograph, or None if nothing.
 
         Args:
             whole: ``(N, 3, H, W)`` in [0, 1], of any size from 16x16.
+
+        Returns:
+            A tensor, or a tuple of tensors.
         """
         return None
+
+    def illuminate(self, image: Tensor, context: Any, place: Place = WHOLE) -> Tensor:
+        """Set the exposure of ``image`` and leave its noise, each pixel by its value alone.
+
+        Raises:
+            CourseError: the network has no such step.
+        """
+        raise CourseError(
+            f"{self.name} cannot enhance by the exposure alone; leave out --fast, or use "
+            "dual_branch."
+        )
 
     def objective(self, **options: float) -> "Objective":
         """Return what training minimises.
@@ -116,9 +130,7 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """
 
     @functools.wraps(forward)
-    def padded(
-        self: Network, image: Tensor, context: Tensor | None = None, place: Place = WHOLE
-    ) -> Tensor:
+    def padded(self: Network, image: Tensor, context: Any = None, place: Place = WHOLE) -> Tensor:
         check_images(image)
         height, width = image.shape[-2:]
         bottom, right = -height % self.multiple, -width % self.multiple
