@@ -21,8 +21,8 @@ def brightness(image: torch.Tensor, gain: float) -> torch.Tensor:
     return (image * gain).clamp(0.0, 1.0)
 
 
-def towards(low: torch.Tensor, normal: torch.Tensor, share: float) -> torch.Tensor:
-    """Return ``low ** (1 - share) * normal ** share``: ``low`` at 0, ``normal`` at 1."""
+def lerp_log(low: torch.Tensor, normal: torch.Tensor, share: float) -> torch.Tensor:
+    """Interpolate on a logarithmic scale: ``low ** (1 - share) * normal ** share``."""
     return low ** (1 - share) * normal**share
 
 

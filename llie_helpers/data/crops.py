@@ -1,24 +1,39 @@
 """Datasets for PyTorch's DataLoader: random crops to train on, whole images to validate on."""
 
 import time
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from llie_helpers.data.augment import augment_pair, brightness, towards
+from llie_helpers.data.augment import augment_pair, brightness, lerp_log
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.thumbnails import Thumbnails
 from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float
 
-# Gains of targets that stand for bright photographs; their tones are LOL's otherwise.
-DIMMED, RAISED = 0.6, 1.3
-
-Batch = tuple[torch.Tensor, torch.Tensor]
+# Gains of targets that serve as bright inputs, drawn evenly on a logarithmic scale.
+LOWEST_GAIN, HIGHEST_GAIN = 0.6, 1.3
 
 
-class RandomCrops(Dataset):
+class View(NamedTuple):
+    """One window, or thumbnail, of both images of a pair, each ``(3, H, W)`` in [0, 1]."""
+
+    low: torch.Tensor
+    normal: torch.Tensor
+
+
+class CropInWhole(NamedTuple):
+    """A crop of both images of a pair, and a thumbnail of each whole image."""
+
+    low: torch.Tensor
+    normal: torch.Tensor
+    whole_low: torch.Tensor
+    whole_normal: torch.Tensor
+
+
+class RandomCrops(Dataset[View | CropInWhole]):
     """``length`` random crops per epoch, each ``(low, normal)`` of ``(3, size, size)``.
 
     Every crop is drawn from a random pair, at a random place, from ``seed``, the epoch
@@ -31,13 +46,14 @@ class RandomCrops(Dataset):
         length: crops in one epoch.
         seed: first of the three numbers that decide on a crop.
         augment: flip, rotate and change the brightness of a pair; see `augment_pair`.
-        gain_jitter: multiply each low image, and not its target, by between 1/gain_jitter and gain_jitter.
-        brighten_prob: the share of low images that are moved towards their targets, so that a
+        gain_jitter: multiply each low image, and not its target, by a gain between
+            1/gain_jitter and gain_jitter.
+        brighten_prob: share of low images that are moved towards their targets, so that a
             network meets photographs that are not dark. A third of them become the targets,
             both with the same random gain: what is bright enough is to stay as it is.
-        thumbnails: also give both whole images as thumbnails (see `Thumbnails`), changed like
-            the crop: ``(low, normal, whole_low, whole_normal)``. Targets keep their brightness
-            then, because thumbnails are to teach which brightness photographers choose.
+        thumbnails: return `CropInWhole`, with both whole images as `Thumbnails` that are
+            changed like the crop. Targets keep their brightness then, because thumbnails are
+            to teach which brightness photographers choose.
 
     Raises:
         CourseError: there are no pairs or, when a crop is drawn, an image is too small.
@@ -53,7 +69,7 @@ class RandomCrops(Dataset):
         gain_jitter: float = 1.0,
         brighten_prob: float = 0.0,
         thumbnails: bool = False,
-    ):
+    ) -> None:
         if len(pairs) == 0:
             raise CourseError(f"{pairs.title} has no pairs to crop; check the data set and split.")
         self.pairs = pairs
@@ -74,34 +90,44 @@ class RandomCrops(Dataset):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+    def __getitem__(self, index: int) -> View | CropInWhole:
         if not 0 <= index < self.length:
             raise IndexError(index)
         draw = np.random.default_rng((self.seed, int(self._epoch), index))
         which = int(draw.integers(len(self.pairs)))
         views = [self._crop(which, draw)]
         if self.thumbnails is not None:
-            views.append(self.thumbnails.draw(which, draw))
+            views.append(View(*self.thumbnails.draw(which, draw)))
+        views = self._change(views, draw)
+        return views[0] if len(views) == 1 else CropInWhole(*views[0], *views[1])
+
+    def _change(self, views: list[View], draw: np.random.Generator) -> list[View]:
+        """Return views of one pair after the same random changes of each."""
         if self.augment:
             seed = int(draw.integers(2**63))
             # The same generator for both, hence the same change.
             views = [
-                augment_pair(*view, torch.Generator().manual_seed(seed), self.thumbnails is None)
+                View(
+                    *augment_pair(
+                        *view, torch.Generator().manual_seed(seed), gains=self.thumbnails is None
+                    )
+                )
                 for view in views
             ]
         if self.gain_jitter != 1:
             gain = self.gain_jitter ** draw.uniform(-1, 1)
-            views = [(brightness(low, gain), normal) for low, normal in views]
+            views = [View(brightness(low, gain), normal) for low, normal in views]
         if draw.random() < self.brighten_prob:
             share = 1.5 * draw.random()
             if share > 1:
-                gain = DIMMED * (RAISED / DIMMED) ** draw.random()
-                views = [(brightness(normal, gain),) * 2 for _, normal in views]
+                gain = LOWEST_GAIN * (HIGHEST_GAIN / LOWEST_GAIN) ** draw.random()
+                targets = [brightness(normal, gain) for _, normal in views]
+                views = [View(target, target) for target in targets]
             else:
-                views = [(towards(low, normal, share), normal) for low, normal in views]
-        return tuple(image for view in views for image in view)
+                views = [View(lerp_log(low, normal, share), normal) for low, normal in views]
+        return views
 
-    def _crop(self, which: int, draw: np.random.Generator) -> Batch:
+    def _crop(self, which: int, draw: np.random.Generator) -> View:
         low, normal = self.pairs.raw(which)
         height, width, _ = low.shape
         if min(height, width) < self.size:
@@ -113,24 +139,24 @@ class RandomCrops(Dataset):
         left = int(draw.integers(width - self.size + 1))
         # Crop the bytes first: only what is kept becomes float.
         window = np.s_[top : top + self.size, left : left + self.size]
-        return to_float(low[window]), to_float(normal[window])
+        return View(to_float(low[window]), to_float(normal[window]))
 
 
-class WholeImages(Dataset):
+class WholeImages(Dataset[View]):
     """Every pair whole, in order, as ``(low, normal)`` of ``(3, H, W)``; sizes may differ."""
 
-    def __init__(self, pairs: Pairs):
+    def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> Batch:
-        low, normal, _, _ = self.pairs[index]
-        return low, normal
+    def __getitem__(self, index: int) -> View:
+        low, normal = self.pairs.raw(index)
+        return View(to_float(low), to_float(normal))
 
 
-def items_per_second(dataset: Dataset, seconds: float = 2.0) -> float:
+def items_per_second(dataset: RandomCrops | WholeImages, seconds: float = 2.0) -> float:
     """Fetch items one after the other for about ``seconds``; return how many a second."""
     fetched, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:

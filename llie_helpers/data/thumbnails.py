@@ -9,7 +9,7 @@ from llie_helpers.images import to_float
 
 SIDE = 64  # of a thumbnail, in pixels, whatever the image's shape
 STORED = 128  # of what is kept in memory, 0.4 MB a pair; a thumbnail may zoom in on a part
-WIDEST_ZOOM = 80
+SMALLEST_PART = 80  # stored pixels that a thumbnail zooms in on, at least
 
 
 class Thumbnails:
@@ -19,15 +19,15 @@ class Thumbnails:
     there is more to see than there are photographs.
     """
 
-    def __init__(self, pairs: Pairs):
+    def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
         self._kept: dict[int, torch.Tensor] = {}
 
     def draw(self, which: int, draw: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """The thumbnails of pair number ``which``, zoomed as ``draw`` decides."""
+        """Return the thumbnails of pair number ``which``, zoomed as ``draw`` decides."""
         both = self._stored(which)
         if draw.random() < 0.5:
-            side = int(draw.integers(WIDEST_ZOOM, STORED))
+            side = int(draw.integers(SMALLEST_PART, STORED))
             top, left = (int(place) for place in draw.integers(STORED - side + 1, size=2))
             both = both[..., top : top + side, left : left + side]
         low, normal = F.adaptive_avg_pool2d(both, SIDE)

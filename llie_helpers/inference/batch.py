@@ -18,7 +18,7 @@ from llie_helpers.inference.video import VIDEO_SUFFIXES
 
 @dataclass
 class Summary:
-    """What became of a batch.
+    """Count what became of a batch.
 
     Attributes:
         done: photographs and videos that were written.
@@ -43,28 +43,28 @@ def enhance_files(
     inputs: Sequence[str | Path],
     out: str | Path,
     enhance: Callable[[np.ndarray], torch.Tensor],
-    film: Callable[[Path, Path], object],
+    enhance_video: Callable[[Path, Path], object],
     force: bool = False,
 ) -> Summary:
     """Enhance photographs and videos and write them under ``out``.
 
     Photographs keep their name, format and metadata; videos become .mp4.
 
-    Every output appears whole or not at all, so a batch that was stopped can be started again
-    and does the rest.
+    Every output appears whole or not at all, so a batch that was stopped can be run again and
+    does the rest.
 
     Args:
         inputs: files, and folders whose tree is kept.
         out: a file, where there is one input file and this has a suffix; else a folder.
         enhance: maps an ``(H, W, 3)`` array to a ``(3, H, W)`` tensor in [0, 1].
-        film: enhances the video in one file into another.
+        enhance_video: enhances the video in one file into another.
         force: overwrite what exists.
 
     Raises:
         CourseError: there is nothing to enhance, two inputs have one output, or ``out`` is a
             file that exists or has no image's suffix.
     """
-    jobs = plan([Path(path) for path in inputs], Path(out))
+    jobs = _targets([Path(path) for path in inputs], Path(out))
     if Path(out) in jobs and Path(out).exists() and not force:
         raise CourseError(f"{out} exists already; add --force to overwrite it.")
     summary = Summary()
@@ -77,7 +77,7 @@ def enhance_files(
             remove_leftovers(target)
             try:
                 if source.suffix.lower() in VIDEO_SUFFIXES:
-                    film(source, target)
+                    enhance_video(source, target)
                 else:
                     photo = read_photo(source)
                     write_photo(target, enhance(photo.pixels), photo)
@@ -91,8 +91,8 @@ def enhance_files(
     return summary
 
 
-def plan(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Which file is made of which: ``{target: source}``."""
+def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Return which file is made of which: ``{target: source}``."""
     if missing := [path for path in inputs if not path.exists()]:
         raise CourseError(f"There is no file or folder {missing[0]}; check its name.")
     if len(inputs) == 1 and inputs[0].is_file() and out.suffix and not out.is_dir():
@@ -104,10 +104,10 @@ def plan(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
         raise CourseError(f"{out} is a file; give a folder for several photographs.")
     jobs: dict[Path, Path] = {}
     for top in inputs:
-        for source in [top] if top.is_file() else pictures(top, out):
+        for source in [top] if top.is_file() else _find_inputs(top, out):
             target = out / (source.name if source == top else source.relative_to(top))
             if target.suffix.lower() in RAW_SUFFIXES:
-                target = target.with_suffix(".png")  # nobody writes RAW files
+                target = target.with_suffix(".png")  # RAW files cannot be written
             elif target.suffix.lower() in VIDEO_SUFFIXES:
                 target = target.with_suffix(".mp4")
             if target in jobs:
@@ -120,8 +120,8 @@ def plan(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     return jobs
 
 
-def pictures(folder: Path, out: Path) -> Iterator[Path]:
-    """Images and videos under ``folder``, without hidden files and what lies under ``out``."""
+def _find_inputs(folder: Path, out: Path) -> Iterator[Path]:
+    """Yield images and videos under ``folder``, but no hidden files and nothing under ``out``."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and path.is_file() and out.resolve() not in path.resolve().parents:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +10,10 @@ import torch
 from llie_helpers.data.synthesis import expose, to_linear, to_srgb
 from llie_helpers.errors import CourseError
 from llie_helpers.inference.photos import read_photo
-from llie_helpers.inference.tiles import enhance_tiled
+from llie_helpers.inference.tiles import Postprocess, enhance_tiled
 from llie_helpers.methods import Method, as_method, create_method
+
+MOST_STOPS = 10  # of exposure; beyond, nothing of an 8-bit file is left but black and white
 
 
 def enhance(
@@ -21,38 +23,52 @@ def enhance(
     *,
     exposure: float = 0.0,
     strength: float = 1.0,
-    **options,
+    **options: Any,
 ) -> torch.Tensor:
     """Enhance one photograph of any size, tile by tile.
 
     Args:
         image: ``(3, H, W)`` in [0, 1], ``(H, W, 3)`` RGB of uint8 or uint16, or a file's path.
         method: a method's name, or what `create_method` returned for it.
-        weights, options: as `create_method` takes them, with a name.
+        weights: as `create_method` takes them, with a name.
         exposure: stops of light more (or less) than the method chose.
         strength: 1 for the result, 0 for the image as it was, between them for a mixture.
+        **options: as `create_method` takes them, with a name.
 
     Returns:
-        ``(3, H, W)``, clamped to [0, 1].
+        ``(3, H, W)`` in [0, 1].
 
     Raises:
-        CourseError: the file cannot be read, a strength outside [0, 1], or as `create_method`.
+        CourseError: the file cannot be read, or as `adjustment` or `create_method`.
     """
-    if not 0 <= strength <= 1:
-        raise CourseError(f"The strength is {strength}; it must lie between 0 and 1.")
+    postprocess = adjustment(exposure, strength)
     if isinstance(image, str | os.PathLike):
         image = read_photo(image).pixels
     if isinstance(method, str):
         method = create_method(method, weights, **options)
-    return enhance_tiled(
-        as_method(method), image, partial(adjust, exposure=exposure, strength=strength)
-    )
+    return enhance_tiled(as_method(method), image, postprocess)
 
 
-def adjust(
-    enhanced: torch.Tensor, low: torch.Tensor, exposure: float, strength: float
-) -> torch.Tensor:
-    """What the photographer wants of ``enhanced``; see `enhance`."""
-    if exposure:
-        enhanced = to_srgb(expose(to_linear(enhanced), exposure)).clamp(0, 1)
-    return torch.lerp(low, enhanced, strength)
+def adjustment(exposure: float = 0.0, strength: float = 1.0) -> Postprocess:
+    """Return a function that adjusts an enhanced image, given that and the dark one.
+
+    Args:
+        exposure: stops of light more (or less) than the method chose.
+        strength: 1 for the result, 0 for the image as it was, between them for a mixture.
+
+    Raises:
+        CourseError: an exposure beyond 10 stops, or a strength outside [0, 1].
+    """
+    if not -MOST_STOPS <= exposure <= MOST_STOPS:
+        raise CourseError(
+            f"The exposure is {exposure}; it must be between {-MOST_STOPS} and {MOST_STOPS} stops."
+        )
+    if not 0 <= strength <= 1:
+        raise CourseError(f"The strength is {strength}; it must be between 0 and 1.")
+
+    def adjust(enhanced: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
+        if exposure:
+            enhanced = to_srgb(expose(to_linear(enhanced), exposure)).clamp(0, 1)
+        return torch.lerp(low, enhanced, strength)
+
+    return adjust

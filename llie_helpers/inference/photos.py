@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
-from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES, read_raw
+from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES, read_raw, to_uint8, to_uint16
 
 # What Pillow calls the formats of these suffixes.
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP",
@@ -57,7 +57,7 @@ def read_photo(path: str | os.PathLike) -> Photo:
             warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
             Image.open(io.BytesIO(content)) as image,
         ):
-            check(image, path)
+            _check_readable(image, path)
             # OpenCV returns a truncated JPEG with its lower part grey; Pillow refuses it.
             image.load()
             exif, icc = image.getexif(), image.info.get("icc_profile") or b""
@@ -65,7 +65,7 @@ def read_photo(path: str | os.PathLike) -> Photo:
     except CourseError:
         raise
     except OSError as error:
-        raise CourseError(f"{path} cannot be read: {reason(error, path)}.") from error
+        raise CourseError(f"{path} cannot be read: {_reason(error, path)}.") from error
     # Pillow's decoders raise SyntaxError, ValueError, DecompressionBombError and others.
     except Exception as error:
         raise CourseError(f"{path} cannot be read: it is damaged or no photograph.") from error
@@ -74,13 +74,13 @@ def read_photo(path: str | os.PathLike) -> Photo:
     bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
         raise CourseError(f"{path} cannot be read: only 8 and 16 bits are supported.")
-    alpha = transparency(encoded, bgr)
+    alpha = _alpha_channel(encoded, bgr)
     exif[ExifTags.Base.Orientation] = 1
     exif = exif.tobytes() if len(exif) > 1 else b""
     return Photo(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), alpha, grey, exif, icc)
 
 
-def check(image: Image.Image, path: Path) -> None:
+def _check_readable(image: Image.Image, path: Path) -> None:
     """Refuse what is no photograph; ``image`` is opened but not decoded."""
     width, height = image.size
     expected = FORMATS.get(path.suffix.lower())
@@ -101,7 +101,7 @@ def check(image: Image.Image, path: Path) -> None:
         raise CourseError(f"{path} cannot be enhanced: it is {problem}.")
 
 
-def reason(error: OSError, path: Path) -> str:
+def _reason(error: OSError, path: Path) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, PermissionError):
@@ -113,8 +113,8 @@ def reason(error: OSError, path: Path) -> str:
     return "it is damaged or cut short"
 
 
-def transparency(encoded: np.ndarray, bgr: np.ndarray) -> np.ndarray | None:
-    """The alpha channel, if there is one."""
+def _alpha_channel(encoded: np.ndarray, bgr: np.ndarray) -> np.ndarray | None:
+    """Return the alpha channel, if there is one."""
     raw = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     has_one = raw is not None and raw.ndim == 3 and raw.shape[2] == 4
     return raw[..., 3] if has_one and raw.shape[:2] == bgr.shape[:2] else None
@@ -135,7 +135,7 @@ def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) ->
         known = ", ".join(sorted(FORMATS))
         raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
     deep = like.pixels.dtype == np.uint16 and kind in ("PNG", "TIFF")
-    pixels = quantised(enhanced, np.uint16 if deep else np.uint8)
+    pixels = to_uint16(enhanced) if deep else to_uint8(enhanced)
     if like.grey:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     elif like.alpha is not None and kind in ("PNG", "WEBP", "TIFF"):
@@ -145,22 +145,12 @@ def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) ->
         pixels = np.dstack([pixels, alpha])
     with atomic_path(path) as temporary:
         if kind == "TIFF":
-            write_tiff(temporary, pixels, like)
+            _write_tiff(temporary, pixels, like)
         else:
-            temporary.write_bytes(encode(path.suffix.lower(), pixels, like))
+            temporary.write_bytes(_encode(path.suffix.lower(), pixels, like))
 
 
-def quantised(image: torch.Tensor, dtype: type) -> np.ndarray:
-    """``(3, H, W)`` in [0, 1] as ``(H, W, 3)`` of ``dtype``, a band at a time to save memory."""
-    levels = np.iinfo(dtype).max
-    pixels = np.empty((*image.shape[1:], 3), dtype)
-    for top in range(0, len(pixels), 256):
-        band = image[:, top : top + 256].permute(1, 2, 0)
-        pixels[top : top + 256] = (band.clamp(0, 1) * levels).round().numpy()
-    return pixels
-
-
-def encode(suffix: str, pixels: np.ndarray, like: Photo) -> bytes:
+def _encode(suffix: str, pixels: np.ndarray, like: Photo) -> bytes:
     if pixels.ndim == 3:
         order = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
         pixels = cv2.cvtColor(pixels, order)
@@ -176,7 +166,7 @@ def encode(suffix: str, pixels: np.ndarray, like: Photo) -> bytes:
     return encoded.tobytes()
 
 
-def write_tiff(path: Path, pixels: np.ndarray, like: Photo) -> None:
+def _write_tiff(path: Path, pixels: np.ndarray, like: Photo) -> None:
     if pixels.dtype == np.uint8:
         metadata = {"exif": like.exif, "icc_profile": like.icc}
         metadata = {key: value for key, value in metadata.items() if value}

@@ -9,7 +9,7 @@ from llie_helpers.images import Place, to_float
 from llie_helpers.methods import Method
 
 TILE = 768  # pixels; about 0.3 GB of memory for `dual_branch`
-# Both are multiples of 64, so that the windows of `dual_branch` lie alike in all tiles.
+# Both are multiples of 64, so that the windows of `dual_branch` are the same in all tiles.
 OVERLAP = 64
 
 Postprocess = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -33,13 +33,21 @@ def enhance_tiled(
     Returns:
         ``(3, H, W)`` in [0, 1], on the CPU.
     """
-    whole = (image if isinstance(image, torch.Tensor) else to_float(image))[None].to(method.device)
-    height, width = whole.shape[-2:]
-    context = method.prepare(whole)
+    height, width = image.shape[1:] if isinstance(image, torch.Tensor) else image.shape[:2]
+
+    def crop(rows: slice, columns: slice) -> torch.Tensor:
+        # Of an array no more becomes floats than is needed, which take four times the memory.
+        if isinstance(image, torch.Tensor):
+            part = image[:, rows, columns]
+        else:
+            part = to_float(image[rows, columns])
+        return part[None].to(method.device)
+
+    context = method.prepare(crop(slice(height), slice(width)))
     enhanced = torch.zeros(3, height, width)
     for rows in tile_slices(height):
         for columns in tile_slices(width):
-            tile = whole[..., rows, columns]
+            tile = crop(rows, columns)
             place = Place(
                 rows.start / height, columns.start / width, rows.stop / height, columns.stop / width
             )
@@ -47,17 +55,18 @@ def enhance_tiled(
             output = postprocess(output, tile) if postprocess else output
             weight = blend_weights(rows, height)[:, None] * blend_weights(columns, width)
             enhanced[:, rows, columns] += output[0].cpu() * weight
+    # The weights add up to 1, but for rounding.
     return enhanced.clamp_(0, 1)
 
 
 def tile_slices(length: int) -> Iterator[slice]:
-    """Where tiles lie along one side of ``length`` pixels; the last one may be shorter."""
+    """Yield the tiles along one side of ``length`` pixels; the last one may be shorter."""
     for start in range(0, max(length - OVERLAP, 1), TILE - OVERLAP):
         yield slice(start, min(start + TILE, length))
 
 
 def blend_weights(span: slice, length: int) -> torch.Tensor:
-    """Weights of a tile along one side: 1, and less where it overlaps a neighbour; never 0."""
+    """Return the weights of a tile along one side: 1, less where it overlaps another; never 0."""
     ramp = torch.sin((torch.arange(OVERLAP) + 0.5) / OVERLAP * torch.pi / 2) ** 2
     weights = torch.ones(span.stop - span.start)
     if span.start > 0:

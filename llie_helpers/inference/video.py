@@ -9,6 +9,8 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,86 +20,114 @@ from tqdm.auto import tqdm
 
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
-from llie_helpers.images import to_float
-from llie_helpers.models.dual_branch import DualBranch, ExposureEstimator, expose
+from llie_helpers.images import to_float, to_uint8
+from llie_helpers.inference.tiles import Postprocess
+from llie_helpers.methods import Method, as_method, blend
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".3gp"})
-# Sound that MP4 holds as it is; any other is encoded anew.
+# Sound that MP4 holds as it is; any other is encoded as AAC.
 SOUND = {"aac", "mp3", "ac3", "eac3", "alac", "opus"}
-SETTLE = 0.5  # seconds in which the exposure follows a change
-CUT = 0.35  # mean difference of two thumbnails' logarithms that makes a new scene
+SETTLE = 0.5  # seconds in which the light follows a change
+THUMBNAIL = 64  # pixels, the sides of the small copies by which two frames are compared
+CUT = 0.35  # mean difference of two copies' logarithms that makes a new scene
 
-Postprocess = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
+class TemporalSmoother:
+    """Prepare a method for each frame of a video, so that the light does not flicker.
 
-class SteadyExposure:
-    """The exposure of a video over time: smoothed, so that it does not flicker, but for cuts."""
+    What the method knows of the frame (`Method.prepare`) follows a change slowly, except at cuts.
+    """
 
-    def __init__(self, network: DualBranch):
-        self.network = network
-        self.logs: torch.Tensor | None = None
+    def __init__(self, method: Method) -> None:
+        self.method = method
+        self.context: Any = None
         self.seen: torch.Tensor | None = None
         self.time = 0.0
 
     @torch.no_grad()
-    def __call__(self, frame: np.ndarray, time: float) -> torch.Tensor:
-        """Logarithms of gains and exponents, ``(1, 6)``, for a frame at ``time`` in seconds."""
-        # Every fourth pixel is plenty for a thumbnail of 64 x 64.
-        step = max(1, min(frame.shape[:2]) // (2 * ExposureEstimator.SIDE))
-        small = F.adaptive_avg_pool2d(to_float(frame[::step, ::step]), ExposureEstimator.SIDE)
-        tones = (small + 0.01).log()
-        estimated = self.network.prepare(small[None])
-        cut = self.seen is None or (tones - self.seen).abs().mean() > CUT
-        follow = 1.0 if cut else 1 - math.exp(-max(time - self.time, 0) / SETTLE)
-        self.logs = estimated if self.logs is None else torch.lerp(self.logs, estimated, follow)
-        self.seen, self.time = tones, time
-        return self.logs
+    def __call__(self, frame: torch.Tensor, time: float) -> Any:
+        """Return the context for a frame ``(1, 3, H, W)`` at ``time`` in seconds."""
+        logs = (F.adaptive_avg_pool2d(frame, THUMBNAIL) + 0.01).log()
+        context = self.method.prepare(frame)
+        if self.seen is not None and (logs - self.seen).abs().mean() <= CUT:
+            share = 1 - math.exp(-max(time - self.time, 0) / SETTLE)
+            context = blend(self.context, context, share)
+        self.context, self.seen, self.time = context, logs, time
+        return context
 
 
 def enhance_video(
     source: str | os.PathLike,
     target: str | os.PathLike,
-    network: DualBranch,
+    method: Method | Callable[[torch.Tensor], torch.Tensor],
     postprocess: Postprocess | None = None,
     fast: bool = False,
 ) -> int:
-    """Enhance a video; returns the number of frames.
+    """Enhance a video and return the number of frames.
 
     Args:
         source: any video that FFmpeg reads.
         target: an .mp4 file; it appears when it is complete.
-        network: in eval mode.
+        method: from `create_method`.
         postprocess: given an enhanced frame and the frame ``(1, 3, H, W)``, returns what to keep.
-        fast: apply the exposure alone, as one curve for each channel; noise stays.
+        fast: set the exposure alone (`Method.illuminate`), as one curve for each channel; noise
+            stays.
 
     Raises:
         CourseError: PyAV is missing, the target is no .mp4, the source is no video, or the
-            network has no exposure estimator.
+            method has no fast mode.
     """
     source, target = Path(source), Path(target)
     if target.suffix.lower() != ".mp4":
         raise CourseError(f"{target} cannot be written: videos are written as .mp4.")
-    network = getattr(network, "network", network)
-    if not isinstance(network, DualBranch):
-        raise CourseError(f"{source} is a video; only dual_branch keeps its exposure steady.")
     av = import_av(source)
     try:
         with av.open(str(source)) as given:
             first = next(given.decode(video=0), None) if given.streams.video else None
         if first is None:
             raise CourseError(f"{source} holds no video that can be read.")
-        size = upright(first).shape[:2]
+        size = _upright(first).shape[:2]
+        smoother = TemporalSmoother(as_method(method))
         with (
             atomic_path(target) as temporary,
             av.open(str(source)) as given,
             av.open(str(temporary), "w", options={"movflags": "faststart"}) as made,
         ):
-            return transfer(given, made, size, SteadyExposure(network), postprocess, fast)
+            return _transcode(given, made, size, smoother, postprocess, fast)
     except av.FFmpegError as error:
         raise CourseError(f"{source} cannot be read as a video: {error.strerror}.") from error
 
 
-def import_av(source: Path):
+@torch.no_grad()
+def enhance_frame(
+    image: np.ndarray,
+    smoother: TemporalSmoother,
+    time: float,
+    postprocess: Postprocess | None = None,
+    fast: bool = False,
+) -> np.ndarray:
+    """Enhance one frame ``(H, W, 3)`` uint8 at ``time`` in seconds."""
+    method = smoother.method
+    if fast:
+        # Every fourth pixel of a large frame or so is plenty for the exposure.
+        step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
+        context = smoother(to_float(image[::step, ::step])[None].to(method.device), time)
+        # All that happens to a pixel depends on its value alone: a table of 256 does it.
+        low = torch.linspace(0, 1, 256, device=method.device).expand(1, 3, 1, 256)
+        enhanced = method.illuminate(low, context)
+    else:
+        low = to_float(image)[None].to(method.device)
+        enhanced = method(low, smoother(low, time))
+    result = to_uint8((postprocess(enhanced, low) if postprocess else enhanced)[0])
+    return cv2.LUT(image, result) if fast else result
+
+
+def import_av(source: Path) -> ModuleType:
+    """Import PyAV.
+
+    Raises:
+        CourseError: it is not installed.
+    """
     try:
         import av
     except ImportError as error:
@@ -107,36 +137,36 @@ def import_av(source: Path):
     return av
 
 
-def transfer(
-    given,
-    made,
+def _transcode(
+    given: Any,
+    made: Any,
     size: tuple[int, int],
-    steady: SteadyExposure,
+    smoother: TemporalSmoother,
     postprocess: Postprocess | None,
     fast: bool,
 ) -> int:
-    """Decode, enhance and encode the pictures; copy the sound."""
-    pictures = given.streams.video[0]
-    pictures.thread_type = "AUTO"
-    encoder = made.add_stream("libx264", rate=pictures.average_rate or 25)
+    """Decode, enhance and encode the frames, copy the sound, and return the number of frames."""
+    video = given.streams.video[0]
+    video.thread_type = "AUTO"
+    encoder = made.add_stream("libx264", rate=video.average_rate or 25)
     encoder.height, encoder.width = size
     encoder.pix_fmt = "yuv420p"
     # The source's own clock, so that a frame rate that varies goes on to vary.
-    encoder.codec_context.time_base = pictures.time_base
+    encoder.codec_context.time_base = video.time_base
     encoder.options = {"crf": "20", "preset": "veryfast"}
-    sound = {stream.index: copied_sound(stream, made) for stream in given.streams.audio}
-    progress = tqdm(total=pictures.frames or None, unit="frame")
+    sound = {stream.index: _sound_copier(stream, made) for stream in given.streams.audio}
+    progress = tqdm(total=video.frames or None, unit="frame")
     count = 0
-    for packet in given.demux(pictures, *given.streams.audio):
+    for packet in given.demux(video, *given.streams.audio):
         if packet.stream.index in sound:
             for out in sound[packet.stream.index](packet):
                 made.mux(out)
             continue
         for frame in packet.decode():
-            image = upright(frame)
-            image = enhanced_frame(image, steady, frame.time or 0.0, postprocess, fast)
+            image = _upright(frame)
+            image = enhance_frame(image, smoother, frame.time or 0.0, postprocess, fast)
             out = type(frame).from_ndarray(image, format="rgb24")
-            out.pts, out.time_base = frame.pts, pictures.time_base
+            out.pts, out.time_base = frame.pts, video.time_base
             made.mux(encoder.encode(out))
             progress.update()
             count += 1
@@ -145,55 +175,30 @@ def transfer(
     return count
 
 
-def upright(frame) -> np.ndarray:
-    """A frame as ``(H, W, 3)`` RGB, turned as a player would, with even sides for H.264."""
+def _upright(frame: Any) -> np.ndarray:
+    """Return a frame as ``(H, W, 3)`` RGB, turned as a player would, with even sides for H.264."""
     image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
     height, width = (side // 2 * 2 for side in image.shape[:2])
     return np.ascontiguousarray(image[:height, :width])
 
 
-def copied_sound(stream, made) -> Callable[..., Iterator]:
-    """A function from packets of ``stream`` to packets for ``made``."""
+def _sound_copier(stream: Any, made: Any) -> Callable[[Any], Iterator[Any]]:
+    """Return a function from packets of ``stream`` to packets for ``made``."""
     if stream.codec_context.name in SOUND:
         copy = made.add_stream_from_template(stream)
 
-        def passed_on(packet):
+        def copied(packet: Any) -> Iterator[Any]:
             if packet.dts is not None:
                 packet.stream = copy
                 yield packet
 
-        return passed_on
+        return copied
     encoder = made.add_stream("aac", rate=stream.rate)
 
-    def encoded(packet):
+    def encoded(packet: Any) -> Iterator[Any]:
         for frame in packet.decode():
             yield from encoder.encode(frame)
         if packet.dts is None:  # the last packet is empty
             yield from encoder.encode(None)
 
     return encoded
-
-
-@torch.no_grad()
-def enhanced_frame(
-    image: np.ndarray,
-    steady: SteadyExposure,
-    time: float,
-    postprocess: Postprocess | None,
-    fast: bool,
-) -> np.ndarray:
-    """One frame ``(H, W, 3)`` uint8, enhanced."""
-    logs = steady(image, time)
-    if fast:
-        # All that happens to a pixel depends on its value alone: a table of 256 does it.
-        levels = torch.linspace(0, 1, 256).expand(1, 3, 1, 256)
-        curves = expose(levels, logs)
-        curves = postprocess(curves, levels) if postprocess else curves
-        return cv2.LUT(image, to_bytes(curves[0]))
-    low = to_float(image)[None]
-    enhanced = steady.network(low, logs)
-    return to_bytes((postprocess(enhanced, low) if postprocess else enhanced)[0])
-
-
-def to_bytes(image: torch.Tensor) -> np.ndarray:
-    return (image * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()

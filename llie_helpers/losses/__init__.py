@@ -7,21 +7,19 @@ fail in half precision.
 
 from llie_helpers.losses.gan import gan_discriminator_loss, gan_generator_loss
 from llie_helpers.losses.perceptual import Perceptual
-from llie_helpers.losses.pixel import charbonnier, fft_amplitude, gt_mean, l1, mse
-from llie_helpers.losses.structural import ms_ssim_loss, ssim_loss
+from llie_helpers.losses.pixel import fft_amplitude, gt_mean, l1, mse
+from llie_helpers.losses.structural import ssim_loss
 from llie_helpers.losses.weighted import LOSSES, WeightedLoss
 
 __all__ = [
     "LOSSES",
     "Perceptual",
     "WeightedLoss",
-    "charbonnier",
     "fft_amplitude",
     "gan_discriminator_loss",
     "gan_generator_loss",
     "gt_mean",
     "l1",
-    "ms_ssim_loss",
     "mse",
     "ssim_loss",
 ]

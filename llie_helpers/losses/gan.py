@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 
 def gan_generator_loss(fake_logits: Tensor) -> Tensor:
-    """``-mean log D(fake)``: small when the discriminator takes the output for real."""
+    """Return ``-mean log D(fake)``: small when the discriminator takes the output for real."""
     return _cross_entropy(fake_logits, 1.0)
 
 
 def gan_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """``-mean(log D(real) + log(1 - D(fake))) / 2``: small when both are told apart.
+    """Return ``-mean(log D(real) + log(1 - D(fake))) / 2``: small when both are told apart.
 
     Halved as in the paper, so that the discriminator learns more slowly than the generator.
     Pass the logits of a detached output, or the generator gets this gradient too.

@@ -9,28 +9,19 @@ from llie_helpers.losses.precision import full_precision
 
 @full_precision
 def mse(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """Mean squared error. Its minimiser is the mean of all plausible targets: it blurs."""
+    """Return the mean squared error. Its minimiser is the mean of plausible targets: it blurs."""
     return F.mse_loss(enhanced, normal)
 
 
 @full_precision
 def l1(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """Mean absolute error. Its minimiser is the median, so outliers weigh less than in MSE."""
+    """Return the mean absolute error. Its minimiser is the median: outliers weigh less."""
     return F.l1_loss(enhanced, normal)
 
 
 @full_precision
-def charbonnier(enhanced: Tensor, normal: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """``mean(sqrt((enhanced - normal)^2 + epsilon^2))``: L1 that is smooth at zero.
-
-    Charbonnier et al., ICIP 1994. For equal images it is ``epsilon``, not 0.
-    """
-    return ((enhanced - normal).square() + epsilon**2).sqrt().mean()
-
-
-@full_precision
 def fft_amplitude(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """L1 between the Fourier amplitudes, which carry light more than structure.
+    """Return L1 between the Fourier amplitudes, which carry light more than structure.
 
     ``mean(| |rfft2(enhanced)| - |rfft2(normal)| |)`` per channel with the orthonormal
     transform, so that its size does not grow with the image.
@@ -41,30 +32,34 @@ def fft_amplitude(enhanced: Tensor, normal: Tensor) -> Tensor:
 
 @full_precision
 def gt_mean(enhanced: Tensor, normal: Tensor, sigma: float = 0.1) -> Tensor:
-    """GT-mean loss on L1 (Liao, Hao, Hong and Wang, ICCV 2025, arXiv 2507.20148).
+    """Return the GT-mean loss on L1 (Liao, Hao, Hong and Wang, ICCV 2025, arXiv 2507.20148).
 
     ``W L1(enhanced, normal) + (1 - W) L1(clip(g enhanced), normal)`` for each image, where
     ``g`` is the ratio of the two mean brightnesses. ``W`` is the Bhattacharyya distance of
     two Gaussians at those means, whose deviations are ``sigma`` times the means, clipped to
     [0, 1] and taken as a constant. So exposure is learned first, and the rest of the error
-    once exposure fits. In training only: a score after gain correction is no result.
+    once the exposure is right. For training only: a score computed after matching means is
+    no result.
 
     Args:
-        enhanced, normal: images (N, 3, H, W) in [0, 1].
+        enhanced: images (N, 3, H, W) in [0, 1].
+        normal: their targets, shaped alike.
         sigma: relative deviation; a smaller one insists on exposure for longer.
     """
     # Brightness is that of the grey image (Rec. 601), as in the authors' code.
     grey = normal.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
-    means = [(image * grey).sum(1).mean((1, 2)).clamp_min(1e-3) for image in (enhanced, normal)]
-    weight = bhattacharyya(*(mean.detach() for mean in means), sigma).clamp(0, 1)
-    gain = (means[1] / means[0]).view(-1, 1, 1, 1)
+    mean, target = (
+        (image * grey).sum(1).mean((1, 2)).clamp_min(1e-3) for image in (enhanced, normal)
+    )
+    weight = bhattacharyya(mean.detach(), target.detach(), sigma).clamp(0, 1)
+    gain = (target / mean).view(-1, 1, 1, 1)
     plain = (enhanced - normal).abs().mean((1, 2, 3))
     matched = ((gain * enhanced).clamp(0, 1) - normal).abs().mean((1, 2, 3))
     return (weight * plain + (1 - weight) * matched).mean()
 
 
 def bhattacharyya(mean_a: Tensor, mean_b: Tensor, sigma: float) -> Tensor:
-    """Distance of two Gaussians whose standard deviations are ``sigma`` times their means.
+    """Return the distance of two Gaussians whose deviations are ``sigma`` times their means.
 
     ``(a - b)^2 / (4 (va + vb)) + ln((va + vb) / (2 sqrt(va vb))) / 2`` with variances
     ``va, vb``. The authors' code averages the Kullback-Leibler divergences to the Gaussian

@@ -13,7 +13,7 @@ def full_precision(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Run ``loss(enhanced, normal)`` in float32 (float64 stays), also under autocast."""
 
     @functools.wraps(loss)
-    def wrapped(enhanced: Tensor, normal: Tensor, **options) -> Tensor:
+    def wrapped(enhanced: Tensor, normal: Tensor, **options: float) -> Tensor:
         check_shapes(enhanced, normal)
         dtype = torch.promote_types(enhanced.dtype, torch.float32)
         with torch.autocast(enhanced.device.type, enabled=False):
@@ -23,7 +23,7 @@ def full_precision(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def check_shapes(enhanced: Tensor, normal: Tensor) -> None:
-    """Refuse what broadcasting would turn into a number without meaning.
+    """Refuse shapes that broadcasting would turn into a number without meaning.
 
     Raises:
         CourseError: the shapes differ or are not (N, C, H, W).

@@ -2,20 +2,21 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.losses.perceptual import Perceptual
-from llie_helpers.losses.pixel import charbonnier, fft_amplitude, gt_mean, l1, mse
-from llie_helpers.losses.structural import ms_ssim_loss, ssim_loss
+from llie_helpers.losses.pixel import fft_amplitude, gt_mean, l1, mse
+from llie_helpers.losses.structural import ssim_loss
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor] | type[Perceptual]] = {
+Term = Callable[[Tensor, Tensor], Tensor]
+
+LOSSES: dict[str, Term | type[Perceptual]] = {
     "mse": mse,
     "l1": l1,
-    "charbonnier": charbonnier,
     "ssim": ssim_loss,
-    "ms_ssim": ms_ssim_loss,
     "fft_amplitude": fft_amplitude,
     "gt_mean": gt_mean,
     "perceptual": Perceptual,  # loads its network when it is first asked for by name
@@ -28,7 +29,8 @@ class WeightedLoss(nn.Module):
     """``sum of weight * term``, such as ``WeightedLoss({"l1": 1.0, "ssim": 0.2})``.
 
     A weight may be a schedule ``[(0, 0.01), (50, 0.2)]``: 0.01 from epoch 0, 0.2 from
-    epoch 50 on (epochs count from 0). A term whose weight is 0 is not computed.
+    epoch 50 on (epochs count from 0). A term whose weight is 0 is not computed; where all
+    weights are, the loss is 0 and so is its gradient.
 
     Attributes:
         terms: the last call's terms by name, unweighted and detached, for logging.
@@ -38,16 +40,16 @@ class WeightedLoss(nn.Module):
         weights: a number or a schedule for each name in ``LOSSES``.
 
     Raises:
-        CourseError: an unknown name, no term, a negative weight, or a schedule that does
-            not begin at epoch 0 and go forward.
+        CourseError: an unknown name, no term, a weight that is negative or no number, or a
+            schedule that does not begin at epoch 0 and go forward.
     """
 
-    def __init__(self, weights: Mapping[str, Weight]):
+    def __init__(self, weights: Mapping[str, Weight]) -> None:
         super().__init__()
         self.schedules = {name: _schedule(name, weight) for name, weight in weights.items()}
         if not self.schedules:
             raise CourseError('A loss needs at least one term, such as {"l1": 1.0}.')
-        self.functions = {name: LOSSES[name] for name in self.schedules}
+        self.functions: dict[str, Any] = {name: LOSSES[name] for name in self.schedules}
         if "perceptual" in self.functions:
             # Also an attribute, so that it moves to the device with this module.
             self.perceptual = self.functions["perceptual"] = Perceptual()
@@ -68,20 +70,29 @@ class WeightedLoss(nn.Module):
             if weight
         }
         self.terms = {name: value.detach() for name, value in values.items()}
-        return sum(self.weights[name] * value for name, value in values.items())
+        if not values:
+            # A zero with a graph, so that a step without terms goes on like any other.
+            return 0.0 * enhanced.float().sum()
+        first, *others = (self.weights[name] * value for name, value in values.items())
+        return sum(others, start=first)
 
 
 def _schedule(name: str, weight: Weight) -> list[tuple[int, float]]:
-    """``weight`` as steps ``(first epoch, weight)``, checked."""
+    """Return ``weight`` as steps ``(first epoch, weight)``, checked."""
     if name not in LOSSES:
         raise unknown_name("loss term", name, LOSSES)
-    steps = [(0, weight)] if isinstance(weight, int | float) else [tuple(s) for s in weight]
+    found = f"The weight of loss term {name!r} is {weight!r}, but"
+    try:
+        pairs = [(0, weight)] if isinstance(weight, int | float) else weight
+        steps = [(int(epoch), float(value)) for epoch, value in pairs]
+    except (TypeError, ValueError) as error:
+        raise CourseError(f"{found} it must be a number or a schedule of them.") from error
     epochs = [epoch for epoch, _ in steps]
     if epochs[:1] != [0] or any(a >= b for a, b in itertools.pairwise(epochs)):
         raise CourseError(
-            f"The weight of loss term {name!r} is {weight}, but a schedule begins at epoch 0 "
-            "and goes forward, such as [(0, 0.01), (50, 0.2)]."
+            f"{found} a schedule begins at epoch 0 and goes forward, such as "
+            "[(0, 0.01), (50, 0.2)]."
         )
-    if any(value < 0 for _, value in steps):
-        raise CourseError(f"The weight of loss term {name!r} is {weight}, but it must be >= 0.")
+    if not all(0 <= value < float("inf") for _, value in steps):
+        raise CourseError(f"{found} it must be >= 0.")
     return steps

@@ -1,46 +1,119 @@
 """Enhancement without learning: the baselines that every network has to beat.
 
-Pure functions on images (N, 3, H, W) or (3, H, W), float, RGB, in [0, 1]; the output has
-the same shape, type and device. OpenCV works on 8-bit images, as these methods were
-defined, so the last three round their input to 8 bits first.
+Each is a plain function of images ``(N, 3, H, W)`` or ``(3, H, W)``, float, RGB, in [0, 1], whose
+output has the same shape, type and device; and a `Method`, which also enhances parts of a
+photograph. OpenCV works on 8-bit images, as these methods were defined, so all but identity and
+gamma round their input to 8 bits first.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from llie_helpers.errors import CourseError
+from llie_helpers.images import Place, to_uint8
+from llie_helpers.methods.method import Method
+
+# Pixels from which Retinex takes quantiles; of a larger photograph, an even grid of about as many.
+QUANTILE_PIXELS = 2**22
 
 
 def identity(image: Tensor) -> Tensor:
-    """The input as it is: the score of doing nothing."""
+    """Return the input as it is: the score of doing nothing."""
     return image
 
 
 def gamma(image: Tensor, gamma: float = 0.5) -> Tensor:
-    """``image ** gamma``: below 1 brightens, dark tones most; 1 changes nothing.
+    """Return ``image ** gamma``, as `Gamma` does."""
+    return Gamma(gamma)(image)
+
+
+def histogram_equalisation(image: Tensor) -> Tensor:
+    """Equalise the lightness of each image, as `HistogramEqualisation` does."""
+    return HistogramEqualisation()(image)
+
+
+def clahe(image: Tensor, clip: float = 2.0, tiles: int = 8) -> Tensor:
+    """Equalise the lightness of each image region by region, as `CLAHE` does."""
+    return CLAHE(clip, tiles)(image)
+
+
+def retinex(
+    image: Tensor, sigmas: tuple[float, ...] = (15.0, 80.0, 250.0), clip: float = 0.01
+) -> Tensor:
+    """Divide the illumination out of each image, as `Retinex` does."""
+    return Retinex(sigmas, clip)(image)
+
+
+class Identity(Method):
+    """Leave images as they are."""
+
+    name = "identity"
+
+    def enhance(self, part: Tensor, context: None, place: Place) -> Tensor:
+        return identity(part)
+
+
+class Gamma(Method):
+    """Raise each value to the power ``gamma``: below 1 brightens, most in the dark; 1 does nothing.
 
     Raises:
         CourseError: ``gamma`` is not positive.
     """
-    if not gamma > 0:
-        raise CourseError(f"gamma is {gamma}, but it must be positive; try 0.5.")
-    return image.clamp(0, 1) ** gamma
+
+    name = "gamma"
+
+    def __init__(self, gamma: float = 0.5) -> None:
+        if not gamma > 0:
+            raise CourseError(f"gamma is {gamma}, but it must be positive; try 0.5.")
+        self.gamma = gamma
+
+    def enhance(self, part: Tensor, context: None, place: Place) -> Tensor:
+        return part.clamp(0, 1) ** self.gamma
 
 
-def histogram_equalisation(image: Tensor) -> Tensor:
-    """Spread the lightness of each image evenly over its range; colours stay.
+class _Equalisation(Method):
+    """Give each pixel the CIELAB lightness that it gets in the equalised whole; colours stay."""
+
+    def __init__(self, equalise: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.equalise = equalise
+
+    def prepare(self, whole: Tensor) -> Tensor:
+        """Return the equalised lightness of whole images, ``(N, H, W)`` uint8."""
+        lightness = [cv2.extractChannel(_to_lab(image), 0) for image in whole]
+        return torch.from_numpy(np.stack([self.equalise(each) for each in lightness]))
+
+    def enhance(self, part: Tensor, context: Tensor, place: Place) -> Tensor:
+        height, width = context.shape[1:]
+        top, bottom = (round(side * height) for side in (place.top, place.bottom))
+        left, right = (round(side * width) for side in (place.left, place.right))
+        enhanced = torch.empty_like(part)
+        for target, image, lightness in zip(enhanced, part, context, strict=True):
+            lab = cv2.insertChannel(lightness[top:bottom, left:right].numpy(), _to_lab(image), 0)
+            rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+            target.copy_(torch.from_numpy(rgb).permute(2, 0, 1)).div_(255)
+        return enhanced
+
+
+class HistogramEqualisation(_Equalisation):
+    """Spread the lightness of each image evenly over its range.
 
     The L channel of CIELAB goes through its own cumulative histogram (Gonzalez and Woods,
     Digital Image Processing, section 3.3).
     """
-    return _each(image, lambda rgb: _on_lightness(rgb, cv2.equalizeHist))
+
+    name = "histogram_equalisation"
+
+    def __init__(self) -> None:
+        super().__init__(cv2.equalizeHist)
 
 
-def clahe(image: Tensor, clip: float = 2.0, tiles: int = 8) -> Tensor:
+class CLAHE(_Equalisation):
     """Contrast-limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994).
 
     Equalises the L channel of CIELAB in each of ``tiles`` x ``tiles`` regions and blends
@@ -50,17 +123,19 @@ def clahe(image: Tensor, clip: float = 2.0, tiles: int = 8) -> Tensor:
     Raises:
         CourseError: ``clip`` or ``tiles`` is not positive.
     """
-    if clip <= 0 or tiles < 1:
-        raise CourseError(
-            f"CLAHE got clip {clip} and {tiles} tiles, but both must be positive; try 2.0 and 8."
-        )
-    equaliser = cv2.createCLAHE(clipLimit=clip, tileGridSize=(tiles, tiles))
-    return _each(image, lambda rgb: _on_lightness(rgb, equaliser.apply))
+
+    name = "clahe"
+
+    def __init__(self, clip: float = 2.0, tiles: int = 8) -> None:
+        if not clip > 0 or tiles < 1:
+            raise CourseError(
+                f"CLAHE got clip {clip} and {tiles} tiles, but both must be positive; "
+                "try 2.0 and 8."
+            )
+        super().__init__(cv2.createCLAHE(clipLimit=clip, tileGridSize=(tiles, tiles)).apply)
 
 
-def retinex(
-    image: Tensor, sigmas: tuple[float, ...] = (15.0, 80.0, 250.0), clip: float = 0.01
-) -> Tensor:
+class Retinex(Method):
     """Multi-scale Retinex (Jobson, Rahman and Woodell, IEEE TIP 1997); one sigma: single-scale.
 
     Illumination is estimated as a Gaussian blur, and reflectance is what remains,
@@ -75,22 +150,50 @@ def retinex(
     Raises:
         CourseError: no sigma, one that is not positive, or ``clip`` out of range.
     """
-    if not sigmas or min(sigmas) <= 0 or not 0 <= clip < 0.5:
-        raise CourseError(
-            f"Retinex got sigmas {sigmas} and clip {clip}, but it needs at least one positive "
-            "sigma and a clip in [0, 0.5); try (15, 80, 250) and 0.01."
+
+    name = "retinex"
+
+    def __init__(self, sigmas: tuple[float, ...] = (15.0, 80.0, 250.0), clip: float = 0.01) -> None:
+        if not sigmas or not min(sigmas) > 0 or not 0 <= clip < 0.5:
+            raise CourseError(
+                f"Retinex got sigmas {sigmas} and clip {clip}, but it needs at least one positive "
+                "sigma and a clip in [0, 0.5); try (15, 80, 250) and 0.01."
+            )
+        self.sigmas, self.clip = sigmas, clip
+
+    def prepare(self, whole: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Return a small map of the illumination for each sigma, and the range of log ratios."""
+        height, width = whole.shape[-2:]
+        blurs = [[_blur(light, sigma) for sigma in self.sigmas] for light in map(_light, whole)]
+        maps = tuple(
+            torch.from_numpy(np.stack(each)).permute(0, 3, 1, 2)
+            for each in zip(*blurs, strict=True)
         )
+        step = int(np.ceil((height * width / QUANTILE_PIXELS) ** 0.5))
+        sample = whole[..., ::step, ::step]
+        # Where pixels as large as the steps between the sampled ones would have these as centres.
+        top, left = (1 - step) / 2 / height, (1 - step) / 2 / width
+        rows, columns = sample.shape[-2:]
+        place = Place(top, left, top + rows * step / height, left + columns * step / width)
+        ratios = self._log_ratio(sample, maps, place).flatten(1).numpy()
+        ends = np.quantile(ratios, [self.clip, 1 - self.clip], axis=1)
+        return maps, torch.from_numpy(ends).float()
 
-    def enhance(rgb: np.ndarray) -> np.ndarray:
-        light = rgb.astype(np.float32) + 1  # so that black has a logarithm
-        log_blurs = [np.log(_blur(light, sigma)) for sigma in sigmas]
-        ratio = np.log(light) - np.mean(log_blurs, axis=0)
-        low, high = np.quantile(ratio, [clip, 1 - clip])
-        return np.clip((ratio - low) / max(high - low, 1e-6), 0, 1)
+    def enhance(
+        self, part: Tensor, context: tuple[tuple[Tensor, ...], Tensor], place: Place
+    ) -> Tensor:
+        maps, (low, high) = context
+        low, high = low[:, None, None, None], high[:, None, None, None]
+        ratio = self._log_ratio(part, maps, place)
+        return ratio.sub_(low).div_((high - low).clamp_min(1e-6)).clamp_(0, 1).to(part)
 
-    return _each(image, enhance)
+    def _log_ratio(self, part: Tensor, maps: tuple[Tensor, ...], place: Place) -> Tensor:
+        light = torch.stack([torch.from_numpy(_light(image)).permute(2, 0, 1) for image in part])
+        blurs = [_enlarge(each, part.shape[-2:], place).log_() for each in maps]
+        return light.log_() - torch.stack(blurs).mean(dim=0)
 
 
+# As plain functions, and as methods.
 CLASSICAL: dict[str, Callable[..., Tensor]] = {
     "identity": identity,
     "gamma": gamma,
@@ -98,20 +201,24 @@ CLASSICAL: dict[str, Callable[..., Tensor]] = {
     "clahe": clahe,
     "retinex": retinex,
 }
+METHODS: dict[str, Callable[..., Method]] = {
+    method.name: method for method in (Identity, Gamma, HistogramEqualisation, CLAHE, Retinex)
+}
 
 
-def _each(image: Tensor, function: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """Apply ``function``, from uint8 RGB (H, W, 3) to uint8 or float in [0, 1], to each image."""
-    levels = (image.detach().clamp(0, 1) * 255).round().to(torch.uint8)
-    batch = levels.reshape(-1, *image.shape[-3:]).permute(0, 2, 3, 1).cpu().numpy()
-    outputs = [function(np.ascontiguousarray(rgb)) for rgb in batch]
-    result = torch.from_numpy(np.stack(outputs)).permute(0, 3, 1, 2).reshape(image.shape)
-    scale = 255 if result.dtype == torch.uint8 else 1
-    return result.to(image) / scale
+def _to_lab(image: Tensor) -> np.ndarray:
+    return cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2LAB)
+
+
+def _light(image: Tensor) -> np.ndarray:
+    """Return ``(3, H, W)`` as ``(H, W, 3)`` float32 from 1 to 256, so that black has a logarithm."""
+    light = to_uint8(image).astype(np.float32)
+    light += 1
+    return light
 
 
 def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of a float (H, W, 3) array; a wide one, which holds no detail, on a small copy.
+    """Blur a float (H, W, 3) array; a wide blur, which holds no detail, comes as a smaller array.
 
     The exact filter of sigma 250 has 2001 taps and takes seconds per megapixel.
     """
@@ -119,10 +226,15 @@ def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
     shrink = max(1.0, sigma / 8)
     size = max(1, round(width / shrink)), max(1, round(height / shrink))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / shrink), (width, height))
+    return cv2.GaussianBlur(small, (0, 0), sigma / shrink)
 
 
-def _on_lightness(rgb: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Apply ``function`` to the L channel of CIELAB; all arrays are uint8."""
-    lightness, a, b = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB))
-    return cv2.cvtColor(cv2.merge([function(lightness), a, b]), cv2.COLOR_LAB2RGB)
+def _enlarge(maps: Tensor, size: tuple[int, int], place: Place) -> Tensor:
+    """Interpolate the part at ``place`` in ``maps`` ``(N, C, h, w)`` to ``size``."""
+    across, down = place.right - place.left, place.bottom - place.top
+    theta = torch.tensor(
+        [[across, 0, place.left + place.right - 1], [0, down, place.top + place.bottom - 1]]
+    )
+    theta = theta.expand(len(maps), -1, -1)
+    grid = F.affine_grid(theta, [*maps.shape[:2], *size], align_corners=False)
+    return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)

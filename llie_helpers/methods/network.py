@@ -5,11 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llie_helpers.images import Place, quantise
+from llie_helpers.images import WHOLE, Place, quantise
 from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.methods.method import Method
 from llie_helpers.models.cost import count_parameters
 from llie_helpers.models.network import Network
+
+BAND = 256  # rows that are mapped at a time, because mapping takes doubles
 
 
 class NetworkMethod(Method):
@@ -20,7 +22,7 @@ class NetworkMethod(Method):
         mapper: the one that the network was trained behind, if any.
     """
 
-    def __init__(self, network: Network, mapper: HistogramMapper | None = None):
+    def __init__(self, network: Network, mapper: HistogramMapper | None = None) -> None:
         self.network, self.mapper = network.eval(), mapper
         self.name = network.name
 
@@ -32,17 +34,23 @@ class NetworkMethod(Method):
     def parameter_count(self) -> int:
         return count_parameters(self.network)
 
-    def prepare(self, whole: Tensor) -> tuple[Any, Tensor | None]:
+    def prepare(self, whole: Tensor) -> tuple[Any, Any]:
         if self.mapper is None:
             return None, self.network.prepare(whole)
         curves = self.mapper.prepare(whole)
-        return curves, self.network.prepare(self._mapped(whole, curves))
+        mapped = torch.empty_like(whole)
+        for target, band in zip(mapped.split(BAND, dim=2), whole.split(BAND, dim=2), strict=True):
+            target.copy_(self._mapped(band, curves))
+        return curves, self.network.prepare(mapped)
 
-    def enhance(self, part: Tensor, context: tuple[Any, Tensor | None], place: Place) -> Tensor:
+    def enhance(self, part: Tensor, context: tuple[Any, Any], place: Place) -> Tensor:
         curves, of_network = context
-        image = part if self.mapper is None else self._mapped(part, curves)
-        return self.network(image, of_network, place)
+        return self.network(self._mapped(part, curves), of_network, place)
+
+    def illuminate(self, part: Tensor, context: tuple[Any, Any], place: Place = WHOLE) -> Tensor:
+        curves, of_network = context
+        return self.network.illuminate(self._mapped(part, curves), of_network, place)
 
     def _mapped(self, image: Tensor, curves: Any) -> Tensor:
         # Rounded, because the network was trained on images of 8 bits.
-        return quantise(self.mapper(image, curves))
+        return image if self.mapper is None else quantise(self.mapper(image, curves))

@@ -2,14 +2,14 @@
 
 import inspect
 import os
-from functools import partial
+from typing import Any
 
 import torch
 
 from llie_helpers.errors import CourseError, unknown_name
-from llie_helpers.methods.classical import CLASSICAL
+from llie_helpers.methods import classical
 from llie_helpers.methods.histogram import HistogramMapper
-from llie_helpers.methods.method import Method, Pointwise
+from llie_helpers.methods.method import Method
 from llie_helpers.methods.network import NetworkMethod
 from llie_helpers.models import MODELS, create_model
 from llie_helpers.models.weights import find, mapper_path
@@ -19,39 +19,42 @@ DEFAULT_WEIGHTS = "lol_v1"
 
 def list_methods() -> list[str]:
     """Return the names that `create_method` knows, classical methods first."""
-    return [*CLASSICAL, *sorted(MODELS)]
+    return [*classical.METHODS, *sorted(MODELS)]
 
 
 def create_method(
     name: str,
     weights: str | os.PathLike | None = None,
     device: str | torch.device = "cpu",
-    **options,
+    **options: Any,
 ) -> Method:
     """Build the method called ``name``.
 
     Args:
         name: one of `list_methods`.
-        weights: for a network: shipped weights (default "lol_v1") or a .safetensors file. If a
-            mapper lies beside them, the network was trained on mapped images and gets such.
+        weights: for a network: shipped weights (default "lol_v1") or a .safetensors file. If there
+            is a mapper beside them, the network was trained behind it and is used behind it.
         device: where a network runs.
         options: parameters of the method, such as ``gamma=0.3``.
 
     Raises:
-        CourseError: unknown name or option, weights that are missing, or given for a method
-            that has none.
+        CourseError: unknown name or option, an option's value that is out of range, or weights that
+            are missing, or given for a method that has none.
     """
     if name in MODELS:
         file = find(name, weights or DEFAULT_WEIGHTS)
         network = create_model(name, file, **options).requires_grad_(False).to(device)
         mapper = mapper_path(file)
         return NetworkMethod(network, HistogramMapper.load(mapper) if mapper.is_file() else None)
-    if name not in CLASSICAL:
+    if name not in classical.METHODS:
         raise unknown_name("method", name, list_methods())
     if weights is not None:
         raise CourseError(f"{name} is a classical method: it learns nothing and takes no weights.")
-    known = list(inspect.signature(CLASSICAL[name]).parameters)[1:]
+    known = list(inspect.signature(classical.METHODS[name]).parameters)
     for option in options:
         if option not in known:
             raise unknown_name(f"option of {name}", option, known)
-    return Pointwise(partial(CLASSICAL[name], **options), name)
+    try:
+        return classical.METHODS[name](**options)
+    except TypeError as error:
+        raise CourseError(f"{name} cannot be built with {options}: {error}.") from error

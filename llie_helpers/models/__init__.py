@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from typing import Any
 
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.models import weights as weights_file
@@ -15,7 +16,6 @@ from llie_helpers.models.residual import Residual
 from llie_helpers.models.unet import UNet
 from llie_helpers.models.weights import shipped as shipped
 
-# What exists. Each takes keyword options and maps (N, 3, H, W) in [0, 1] to the same.
 MODELS: dict[str, type[Network]] = {
     "dual_branch": DualBranch,
     "fft_dual_branch": FFTDualBranch,
@@ -32,8 +32,8 @@ def list_models() -> list[str]:
     return sorted(MODELS)
 
 
-def create_model(name: str, weights: str | os.PathLike | None = None, **options) -> Network:
-    """Build a network, with fresh random weights or with ``weights``.
+def create_model(name: str, weights: str | os.PathLike | None = None, **options: Any) -> Network:
+    """Build a network, with random weights or with ``weights``.
 
     Args:
         name: one of `list_models`.
@@ -45,7 +45,8 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options)
         how it was made.
 
     Raises:
-        CourseError: unknown name or option, or weights that are missing or do not fit.
+        CourseError: an unknown name or option, an option of the wrong type, or weights that are
+            missing or of another network.
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
@@ -56,15 +57,16 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options)
         if owner != name:
             raise CourseError(f"{path} holds weights of {owner}, not of {name}.")
         options = saved_options | options
-    known = list(inspect.signature(MODELS[name]).parameters)
-    for option in options:
+    known = inspect.signature(MODELS[name]).parameters
+    for option, value in options.items():
         if option not in known:
             raise unknown_name(f"option of {name}", option, known)
+        _check(f"{name}'s option {option}", value, known[option].annotation)
     try:
         model = MODELS[name](**options)
         if state is not None:
             model.load_state_dict(state)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0].rstrip(":.")
         given = options or "these weights"
         raise CourseError(f"{name} cannot be built with {given}: {reason}.") from error
@@ -74,4 +76,24 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options)
 
 def save_weights(model: Network, path: str | os.PathLike) -> None:
     """Write the weights of a network that `create_model` made, for ``weights=path``."""
-    weights_file.save(model, path, model.name, model.options)
+    weights_file.save(model.state_dict(), path, model.name, model.options)
+
+
+def _check(option: str, value: Any, kind: object) -> None:
+    """Raise a `CourseError` unless ``value`` is of the type that a class asks for."""
+
+    def is_size(number: Any) -> bool:
+        return type(number) is int and number > 0
+
+    known: dict[object, tuple[bool, str]] = {
+        bool: (type(value) is bool, "true or false"),
+        int: (is_size(value), "a whole number from 1"),
+        float: (type(value) in (int, float) and 0 <= value <= 1, "a number from 0 to 1"),
+        tuple[int, ...]: (
+            isinstance(value, list | tuple) and len(value) > 0 and all(map(is_size, value)),
+            "a list of whole numbers from 1",
+        ),
+    }
+    good, expected = known.get(kind, (True, ""))
+    if not good:
+        raise CourseError(f"{option} is {value!r}; it must be {expected}.")

@@ -16,7 +16,7 @@
 Exposure first, because most of the error is light: a small network estimates it from a
 thumbnail. Then noise: the output starts from means over 4x4 pixels, and the blocks decide which
 detail passes and what is added. They depend on a pixel's surroundings and never on the size of
-the image, so tiles fit together.
+the image, so tiles agree where they meet.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from llie_helpers.images import WHOLE, Place
-from llie_helpers.models.network import Network, Objective, any_size
+from llie_helpers.models.network import Network, Objective, any_size, check_images
+from llie_helpers.models.thumbnail import thumbnail
+
+CELL = 4  # side in pixels of the cells that become channels, at a quarter of the size
+DARK = 1e-3  # a quarter of an 8-bit step: below it, logarithms and powers are too steep
 
 
 class DualBranch(Network):
@@ -42,39 +46,53 @@ class DualBranch(Network):
 
     multiple = 8
 
-    def __init__(self, width: int = 32, blocks: int = 3, deep: int = 4):
+    def __init__(self, width: int = 32, blocks: int = 3, deep: int = 4) -> None:
         super().__init__()
         self.exposure_estimator = ExposureEstimator()
-        self.stem = nn.Conv2d(2 * 3 * 16, width, kernel_size=1)
+        self.stem = nn.Conv2d(2 * 3 * CELL**2, width, kernel_size=1)
         self.encoder = nn.Sequential(*(DualBlock(width) for _ in range(blocks)))
         self.down = nn.Conv2d(width, 2 * width, kernel_size=2, stride=2)
         self.bottleneck = nn.Sequential(*(DualBlock(2 * width) for _ in range(deep)))
         self.up = nn.Conv2d(2 * width, 4 * width, kernel_size=1)
         self.decoder = nn.Sequential(*(DualBlock(width) for _ in range(blocks)))
-        self.head = nn.Conv2d(width, 4 * 16, kernel_size=1)
+        self.head = nn.Conv2d(width, (3 + 1) * CELL**2, kernel_size=1)  # residual and gate
 
     def prepare(self, whole: torch.Tensor) -> torch.Tensor:
         """Estimate the exposure parameters ``(N, 6)`` of whole images ``(N, 3, H, W)``."""
         return self.exposure_estimator(whole)
 
-    @any_size
+    def illuminate(
+        self, image: torch.Tensor, context: torch.Tensor, place: Place = WHOLE
+    ) -> torch.Tensor:
+        """Apply the gains and gammas that `prepare` estimated."""
+        return expose(image, context)
+
     def forward(
         self, low: torch.Tensor, exposure: torch.Tensor | None = None, place: Place = WHOLE
     ) -> torch.Tensor:
-        exposed = expose(low, self.prepare(low) if exposure is None else exposure)
-        pair = torch.cat([exposed, low.clamp_min(1e-3).log() / 4 + 1], dim=1)
-        cells = F.pixel_unshuffle(pair, 4).contiguous(memory_format=torch.channels_last)
+        check_images(low)
+        # Estimated before `any_size` adds borders, which would count in it.
+        return self.restore(low, self.prepare(low) if exposure is None else exposure, place)
+
+    @any_size
+    def restore(self, low: torch.Tensor, exposure: torch.Tensor, place: Place) -> torch.Tensor:
+        """Enhance images whose exposure is decided."""
+        exposed = expose(low, exposure)
+        # The logarithm, scaled to about [-1, 1], shows detail in the dark.
+        both = torch.cat([exposed, low.clamp_min(DARK).log() / 4 + 1], dim=1)
+        cells = F.pixel_unshuffle(both, CELL).contiguous(memory_format=torch.channels_last)
         x = self.encoder(self.stem(cells))
         x = self.decoder(x + F.pixel_shuffle(self.up(self.bottleneck(self.down(x))), 2))
-        residual, gate = F.pixel_shuffle(self.head(x), 4).split((3, 1), dim=1)
+        residual, gate = F.pixel_shuffle(self.head(x), CELL).split((3, 1), dim=1)
         # Start without the noise: detail is what the gate lets pass, or what the residual adds.
-        smooth = F.interpolate(F.avg_pool2d(exposed, 4), scale_factor=4, mode="bilinear")
+        means = F.avg_pool2d(exposed, CELL)
+        smooth = F.interpolate(means, scale_factor=CELL, mode="bilinear")
         enhanced = smooth + (gate - 2).sigmoid() * (exposed - smooth) + residual
         return enhanced if self.training else enhanced.clamp(0, 1)
 
-    def objective(self, **options: Any) -> Objective:
+    def objective(self, **options: float) -> Objective:
         """Return `ExposureObjective` where the recipe has options for it."""
-        return ExposureObjective(self, **options) if options else Objective(self)
+        return ExposureObjective.create(self, options) if options else Objective(self)
 
 
 @dataclass
@@ -118,7 +136,7 @@ def expose(image: torch.Tensor, exposure: torch.Tensor) -> torch.Tensor:
         exposure: ``(N, 6)``, logarithms of one gain and one gamma for each channel.
     """
     gain, gamma = exposure.exp()[..., None, None].chunk(2, dim=1)
-    return (gain * (image + 1e-3) ** gamma).clamp(0, 1)
+    return (gain * (image + DARK) ** gamma).clamp(0, 1)
 
 
 class ExposureEstimator(nn.Module):
@@ -126,7 +144,7 @@ class ExposureEstimator(nn.Module):
 
     SIDE = 64
 
-    def __init__(self, width: int = 16):
+    def __init__(self, width: int = 16) -> None:
         super().__init__()
         pairs = pairwise((6, width, width, 2 * width, 2 * width))
         layers = [(nn.Conv2d(*pair, 3, stride=2, padding=1), nn.GELU()) for pair in pairs]
@@ -138,19 +156,19 @@ class ExposureEstimator(nn.Module):
 
     def forward(self, whole: torch.Tensor) -> torch.Tensor:
         """Return logarithms of three gains and three gammas, ``(N, 6)``."""
-        log = (F.adaptive_avg_pool2d(whole, self.SIDE) + 0.01).log()
+        log = (thumbnail(whole, self.SIDE) + 0.01).log()
         mean = log.mean(dim=(2, 3), keepdim=True)
         maps = self.features(torch.cat([log / 1.5 + 2, log - mean], dim=1)).flatten(2)
         pooled = self.dropout(torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1))
         gain, gamma = self.head(pooled).chunk(2, dim=1)
-        # Half relative to the mean tone: a darker image is brightened more from the start.
+        # Half relative to the mean: a darker image is brightened more from the start.
         return torch.cat([gain - gamma.exp() * mean.mean(dim=1)[..., 0] / 2, gamma], dim=1)
 
 
 class DualBlock(nn.Module):
     """Most channels through space, some through frequency, then mixed by a gate."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.split = spatial, spectral = width - width // 4, width // 4
         self.norm = nn.LayerNorm(width)  # over the channels of each pixel
@@ -158,8 +176,8 @@ class DualBlock(nn.Module):
         self.spectral = WindowAmplitude(spectral)
         self.mix = nn.Conv2d(width, 2 * width, kernel_size=1)
         self.project = nn.Conv2d(width, width, kernel_size=1)
-        nn.init.zeros_(self.project.weight)
-        nn.init.zeros_(self.project.bias)
+        for parameter in self.project.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         spatial, spectral = self.norm(x.movedim(1, -1)).movedim(-1, 1).split(self.split, dim=1)
@@ -173,7 +191,7 @@ class WindowAmplitude(nn.Module):
 
     SIDE = 8
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         one, two = (nn.Conv1d(channels, channels, kernel_size=1) for _ in range(2))
         self.gate = nn.Sequential(one, nn.GELU(), two)

@@ -10,11 +10,17 @@ mask has one real number for each channel and frequency: 75,936 of the parameter
 fixed linear filter.
 """
 
+from collections.abc import Iterable, Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import Network, any_size
+
+BAND = 256  # rows whose moments are taken at a time
+MARGIN = 4  # rows of its neighbours that a band needs; even, because of the stride
 
 
 class FFTDualBranch(Network):
@@ -29,7 +35,7 @@ class FFTDualBranch(Network):
 
     multiple = 2
 
-    def __init__(self, size: int = 224):
+    def __init__(self, size: int = 224) -> None:
         super().__init__()
         self.full_size = nn.Sequential(nn.Conv2d(3, 32, kernel_size=3, padding=1), *norm(32))
         self.half_size = nn.Sequential(
@@ -41,15 +47,34 @@ class FFTDualBranch(Network):
         self.mask = nn.Parameter(torch.full((1, 3, size, size // 2 + 1), 0.01))
         self.fusion = nn.Conv2d(6, 3, kernel_size=1)
 
+    def prepare(self, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the means and variances by which both layers are normalised."""
+        first, second = self.full_size[0], self.half_size[0]
+        full = moments(first(band)[:, :, above : above + BAND] for band, above in bands(whole))
+        half = moments(
+            second(normalise(first(band), full))[:, :, above // 2 : (above + BAND) // 2]
+            for band, above in bands(whole)
+        )
+        return full, half
+
     @any_size
-    def forward(self, low: torch.Tensor) -> torch.Tensor:
-        branches = torch.cat([self.spatial(low), self.frequency(low)], dim=1)
+    def forward(
+        self,
+        low: torch.Tensor,
+        context: tuple[torch.Tensor, torch.Tensor] | None = None,
+        place: Place = WHOLE,
+    ) -> torch.Tensor:
+        branches = torch.cat([self.spatial(low, context), self.frequency(low)], dim=1)
         enhanced = low + torch.tanh(self.fusion(branches))
         return enhanced if self.training else enhanced.clamp(0, 1)
 
-    def spatial(self, low: torch.Tensor) -> torch.Tensor:
-        features = self.full_size(low)
-        return self.head(features + self.half_size(features))
+    def spatial(
+        self, low: torch.Tensor, context: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        full, half = context or (None, None)
+        features = normalise(self.full_size[0](low), full)
+        down, *_, up = self.half_size
+        return self.head(features + up(normalise(down(features), half)))
 
     def frequency(self, low: torch.Tensor) -> torch.Tensor:
         # Half precision has no FFT on a CPU, and too few digits for one elsewhere.
@@ -71,4 +96,33 @@ class FFTDualBranch(Network):
 
 
 def norm(channels: int) -> tuple[nn.Module, nn.Module]:
+    """Return instance norm and its activation, which change no size."""
     return nn.InstanceNorm2d(channels), nn.LeakyReLU(0.2)
+
+
+def normalise(features: torch.Tensor, moments: torch.Tensor | None) -> torch.Tensor:
+    """Apply instance norm and LeakyReLU, with the moments of a whole image if they are given."""
+    if moments is None:
+        return F.leaky_relu(F.instance_norm(features), 0.2)
+    mean, variance = moments
+    return F.leaky_relu((features - mean) * (variance + 1e-5).rsqrt(), 0.2)
+
+
+def bands(whole: torch.Tensor) -> Iterator[tuple[torch.Tensor, int]]:
+    """Yield bands of rows, each with rows above and below, and how many of them are above."""
+    for top in range(0, whole.shape[2], BAND):
+        start = max(top - MARGIN, 0)
+        yield whole[:, :, start : top + BAND + MARGIN], top - start
+
+
+def moments(bands: Iterable[torch.Tensor]) -> torch.Tensor:
+    """Return mean and variance of each channel over all ``bands``, ``(2, N, C, 1, 1)``."""
+    count = 0
+    total = squares = torch.zeros(())
+    for band in bands:
+        pixels = band.shape[-2:].numel()
+        variance, mean = torch.var_mean(band, dim=(2, 3), correction=0, keepdim=True)
+        count, total = count + pixels, total + pixels * mean
+        squares = squares + pixels * (variance + mean.square())
+    mean = total / count
+    return torch.stack([mean, squares / count - mean.square()])

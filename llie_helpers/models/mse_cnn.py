@@ -15,7 +15,7 @@
 Each arrow is one 3x3 convolution with ReLU; "+" adds the encoder's features to the
 decoder's, as a ResNet's shortcut does (He et al., CVPR 2016) and as LinkNet does between
 encoder and decoder (Chaurasia and Culurciello, 2017). Half the work or more is done
-at reduced resolution, where a convolution is cheap and sees far.
+at reduced resolution, where a convolution is cheap and has a wide view.
 """
 
 from itertools import pairwise
@@ -34,7 +34,7 @@ class MSECNN(Network):
         widths: channels at full resolution, at half of it, and so on.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (12, 24, 48, 96, 128)):
+    def __init__(self, widths: tuple[int, ...] = (12, 24, 48, 96, 128)) -> None:
         super().__init__()
         steps = list(pairwise(widths))
         self.multiple = 2 ** len(steps)
@@ -57,6 +57,7 @@ class MSECNN(Network):
 
 
 def conv(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
+    """Return one 3x3 convolution with ReLU."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel_size=3, stride=stride, padding=1), nn.ReLU()
     )

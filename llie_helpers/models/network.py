@@ -1,15 +1,14 @@
 """What all networks share: any image size, and what a network may add to inference and training."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.images import WHOLE, Place
 
 SMALLEST = 16  # pixels; mirroring at the border needs more pixels than it adds
@@ -23,41 +22,89 @@ class Network(nn.Module):
 
     Attributes:
         multiple: height and width are padded to a multiple of this.
-        name, options: how `create_model` built it.
+        name, options: how `create_model` built it; a class of your own has its name.
     """
 
     multiple: int = 1
-    name: str = ""
-    options: dict[str, Any]
 
-    def prepare(self, whole: Tensor) -> Tensor | None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = type(self).__name__
+        self.options: dict[str, Any] = {}
+
+    def prepare(self, whole: Tensor) -> Any:
         """Return what the network needs to know of the whole photograph, or None if nothing.
 
         Args:
             whole: ``(N, 3, H, W)`` in [0, 1], of any size from 16x16.
+
+        Returns:
+            A tensor, or a tuple of tensors.
         """
         return None
 
-    def objective(self, **options: Any) -> "Objective":
-        """Return what training minimises; ``options`` are the recipe's ``objective`` table."""
-        return Objective(self, **options)
+    def illuminate(self, image: Tensor, context: Any, place: Place = WHOLE) -> Tensor:
+        """Set the exposure of ``image`` and leave its noise, each pixel by its value alone.
+
+        Raises:
+            CourseError: the network has no such step.
+        """
+        raise CourseError(
+            f"{self.name} cannot enhance by the exposure alone; leave out --fast, or use "
+            "dual_branch."
+        )
+
+    def objective(self, **options: float) -> "Objective":
+        """Return what training minimises.
+
+        Args:
+            options: the recipe's ``objective`` table; a network that takes any overrides this.
+
+        Raises:
+            CourseError: an option that the network's objective does not have.
+        """
+        return Objective.create(self, options)
 
 
 @dataclass
 class Objective:
-    """What training minimises: by default, the loss between output and target."""
+    """What training minimises: by default, the loss between output and target.
+
+    A subclass adds its options as fields, numbers with defaults.
+    """
 
     network: Network
 
     # Whether training also shows thumbnails of the whole images that were cropped.
     sees_whole: ClassVar[bool] = False
 
+    @classmethod
+    def create(cls, network: Network, options: Mapping[str, float]) -> Self:
+        """Return the objective of ``network`` with a recipe's ``options``.
+
+        Raises:
+            CourseError: an unknown option, or a value that is no number.
+        """
+        known = [field.name for field in fields(cls) if field.name != "network"]
+        for option, value in options.items():
+            if not known:
+                raise CourseError(
+                    f"The recipe sets the objective's {option}, but the objective of "
+                    f"{network.name} has no options; remove it."
+                )
+            if option not in known:
+                raise unknown_name(f"objective option of {network.name}", option, known)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise CourseError(f"The objective's {option} is {value!r}; it must be a number.")
+        return cls(network, **options)
+
     def __call__(self, loss: nn.Module, low: Tensor, normal: Tensor, *whole: Tensor) -> Tensor:
         """Return the scalar to minimise for a batch of crops.
 
         Args:
             loss: maps ``(enhanced, normal)`` to a scalar.
-            low, normal: crops ``(N, 3, H, W)`` in [0, 1].
+            low: crops ``(N, 3, H, W)`` in [0, 1].
+            normal: their targets.
             whole: where `sees_whole`, thumbnails of both whole images, ``(N, 3, h, w)``.
         """
         return loss(self.network(low), normal)
@@ -75,18 +122,16 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Let ``forward(self, image, ...)`` take images of any size from 16x16.
 
     The image is mirrored at its right and lower edge to a multiple of ``self.multiple``, and the
-    output cropped again. The decorated method takes ``(N, 3, H, W)``, or an image and the
-    ``context`` and ``place`` that the network's ``forward`` asks for.
+    output cropped again. The decorated method takes ``(N, 3, H, W)``; for a part of a photograph
+    also the ``context`` that `Network.prepare` returned for the whole, and the part's ``place``.
 
     Raises:
-        CourseError: the tensor is no batch of RGB images, or smaller than 16x16.
+        CourseError: as `check_images`.
     """
 
     @functools.wraps(forward)
-    def padded(
-        self: Network, image: Tensor, context: Tensor | None = None, place: Place = WHOLE
-    ) -> Tensor:
-        _check(image)
+    def padded(self: Network, image: Tensor, context: Any = None, place: Place = WHOLE) -> Tensor:
+        check_images(image)
         height, width = image.shape[-2:]
         bottom, right = -height % self.multiple, -width % self.multiple
         if bottom or right:
@@ -98,7 +143,12 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return padded
 
 
-def _check(image: torch.Tensor) -> None:
+def check_images(image: Tensor) -> None:
+    """Refuse what is no batch of images for a network.
+
+    Raises:
+        CourseError: the tensor is no batch of RGB images, or smaller than 16x16.
+    """
     if image.dim() != 4 or image.shape[1] != 3:
         raise CourseError(
             f"A network takes a batch of RGB images (N, 3, H, W), but got {tuple(image.shape)}; "

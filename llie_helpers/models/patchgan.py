@@ -1,4 +1,4 @@
-"""Lesson 06: the discriminator, which judges each patch of a pair (Isola et al., CVPR 2017).
+"""Lesson 06: the discriminator, which classifies each patch of a pair (Isola et al., CVPR 2017).
 
     input and target, 6 @ 1/1
       -> 64 @ 1/2 -> 128 @ 1/4 -> 256 @ 1/8 -> 512 @ 1/16    4x4, stride 2
@@ -13,12 +13,12 @@ from torch import nn
 
 from llie_helpers.errors import CourseError
 
-# (kernel, stride) of each layer
-LAYERS = ((4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 1))
+LAYERS = ((4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 1))  # kernel and stride of each
+SMALLEST = 48  # pixels, of which the layers leave one logit
 
 
 class PatchGAN(nn.Module):
-    """Say of each patch whether the pair is real: ``(low, image) -> (N, 1, h, w)`` logits.
+    """Tell of each patch whether the pair is real: ``(low, image) -> (N, 1, h, w)`` logits.
 
     ``low`` and ``image``, the target or the generator's output, are ``(N, 3, H, W)`` in
     [0, 1] and at least 48x48.
@@ -30,10 +30,10 @@ class PatchGAN(nn.Module):
         CourseError: the images are smaller.
     """
 
-    def __init__(self, width: int = 64):
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         channels = [6, width, 2 * width, 4 * width, 8 * width, 8 * width, 1]
-        layers = []
+        layers: list[nn.Module] = []
         for i, (kernel, stride) in enumerate(LAYERS):
             first, last = i == 0, i == len(LAYERS) - 1
             normed = not (first or last)
@@ -48,9 +48,9 @@ class PatchGAN(nn.Module):
 
     def forward(self, low: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
         height, width = low.shape[-2:]
-        if min(height, width) < 48:
+        if min(height, width) < SMALLEST:
             raise CourseError(
-                f"The PatchGAN judges images from 48x48 up, but got {height}x{width}; choose "
-                "larger crops."
+                f"The PatchGAN needs images of at least {SMALLEST}x{SMALLEST} pixels, but got "
+                f"{width}x{height}; choose larger crops."
             )
         return self.layers(2 * torch.cat([low, image], dim=1) - 1)

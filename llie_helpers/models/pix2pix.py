@@ -9,7 +9,7 @@
     256 @ 1/4 --> six residual blocks of two 3x3 convolutions ---'
 
 Each convolution of the encoder and of the blocks is followed by batch norm and LeakyReLU;
-inside, images lie in [-1, 1]. Its adversary is `patchgan`.
+inside, images are in [-1, 1]. Its adversary is `patchgan`.
 """
 
 import torch
@@ -31,7 +31,9 @@ class Pix2Pix(Network):
 
     multiple = 4
 
-    def __init__(self, width: int = 64, blocks: int = 6, dropout: float = 0.5, median: int = 1):
+    def __init__(
+        self, width: int = 64, blocks: int = 6, dropout: float = 0.5, median: int = 1
+    ) -> None:
         super().__init__()
         if median % 2 == 0:
             raise ValueError(f"median is {median}, but the side of a median filter is odd")
@@ -58,7 +60,7 @@ class Pix2Pix(Network):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with batch norm around a shortcut (He et al., CVPR 2016)."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int) -> None:
         super().__init__()
         first, second = conv(width, width, 3), conv(width, width, 3)
         self.path = nn.Sequential(*first, nn.LeakyReLU(0.2), *second)
@@ -68,18 +70,20 @@ class ResidualBlock(nn.Module):
 
 
 def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    """Return a convolution and its batch norm."""
     # Batch norm subtracts the mean, and with it any bias.
     layer = nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False)
     return [layer, nn.BatchNorm2d(channels_out)]
 
 
 def decoder_level(channels_in: int, channels_out: int, dropout: float) -> nn.Sequential:
+    """Return a 1x1 convolution with dropout, for upsampled features."""
     layer = nn.Conv2d(channels_in, channels_out, kernel_size=1)
     return nn.Sequential(layer, nn.LeakyReLU(0.2), nn.Dropout(dropout))
 
 
 def median_filter(image: torch.Tensor, side: int) -> torch.Tensor:
-    """The median of each ``side`` x ``side`` window and channel: (N, C, H, W) to the same."""
+    """Return the median of each ``side`` x ``side`` window of (N, C, H, W), channel by channel."""
     margin = side // 2
     windows = F.pad(image, [margin] * 4, mode="reflect").unfold(2, side, 1).unfold(3, side, 1)
     return windows.flatten(-2).median(dim=-1).values

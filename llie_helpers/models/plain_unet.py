@@ -21,7 +21,7 @@ class PlainUNet(Network):
         widths: channels at full resolution, at half of it, and so on.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (22, 44, 88, 176)):
+    def __init__(self, widths: tuple[int, ...] = (22, 44, 88, 176)) -> None:
         super().__init__()
         steps = list(pairwise(widths))
         self.multiple = 2 ** len(steps)
@@ -31,7 +31,7 @@ class PlainUNet(Network):
         )
         self.decoder = nn.ModuleList(level(2 * fine, fine) for fine, _ in steps)
         self.head = nn.Conv2d(widths[0], 3, kernel_size=1)
-        # As the paper does; PyTorch's own start fades away in so many layers.
+        # As the paper does; from PyTorch's default the signal vanishes in so many layers.
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -48,6 +48,7 @@ class PlainUNet(Network):
 
 
 def level(channels_in: int, channels_out: int) -> nn.Sequential:
+    """Return the two 3x3 convolutions of a level."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1),
         nn.ReLU(),

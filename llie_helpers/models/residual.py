@@ -27,7 +27,7 @@ class Residual(Network):
         batch_norm: normalise after each convolution, or leave it out.
     """
 
-    def __init__(self, width: int = 32, modules: int = 4, batch_norm: bool = True):
+    def __init__(self, width: int = 32, modules: int = 4, batch_norm: bool = True) -> None:
         super().__init__()
         self.preprocess = nn.Sequential(*conv(3, width, 3, batch_norm), nn.ReLU())
         self.series = nn.ModuleList(TwoPath(width, batch_norm) for _ in range(modules))
@@ -44,7 +44,7 @@ class Residual(Network):
 class TwoPath(nn.Module):
     """A 1x1 path beside two 3x3 convolutions, then two 3x3 convolutions with a shortcut."""
 
-    def __init__(self, width: int, batch_norm: bool):
+    def __init__(self, width: int, batch_norm: bool) -> None:
         super().__init__()
         self.short = nn.Sequential(*conv(width, width, 1, batch_norm))
         self.long = two(width, batch_norm)
@@ -56,11 +56,13 @@ class TwoPath(nn.Module):
 
 
 def two(width: int, batch_norm: bool) -> nn.Sequential:
+    """Return two 3x3 convolutions, with ReLU between them."""
     first, second = (conv(width, width, 3, batch_norm) for _ in range(2))
     return nn.Sequential(*first, nn.ReLU(), *second)
 
 
 def conv(channels_in: int, channels_out: int, kernel: int, batch_norm: bool) -> list[nn.Module]:
+    """Return a convolution that keeps the size, with batch norm if asked for."""
     # Batch norm subtracts the mean, and with it any bias.
     layer = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=not batch_norm)
     return [layer, nn.BatchNorm2d(channels_out)] if batch_norm else [layer]

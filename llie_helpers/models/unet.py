@@ -35,7 +35,7 @@ class UNet(Network):
 
     multiple = 4
 
-    def __init__(self, width: int = 32):
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
         self.full_size = nn.Sequential(conv(3, width), conv(width, width))
         self.half_size = nn.Sequential(conv(width, 2 * width), conv(2 * width, 2 * width))
@@ -55,11 +55,12 @@ class UNet(Network):
 
 
 def conv(channels_in: int, channels_out: int) -> nn.Sequential:
+    """Return one 3x3 convolution with ReLU."""
     return nn.Sequential(nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1), nn.ReLU())
 
 
 def skip(channels_in: int, channels_out: int) -> nn.Sequential:
-    """A convolution, then a transposed one that doubles height and width."""
+    """Return a convolution, then a transposed one that doubles height and width."""
     double = nn.ConvTranspose2d(
         channels_out, channels_out, kernel_size=3, stride=2, padding=1, output_padding=1
     )

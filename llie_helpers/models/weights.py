@@ -2,12 +2,13 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import nn
 
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
@@ -16,31 +17,57 @@ SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
 def save(
-    model: nn.Module,
+    state: Mapping[str, torch.Tensor],
     path: str | os.PathLike,
     name: str,
-    options: dict,
+    options: Mapping[str, Any],
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write the weights of ``model``, and the name and options that build it.
+    """Write weights, and the name and options that build their network.
+
+    The same weights give the same bytes, so that files can be compared by a hash.
 
     Args:
+        state: a network's ``state_dict``.
+        path: where to, ending in .safetensors.
+        name: the network's name.
+        options: what `create_model` builds it with.
         dtype: of floating-point values; float16 halves the file, and `read` widens it again.
 
     Raises:
         CourseError: the disk is full or the folder cannot be written.
     """
-    state = {
+    tensors = {
         key: (v.to(dtype) if v.is_floating_point() else v).detach().cpu().contiguous()
-        for key, v in model.state_dict().items()
+        for key, v in state.items()
     }
-    metadata = {"model": name, "options": json.dumps(options)}
+    # One entry, because safetensors writes several in random order.
+    network = json.dumps({"model": name, "options": options}, sort_keys=True)
     with atomic_path(path) as temporary:
-        temporary.write_bytes(to_bytes(state, metadata))
+        temporary.write_bytes(to_bytes(tensors, {"network": network}))
+
+
+def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict[str, Any]]:
+    """Return ``(state, name, options)`` as saved; float16 weights come as float32.
+
+    Raises:
+        CourseError: the file is damaged, or was not written by `save`.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CourseError(f"{path} is no readable safetensors file ({error}).") from error
+    if "network" not in metadata:
+        raise CourseError(f"{path} does not say which model it belongs to; use save_weights.")
+    network = json.loads(metadata["network"])
+    state = {key: v.float() if v.dtype == torch.float16 else v for key, v in state.items()}
+    return state, network["model"], network["options"]
 
 
 def find(name: str, weights: str | os.PathLike) -> Path:
-    """The file of ``weights``: a path to a .safetensors file, or a shipped name ("lol_v1").
+    """Return the file of ``weights``: a .safetensors path, or a shipped name ("lol_v1").
 
     Raises:
         CourseError: there is no such file.
@@ -62,29 +89,11 @@ def find(name: str, weights: str | os.PathLike) -> Path:
 
 
 def shipped(name: str) -> list[str]:
-    """Names of the weights that the package holds for network ``name``, such as ["lol_v1"]."""
+    """Return the names of the weights that the package holds for a network: ["lol_v1"]."""
     files = SHIPPED.glob(f"{name}_*.safetensors")
     return sorted(file.stem.removeprefix(f"{name}_") for file in files)
 
 
 def mapper_path(weights: Path) -> Path:
-    """Where the `HistogramMapper` lies that weights trained on mapped images need."""
+    """Return the file of the `HistogramMapper` whose outputs a network was trained on."""
     return weights.with_suffix(".mapper.json")
-
-
-def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict]:
-    """Return ``(state, name, options)`` as saved; float16 weights come as float32.
-
-    Raises:
-        CourseError: the file is damaged, or was not written by `save`.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CourseError(f"{path} is no readable safetensors file ({error}).") from error
-    if "model" not in metadata:
-        raise CourseError(f"{path} does not say which model it belongs to; use weights.save.")
-    state = {key: v.float() if v.dtype == torch.float16 else v for key, v in state.items()}
-    return state, metadata["model"], json.loads(metadata["options"])

@@ -8,6 +8,7 @@ import base64
 import io
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import torch
@@ -169,19 +170,27 @@ def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) ->
     return figure
 
 
-def show_history(history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]]) -> Figure:
-    """Show the curves of one training run, or of several by label.
+def show_history(history: Any) -> Figure:
+    """Show the curves of one training run, or of several, and the epoch that each run kept.
 
     Args:
-        history: one dict per epoch with ``epoch``, ``train_loss``, ``val_loss`` and ``lr``,
-            and ``val_psnr`` if there is one; or label -> such a list.
+        history: a run's `History`, the `TrainingRun` that holds it, or any list of one dict
+            per epoch with ``epoch``, ``train_loss``, ``val_loss`` and ``lr``, and ``val_psnr``
+            if there is one; or label -> one of these. A list keeps its lowest ``val_loss``.
+
+    Raises:
+        CourseError: a run has no epoch yet.
     """
-    runs = history if isinstance(history, Mapping) else {"": history}
+    given = history if isinstance(history, Mapping) else {"": history}
+    runs = {label: getattr(run, "history", run) for label, run in given.items()}
     if not all(len(run) for run in runs.values()):
         raise CourseError("The history is empty: train for at least one epoch first.")
-    panels = {"loss": "loss", "val_psnr": "validation PSNR (dB)", "lr": "learning rate"}
-    if not all("val_psnr" in run[0] for run in runs.values()):
-        del panels["val_psnr"]
+    panels = {"loss": "loss"}
+    if all("val_psnr" in run[0] for run in runs.values()):
+        panels["val_psnr"] = "validation PSNR (dB)"
+    if any(_monitor(run) == "val_ssim" for run in runs.values()):
+        panels["val_ssim"] = "validation SSIM"
+    panels["lr"] = "learning rate"
     figure = CourseFigure(WIDTH, 3.6)
     axes = dict(zip(panels, figure.subplots(1, len(panels)), strict=True))
     for colour, run in zip(itertools.cycle(COLOURS), runs.values(), strict=False):
@@ -196,7 +205,7 @@ def show_history(history: Sequence[Mapping] | Mapping[str, Sequence[Mapping]]) -
     key = [
         Line2D([], [], color=GREY, linestyle="--", label="training"),
         Line2D([], [], color=GREY, label="validation"),
-        Line2D([], [], color=GREY, marker="o", linestyle="", label="best epoch"),
+        Line2D([], [], color=GREY, marker="o", linestyle="", label="epoch kept"),
     ]
     if len(runs) > 1:
         key += [Line2D([], [], color=c, label=name) for c, name in zip(COLOURS, runs, strict=False)]
@@ -249,17 +258,24 @@ def _histogram(axis: Axes, image: Tensor) -> None:
     axis.set_title(f"clipped: {black:.1%} black, {white:.1%} full", color=GREY)
 
 
-def _curves(axes: Mapping[str, Axes], run: Sequence[Mapping], colour: str) -> None:
+def _monitor(run: Sequence[Mapping[str, Any]]) -> str:
+    """Return the column by which a run kept its weights."""
+    return getattr(run, "monitor", "val_loss")
+
+
+def _curves(axes: Mapping[str, Axes], run: Sequence[Mapping[str, Any]], colour: str) -> None:
     epochs = [row["epoch"] for row in run]
-    best = min(run, key=lambda row: row["val_loss"])
     # A line of one point would be invisible.
-    look = {"color": colour, "marker": "." if len(run) == 1 else ""}
+    look: dict[str, Any] = {"color": colour, "marker": "." if len(run) == 1 else ""}
     axes["loss"].plot(epochs, [row["train_loss"] for row in run], linestyle="--", **look)
-    axes["loss"].plot(epochs, [row["val_loss"] for row in run], **look)
-    axes["loss"].plot(best["epoch"], best["val_loss"], "o", color=colour, markersize=7)
-    if "val_psnr" in axes:
-        axes["val_psnr"].plot(epochs, [row["val_psnr"] for row in run], **look)
+    for column, axis in {"val_loss": axes["loss"], **axes}.items():
+        if column.startswith("val_"):
+            axis.plot(epochs, [row[column] for row in run], **look)
     axes["lr"].step(epochs, [row["lr"] for row in run], where="post", **look)
+    monitor = _monitor(run)
+    kept = min(run, key=lambda row: row[monitor] if monitor == "val_loss" else -row[monitor])
+    axis = axes["loss" if monitor == "val_loss" else monitor]
+    axis.plot(kept["epoch"], kept[monitor], "o", color=colour, markersize=7)
 
 
 def _log_scale(axis: Axes) -> None:

@@ -1,55 +1,78 @@
 """Adversarial training as in pix2pix: the Lightning module behind `training.fit` for a GAN."""
 
-import torch
-from torch import nn
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from llie_helpers.losses import gan_discriminator_loss, gan_generator_loss
+from llie_helpers.models.network import Network
 from llie_helpers.training.module import EnhancementModule
+from llie_helpers.training.recipe import Recipe
 
 
 class Adversarial(EnhancementModule):
     """A generator trained against a discriminator (Isola et al., CVPR 2017), in turns.
 
-    On each batch the discriminator learns first to tell the real pair from the generated
-    one; then the generator learns to be taken for real, and to be near the target by the
+    On each batch the discriminator first learns to tell the real pair from the generated
+    one; then the generator learns to be taken for real, and to match the target by the
     recipe's loss (L1 with weight 100 in the paper). ``adversarial_loss`` and
     ``discriminator_loss`` join the history; ``train_loss`` and ``val_loss`` are the recipe's.
 
     Args:
         discriminator: maps ``(low, image)`` to logits of any shape.
-        others: as `EnhancementModule` takes them.
+        model, recipe, seed, halves: as `EnhancementModule` takes them.
     """
 
     # Two optimisers take turns, so Lightning must leave backward and step to us.
     automatic_optimization = False
 
-    def __init__(self, model: nn.Module, discriminator: nn.Module, *others):
-        super().__init__(model, *others)
+    def __init__(
+        self, model: Network, discriminator: nn.Module, recipe: Recipe, seed: int, halves: str = ""
+    ) -> None:
+        super().__init__(model, recipe, seed, halves)
         self.discriminator = discriminator
 
-    def training_step(self, batch, batch_idx: int) -> None:
+    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         low, normal = batch
-        generator, discriminator = self.optimizers()
+        optimizers: Any = self.optimizers()
+        generator, discriminator = optimizers
         enhanced = self.model(low)
 
         real = self.discriminator(low, normal)
         # Detached, or the generator would learn from the discriminator's loss too.
         fake = self.discriminator(low, enhanced.detach())
-        judged = self.checked(gan_discriminator_loss(real, fake))
-        self.update(discriminator, judged, batch_idx)
+        discriminator_loss = self.checked(gan_discriminator_loss(real, fake))
+        self.update(discriminator, discriminator_loss, batch_idx)
 
         # The generator's loss passes through the discriminator, but must not train it.
         self.toggle_optimizer(generator)
-        near = self.loss(enhanced, normal)
-        fooled = gan_generator_loss(self.discriminator(low, enhanced))
-        self.update(generator, self.checked(self.recipe.adversarial * fooled + near), batch_idx)
+        loss, adversarial_loss = self.generator_losses(low, normal, enhanced)
+        total = self.recipe.adversarial * adversarial_loss + loss
+        self.update(generator, self.checked(total), batch_idx)
         self.untoggle_optimizer(generator)
 
-        losses = {"train_loss": near, "adversarial_loss": fooled, "discriminator_loss": judged}
-        self.log_dict(losses, on_step=False, on_epoch=True, sync_dist=True)
+        self.log_training(
+            {
+                "train_loss": loss.detach(),
+                "adversarial_loss": adversarial_loss.detach(),
+                "discriminator_loss": discriminator_loss.detach(),
+            }
+        )
 
-    def update(self, optimizer: Optimizer, loss: torch.Tensor, batch_idx: int) -> None:
+    def generator_losses(
+        self, low: Tensor, normal: Tensor, enhanced: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the recipe's loss, and the loss of being told apart."""
+        return self.loss(enhanced, normal), gan_generator_loss(self.discriminator(low, enhanced))
+
+    def training_loss(self, *batch: Tensor) -> Tensor:
+        low, normal = batch
+        loss, adversarial_loss = self.generator_losses(low, normal, self.model(low))
+        return self.recipe.adversarial * adversarial_loss + loss
+
+    def update(self, optimizer: Any, loss: Tensor, batch_idx: int) -> None:
         """Add the gradient of ``loss``; step when enough batches have added theirs."""
         self.manual_backward(loss / self.recipe.accumulate)
         if (batch_idx + 1) % self.recipe.accumulate == 0 or self.trainer.is_last_batch:
@@ -57,9 +80,6 @@ class Adversarial(EnhancementModule):
                 self.clip_gradients(optimizer, self.recipe.gradient_clip, "norm")
             optimizer.step()
             optimizer.zero_grad()
-
-    def on_train_batch_end(self, *_) -> None:
-        self.update_average()
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [self.optimizer(net.parameters()) for net in (self.model, self.discriminator)]

@@ -1,89 +1,133 @@
-"""What happens between epochs: the run's record, its files and its progress line."""
+"""What happens between steps and epochs: averaged weights, the run's files, its progress line."""
 
 import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
-import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, Checkpoint, WeightAveraging
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from llie_helpers.files import atomic_path
 from llie_helpers.images import save_image
 from llie_helpers.models import weights as weights_file
+from llie_helpers.training.history import History
+from llie_helpers.training.module import EnhancementModule
+
+
+class MovingAverage(WeightAveraging):
+    """Validate and keep an exponential moving average of the weights.
+
+    Lightning's own callback (its EMAWeightAveraging averages tensor by tensor, this all at
+    once), but for two things that it leaves open.
+
+    Args:
+        decay: share of the average that each step keeps, such as 0.999.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        # Lightning moves the module to the GPU later and would average on the CPU.
+        pl_module.to(trainer.strategy.root_device)
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the weights: `fit` loads the best, and a discriminator keeps its last."""
 
 
 class RunKeeper(Checkpoint):
     """Keep the history, the best weights, snapshots and a checkpoint to resume from.
 
-    It is a Lightning `Checkpoint`, so that it runs after everything else of an epoch and
-    the checkpoint holds the epoch whole.
+    Lightning's ModelCheckpoint does not do: the best weights are to be safetensors without
+    code, and it writes in a temporary folder first, from where a checkpoint on another disk
+    can be cut short by a kill. As a `Checkpoint`, this runs after everything else of an epoch,
+    so that a checkpoint holds the epoch whole.
 
     Args:
-        folder: gets best.safetensors, last.ckpt and snapshots/.
-        monitor: "val_loss" (lower is better), "val_psnr" or "val_ssim".
+        folder: gets history.json, best.safetensors, last.ckpt and snapshots/.
+        history: the run's settings; gets its rows.
+        crops: in an epoch.
         snapshot_every: epochs between snapshots of the first validation image; 0: none.
     """
 
-    def __init__(self, folder: Path, monitor: str, snapshot_every: int):
-        self.folder, self.monitor, self.snapshot_every = folder, monitor, snapshot_every
-        self.history: list[dict] = []
-        self.seconds = 0.0
-        self.stopped_early = False
+    def __init__(self, folder: Path, history: History, crops: int, snapshot_every: int) -> None:
+        self.folder, self.history = folder, history
+        self.crops, self.snapshot_every = crops, snapshot_every
 
-    def state_dict(self) -> dict:
-        return {
-            "history": self.history,
-            "seconds": self.seconds,
-            "stopped_early": self.stopped_early,
-        }
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.history.rows, "stopped_early": self.history.stopped_early}
 
-    def load_state_dict(self, state: dict) -> None:
-        self.history, self.seconds = state["history"], state["seconds"]
-        self.stopped_early = state["stopped_early"]
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history.rows = state_dict["rows"]
+        self.history.stopped_early = state_dict["stopped_early"]
 
-    def on_train_start(self, trainer, module) -> None:
-        trainer.should_stop = self.stopped_early
-        self.started = time.monotonic() - self.seconds
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.should_stop = self.history.stopped_early
+        self.started = time.monotonic() - self.history.seconds
 
-    def on_train_epoch_end(self, trainer, module) -> None:
-        measured = {key: value.item() for key, value in trainer.callback_metrics.items()}
-        columns = ("train_loss", "val_loss", "val_psnr", "lr")
-        row = {"epoch": trainer.current_epoch + 1}
-        row |= {key: measured[key] for key in columns} | measured
-        self.history.append(row)
-        if trainer.is_global_zero and row is best_row(self.history, self.monitor):
-            made = module.model
-            path = self.folder / "best.safetensors"
-            weights_file.save(module.eval_network, path, made.name, made.options)
-        self.seconds = time.monotonic() - self.started
-        self.stopped_early = trainer.should_stop
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        due = self.snapshot_every and trainer.current_epoch % self.snapshot_every == 0
+        if due and trainer.is_global_zero:
+            assert isinstance(pl_module, EnhancementModule)
+            name = f"epoch_{trainer.current_epoch + 1:03}.png"
+            save_image(self.folder / "snapshots" / name, pl_module.snapshot)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, EnhancementModule)
+        self.history.rows.append(self.row(trainer, pl_module))
+        self.history.stopped_early = trainer.should_stop
         last = self.folder / "last.ckpt"
+        if trainer.is_global_zero:
+            self.history.save(self.folder / "history.json")
         # All processes take part in saving, but only the first one writes.
         with atomic_path(last) if trainer.is_global_zero else nullcontext(last) as path:
             trainer.save_checkpoint(path)
 
-    def on_validation_end(self, trainer, module) -> None:
-        due = self.snapshot_every and trainer.current_epoch % self.snapshot_every == 0
-        if due and trainer.is_global_zero:
-            low = module.val_set[0][0][None].to(module.device)
-            with torch.no_grad():
-                enhanced = module.eval_network(low)[0]
-            name = f"epoch_{trainer.current_epoch + 1:03}.png"
-            save_image(self.folder / "snapshots" / name, enhanced)
+    def row(self, trainer: Trainer, module: EnhancementModule) -> dict[str, Any]:
+        """Return the numbers of the epoch that ends; see `History`."""
+        measured = {key: value.item() for key, value in trainer.callback_metrics.items()}
+        weights = {name: weight for name, weight in module.loss.weights.items() if weight}
+        epoch = trainer.current_epoch + 1
+        return {
+            "epoch": epoch,
+            "steps": module.step,
+            "crops": epoch * self.crops,
+            "seconds": time.monotonic() - self.started,
+            **{key: value for key, value in measured.items() if not key.startswith("terms/")},
+            "loss_weights": weights,
+            "loss_terms": {name: measured[f"terms/{name}"] for name in weights},
+        }
 
-
-def best_row(history: list[dict], monitor: str) -> dict:
-    """The first row of ``history`` with the lowest val_loss, or the highest of a score."""
-    sign = 1 if monitor == "val_loss" else -1
-    return min(history, key=lambda row: sign * row[monitor])
+    def on_save_checkpoint(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        # The checkpoint holds the weights that were validated: the averages where there are any.
+        if trainer.is_global_zero and self.history.rows[-1] is self.history.best:
+            prefix, state = "model.", checkpoint["state_dict"]
+            state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            settings = self.history.settings
+            path = self.folder / "best.safetensors"
+            weights_file.save(state, path, settings["model"], settings["options"])
 
 
 class ProgressLine(Callback):
-    """One line for the whole run: batches done, time left and the latest scores."""
+    """One line for the whole run: batches done, time left and the latest scores.
 
-    def on_train_start(self, trainer, module) -> None:
+    Lightning's bar is one for each epoch, which does not say when the run ends.
+    """
+
+    bar: tqdm | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert trainer.max_epochs is not None
         self.bar = tqdm(
             total=trainer.max_epochs * trainer.num_training_batches,
             initial=trainer.current_epoch * trainer.num_training_batches,
@@ -94,16 +138,18 @@ class ProgressLine(Callback):
             **({} if trainer.is_global_zero else {"disable": True}),
         )
 
-    def on_train_batch_end(self, trainer, module, *_) -> None:
+    def on_train_batch_end(self, *_: Any) -> None:
+        assert self.bar is not None
         self.bar.update()
 
-    def on_train_epoch_end(self, trainer, module) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert self.bar is not None
         scores = trainer.callback_metrics
         self.bar.set_postfix_str(
             f"epoch {trainer.current_epoch + 1}, train {scores['train_loss']:.4f}, "
             f"val {scores['val_loss']:.4f}, {scores['val_psnr']:.2f} dB"
         )
 
-    def teardown(self, trainer, module, stage: str) -> None:
-        if hasattr(self, "bar"):
+    def teardown(self, *_: Any, **__: Any) -> None:
+        if self.bar is not None:
             self.bar.close()

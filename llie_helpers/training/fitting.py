@@ -1,28 +1,35 @@
 """Train a network on pairs: `fit` hands a recipe to Lightning and keeps the best weights."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import nn
 from torch.utils.data import Dataset
 
 from llie_helpers.data.crops import RandomCrops, WholeImages
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.devices import AUTO
 from llie_helpers.errors import CourseError
-from llie_helpers.files import atomic_path, remove
+from llie_helpers.files import remove
 from llie_helpers.images import load_image
 from llie_helpers.models import weights as weights_file
+from llie_helpers.models.network import Network
 from llie_helpers.models.patchgan import PatchGAN
 from llie_helpers.training.adversarial import Adversarial
-from llie_helpers.training.callbacks import ProgressLine, RunKeeper, best_row
+from llie_helpers.training.batches import TrainingData, scene_halves
+from llie_helpers.training.callbacks import MovingAverage, ProgressLine, RunKeeper
+from llie_helpers.training.history import History, load_history
 from llie_helpers.training.memory import out_of_memory_error
-from llie_helpers.training.module import Supervised
+from llie_helpers.training.module import EnhancementModule, Supervised
 from llie_helpers.training.recipe import Recipe
-from llie_helpers.training.trainer import keep_interrupt_handler, make_trainer, quiet
+from llie_helpers.training.trainer import hardware, keep_interrupt_handler, make_trainer, quiet
+
+Examples = Pairs | Dataset | Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
 class Snapshot(NamedTuple):
@@ -34,17 +41,27 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What `fit` did. ``history`` has one row per epoch, from 1: epoch, train_loss,
-    val_loss, val_psnr (dB, mean over images) and lr, the learning rate of its last step;
-    adversarial training adds adversarial_loss and discriminator_loss, a run that follows
-    it val_ssim.
+    """What `fit` did.
+
+    Args:
+        history: one row of numbers per epoch.
+        best_path: the weights of the epoch that was kept.
+        snapshots: of the epochs that the recipe's ``snapshot_every`` asks for.
     """
 
-    history: list[dict]
-    best: dict
-    seconds: float
+    history: History
     best_path: Path
     snapshots: list[Snapshot]
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """Return the row of the epoch that was kept."""
+        return self.history.best
+
+    @property
+    def seconds(self) -> float:
+        """Return how long the run took, over all its resumptions."""
+        return self.history.seconds
 
     def __str__(self) -> str:
         return (
@@ -55,9 +72,9 @@ class TrainingRun:
 
 
 def fit(
-    model: nn.Module,
-    train: Pairs | Dataset,
-    val: Pairs | Dataset,
+    model: Network,
+    train: Examples,
+    val: Examples,
     recipe: Recipe | None = None,
     *,
     discriminator: nn.Module | None = None,
@@ -65,9 +82,9 @@ def fit(
     seed: int = 0,
     resume: bool = True,
     progress: bool = True,
-    accelerator: str = "auto",
+    device: str = AUTO,
     devices: int = 1,
-    **changes,
+    **changes: Any,
 ) -> TrainingRun:
     """Train ``model`` and leave it, in eval mode, with the weights that validated best.
 
@@ -79,25 +96,51 @@ def fit(
         model: a network from `models.create_model`.
         train: pairs, cropped at random as the recipe says; or a dataset of (low, normal).
         val: pairs, validated whole, one at a time; or a dataset of (low, normal).
-        recipe: how to train; ``changes`` replace some of its values (``epochs=3``).
+        recipe: how to train.
         discriminator: the adversary, trained along; by default, where the recipe has an
             adversarial loss, a `PatchGAN` as wide as the network.
-        run_dir: gets best.safetensors, last.ckpt, run.json and snapshots/.
+        run_dir: gets history.json (see `History`), best.safetensors, last.ckpt and snapshots/.
+        seed: of the crops, their order and dropout.
         resume: go on from run_dir/last.ckpt if there is one; else start over.
         progress: show one progress line.
-        accelerator, devices: as Lightning's Trainer takes them ("cpu", 2).
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps"; see `devices.choose_device`.
+        devices: how many of them share each batch.
+        **changes: values to replace in the recipe, such as ``epochs=3``.
 
     Raises:
-        CourseError: the loss is no longer finite, or the batch does not fit into the GPU's
-            memory (the last good checkpoint is kept); the recipe is wrong, or run_dir holds
-            another run.
+        CourseError: the loss is no longer finite, or a batch exceeds the GPU's memory (the
+            last good checkpoint is kept); the recipe or the device is wrong, or run_dir holds
+            another run, a damaged one, or is a file.
     """
+    if not isinstance(model, Network):
+        raise CourseError(
+            f"fit trains a network, but got {type(model).__name__}; take one from create_model, "
+            "or derive your class from llie_helpers.models.network.Network."
+        )
     recipe = (recipe or Recipe()).changed(**changes)
+    where = hardware(device, devices)
     folder = Path(run_dir)
-    titles = [getattr(pairs, "title", type(pairs).__name__) for pairs in (train, val)]
-    objective = model.objective(**recipe.objective)
+    settings = {
+        "model": model.name,
+        "options": model.options,
+        "data": [getattr(pairs, "title", type(pairs).__name__) for pairs in (train, val)],
+        "seed": seed,
+        "recipe": asdict(recipe),
+    }
+    # As JSON has it, so that it compares equal to what an earlier run wrote.
+    history = History(json.loads(json.dumps(settings)))
+    halves = scene_halves(val) if isinstance(val, Pairs) else ""
+    module: EnhancementModule
+    if recipe.adversarial:
+        adversary = discriminator or default_discriminator(model, seed)
+        module = Adversarial(model, adversary, recipe, seed, halves)
+    else:
+        module = Supervised(model, recipe, seed, halves)
+    # Lightning would leave a network in eval mode as it is.
+    module.train()
+    crops: Any = train
     if isinstance(train, Pairs):
-        train = RandomCrops(
+        crops = RandomCrops(
             train,
             recipe.crop_size,
             recipe.crops_per_epoch,
@@ -105,24 +148,14 @@ def fit(
             recipe.augment,
             recipe.gain_jitter,
             recipe.brighten_prob,
-            thumbnails=objective.sees_whole,
+            thumbnails=module.objective.sees_whole,
         )
-    if isinstance(val, Pairs):
-        val = WholeImages(val)
-    settings = {"model": model.name, "options": model.options, "data": titles, "seed": seed}
-    checkpoint = prepare(folder, settings | asdict(recipe), resume)
+    images: Any = WholeImages(val) if isinstance(val, Pairs) else val
+    data = TrainingData(crops, images, recipe.batch_size, seed)
 
-    # Lightning would leave a network in eval mode as it is.
-    model.train()
-    if recipe.adversarial:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            discriminator = (discriminator or PatchGAN(model.options.get("width", 64))).train()
-        module = Adversarial(model, discriminator, train, val, recipe, seed)
-    else:
-        module = Supervised(model, train, val, recipe, seed)
-    keeper = RunKeeper(folder, recipe.monitor, recipe.snapshot_every)
-    callbacks = [keeper]
+    callbacks: list[Callback] = [RunKeeper(folder, history, len(crops), recipe.snapshot_every)]
+    if recipe.ema:
+        callbacks.append(MovingAverage(recipe.ema))
     if progress:
         callbacks.append(ProgressLine())
     if recipe.patience:
@@ -131,55 +164,74 @@ def fit(
                 recipe.monitor,
                 recipe.min_delta,
                 recipe.patience,
-                mode="min" if recipe.monitor == "val_loss" else "max",
+                mode=recipe.mode,
                 check_on_train_epoch_end=True,
             )
         )
-    device = next(model.parameters()).device
+    home = next(model.parameters()).device
     with quiet(), keep_interrupt_handler(), torch.random.fork_rng():
-        trainer = make_trainer(recipe, folder, callbacks, accelerator, devices)
+        trainer = make_trainer(recipe, folder, callbacks, where)
+        checkpoint = prepare(folder, history, resume)
         try:
-            trainer.fit(module, ckpt_path=checkpoint)
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         except torch.cuda.OutOfMemoryError as error:
-            raise out_of_memory_error(module) from error
+            raise out_of_memory_error(module, crops[0]) from error
     best_path = folder / "best.safetensors"
     model.load_state_dict(weights_file.read(best_path)[0])
-    model.to(device).eval()
-    if discriminator is not None:
-        discriminator.to(device).eval()
+    module.to(home).eval()
     snapshots = [
         Snapshot(int(path.stem.removeprefix("epoch_")), load_image(path))
         for path in sorted((folder / "snapshots").glob("epoch_*.png"))
     ]
-    best = best_row(keeper.history, recipe.monitor)
-    return TrainingRun(keeper.history, best, keeper.seconds, best_path, snapshots)
+    return TrainingRun(history, best_path, snapshots)
 
 
-def prepare(folder: Path, settings: dict, resume: bool) -> Path | None:
+def default_discriminator(model: Network, seed: int) -> PatchGAN:
+    """Return a `PatchGAN` as wide as ``model``, without a change to the caller's randomness."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return PatchGAN(model.options.get("width", 64))
+
+
+def prepare(folder: Path, history: History, resume: bool) -> Path | None:
     """Return the checkpoint to resume from, or clear the folder of an earlier run.
 
     Raises:
-        CourseError: the earlier run, which was to be resumed, had other settings.
+        CourseError: the folder is a file; the earlier run, which was to be resumed, had other
+            settings, or its files are damaged.
     """
-    settings = json.loads(json.dumps(settings))
-    record, checkpoint = folder / "run.json", folder / "last.ckpt"
+    for path in (folder, *folder.parents):
+        if path.is_file():
+            raise CourseError(f"{path} is a file, but run_dir must be a folder; choose another.")
+    record, checkpoint = folder / "history.json", folder / "last.ckpt"
     if resume and checkpoint.is_file() and record.is_file():
-        earlier = json.loads(record.read_text())
-        # Other numbers of epochs only move the end, unless the schedule depends on them.
-        movable = {"patience"} | ({"epochs"} if settings["schedule"] != "cosine" else set())
-        differing = [
-            f"{key} {earlier.get(key)!r}, now {value!r}"
-            for key, value in settings.items()
-            if key not in movable and earlier.get(key) != value
-        ]
-        if differing:
+        if differing := differences(load_history(record).settings, history.settings):
             raise CourseError(
                 f"{folder} holds a run with other settings ({'; '.join(differing)}); choose "
                 "another run_dir, or start over with resume=False."
             )
+        try:
+            torch.load(checkpoint, map_location="cpu", weights_only=True)
+        # A file that was cut short raises one of many errors, depending on where.
+        except Exception as error:
+            raise CourseError(
+                f"{checkpoint} cannot be read, because it is damaged or cut short; start over "
+                "with resume=False."
+            ) from error
         return checkpoint
     for leftover in ("last.ckpt", "best.safetensors", "snapshots"):
         remove(folder / leftover)
-    with atomic_path(record) as temporary:
-        temporary.write_text(json.dumps(settings, indent=1))
+    history.save(record)
     return None
+
+
+def differences(earlier: dict[str, Any], settings: dict[str, Any]) -> list[str]:
+    """Return in words where settings differ that change the result of a resumed run."""
+    before, now = (run | run["recipe"] | {"recipe": None} for run in (earlier, settings))
+    # Other numbers of epochs only move the end, unless the schedule depends on them.
+    movable = {"patience"} if now["schedule"] == "cosine" else {"patience", "epochs"}
+    return [
+        f"{key} {before.get(key)!r}, now {value!r}"
+        for key, value in now.items()
+        if key not in movable and before.get(key) != value
+    ]

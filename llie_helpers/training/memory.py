@@ -1,6 +1,6 @@
-"""What to say when a batch does not fit into a GPU's memory."""
+"""What to say when a batch exceeds a GPU's memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -8,41 +8,49 @@ from llie_helpers.errors import CourseError
 from llie_helpers.training.module import EnhancementModule
 
 
-def out_of_memory_error(module: EnhancementModule) -> CourseError:
-    """The error for a training that ran out of memory, with a batch that was tried and fits."""
+def out_of_memory_error(module: EnhancementModule, example: Sequence[torch.Tensor]) -> CourseError:
+    """Return the error for a training that ran out of memory, with a batch size that was tried.
+
+    Args:
+        module: of the run that failed.
+        example: one item of the training data.
+    """
+
+    def attempt(batch_size: int) -> None:
+        batch = [torch.stack([image] * batch_size).to(module.device) for image in example]
+        module.training_loss(*batch).backward()
+
     recipe = module.recipe
-
-    def attempt(batch: int) -> None:
-        low = torch.zeros(batch, 3, recipe.crop_size, recipe.crop_size, device=module.device)
-        module.objective(module.loss, low, low).backward()
-
     module.zero_grad()
-    batch = largest(attempt, recipe.batch_size)
+    batch_size = largest(attempt, recipe.batch_size)
     module.zero_grad()
-    found = f"A batch of {recipe.batch_size} crops of {recipe.crop_size}x{recipe.crop_size} pixels does not fit "
-    if not batch:
+    height, width = example[0].shape[-2:]
+    found = (
+        f"A batch of {recipe.batch_size} crops of {width}x{height} pixels exceeds the GPU's memory"
+    )
+    if not batch_size:
         return CourseError(
-            f"{found}into the GPU's memory, and not even one does; choose a smaller crop, such as "
-            f"crop = {recipe.crop_size // 2}, or free the memory that other programs or notebooks hold."
+            f"{found}, and so does a single one; choose smaller crops, such as crop_size = "
+            f"{width // 2}, or free the memory that other programs or notebooks hold."
         )
-    accumulate = -(-recipe.batch_size * recipe.accumulate // batch)
+    accumulate = -(-recipe.batch_size * recipe.accumulate // batch_size)
     return CourseError(
-        f"{found}into the GPU's memory; batch = {batch} fits, and with accumulate = {accumulate} "
+        f"{found}; batch_size = {batch_size} fits, and with accumulate = {accumulate} "
         "each step still sees as many crops (start over with resume=False)."
     )
 
 
-def largest(attempt: Callable[[int], None], batch: int) -> int:
-    """The first of batch/2, batch/4, ... that ``attempt`` can do without running out of memory.
+def largest(attempt: Callable[[int], None], batch_size: int) -> int:
+    """Return the first of half, a quarter, ... of ``batch_size`` that ``attempt`` has memory for.
 
     Returns:
         That size, or 0 if a batch of one fails too.
     """
-    while batch := batch // 2:
+    while batch_size := batch_size // 2:
         torch.cuda.empty_cache()
         try:
-            attempt(batch)
+            attempt(batch_size)
         except torch.cuda.OutOfMemoryError:
             continue
         break
-    return batch
+    return batch_size

@@ -1,124 +1,89 @@
 """What happens in a training step: the Lightning modules behind `training.fit`.
 
-`EnhancementModule` holds what every kind of training shares (data as a function of seed
-and epoch, validation on whole images, averaged weights); `Supervised` adds the step.
-Adversarial training is in `adversarial`.
+`EnhancementModule` holds what every kind of training shares: validation on whole images,
+reproducible dropout and a watch on the loss. `Supervised` adds the step; adversarial training
+is in `adversarial`.
 """
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import lightning
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
-from llie_helpers.losses import WeightedLoss
-from llie_helpers.metrics import psnr, ssim
+from llie_helpers.losses import WeightedLoss, ssim_loss
+from llie_helpers.metrics import psnr
+from llie_helpers.models.network import Network
 from llie_helpers.training.recipe import Recipe
 
-# Losses of the course begin at 100 or less; far above, training has left all reason.
+# Losses of the course begin at 100 or less; one far above is on its way to infinity.
 EXPLODED = 1e4
 
-
-def epoch_loader(
-    train: Dataset, batch: int, seed: int, epoch: int, processes: int = 1, rank: int = 0
-) -> DataLoader:
-    """Batches of one epoch, in an order that depends on ``seed`` and ``epoch`` (from 0) alone.
-
-    A run that is resumed, or shared by several processes, therefore sees the batches of
-    an uninterrupted run by one process; each of the processes gets its share of each batch.
-
-    Raises:
-        CourseError: ``batch`` cannot be shared equally by the processes.
-    """
-    if batch % processes:
-        raise CourseError(f"A batch of {batch} cannot be shared by {processes} processes.")
-    if hasattr(train, "set_epoch"):
-        train.set_epoch(epoch)
-    sampler = DistributedSampler(train, processes, rank, shuffle=True, seed=seed)
-    sampler.set_epoch(epoch)
-    return DataLoader(train, batch // processes, sampler=sampler)
-
-
-def cosine(step: int, end: float) -> float:
-    """What the learning rate is multiplied by: half a cosine from 1 to 0, which ``end`` reaches."""
-    return (1 + math.cos(math.pi * min(step / end, 1.0))) / 2
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+ADAM_BETA2 = 0.999  # memory of squared gradients: PyTorch's default, and what papers use
 
 
 class EnhancementModule(lightning.LightningModule):
-    """A network with its data, recipe and seed; validates and averages its weights.
+    """A network with its loss, recipe and seed; validates after each epoch.
 
     Args:
         model: maps ``(N, 3, H, W)`` in [0, 1] to the same.
-        train, val: datasets of ``(low, normal)``, each ``(3, H, W)``; those of ``val``
-            may differ in size, because it is taken one image at a time.
+        halves: "a" or "b" for each validation image, to score the two halves apart.
     """
 
-    def __init__(self, model: nn.Module, train: Dataset, val: Dataset, recipe: Recipe, seed: int):
+    def __init__(self, model: Network, recipe: Recipe, seed: int, halves: str = "") -> None:
         super().__init__()
-        self.model, self.train_set, self.val_set = model, train, val
-        self.recipe, self.seed = recipe, seed
+        self.model, self.recipe, self.seed, self.halves = model, recipe, seed, halves
         self.loss = WeightedLoss(recipe.loss)
         self.objective = model.objective(**recipe.objective)
-        self.average = None
-        if recipe.ema:
-            average = get_ema_multi_avg_fn(recipe.ema)
-            self.average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
-            self.average.requires_grad_(False)
 
-    @property
-    def eval_network(self) -> nn.Module:
-        """The network to validate and to keep: the averaged one, if there is one."""
-        return self.model if self.average is None else self.average.module
-
-    def train_dataloader(self) -> DataLoader:
-        # The trainer asks anew each epoch, see reload_dataloaders_every_n_epochs.
-        trainer = self.trainer
-        return epoch_loader(
-            self.train_set,
-            self.recipe.batch_size,
-            self.seed,
-            trainer.current_epoch,
-            trainer.world_size,
-            trainer.global_rank,
-        )
-
-    def val_dataloader(self) -> DataLoader:
-        # Every process validates all images, so that the score is exact on any number of them.
-        return DataLoader(self.val_set)
+    def training_loss(self, *batch: Tensor) -> Tensor:
+        """Return what the network minimises on a batch."""
+        return self.objective(self.loss, *batch)
 
     def on_train_epoch_start(self) -> None:
         self.loss.set_epoch(self.current_epoch)
 
-    def on_train_batch_start(self, batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Dropout draws from torch's generator; set it once an epoch so that a resumed
         # run draws what an uninterrupted one would.
         if batch_idx == 0:
             seeds = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
             torch.manual_seed(int(seeds.generate_state(1)[0]))
 
-    def on_validation_start(self) -> None:
+    def log_training(self, losses: Mapping[str, Tensor]) -> None:
+        """Log the losses of a step, and the unweighted terms, as means over the epoch."""
+        terms = {f"terms/{name}": value for name, value in self.loss.terms.items()}
+        self.log_dict({**losses, **terms}, on_step=False, on_epoch=True, sync_dist=True)
+
+    def on_validation_epoch_start(self) -> None:
         # Each process has batch statistics of its own; all must validate the same network.
         if self.trainer.world_size > 1:
-            for buffer in self.eval_network.buffers():
+            for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
-    def validation_step(self, batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         low, normal = batch
-        enhanced = self.eval_network(low)
+        enhanced = self.model(low)
         loss = self.checked(self.loss(enhanced, normal))
-        scores = {"val_loss": loss, "val_psnr": psnr(quantise(enhanced), normal).mean()}
-        if self.recipe.monitor == "val_ssim":
-            scores["val_ssim"] = ssim(quantise(enhanced), normal).mean()
+        if batch_idx == 0:
+            self.snapshot = enhanced[0].float()
+        enhanced = quantise(enhanced.float())
+        scores = {"val_loss": loss, "val_psnr": psnr(enhanced, normal).mean()}
+        # The metric's number, but a tenth of its time.
+        scores["val_ssim"] = 1 - ssim_loss(enhanced, normal)
+        if self.halves:
+            scores[f"val_psnr_{self.halves[batch_idx]}"] = scores["val_psnr"]
         self.log_dict(scores, batch_size=1)
 
-    def checked(self, loss: torch.Tensor) -> torch.Tensor:
+    def checked(self, loss: Tensor) -> Tensor:
         """Return ``loss``; stop the training with advice if it is NaN, infinite or exploding."""
         if not loss.abs() < EXPLODED:
             raise CourseError(
@@ -130,52 +95,42 @@ class EnhancementModule(lightning.LightningModule):
 
     @property
     def step(self) -> int:
-        """Steps taken so far; Lightning counts those of every optimiser."""
+        """Return the steps taken so far; Lightning counts those of every optimiser."""
         return self.global_step // len(self.trainer.optimizers)
 
     @property
     def learning_rate(self) -> float:
+        """Return the present learning rate of the first parameter group."""
         return self.trainer.optimizers[0].param_groups[0]["lr"]
 
-    def optimizer(self, parameters) -> torch.optim.Optimizer:
-        """The recipe's optimiser for ``parameters``."""
-        recipe = self.recipe
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
-        return kind(
+    def optimizer(self, parameters: Iterable[Any]) -> torch.optim.Optimizer:
+        """Return the recipe's optimiser for ``parameters``, or for groups of them."""
+        return OPTIMIZERS[self.recipe.optimizer](
             parameters,
-            lr=recipe.learning_rate,
-            betas=(recipe.beta1, 0.999),
-            weight_decay=recipe.weight_decay,
+            lr=self.recipe.learning_rate,
+            betas=(self.recipe.beta1, ADAM_BETA2),
+            weight_decay=self.recipe.weight_decay,
         )
-
-    def update_average(self) -> None:
-        """Move the averaged weights, if there are any, towards the present ones."""
-        if self.average is not None:
-            self.average.update_parameters(self.model)
 
     def on_train_epoch_end(self) -> None:
         self.log("lr", self.learning_rate)
 
 
 class Supervised(EnhancementModule):
-    """Training on pairs: the loss between the enhanced image and the normal-light one."""
+    """Training on pairs: the network's objective, such as the loss between output and target."""
 
-    def training_step(self, batch, batch_idx: int) -> torch.Tensor:
-        loss = self.checked(self.objective(self.loss, *batch))
-        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
+    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
+        loss = self.checked(self.training_loss(*batch))
+        self.log_training({"train_loss": loss.detach()})
         return loss
 
-    def optimizer_step(self, *arguments, **keywords) -> None:
-        super().optimizer_step(*arguments, **keywords)
-        self.update_average()
-
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> Any:
         recipe = self.recipe
         optimizer = self.optimizer(self.objective.parameter_groups())
         if recipe.schedule == "plateau":
-            scheduler = ReduceLROnPlateau(
+            scheduler: Any = ReduceLROnPlateau(
                 optimizer,
-                mode="min" if recipe.monitor == "val_loss" else "max",
+                mode=recipe.mode,
                 factor=recipe.plateau_factor,
                 patience=recipe.plateau_patience,
                 min_lr=recipe.min_lr,
@@ -187,10 +142,10 @@ class Supervised(EnhancementModule):
             scheduler = LambdaLR(optimizer, [partial(cosine, end=end) for end in ends])
             schedule = {"scheduler": scheduler, "interval": "step"}
         else:
-            return {"optimizer": optimizer}
+            return optimizer
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def lr_scheduler_step(self, scheduler, metric) -> None:
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         # Lightning would step a plateau schedule after the epoch's checkpoint is written,
         # and a run resumed from it would miss that step; see on_train_epoch_end.
         if not isinstance(scheduler, ReduceLROnPlateau):
@@ -201,3 +156,8 @@ class Supervised(EnhancementModule):
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step(self.trainer.callback_metrics[self.recipe.monitor])
+
+
+def cosine(step: int, end: float) -> float:
+    """Return the learning rate's factor: half a cosine from 1 to 0, which ``end`` reaches."""
+    return (1 + math.cos(math.pi * min(step / end, 1.0))) / 2

@@ -4,6 +4,7 @@ import os
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any, Literal
 
 from llie_helpers.errors import CourseError, unknown_name
 
@@ -13,7 +14,12 @@ CHOICES = {
     "optimizer": ("adam", "adamw"),
     "schedule": ("plateau", "cosine", "constant"),
     "monitor": ("val_loss", "val_psnr", "val_ssim"),
+    "precision": ("32-true", "16-mixed", "bf16-mixed"),
 }
+POSITIVE = (
+    "epochs", "crops_per_epoch", "crop_size", "batch_size", "accumulate", "learning_rate",
+    "gain_jitter",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,27 +53,30 @@ class Recipe:
     precision: str = "32-true"  # or "bf16-mixed"; "16-mixed" applies on a GPU only
     snapshot_every: int = 0  # epochs between enhanced validation images; 0: none
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise unknown_name(name, getattr(self, name), choices)
-        for name in (
-            "epochs",
-            "crops_per_epoch",
-            "crop_size",
-            "batch_size",
-            "accumulate",
-            "learning_rate",
-        ):
-            if getattr(self, name) <= 0:
+        for name in POSITIVE:
+            if not getattr(self, name) > 0:
                 raise CourseError(f"A recipe's {name} is {getattr(self, name)}; it must be > 0.")
         if self.adversarial and self.schedule != "constant":
             raise CourseError(
                 f"A recipe with an adversarial loss has schedule {self.schedule!r}; it must be "
                 "'constant', because the two losses do not fall together."
             )
+        if self.adversarial and self.objective:
+            raise CourseError(
+                "A recipe has an adversarial loss and options of the network's own objective; "
+                "choose one of the two."
+            )
 
-    def changed(self, **changes) -> "Recipe":
+    @property
+    def mode(self) -> Literal["min", "max"]:
+        """Return whether a lower or a higher value of the monitored column is better."""
+        return "min" if self.monitor == "val_loss" else "max"
+
+    def changed(self, **changes: Any) -> "Recipe":
         """Return a copy with some values changed.
 
         Raises:

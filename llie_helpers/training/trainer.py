@@ -6,32 +6,54 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from llie_helpers.devices import choose_device
+from llie_helpers.errors import CourseError
 from llie_helpers.training.recipe import Recipe
 
 
+class Hardware(NamedTuple):
+    """What to train on, in Lightning's terms, and how many processes that makes."""
+
+    accelerator: str
+    devices: int | list[int]
+    processes: int
+
+
 def make_trainer(
-    recipe: Recipe, folder: Path, callbacks: list[Callback], accelerator: str, devices: int
+    recipe: Recipe,
+    folder: Path,
+    callbacks: list[Callback],
+    where: Hardware,
 ) -> lightning.Trainer:
-    """A Trainer for ``recipe`` that shows nothing and writes nothing by itself."""
+    """Return a Trainer for ``recipe`` that shows nothing and writes nothing by itself.
+
+    Args:
+        recipe: how to train.
+        folder: where a callback of Lightning would write.
+        callbacks: what does write and show.
+        where: as `hardware` returns it.
+    """
+    options: dict[str, Any]
     if recipe.adversarial:
         # Clipping and accumulating are left to the module, whose two networks take turns.
-        particular = {"strategy": "ddp_find_unused_parameters_true" if devices > 1 else "auto"}
+        shared = where.processes > 1
+        options = {"strategy": "ddp_find_unused_parameters_true" if shared else "auto"}
     else:
-        particular = {
+        options = {
             "gradient_clip_val": recipe.gradient_clip or None,
             "accumulate_grad_batches": recipe.accumulate,
         }
-    on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    half = recipe.precision == "16-mixed"
+    gpu_only = recipe.precision == "16-mixed" and where.accelerator != "cuda"
     return lightning.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        precision="32-true" if half and not on_gpu else recipe.precision,
+        accelerator=where.accelerator,
+        devices=where.devices,
+        precision="32-true" if gpu_only else recipe.precision,  # type: ignore[arg-type]
         max_epochs=recipe.epochs,
         callbacks=callbacks,
         default_root_dir=folder,
@@ -41,25 +63,51 @@ def make_trainer(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
-        **particular,
+        **options,
     )
+
+
+def hardware(device: str, devices: int) -> Hardware:
+    """Choose what to train on.
+
+    Args:
+        device: as `choose_device` takes it.
+        devices: how many of them, or processes on a CPU.
+
+    Raises:
+        CourseError: there are no such devices here, or not so many.
+    """
+    chosen = choose_device(device)
+    if devices < 1:
+        raise CourseError(f"The number of devices is {devices}; it must be 1 or more.")
+    if chosen.type == "cpu":
+        return Hardware("cpu", devices, devices)
+    if chosen.type not in ("cuda", "mps"):
+        raise CourseError(f"Training on {device!r} is not supported; use auto, cpu, cuda or mps.")
+    present = torch.cuda.device_count() if chosen.type == "cuda" else 1
+    index = 0 if chosen.index is None else chosen.index
+    if index + devices > present:
+        raise CourseError(
+            f"{devices} devices from {chosen.type}:{index} on were asked for, but this computer "
+            f"has {present}; ask for fewer, or use cpu."
+        )
+    return Hardware(chosen.type, list(range(index, index + devices)), devices)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence Lightning's notices about hardware, workers and resuming."""
-    logger = logging.getLogger("lightning.pytorch")
-    fabric = logging.getLogger("lightning.fabric")
-    levels = logger.level, fabric.level
-    logger.setLevel(logging.ERROR)
-    fabric.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")
             yield
     finally:
-        logger.setLevel(levels[0])
-        fabric.setLevel(levels[1])
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager

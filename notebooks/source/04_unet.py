@@ -548,13 +548,13 @@ check.feature_loss(my_feature_loss)
 
 # %% [markdown]
 # The package's `losses.Perceptual` does this with VGG-19 up to its 18th layer. torchvision fetches
-# the weights once (about 550 MB), checks their hash and keeps them. Without a network, it takes a
-# SqueezeNet from a file that the environment variable `LLIE_SQUEEZENET` names. With neither, it
-# says so, and this lesson goes on with SSIM in its place, which needs no weights.
+# the weights once (about 550 MB), checks their hash and keeps them. Without torchvision or a
+# network, it says so, and this lesson goes on with SSIM in its place, which needs no weights.
 
 # %%
 try:
-    extra_name, extra = losses.Perceptual().name, {"perceptual": 0.02}
+    losses.Perceptual()
+    extra_name, extra = "VGG-19", {"perceptual": 0.02}
 except CourseError as error:
     extra_name, extra = "SSIM", {"ssim": 0.05}
     print(error)
@@ -670,10 +670,10 @@ question_extra.reveal(
 # %% [markdown]
 # One run each, of half a minute, and two runs that differ only in their seed may lie half a decibel
 # apart. So do not read much into small differences. To know what the missing perceptual term costs,
-# this training was run for two seeds with the SqueezeNet of `LLIE_SQUEEZENET` in the loss. Detail
+# this training was run for two seeds with the features of a SqueezeNet in the loss. Detail
 # rose from 63 % and 46 % of the targets' (MSE alone) to 105 % and 123 %, PSNR by 0.6 and 0.4 dB,
 # and SSIM hardly moved (+0.006, -0.007). More detail than the target has cannot all be true: a part
-# is grain that nobody photographed. You can repeat it: set the variable and run this lesson again.
+# is grain that nobody photographed.
 #
 # Now look at the pictures:
 

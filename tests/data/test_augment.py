@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llie_helpers.data.augment import augment_pair, brightness, flip_rotate, towards
+from llie_helpers.data.augment import augment_pair, brightness, flip_rotate, lerp_log
 
 IMAGE = torch.arange(3 * 4 * 6, dtype=torch.float32).view(3, 4, 6) / 72
 DIM = IMAGE / 2
@@ -56,8 +56,8 @@ def test_without_gains_a_pair_keeps_its_brightness():
 @settings(deadline=None)
 @given(st.floats(0, 1))
 def test_towards_its_target_an_image_lies_between_both(share):
-    moved = towards(DIM, IMAGE, share)
+    moved = lerp_log(DIM, IMAGE, share)
     assert (moved >= DIM - 1e-6).all()
     assert (moved <= IMAGE + 1e-6).all()
-    assert torch.equal(towards(DIM, IMAGE, 0.0), DIM)
-    assert torch.equal(towards(DIM, IMAGE, 1.0), IMAGE)
+    assert torch.equal(lerp_log(DIM, IMAGE, 0.0), DIM)
+    assert torch.equal(lerp_log(DIM, IMAGE, 1.0), IMAGE)

@@ -1,4 +1,6 @@
+import itertools
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from llie_helpers.errors import CourseError
 
 
 def numbered_pairs(sizes=((20, 30), (25, 16))):
-    """Pairs whose pixels tell where they stand: red the row, green the column, blue the pair."""
+    """Pairs whose pixels tell their place: red the row, green the column, blue the pair."""
     arrays = []
     for number, (height, width) in enumerate(sizes):
         image = np.empty((height, width, 3), np.uint8)
@@ -48,10 +50,11 @@ def test_crops_reach_every_place_of_every_pair():
     assert seen == first | second
 
 
-def test_an_overview_shows_the_whole_image_and_is_changed_like_the_crop():
+def test_a_thumbnail_shows_the_whole_image_and_is_changed_like_the_crop():
     pairs = numbered_pairs([(128, 150)])
-    crops = RandomCrops(pairs, 16, length=40, augment=False, overview=True)
+    crops = RandomCrops(pairs, 16, length=40, augment=False, thumbnails=True)
     views = [item[2:] for item in crops]
+    assert crops[0]._fields == ("low", "normal", "whole_low", "whole_normal")
     assert all(view.shape == (3, 64, 64) for pair in views for view in pair)
     # Rows are numbered: 128 rows in 64 are steps of 2 levels, fewer rows are less.
     steps = [float((low[0, 1:, 0] - low[0, :-1, 0]).mean() * 255) for low, _ in views]
@@ -62,7 +65,7 @@ def test_an_overview_shows_the_whole_image_and_is_changed_like_the_crop():
         assert torch.allclose(normal - low, torch.tensor(100 / 255), atol=1e-5)
 
 
-def test_an_overview_is_flipped_and_brightened_like_its_crop():
+def test_a_thumbnail_is_flipped_and_brightened_like_its_crop():
     generator = torch.Generator().manual_seed(1)
     image = (torch.rand(40, 40, 3, generator=generator) * 60).to(torch.uint8).numpy()
     pairs = Pairs("one", ("a",), (0,), [(image, image)])
@@ -148,8 +151,10 @@ def test_whole_images_come_in_order():
         assert torch.equal(normal, pair.normal)
 
 
-def test_speed_is_measured():
-    assert items_per_second(WholeImages(numbered_pairs()), seconds=0.05) > 100
+def test_speed_is_measured(monkeypatch):
+    ticks = itertools.count(step=0.25)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    assert items_per_second(WholeImages(numbered_pairs()), seconds=2.0) == 7 / 2
 
 
 def test_some_low_images_are_moved_towards_their_targets():

@@ -16,7 +16,7 @@ def test_every_network_has_a_valid_recipe(name, profile):
 
 def test_the_quick_table_overrides(tmp_path):
     path = tmp_path / "r.toml"
-    path.write_text("epochs = 9\nbatch = 4\n[quick]\nepochs = 2\n")
+    path.write_text("epochs = 9\nbatch_size = 4\n[quick]\nepochs = 2\n")
     assert load_recipe(path) == Recipe(epochs=9, batch_size=4)
     assert load_recipe(path, "quick") == Recipe(epochs=2, batch_size=4)
 
@@ -28,6 +28,9 @@ def test_the_quick_table_overrides(tmp_path):
         ("epochs = 'three'", "epochs is 'three'; it must be of type int"),
         ("epochs = 0", "epochs is 0; it must be > 0"),
         ("schedule = 'plato'", "no schedule called 'plato'; did you mean plateau"),
+        ("precision = 'foo'", "no precision called 'foo'; known: 16-mixed, 32-true, bf16-mixed"),
+        ("exposure = 1.0", "no recipe entry called 'exposure'"),
+        ("gain_jitter = 0.0", "gain_jitter is 0.0; it must be > 0"),
         ("epochs = ", "no valid TOML"),
     ],
 )

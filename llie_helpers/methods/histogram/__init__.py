@@ -1,6 +1,6 @@
 """Percentiles of images, and brightening by predicting the percentiles of the target.
 
-The tones of an image in each channel are summed up by its percentiles at the levels ``Q``.
+The values of each channel of an image are summed up by their percentiles at the levels ``Q``.
 A regressor predicts those of the normal-light image from those of the low-light one, and
 a piecewise-linear tone curve through them maps the image.
 """

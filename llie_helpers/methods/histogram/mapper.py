@@ -1,8 +1,9 @@
-"""Predicting the percentiles of the normal-light image from those of the low-light one."""
+"""Predict the percentiles of the normal-light image from those of the low-light one."""
 
 import json
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
+from llie_helpers.images import Place
 from llie_helpers.methods.histogram.percentiles import (
     Q,
     map_histogram,
@@ -18,10 +20,11 @@ from llie_helpers.methods.histogram.percentiles import (
     pair_percentiles,
     percentiles,
 )
+from llie_helpers.methods.method import Method
 
 
-class HistogramMapper:
-    """Brightens by predicted percentiles: gradient-boosted trees (XGBoost), quantile regression.
+class HistogramMapper(Method):
+    """Brighten by predicted percentiles: gradient-boosted trees (XGBoost), quantile regression.
 
     One regressor answers for every channel and level: it sees the low image's percentiles
     in that channel and on average, the level, and the low image's value there, and predicts
@@ -39,7 +42,9 @@ class HistogramMapper:
         CourseError: xgboost is not installed, or ``quantile`` is out of range.
     """
 
-    def __init__(self, quantile: float = 0.5, q: Sequence[float] = Q, seed: int = 0):
+    name = "histogram_mapper"
+
+    def __init__(self, quantile: float = 0.5, q: Sequence[float] = Q, seed: int = 0) -> None:
         if not 0 < quantile < 1:
             raise CourseError(f"quantile is {quantile}, but it must lie between 0 and 1.")
         try:
@@ -67,7 +72,7 @@ class HistogramMapper:
         self.fitted = False
 
     def fit(self, pairs: Pairs) -> "HistogramMapper":
-        """Learn from ``pairs``, at least one; returns itself.
+        """Learn from ``pairs``, at least one, and return the mapper.
 
         Raises:
             CourseError: there are no pairs.
@@ -77,43 +82,36 @@ class HistogramMapper:
         return self.fit_percentiles(*pair_percentiles(pairs, self.q))
 
     def fit_percentiles(self, low: np.ndarray, normal: np.ndarray) -> "HistogramMapper":
-        """Learn from percentiles (N, 3, len(q)) of low and normal images; returns itself."""
+        """Learn from percentiles (N, 3, len(q)) of low and normal images; return the mapper."""
         self.regressor.fit(self._features(low), normal.reshape(-1))
         self.fitted = True
         return self
 
     def predict(self, low: Tensor) -> Tensor:
-        """Target percentiles for images (3, H, W) or (N, 3, H, W): (3, len(q)) or (N, 3, len(q)).
+        """Predict target percentiles: (N, 3, len(q)) for (N, 3, H, W), also without N.
 
         Raises:
             CourseError: the mapper has not been fitted.
         """
-        source = percentiles(low, self.q)
-        found = self.predict_percentiles(source.reshape(-1, 3, len(self.q)).cpu().numpy())
-        return torch.from_numpy(found).reshape(source.shape).to(source)
+        return self._targets(percentiles(low, self.q))
 
     def predict_percentiles(self, low: np.ndarray) -> np.ndarray:
-        """Target percentiles in [0, 1], rising, from those of low images, both (N, 3, len(q))."""
+        """Predict target percentiles in [0, 1], rising, from those of low images (N, 3, len(q))."""
         self._check_fitted()
         found = self.regressor.predict(self._features(low)).reshape(low.shape)
         return np.sort(found.clip(0, 1), axis=-1)
 
     def prepare(self, whole: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the percentiles of whole images and those that they are to have."""
+        """Return the percentiles of whole images, and those that they are to have."""
         source = percentiles(whole, self.q)
-        return source, self.predict(whole)
+        return source, self._targets(source)
 
-    def __call__(self, images: Tensor, context: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """Enhance images, or parts of those that ``context`` was prepared from.
-
-        Args:
-            images: (3, H, W) or (N, 3, H, W) in [0, 1]; the output has the same shape.
-        """
-        source, targets = self.prepare(images) if context is None else context
-        return map_histogram(images, targets, self.q, source)
+    def enhance(self, part: Tensor, context: tuple[Tensor, Tensor], place: Place) -> Tensor:
+        source, targets = context
+        return map_histogram(part, targets, self.q, source)
 
     def map_pairs(self, pairs: Pairs) -> Pairs:
-        """``pairs`` with each low image mapped to its predicted percentiles.
+        """Map each low image of ``pairs`` to its predicted percentiles.
 
         Raises:
             CourseError: the mapper has not been fitted.
@@ -155,13 +153,17 @@ class HistogramMapper:
         mapper.fitted = True
         return mapper
 
+    def _targets(self, source: Tensor) -> Tensor:
+        found = self.predict_percentiles(source.reshape(-1, 3, len(self.q)).cpu().numpy())
+        return torch.from_numpy(found).reshape(source.shape).to(source)
+
     def _check_fitted(self) -> None:
         if not self.fitted:
             raise CourseError("The histogram mapper has learned nothing yet; call fit(pairs).")
 
     @staticmethod
     def _features(low: np.ndarray) -> np.ndarray:
-        """One row for each image, channel and level, from percentiles (N, 3, L)."""
+        """Return one row for each image, channel and level, from percentiles (N, 3, L)."""
         n, channels, levels = low.shape
         image = np.broadcast_to(low.mean(axis=1)[:, None, None], (n, channels, levels, levels))
         channel = np.broadcast_to(low[:, :, None], (n, channels, levels, levels))
@@ -171,7 +173,7 @@ class HistogramMapper:
         return np.concatenate(columns, axis=-1).reshape(n * channels * levels, -1)
 
 
-def cross_fit(pairs: Pairs, folds: int = 4, **options) -> Tensor:
+def cross_fit(pairs: Pairs, folds: int = 4, **options: Any) -> Tensor:
     """Predict the target percentiles of each pair by a mapper that never saw its scene.
 
     A network that trains on histogram-mapped images must train on these: predictions for

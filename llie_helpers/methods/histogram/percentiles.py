@@ -1,4 +1,4 @@
-"""The tones of images as percentiles, and tone curves that map one set to another."""
+"""Percentiles of images, and tone curves that map one set of them to another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float, to_uint8
 
-# In percent. The two ends are there so that the brightest and darkest tones keep their order.
+# In percent. The two ends are there so that the brightest and darkest values keep their order.
 Q = (0.0, 1.0, *(5.0 * step for step in range(1, 20)), 99.0, 100.0)
 
 
 def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
-    """Percentiles of each channel, of the image's 8-bit levels: ``numpy.percentile``, faster.
+    """Return percentiles of each channel's 8-bit levels, as ``numpy.percentile`` does, but faster.
 
     Args:
         image: (3, H, W) or (N, 3, H, W) in [0, 1].
@@ -26,14 +26,13 @@ def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
     Returns:
         (3, len(q)) or (N, 3, len(q)), in [0, 1] like the image.
     """
-    levels = (image.detach().clamp(0, 1) * 255).round().to(torch.uint8)
-    planes = levels.flatten(-2).reshape(-1, levels.shape[-2:].numel()).cpu().numpy()
-    position = np.asarray(q, np.float64) / 100 * (planes.shape[1] - 1)
+    planes = to_uint8(image.reshape(-1, *image.shape[-2:])).transpose(2, 0, 1)
+    position = np.asarray(q, np.float64) / 100 * (planes[0].size - 1)
     below = np.floor(position)
     values = []
     for plane in planes:
         # The k-th smallest of 8-bit values is where the cumulative histogram passes k.
-        cumulative = np.bincount(plane, minlength=256).cumsum()
+        cumulative = np.bincount(plane.ravel(), minlength=256).cumsum()
         low, high = (
             cumulative.searchsorted(rank, side="right") for rank in (below, np.ceil(position))
         )
@@ -47,7 +46,7 @@ class PercentileCorrelation(NamedTuple):
 
     ``pooled`` is over all images, channels and levels at once, ``at_each`` is one value for
     each level, over images and channels. The first is much the higher: every image has dark
-    and bright tones, but how dark an image is says little about how bright it should be.
+    and bright values, but how dark an image is says little about how bright it should be.
     """
 
     pooled: float
@@ -75,7 +74,7 @@ def percentile_correlation(pairs: Pairs, q: Sequence[float] = Q) -> PercentileCo
 
 
 def pair_percentiles(pairs: Pairs, q: Sequence[float] = Q) -> tuple[np.ndarray, np.ndarray]:
-    """Percentiles of all low and of all normal images, both (len(pairs), 3, len(q))."""
+    """Return percentiles of all low and of all normal images, both (len(pairs), 3, len(q))."""
     found = [(percentiles(pair.low, q), percentiles(pair.normal, q)) for pair in pairs]
     low, normal = zip(*found, strict=True)
     return torch.stack(low).numpy(), torch.stack(normal).numpy()
@@ -113,7 +112,7 @@ def _tone_curve(plane: np.ndarray, source: np.ndarray, target: np.ndarray) -> np
 
 
 def mapped(pairs: Pairs, targets: Tensor, q: Sequence[float] = Q) -> Pairs:
-    """``pairs`` with each low image mapped to its ``targets`` (len(pairs), 3, len(q)).
+    """Map each low image of ``pairs`` to its ``targets`` (len(pairs), 3, len(q)).
 
     Mapped when first asked for, rounded to 8 bits, and kept in memory.
     """

@@ -1,0 +1,76 @@
+"""The batches of a training run, as a function of seed and epoch alone."""
+
+from typing import Any
+
+import lightning
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
+
+
+def epoch_loader(
+    train: Dataset, batch_size: int, seed: int, epoch: int, processes: int = 1, rank: int = 0
+) -> DataLoader:
+    """Return batches of one epoch, in an order that depends on ``seed`` and ``epoch`` alone.
+
+    A run that is resumed, or shared by several processes, therefore sees the batches of
+    an uninterrupted run by one process; each of the processes gets its share of each batch.
+
+    Args:
+        train: a dataset of crops; its ``set_epoch`` is called if it has one.
+        batch_size: crops of a batch, over all processes.
+        seed: of the order.
+        epoch: counted from 0.
+        processes: that share the run.
+        rank: of this process among them.
+
+    Raises:
+        CourseError: a batch cannot be shared equally by the processes.
+    """
+    if batch_size % processes:
+        raise CourseError(f"A batch of {batch_size} cannot be shared by {processes} processes.")
+    if hasattr(train, "set_epoch"):
+        train.set_epoch(epoch)
+    sampler: DistributedSampler[Any] = DistributedSampler(
+        train, processes, rank, shuffle=True, seed=seed
+    )
+    sampler.set_epoch(epoch)
+    return DataLoader(train, batch_size // processes, sampler=sampler)
+
+
+class TrainingData(lightning.LightningDataModule):
+    """What a run trains and validates on.
+
+    Args:
+        train, val: datasets of ``(low, normal)``, each ``(3, H, W)``; those of ``val``
+            may differ in size, because it is taken one image at a time.
+    """
+
+    def __init__(self, train: Dataset, val: Dataset, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.train, self.val = train, val
+        self.batch_size, self.seed = batch_size, seed
+
+    def train_dataloader(self) -> DataLoader:
+        # Lightning asks again in each epoch: see reload_dataloaders_every_n_epochs.
+        trainer = self.trainer
+        assert trainer is not None
+        return epoch_loader(
+            self.train,
+            self.batch_size,
+            self.seed,
+            trainer.current_epoch,
+            trainer.world_size,
+            trainer.global_rank,
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        # Every process validates all images, so that the score is exact on any number of them.
+        return DataLoader(self.val)
+
+
+def scene_halves(pairs: Pairs) -> str:
+    """Return "a" or "b" for each pair: every other scene is in half a, the rest in half b."""
+    order = sorted(set(pairs.scenes))
+    return "".join("ab"[order.index(scene) % 2] for scene in pairs.scenes)
