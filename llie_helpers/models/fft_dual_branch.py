@@ -19,7 +19,7 @@ from torch import nn
 from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import Network, any_size
 
-BAND = 256  # rows whose moments are taken at a time
+BAND = 64  # rows that are looked at a time
 MARGIN = 4  # rows of its neighbours that a band needs; even, because of the stride
 
 
@@ -35,7 +35,7 @@ class FFTDualBranch(Network):
 
     multiple = 2
 
-    def __init__(self, size: int = 224) -> None:
+    def __init__(self, size: int = 224):
         super().__init__()
         self.full_size = nn.Sequential(nn.Conv2d(3, 32, kernel_size=3, padding=1), *norm(32))
         self.half_size = nn.Sequential(
@@ -96,12 +96,10 @@ class FFTDualBranch(Network):
 
 
 def norm(channels: int) -> tuple[nn.Module, nn.Module]:
-    """Return instance norm and its activation, which change no size."""
     return nn.InstanceNorm2d(channels), nn.LeakyReLU(0.2)
 
 
 def normalise(features: torch.Tensor, moments: torch.Tensor | None) -> torch.Tensor:
-    """Apply instance norm and LeakyReLU, with the moments of a whole image if they are given."""
     if moments is None:
         return F.leaky_relu(F.instance_norm(features), 0.2)
     mean, variance = moments
@@ -117,8 +115,7 @@ def bands(whole: torch.Tensor) -> Iterator[tuple[torch.Tensor, int]]:
 
 def moments(bands: Iterable[torch.Tensor]) -> torch.Tensor:
     """Return mean and variance of each channel over all ``bands``, ``(2, N, C, 1, 1)``."""
-    count = 0
-    total = squares = torch.zeros(())
+    count, total, squares = 0, torch.tensor(0.0), torch.tensor(0.0)
     for band in bands:
         pixels = band.shape[-2:].numel()
         variance, mean = torch.var_mean(band, dim=(2, 3), correction=0, keepdim=True)
