@@ -7,7 +7,7 @@ from pathlib import Path
 from llie_helpers.files import atomic_path
 
 # Measured on LOL v1 by `tools/reruns.py`, one file per network.
-RESULTS = Path(__file__).resolve().parent / "rerun_results"
+KEPT = Path(__file__).resolve().parent / "rerun_results"
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,17 @@ class Rerun:
             f"frozen protocol, test images:                 {self.frozen}"
         )
 
-    def save(self) -> Path:
+    def keep(self) -> Path:
         """Write the scores into the package, for lesson 08; return the file."""
-        path = RESULTS / f"{self.model}.json"
+        path = KEPT / f"{self.model}.json"
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
         return path
 
 
-def load_rerun(model: str) -> Rerun | None:
+def kept(model: str) -> Rerun | None:
     """Return what was measured for a network on LOL v1, or None if it was not re-run."""
-    path = RESULTS / f"{model}.json"
+    path = KEPT / f"{model}.json"
     if not path.is_file():
         return None
     entries = json.loads(path.read_text())
