@@ -107,11 +107,12 @@ show_encoder_decoder((12, 24, 48, 96, 128))
 # A box is as high as its map of features and as wide as it has channels; the number above it is
 # the number of channels. In code it is little more than that figure. `relu` sets negative values
 # to 0 between layers, and the *sigmoid* at the end squeezes any number into the range 0 to 1.
+# `any_size` pads images whose sides cannot be halved four times.
 
 # %% tags=["nbval-check-output"]
 import inspect
 
-print(inspect.getsource(type(network).enhance))
+print(inspect.getsource(type(network).forward))
 
 # %% [markdown]
 # ### What a layer costs

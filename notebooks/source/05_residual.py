@@ -117,7 +117,7 @@ check.two_path(my_two_path)
 import inspect
 
 network = models.create_model("residual")
-print(inspect.getsource(type(network).enhance))
+print(inspect.getsource(type(network).forward))
 
 # %% [markdown]
 # Its parameters can be counted on paper. With batch norm a convolution needs no bias, because the
