@@ -75,7 +75,7 @@ baselines.table()
 best_baseline = baselines.scores[baselines.best]
 fitted = baselines.tuned_gamma
 fitted_gamma = baselines.methods[fitted]
-print(f"best gamma on training pairs: {fitted}")
+print(f"best on training pairs: {fitted}")
 print(f"to beat: {baselines.best}, {best_baseline.psnr:.2f} dB on {test.title}")
 
 # %% [markdown]
@@ -776,13 +776,11 @@ for scene in dict.fromkeys(test.scenes[:: max(1, len(test) // 6)]):
 # How much of the error is brightness alone?
 
 # %%
-print(
-    f"PSNR {learned.psnr:.2f} dB, and {learned.psnr_gt_mean:.2f} dB with the brightness corrected"
-)
+print(f"PSNR {learned.psnr:.2f} dB, GT-mean PSNR {learned.psnr_gt_mean:.2f} dB")
 
 # %% [markdown]
 # Dark scenes come out too bright or bright ones too dark: all are drawn towards the brightness of
-# the training photographs. The second line is the diagnostic of lesson 02, which borrows one gain
+# the training photographs. The second number is the diagnostic of lesson 02, which borrows one gain
 # from the target; what it adds is the price of the wrong exposure. A loss that also looks at
 # structure is the subject of lesson 04.
 
