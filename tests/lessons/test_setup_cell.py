@@ -51,7 +51,7 @@ def runtime(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A git repository of the package as it stands in this working tree."""
+    """A git repository of the package as it is in this working tree."""
     folder = tmp_path_factory.mktemp("clone")
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, folder)
@@ -89,12 +89,14 @@ def run_setup(runtime, clone, colab):
     )
 
 
+@pytest.mark.slow
 def test_at_home_the_setup_cell_installs_nothing(runtime, clone):
     ran = run_setup(runtime, clone, colab=False)
     assert "No module named 'llie_helpers'" in ran.stdout + ran.stderr
     assert installed(runtime) == set()
 
 
+@pytest.mark.slow
 def test_on_colab_the_setup_cell_installs_the_course_and_nothing_else(runtime, clone):
     ran = run_setup(runtime, clone, colab=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

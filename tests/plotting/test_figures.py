@@ -15,6 +15,7 @@ from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics import psnr
+from llie_helpers.plotting import figures
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def history(epochs: int = 4, **extra) -> list[dict]:
 
 def shown(figure, monkeypatch) -> dict:
     outputs = []
-    monkeypatch.setattr(plotting, "display", lambda *args, **_: outputs.append(args[0]))
+    monkeypatch.setattr(figures, "display", lambda *args, **_: outputs.append(args[0]))
     figure._ipython_display_()
     (output,) = outputs
     return output
