@@ -69,8 +69,9 @@ def run_setup(runtime, clone, colab):
     cell = wording.setup_code("00_start_here", repository())
     assert address in cell
     code = RUNNER.format(colab=colab, cell=cell.replace(address, f"file://{clone}"))
-    # IPython would add the packages of an activated environment, the course among them.
-    outside = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    # Either would add packages from outside, the course among them.
+    hidden = ("VIRTUAL_ENV", "PYTHONPATH")
+    outside = {name: value for name, value in os.environ.items() if name not in hidden}
     return subprocess.run(
         [folder / "bin" / "python", "-c", code],
         env=outside
