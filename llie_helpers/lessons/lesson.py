@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -81,18 +81,16 @@ class Lesson:
             train_seconds: wall-clock time of training.
             seed: by default the lesson's own.
         """
+        scores = asdict(evaluation)
+        del scores["per_image"]
         self.ledger.append(
-            {
+            scores
+            | {
                 "lesson": self.name,
                 "profile": self.profile,
                 "model": model,
                 "data": data,
                 "split": split,
-                "psnr": evaluation.psnr,
-                "ssim": evaluation.ssim,
-                "psnr_gt_mean": evaluation.psnr_gt_mean,
-                "lpips": evaluation.lpips,
-                "ms_per_megapixel": evaluation.ms_per_megapixel,
                 "parameters": parameters,
                 "gmacs": gmacs,
                 "train_seconds": train_seconds,

@@ -10,8 +10,9 @@ import torch
 from llie_helpers import __version__, paths
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import lesson as lessons
+from llie_helpers.metrics import Evaluation
 
-SCORES = SimpleNamespace(psnr=12.3, ssim=0.56, psnr_gt_mean=15.0, lpips=None, ms_per_megapixel=4.0)
+SCORES = Evaluation(12.3, 0.56, 15.0, lpips=None, ms_per_megapixel=4.0, per_image=[])
 
 
 @pytest.fixture(autouse=True)

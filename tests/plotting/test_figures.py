@@ -1,4 +1,4 @@
-"""Figures: what stands in them, and that a notebook shows each once and small."""
+"""Figures: what they show, and that a notebook shows each once and small."""
 
 import base64
 import io
