@@ -956,13 +956,13 @@ check.split(my_scene_split)
 
 # %%
 from llie_helpers.data.cache import CachedPairs, build
-from llie_helpers.data.pairs import match
+from llie_helpers.data.matching import match
 
 for i, number in enumerate(np.linspace(0, len(train) - 1, 12).astype(int)):
     for side, image in zip(("low", "normal"), train.raw(number), strict=True):
         images.save_image(folder / "png" / side / f"{i}.png", images.to_float(image))
 files, _ = match(*((folder / "png" / side).iterdir() for side in ("low", "normal")))
-build(folder / "cache", {"train": files}, progress=False)
+build(folder / "cache", files, progress=False)
 cached = CachedPairs(folder / "cache")
 print(f"{len(cached)} pairs, {(folder / 'cache' / 'images.u8').stat().st_size / 1e6:.1f} MB")
 

@@ -356,7 +356,7 @@ def validate(model, pairs):
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from llie_helpers.data.crops import RandomCrops
-from llie_helpers.training.module import epoch_loader
+from llie_helpers.training.batches import epoch_loader
 
 
 def fit_by_hand(model, recipe):
