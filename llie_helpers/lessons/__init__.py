@@ -1,5 +1,6 @@
-"""What the notebooks share: the start of a lesson, its results, exercises and widgets."""
+"""What the lessons share: their start, results, baselines, exercises and widgets."""
 
+from llie_helpers.lessons.baseline import Baselines, baselines, tune_gamma
 from llie_helpers.lessons.lesson import Lesson, begin, use_drive
 
-__all__ = ["Lesson", "begin", "use_drive"]
+__all__ = ["Baselines", "Lesson", "baselines", "begin", "tune_gamma", "use_drive"]

@@ -1,18 +1,21 @@
 """The results ledger: one line of JSON per result, shared by all lessons."""
 
 import errno
-import html
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llie_helpers.errors import CourseError
+from llie_helpers.files import explained
+from llie_helpers.tables import Table
+
+Row = dict[str, Any]
 
 
 class Column(NamedTuple):
-    """How one entry of a row is headed and written."""
+    """The title of one entry of a row and how its value is formatted."""
 
     title: str
     text: Callable[[Any], str] = str
@@ -27,7 +30,7 @@ COLUMNS = {
     "profile": Column("profile"),
     "psnr": Column("PSNR (dB)", "{:.2f}".format),
     "ssim": Column("SSIM", "{:.3f}".format),
-    "psnr_gt_mean": Column("GT-mean (dB)", "{:.2f}".format),
+    "psnr_gt_mean": Column("GT-mean PSNR (dB)", "{:.2f}".format),
     "lpips": Column("LPIPS", "{:.3f}".format),
     "parameters": Column("parameters", "{:,}".format),
     "gmacs": Column("GMACs", "{:.2f}".format),
@@ -38,21 +41,21 @@ COLUMNS = {
     "time": Column("time (UTC)", shown=False),
 }
 
-# Rows that agree in these are one experiment run again; a table shows its latest run.
+# Rows that agree in these are runs of one experiment; a table shows the latest.
 EXPERIMENT = ("lesson", "model", "data", "split", "profile", "seed")
 
 
 class Ledger:
     """The ledger in the file ``path``, which need not exist yet."""
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
 
-    def append(self, row: dict) -> None:
+    def append(self, row: Row) -> None:
         """Add one row.
 
-        The row is one write to a file opened for appending, so notebooks that run at the
-        same time never mix their lines.
+        A row is a single write to a file opened for appending, so the lines of notebooks that
+        run at the same time are never mixed.
 
         Raises:
             CourseError: ``row`` has an unknown column, or the disk is full.
@@ -63,26 +66,17 @@ class Ledger:
                 f"{', '.join(COLUMNS)}."
             )
         line = json.dumps({name: row.get(name) for name in COLUMNS}) + "\n"
-        if self._ends_torn():
-            line = "\n" + line
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        data = ("\n" + line if self._ends_torn() else line).encode()
         try:
-            data = line.encode()
-            if os.write(file, data) < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab", buffering=0) as file:
+                if (file.write(data) or 0) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise CourseError(
-                    f"The disk is full: the result was not added to {self.path.name}; "
-                    "free some space and run the cell again."
-                ) from error
-            raise
-        finally:
-            os.close(file)
+            raise explained(error, self.path) from error
 
-    def rows(self) -> list[dict]:
-        """All rows, oldest first. A line torn by a crash or a full disk is passed over."""
+    def rows(self) -> list[Row]:
+        """Return all rows, oldest first, without lines torn by a crash or a full disk."""
         if not self.path.exists():
             return []
         found = []
@@ -95,11 +89,24 @@ class Ledger:
                 found.append({name: row.get(name) for name in COLUMNS})
         return found
 
-    def table(self, lesson: str | None = None) -> "Table":
-        """The latest row of every experiment, of one ``lesson`` or of all, for a notebook."""
+    def table(self, lesson: str | None = None) -> Table:
+        """Return the latest row of every experiment, of one ``lesson`` or of all, as a table.
+
+        A value that was not measured is empty.
+        """
         rows = [row for row in self.rows() if lesson in (None, row["lesson"])]
         latest = {tuple(row[name] for name in EXPERIMENT): row for row in rows}
-        return Table(list(latest.values()))
+        shown = {name: column for name, column in COLUMNS.items() if column.shown}
+        return Table(
+            [column.title for column in shown.values()],
+            [
+                [
+                    "" if row[name] is None else column.text(row[name])
+                    for name, column in shown.items()
+                ]
+                for row in latest.values()
+            ],
+        )
 
     def _ends_torn(self) -> bool:
         if not self.path.exists() or self.path.stat().st_size == 0:
@@ -107,41 +114,3 @@ class Ledger:
         with self.path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"
-
-
-class Table:
-    """Rows of a ledger: an HTML table in a notebook, aligned text elsewhere."""
-
-    def __init__(self, rows: Sequence[dict]):
-        self.rows = list(rows)
-
-    def cells(self) -> list[list[str]]:
-        """The header and the rows as text; a value that was not measured is empty."""
-        shown = {name: column for name, column in COLUMNS.items() if column.shown}
-        body = [
-            [
-                "" if row.get(name) is None else column.text(row[name])
-                for name, column in shown.items()
-            ]
-            for row in self.rows
-        ]
-        return [[column.title for column in shown.values()], *body]
-
-    def __str__(self) -> str:
-        cells = self.cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        return "\n".join(
-            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-            for row in cells
-        )
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        head, *body = (
-            "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in row)
-            for tag, row in zip(["th"] + ["td"] * len(self.rows), self.cells(), strict=True)
-        )
-        rows = "".join(f"<tr>{row}</tr>" for row in body)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

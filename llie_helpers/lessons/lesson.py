@@ -1,30 +1,34 @@
-"""What every lesson starts with: profile, device, seed, figure style and ledger."""
+"""The start of every lesson: profile, device, seed, figure style and ledger."""
 
 import functools
 import os
 import random
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from llie_helpers import __version__, paths
+from llie_helpers.devices import choose_device, describe
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons.ledger import Ledger
+from llie_helpers.metrics import Evaluation
 from llie_helpers.plotting.figures import use_style
 
 PROFILES = ("quick", "full")
 DRIVE = Path("/content/drive")
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson under way; made by :func:`begin`.
+    """A running lesson; made by `begin`.
 
     Attributes:
         name: such as "03_mse_cnn".
@@ -38,17 +42,17 @@ class Lesson:
     device: torch.device
     seed: int
 
-    def choose(self, *, quick: Any, full: Any) -> Any:
-        """``quick`` or ``full``, as the profile says."""
+    def choose(self, *, quick: T, full: T) -> T:
+        """Return ``quick`` or ``full``, as the profile says."""
         return quick if self.profile == "quick" else full
 
     @property
     def ledger(self) -> Ledger:
-        """The results of all lessons."""
+        """The ledger of all lessons."""
         return Ledger(paths.runs_dir() / "ledger.jsonl")
 
     def run_dir(self, name: str) -> Path:
-        """A folder for the checkpoints of run ``name``, apart for each lesson and profile."""
+        """Return a folder for the checkpoints of run ``name`` of this lesson and profile."""
         folder = paths.runs_dir() / self.name / self.profile / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -59,7 +63,7 @@ class Lesson:
         model: str,
         data: str,
         split: str,
-        evaluation: Any,
+        evaluation: Evaluation,
         parameters: int | None = None,
         gmacs: float | None = None,
         train_seconds: float | None = None,
@@ -68,25 +72,25 @@ class Lesson:
         """Add one result to the ledger.
 
         Args:
-            model, data, split: names, such as "mse_cnn", "lol_v1", "test".
-            evaluation: a :class:`llie_helpers.metrics.Evaluation`.
-            parameters: number of trained values; 0 for a classical method.
+            model: the method's name, such as "mse_cnn".
+            data: the data set's name, such as "lol_v1".
+            split: "train", "val" or "test".
+            evaluation: its scores, from `metrics.evaluate`.
+            parameters: number of learned values; 0 for a classical method.
             gmacs: 10^9 multiply-adds for one image.
             train_seconds: wall-clock time of training.
-            seed: where it is not the lesson's own.
+            seed: by default the lesson's own.
         """
+        scores = asdict(evaluation)
+        del scores["per_image"]
         self.ledger.append(
-            {
+            scores
+            | {
                 "lesson": self.name,
                 "profile": self.profile,
                 "model": model,
                 "data": data,
                 "split": split,
-                "psnr": evaluation.psnr,
-                "ssim": evaluation.ssim,
-                "psnr_gt_mean": evaluation.psnr_gt_mean,
-                "lpips": evaluation.lpips,
-                "ms_per_megapixel": evaluation.ms_per_megapixel,
                 "parameters": parameters,
                 "gmacs": gmacs,
                 "train_seconds": train_seconds,
@@ -98,14 +102,15 @@ class Lesson:
 
 
 def begin(name: str, seed: int = 0) -> Lesson:
-    """Begin lesson ``name``: choose profile and device, set seeds and style, say so in a line.
+    """Begin lesson ``name``: choose profile and device, set seeds and style, and print one line.
 
-    The profile is ``$LLIE_PROFILE``, else "full" with a GPU and "quick" without.
+    The profile is ``$LLIE_PROFILE``; by default "full" with a GPU and "quick" without.
 
     Raises:
         CourseError: ``$LLIE_PROFILE`` is neither "quick" nor "full".
     """
-    gpu = torch.cuda.is_available()
+    device = choose_device()
+    gpu = device.type == "cuda"
     asked = os.environ.get("LLIE_PROFILE")
     if asked and asked not in PROFILES:
         raise CourseError(
@@ -113,27 +118,25 @@ def begin(name: str, seed: int = 0) -> Lesson:
         )
     profile = asked or ("full" if gpu else "quick")
     reason = "set by LLIE_PROFILE" if asked else "a GPU was found" if gpu else "no GPU was found"
-    device = torch.device("cuda" if gpu else "cpu")
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries draw from NumPy's global generator too
     torch.manual_seed(seed)
     use_style()
-    where = torch.cuda.get_device_name() if gpu else "the CPU"
     print(
-        f"{name}: {profile} profile ({reason}), on {where}, seed {seed}."
+        f"{name}: {profile} profile ({reason}), on {describe(device)}, seed {seed}."
         + ("" if gpu else _gpu_menu())
     )
     return Lesson(name, profile, device, seed)
 
 
 def use_drive() -> Path:
-    """On Colab, keep the ledger and all checkpoints on your Google Drive.
+    """Keep the ledger and all checkpoints on your Google Drive, on Colab.
 
-    Call it right after :func:`begin`; a lost runtime then costs nothing. Caches stay on
-    the runtime's own disk, which is faster. Elsewhere nothing changes.
+    Call it right after `begin`; nothing is lost then when Colab ends the runtime. Caches stay
+    on the runtime's own disk, which is faster. Elsewhere nothing changes.
 
     Returns:
-        The folder that results go to from now on.
+        The folder of results from now on.
     """
     if not _on_colab():
         print("Drive is for Colab only; here results already stay on your own disk.")
@@ -151,7 +154,7 @@ def use_drive() -> Path:
 
 @functools.cache
 def code_version() -> str:
-    """The commit of the checkout, "-dirty" where files were changed; else the release."""
+    """Return the commit of the checkout, with "-dirty" if files were changed; else the release."""
     if not (paths.root() / ".git").exists():
         return __version__
     command = ["git", "-C", str(paths.root()), "describe", "--always", "--tags", "--dirty"]
@@ -166,6 +169,7 @@ def _on_colab() -> bool:
 
 
 def _gpu_menu() -> str:
+    """Return where to switch on a GPU, on Colab and Kaggle."""
     if _on_colab():
         return " For a GPU: Runtime > Change runtime type > T4 GPU, then run all again."
     if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:

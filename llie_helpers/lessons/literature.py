@@ -1,7 +1,6 @@
-"""What others measured: networks to compare with, and the five systems that the course rebuilds.
+"""Published scores: networks to compare with, and the five systems that the course rebuilds.
 
-These numbers are of networks that the course does not hold. Those of its own stand in the model
-cards and in the ledger.
+The scores of the course's own networks are in the model cards and in the ledger.
 """
 
 from typing import NamedTuple
@@ -11,12 +10,12 @@ class Peer(NamedTuple):
     """A published network on LOL v1's 15 test pairs, RGB at full resolution.
 
     Attributes:
-        parameters: how many.
+        parameters: number of learned values.
         psnr: in dB.
         ssim: as the source computes it; its window may differ from the course's.
-        seconds: for one image of 600x400 on two CPU cores, float32; None: not measured.
-        source: "published", as its paper has it, or "re-measured", with its authors' weights
-            under the course's protocol.
+        seconds: for one image of 600x400 on two CPU cores, float32; None if not measured.
+        source: "published" in its paper, or "re-measured" under the course's protocol with its
+            authors' weights.
         paper: where it was published.
     """
 
@@ -43,12 +42,14 @@ PEERS = [
 
 
 class System(NamedTuple):
-    """A system that the course rebuilds, and the number that its authors gave.
+    """A published system that the course rebuilds.
 
     Attributes:
+        title: what it is.
+        lesson: the number of the lesson that rebuilds it.
         model: the network's name in the course.
-        reported: the score, in words.
-        measured_on: what the number is a number of.
+        reported: the score that its authors gave, in words.
+        measured_on: the images and the protocol behind that score.
     """
 
     title: str

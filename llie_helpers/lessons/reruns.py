@@ -1,4 +1,4 @@
-"""The systems that the course rebuilds, as re-run by `tools/reruns.py` under their own protocols."""
+"""Scores of the systems that the course rebuilds, re-run under the protocols of their authors."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from llie_helpers.files import atomic_path
 
-# What was measured on LOL v1, one file per network.
+# Measured on LOL v1 by `tools/reruns.py`, one file per network.
 KEPT = Path(__file__).resolve().parent / "rerun_results"
 
 
 @dataclass(frozen=True)
 class Scores:
-    """PSNR in dB and SSIM, as the system takes them or under the frozen protocol."""
+    """PSNR in dB and SSIM, under the authors' protocol or the frozen one."""
 
     psnr: float
     ssim: float
@@ -23,12 +23,16 @@ class Scores:
 
 @dataclass(frozen=True)
 class Rerun:
-    """One network, trained as a system trains, and scored three ways.
+    """One network, trained under the protocol of its authors and evaluated in three ways.
 
-    Args:
-        own: the system's protocol, on the images that chose its weights.
-        test: the same way on the test images.
-        frozen: the course's protocol on the test images at full size.
+    Attributes:
+        model: the network's name.
+        parameters: number of learned values.
+        epochs: how many were trained.
+        seconds: wall-clock time of training.
+        own: under the authors' protocol, on the images that its weights were selected on.
+        test: under the authors' protocol, on the test images.
+        frozen: under the course's protocol, on the test images at full size.
     """
 
     model: str
@@ -40,18 +44,16 @@ class Rerun:
     frozen: Scores
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"{self.model}, {self.parameters:,} parameters: {self.epochs} epochs in "
-                f"{self.seconds:.0f} s",
-                f"its protocol, the images that chose: {self.own}",
-                f"its protocol, test images:           {self.test}",
-                f"frozen protocol, test images:        {self.frozen}",
-            ]
+        return (
+            f"{self.model}, {self.parameters:,} parameters: {self.epochs} epochs in "
+            f"{self.seconds:.0f} s\n"
+            f"authors' protocol, images of model selection: {self.own}\n"
+            f"authors' protocol, test images:               {self.test}\n"
+            f"frozen protocol, test images:                 {self.frozen}"
         )
 
     def keep(self) -> Path:
-        """Write it into the package, for lesson 08; returns the file."""
+        """Write the scores into the package, for lesson 08; return the file."""
         path = KEPT / f"{self.model}.json"
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
@@ -59,10 +61,10 @@ class Rerun:
 
 
 def kept(model: str) -> Rerun | None:
-    """What the course measured for a network on LOL v1, if it has run it."""
+    """Return what was measured for a network on LOL v1, or None if it was not re-run."""
     path = KEPT / f"{model}.json"
     if not path.is_file():
         return None
     entries = json.loads(path.read_text())
-    scores = {name: Scores(**entries.pop(name)) for name in ("own", "test", "frozen")}
-    return Rerun(**entries, **scores)
+    entries |= {name: Scores(**entries[name]) for name in ("own", "test", "frozen")}
+    return Rerun(**entries)

@@ -1,4 +1,4 @@
-"""The one frozen evaluation protocol.
+"""The frozen evaluation protocol.
 
 RGB at full resolution, no resizing, no padding. The output is clamped to [0, 1] and
 rounded to 8 bits. PSNR (data range 1) and SSIM (11x11 Gaussian, sigma 1.5, valid region,
@@ -7,15 +7,6 @@ used to change an output, except in the separate diagnostic ``psnr_gt_mean``.
 """
 
 from llie_helpers.metrics.evaluation import Evaluation, evaluate
-from llie_helpers.metrics.scores import METRICS, Metric, lpips, match_gt_mean, psnr, ssim
+from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
 
-__all__ = [
-    "METRICS",
-    "Evaluation",
-    "Metric",
-    "evaluate",
-    "lpips",
-    "match_gt_mean",
-    "psnr",
-    "ssim",
-]
+__all__ = ["Evaluation", "evaluate", "lpips", "match_gt_mean", "psnr", "ssim"]

@@ -1,15 +1,17 @@
-"""Scoring an method on a set of pairs."""
+"""Evaluate a method on a set of pairs under the frozen protocol."""
 
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
@@ -17,11 +19,16 @@ from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one method on one set of pairs: means over images, and each image's own.
+    """Scores of one method on one set of pairs.
 
-    ``lpips`` is None where it cannot be computed. ``ms_per_megapixel`` is the median over
-    images, so that a slow first call does not count. ``per_image`` holds one dict per pair
-    with ``name``, ``scene``, ``psnr``, ``ssim`` and ``psnr_gt_mean``.
+    Attributes:
+        psnr: mean over images, in dB.
+        ssim: mean over images.
+        psnr_gt_mean: mean over images of the PSNR after `match_gt_mean`, in dB; a diagnostic.
+        lpips: mean over images; None if it is not available.
+        ms_per_megapixel: median over images, so that a slow first call does not count.
+        per_image: one dict per pair with ``name``, ``scene``, ``psnr``, ``ssim`` and
+            ``psnr_gt_mean``.
     """
 
     psnr: float
@@ -29,7 +36,7 @@ class Evaluation:
     psnr_gt_mean: float
     lpips: float | None
     ms_per_megapixel: float
-    per_image: list[dict]
+    per_image: list[dict[str, Any]]
 
     def __str__(self) -> str:
         lpips = "not available" if self.lpips is None else f"{self.lpips:.3f}"
@@ -41,32 +48,34 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(method: Callable[[Tensor], Tensor], pairs, progress: bool = False) -> Evaluation:
-    """Score ``method`` on ``pairs`` under the frozen protocol, one whole image at a time.
+def evaluate(
+    method: Callable[[Tensor], Tensor], pairs: Pairs, progress: bool = False
+) -> Evaluation:
+    """Evaluate ``method`` on ``pairs`` under the frozen protocol, one whole image at a time.
 
     Args:
-        method: any callable from (1, 3, H, W) images in [0, 1] to images of the same
-            shape. A ``torch.nn.Module`` runs on its own device in evaluation mode, and is
-            left in the mode it was in.
-        pairs: ``data.Pairs``, or any sequence of pairs with ``low``, ``normal``, ``name``
-            and ``scene``.
+        method: a `Method`, a network, or any other callable that maps images ``(1, 3, H, W)``,
+            RGB, in [0, 1] to the same. Images are moved to its device. A network runs in
+            evaluation mode and is left in the mode it was in.
+        pairs: the images and their targets, of any size from 11x11.
         progress: show a progress bar.
 
     Raises:
-        CourseError: there are no pairs, an output has another shape than its target, or
-            it holds a value that is not finite.
+        CourseError: there are no pairs, an output has another shape than its target, or it
+            has values that are not finite.
     """
     if not len(pairs):
         raise CourseError("There are no pairs to evaluate; choose a split that holds images.")
     rows, distances, times = [], [], []
     with _evaluation_mode(method) as device:
         for pair in tqdm(pairs, desc="evaluate", unit="image", disable=not progress):
-            low, normal = pair.low[None].to(device), pair.normal[None].to(device)
+            low = pair.low[None].to(device)
             output, seconds = _timed(method, low)
+            normal = pair.normal[None].to(output.device)
             times.append(1e9 * seconds / low[0, 0].numel())
             if not torch.isfinite(output).all():
                 raise CourseError(
-                    f"The output for image {pair.name} holds values that are not finite (NaN or "
+                    f"The output for image {pair.name} has values that are not finite (NaN or "
                     "infinity); check the weights and train with a lower learning rate."
                 )
             enhanced = quantise(output.float())
@@ -79,7 +88,8 @@ def evaluate(method: Callable[[Tensor], Tensor], pairs, progress: bool = False) 
                     "psnr_gt_mean": psnr(match_gt_mean(enhanced, normal), normal).item(),
                 }
             )
-            distances.append(lpips(enhanced, normal))
+            if (distance := lpips(enhanced, normal)) is not None:
+                distances.append(distance.item())
 
     def mean(name: str) -> float:
         return statistics.fmean(row[name] for row in rows)
@@ -88,16 +98,16 @@ def evaluate(method: Callable[[Tensor], Tensor], pairs, progress: bool = False) 
         psnr=mean("psnr"),
         ssim=mean("ssim"),
         psnr_gt_mean=mean("psnr_gt_mean"),
-        lpips=None if distances[0] is None else torch.cat(distances).mean().item(),
+        lpips=statistics.fmean(distances) if distances else None,
         ms_per_megapixel=statistics.median(times),
         per_image=rows,
     )
 
 
 @contextmanager
-def _evaluation_mode(method) -> Iterator[torch.device]:
-    """The method's device; a module's dropout and batch statistics are off inside."""
-    if not isinstance(method, torch.nn.Module):
+def _evaluation_mode(method: Callable[[Tensor], Tensor]) -> Iterator[torch.device]:
+    """Yield the device of ``method``; inside, a network is in evaluation mode."""
+    if not isinstance(method, nn.Module):
         yield getattr(method, "device", torch.device("cpu"))
         return
     modes = [(module, module.training) for module in method.modules()]
@@ -109,9 +119,9 @@ def _evaluation_mode(method) -> Iterator[torch.device]:
             module.training = mode
 
 
-def _timed(method, low: Tensor) -> tuple[Tensor, float]:
-    """Output and seconds of one call; a GPU is waited for at both ends."""
-    wait = torch.cuda.synchronize if low.is_cuda else lambda: None
+def _timed(method: Callable[[Tensor], Tensor], low: Tensor) -> tuple[Tensor, float]:
+    """Return the output and the seconds of one call, which on a GPU is asynchronous."""
+    wait: Callable[[], None] = torch.cuda.synchronize if low.is_cuda else lambda: None
     wait()
     start = time.perf_counter()
     output = method(low)

@@ -1,11 +1,10 @@
-"""The scores of images, each a pure function, and what their numbers mean."""
+"""Full-reference image quality metrics, each a pure function."""
 
 import functools
 import logging
-from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.functional.image import (
     peak_signal_noise_ratio,
     structural_similarity_index_measure,
@@ -13,34 +12,16 @@ from torchmetrics.functional.image import (
 
 from llie_helpers.errors import CourseError
 
-WINDOW = 11
-
-
-class Metric(NamedTuple):
-    """What a number means: which direction is better, its range and unit."""
-
-    title: str
-    better: str  # "higher" or "lower"
-    low: float
-    high: float
-    unit: str = ""
-
-
-METRICS = {
-    "psnr": Metric("PSNR", "higher", 0.0, float("inf"), "dB"),
-    "ssim": Metric("SSIM", "higher", -1.0, 1.0),
-    "lpips": Metric("LPIPS", "lower", 0.0, float("inf")),
-    "psnr_gt_mean": Metric("GT-mean PSNR", "higher", 0.0, float("inf"), "dB"),
-    "ms_per_megapixel": Metric("Time", "lower", 0.0, float("inf"), "ms/Mpx"),
-}
+WINDOW = 11  # pixels, the side of the Gaussian window of SSIM
 
 
 def psnr(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each image, ``-10 log10(MSE)``, in dB.
+    """Compute the peak signal-to-noise ratio of each image, ``-10 log10(MSE)``, in dB.
 
     Args:
-        enhanced, normal: images (N, 3, H, W) or (3, H, W) in [0, 1], scored as they are;
-            :func:`evaluate` calls :func:`quantise` first.
+        enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1], scored as they are; `evaluate`
+            quantises them to 8 bits first.
+        normal: their targets, of the same shape.
 
     Returns:
         (N,) values; infinite for equal images.
@@ -55,17 +36,18 @@ def psnr(enhanced: Tensor, normal: Tensor) -> Tensor:
 
 
 def ssim(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """Structural similarity of each image (Wang et al., IEEE TIP 2004), at most 1.
+    """Compute the structural similarity of each image (Wang et al., IEEE TIP 2004).
 
-    11x11 Gaussian window with sigma 1.5 at every place where it lies wholly inside the
-    image, averaged over places and channels: scikit-image's ``structural_similarity`` with
+    An 11x11 Gaussian window with sigma 1.5, applied to the valid region only and averaged over
+    positions and channels, as scikit-image's ``structural_similarity`` with
     ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``.
 
     Args:
-        enhanced, normal: images (N, 3, H, W) or (3, H, W) in [0, 1], at least 11x11.
+        enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1], at least 11x11.
+        normal: their targets, of the same shape.
 
     Returns:
-        (N,) values in [-1, 1].
+        (N,) values in [-1, 1]; 1 for equal images.
 
     Raises:
         CourseError: the two shapes differ, are not images, or are smaller than the window.
@@ -77,7 +59,7 @@ def ssim(enhanced: Tensor, normal: Tensor) -> Tensor:
             f"SSIM needs images of at least {WINDOW}x{WINDOW} pixels, but this one is "
             f"{height}x{width}; use a larger image."
         )
-    # torchmetrics pads by reflection; the map without that border is the valid region.
+    # torchmetrics pads by reflection; without that border, the map is the valid region.
     _, similarity = structural_similarity_index_measure(
         enhanced, normal, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
     )
@@ -86,16 +68,17 @@ def ssim(enhanced: Tensor, normal: Tensor) -> Tensor:
 
 
 def match_gt_mean(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """``enhanced`` times one gain per image, so that its mean is the target's, clamped to [0, 1].
+    """Scale each enhanced image to the mean of its ground truth, and clamp it to [0, 1].
 
-    A diagnostic only: the gain comes from the ground truth, so a score after it is not a
-    result. It says how much of the error is exposure.
+    The "GT-mean" of the low-light literature, with one gain per image. It is a diagnostic, not
+    a result, because it uses the ground truth: it tells how much of the error is exposure.
 
     Args:
-        enhanced, normal: images (N, 3, H, W) or (3, H, W) in [0, 1].
+        enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1].
+        normal: their targets, of the same shape.
 
     Returns:
-        Images shaped like ``enhanced``; an all-black image stays black.
+        Images of the same shape; an all-black image stays black.
     """
     axes = (-3, -2, -1)
     mean = enhanced.mean(dim=axes, keepdim=True).clamp_min(1e-6)
@@ -103,14 +86,15 @@ def match_gt_mean(enhanced: Tensor, normal: Tensor) -> Tensor:
 
 
 def lpips(enhanced: Tensor, normal: Tensor) -> Tensor | None:
-    """Learned perceptual distance on AlexNet (Zhang et al., CVPR 2018), 0 for equal images.
+    """Compute the learned perceptual distance on AlexNet (Zhang et al., CVPR 2018).
 
     Args:
-        enhanced, normal: images (N, 3, H, W) or (3, H, W) in [0, 1].
+        enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1].
+        normal: their targets, of the same shape.
 
     Returns:
-        (N,) values, or None where torchvision or its AlexNet weights cannot be had; the
-        reason is logged once.
+        (N,) values, 0 for equal images; None if torchvision or its AlexNet weights are not
+        available, and the reason is logged once.
     """
     enhanced, normal = _batches(enhanced, normal)
     metric = _lpips_metric()
@@ -124,7 +108,7 @@ def lpips(enhanced: Tensor, normal: Tensor) -> Tensor | None:
 
 
 @functools.cache
-def _lpips_metric():
+def _lpips_metric() -> nn.Module | None:
     try:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
@@ -139,7 +123,7 @@ def _lpips_metric():
 
 
 def _batches(enhanced: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as float32 (N, 3, H, W), after checking that they can be compared."""
+    """Return both as float32 (N, 3, H, W), after checking that they can be compared."""
     if enhanced.shape != normal.shape or enhanced.ndim not in (3, 4) or enhanced.shape[-3] != 3:
         raise CourseError(
             f"The output has shape {tuple(enhanced.shape)} and the target "

@@ -1,6 +1,7 @@
 """Drawings of network architectures."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,19 +11,21 @@ from matplotlib.patches import Rectangle
 from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
 
 CONVOLVE, DOWN, UP, SHORTCUT = "black", COLOURS[0], COLOURS[1], GREY
-STEP = 1.5  # between two boxes of one row
+STEP = 1.5  # between two boxes of one row, in units of the axes
 DROP = 1.5  # between two rows
+
+Point = tuple[float, float]
 
 
 def show_encoder_decoder(widths: Sequence[int], joins: str = "+") -> Figure:
-    """Draw an encoder-decoder as a U: encoder down the left side, decoder up the right side.
+    """Draw an encoder-decoder as a U, with the encoder on its left and the decoder on its right.
 
-    A box is as high as its feature map (a row further down has half the resolution) and as
-    wide as the map has channels.
+    The height of a box shows the resolution of a feature map, which each row halves, and its width
+    the number of channels.
 
     Args:
         widths: channels at full resolution, at half of it, and so on.
-        joins: how encoder features join the decoder, such as "+" or "concatenate".
+        joins: how skip connections join the decoder, such as "+" or "concatenate".
     """
     figure = CourseFigure(WIDTH, 4.9)
     axes = figure.subplots()
@@ -70,7 +73,9 @@ def _box(axes: Axes, x: float, y: float, width: float, level: int, label: str) -
     axes.text(x, y + height / 2 + 0.06, label, ha="center", va="bottom", fontsize=10)
 
 
-def _arrow(axes: Axes, start, end, colour: str, label: str = "", bend: float = 0.0) -> None:
+def _arrow(
+    axes: Axes, start: Point, end: Point, colour: str, label: str = "", bend: float = 0.0
+) -> None:
     look = {
         "arrowstyle": "->",
         "color": colour,
@@ -86,12 +91,12 @@ def _arrow(axes: Axes, start, end, colour: str, label: str = "", bend: float = 0
         axes.text(*middle, label, ha="center", va="center", fontsize=13, backgroundcolor="white")
 
 
-def _line(colour: str) -> str:
+def _line(colour: str) -> Literal["-", "--"]:
     return "--" if colour == SHORTCUT else "-"
 
 
 def show_two_path() -> Figure:
-    """Draw lesson 05's two-path module: two paths that are added, then a shortcut."""
+    """Draw lesson 05's two-path module: two paths that are added, then a residual block."""
     figure = CourseFigure(WIDTH, 1.9)
     axes = figure.subplots()
     for start, bypass in ((0.0, "1x1"), (4.9, "")):

@@ -1,7 +1,7 @@
 """The course's figures.
 
-Every function returns a figure that pyplot does not know. It shows once, where it is the
-last line of a cell; elsewhere write ``display(figure)``. Nothing has to be closed.
+Every function returns a figure that pyplot does not know. As the last line of a cell it is shown
+once; elsewhere write ``display(figure)``. Nothing has to be closed.
 """
 
 import base64
@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 import torch
+from cycler import cycler
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,14 +23,15 @@ from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
-from llie_helpers.images import to_uint8
+from llie_helpers.images import quantise, to_uint8
+from llie_helpers.metrics import psnr, ssim
 
-# Okabe and Ito's colours, told apart by colour-blind readers too; the first three serve as
-# the channels' red, green and blue.
+# The palette of Okabe and Ito, which colour-blind readers can tell apart.
 CHANNELS = {"red": "#D55E00", "green": "#009E73", "blue": "#0072B2"}
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 GREY = "#666666"
 WIDTH = 9.0  # inches: 900 pixels, the width of a notebook
+LINE = 0.29  # inches, the height of a line of text
 
 
 def use_style() -> None:
@@ -47,7 +49,7 @@ def use_style() -> None:
             "legend.fontsize": 11,
             "legend.frameon": False,
             "lines.linewidth": 2,
-            "axes.prop_cycle": mpl.cycler(color=COLOURS),
+            "axes.prop_cycle": cycler(color=COLOURS),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -60,13 +62,12 @@ def use_style() -> None:
 
 
 class CourseFigure(Figure):
-    """A figure that displays itself as JPEG where it holds photographs, else as PNG.
+    """A figure of ``width`` x ``height`` inches, shown as JPEG if it has photographs, else as PNG.
 
-    A photograph takes five times the space as PNG, and notebooks are committed with their
-    outputs.
+    Notebooks are committed with their outputs, and a photograph takes five times the space as PNG.
     """
 
-    def __init__(self, width: float, height: float):
+    def __init__(self, width: float, height: float) -> None:
         super().__init__(figsize=(width, height), layout="constrained")
 
     def _ipython_display_(self) -> None:
@@ -79,7 +80,7 @@ class CourseFigure(Figure):
         if not photographs:
             buffer = _with_palette(buffer)
         data = base64.b64encode(buffer.getvalue()).decode()
-        # Screen readers read this, and nbconvert takes it over.
+        # For screen readers; nbconvert keeps it.
         titles = [axes.get_title() for axes in self.axes if axes.get_title()]
         alt = f"Figure: {', '.join(titles)}" if titles else "Figure"
         mime = f"image/{kind}"
@@ -87,7 +88,7 @@ class CourseFigure(Figure):
 
 
 def _with_palette(png: io.BytesIO) -> io.BytesIO:
-    """A chart's PNG with 256 colours, which are plenty for lines: a third of the bytes."""
+    """Return a chart's PNG with 256 colours, enough for lines and a third of the bytes."""
     smaller = io.BytesIO()
     Image.open(png).convert("RGB").quantize(256).save(smaller, "png", optimize=True)
     return smaller
@@ -105,7 +106,7 @@ def show_images(
         images: ``(3, H, W)`` each, or one ``(N, 3, H, W)`` tensor, in [0, 1].
         titles: one above each image, or none at all.
         scores: one line under each image, or none at all.
-        columns: images per row; all up to four in one row if not given.
+        columns: images per row; by default up to four.
     """
     images = list(images)
     columns = columns or min(len(images), 4)
@@ -122,8 +123,8 @@ def show_images(
 
 
 def show_pairs(pairs: Pairs, n: int = 4) -> Figure:
-    """Show the first ``n`` pairs, low light above normal light, with their mean values."""
-    shown = [pairs[i] for i in range(min(n, len(pairs)))]
+    """Show the first ``n`` pairs, low light above normal light, with the mean of each image."""
+    shown = list(itertools.islice(pairs, n))
     rows = [[pair.low for pair in shown], [pair.normal for pair in shown]]
     figure, axes = _grid(rows, lines=3)
     for column, pair in enumerate(shown):
@@ -134,12 +135,17 @@ def show_pairs(pairs: Pairs, n: int = 4) -> Figure:
     return figure
 
 
-def show_results(low: Sequence[Tensor], outputs: Mapping[str, Sequence[Tensor]], normal) -> Figure:
+def show_results(
+    low: Sequence[Tensor] | Tensor,
+    outputs: Mapping[str, Sequence[Tensor] | Tensor],
+    normal: Sequence[Tensor] | Tensor,
+) -> Figure:
     """Show input, outputs and target in one row per image, each with PSNR and SSIM.
 
     Args:
-        low, normal: ``(N, 3, H, W)``, or a sequence of ``(3, H, W)``, in [0, 1].
-        outputs: model's name -> images like ``low``.
+        low: ``(3, H, W)`` each, or one ``(N, 3, H, W)`` tensor, in [0, 1].
+        outputs: the name of a method -> its outputs, as many.
+        normal: the targets, as many.
     """
     columns = {"low": low, **outputs, "target": normal}
     rows = list(zip(*columns.values(), strict=True))
@@ -152,7 +158,7 @@ def show_results(low: Sequence[Tensor], outputs: Mapping[str, Sequence[Tensor]],
 
 
 def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) -> Figure:
-    """Show each image beside its histogram per channel, and how much of it is clipped.
+    """Show each image beside the histogram of each channel, and the share of clipped values.
 
     Args:
         images: ``(3, H, W)`` each, in [0, 1].
@@ -214,12 +220,12 @@ def show_history(history: Any) -> Figure:
 
 
 def _grid(rows: Sequence[Sequence[Tensor]], lines: int) -> tuple[CourseFigure, list[list[Axes]]]:
-    """A figure with one axis per image, as high as the images and ``lines`` of text need."""
+    """Return a figure with one axis per image, and room for ``lines`` of text in its height."""
     columns = max(len(row) for row in rows)
-    # A single picture need not fill the page.
+    # A single picture does not have to fill the page.
     width = WIDTH if columns > 1 else WIDTH * 0.6
     tallest = [max(image.shape[-2] / image.shape[-1] for image in row) for row in rows]
-    height = width / columns * sum(tallest) + 0.29 * lines
+    height = width / columns * sum(tallest) + LINE * lines
     figure = CourseFigure(width, height)
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for axis in axes.flat:
@@ -230,17 +236,13 @@ def _grid(rows: Sequence[Sequence[Tensor]], lines: int) -> tuple[CourseFigure, l
 def _picture(axis: Axes, image: Tensor, title: str = "", below: str = "") -> None:
     axis.set_visible(True)
     axis.imshow(to_uint8(image))
-    axis.set_anchor("N")  # so that titles in a row stand level
+    axis.set_anchor("N")  # aligns the titles of a row
     axis.set(xticks=[], yticks=[], title=title)
     axis.set_xlabel(below, color=GREY)
     axis.spines[:].set_visible(False)
 
 
 def _score(image: Tensor, target: Tensor) -> str:
-    # Imported late: torchmetrics takes seconds, and every lesson sets the style at its start.
-    from llie_helpers.images import quantise
-    from llie_helpers.metrics import psnr, ssim
-
     image = quantise(image)
     return f"{psnr(image, target).item():.1f} dB, SSIM {ssim(image, target).item():.2f}"
 

@@ -1,18 +1,18 @@
-"""A page with every test image: before, enhanced by each method, and the target."""
+"""Write a page that shows every image of a set: input, the output of each method, and target."""
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from llie_helpers.data import Pairs
+from llie_helpers.data.pairs import Pair, Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 from llie_helpers.images import quantise, save_image
+from llie_helpers.methods import Method, as_method
 from llie_helpers.metrics import psnr, ssim
 
 STYLE = """
@@ -23,28 +23,27 @@ h2 { font-size: 1rem; margin: 1.5rem 0 .25rem }
 """.strip()
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One image of the page: its file, what it is, and how it scores."""
+class Picture(NamedTuple):
+    """One image of the page: its file, what it shows, and its score."""
 
     file: str
     title: str
     score: str
 
 
-@torch.no_grad()
 def write_gallery(
     methods: Mapping[str, Callable[[Tensor], Tensor]], pairs: Pairs, folder: str | Path
 ) -> Path:
-    """Write ``gallery.html``, ``gallery.md`` and their images into a new ``folder``.
+    """Write ``gallery.html``, ``gallery.md`` and their images into a new folder.
 
-    Each pair is one row: the dark image, the output of each method with PSNR and SSIM under
+    Each pair is one row: the low-light image, the output of each method with PSNR and SSIM under
     the frozen protocol, and the target.
 
     Args:
-        methods: title -> anything that maps ``(1, 3, H, W)`` in [0, 1] to the same; networks
-            in eval mode.
-        pairs: as `data.load` gives them.
+        methods: title -> a `Method`, a network, or any other callable that maps
+            ``(1, 3, H, W)`` in [0, 1] to the same.
+        pairs: the images and their targets.
+        folder: must not exist yet.
 
     Returns:
         The path of the HTML page.
@@ -55,24 +54,28 @@ def write_gallery(
     folder = Path(folder)
     if folder.exists():
         raise CourseError(f"{folder} exists already; remove it or choose another folder.")
+    by_title = {title: as_method(method) for title, method in methods.items()}
     with atomic_path(folder) as temporary:
         (temporary / "images").mkdir(parents=True)
-        rows = {pair.name: _pictures(pair, methods, temporary) for pair in tqdm(pairs)}
+        rows = {pair.name: _pictures(pair, by_title, temporary) for pair in tqdm(pairs)}
         title = f"{pairs.title}: {', '.join(methods)}"
         (temporary / "gallery.html").write_text(_page(title, rows), encoding="utf-8")
         (temporary / "gallery.md").write_text(_markdown(title, rows), encoding="utf-8")
     return folder / "gallery.html"
 
 
-def _pictures(pair, methods: Mapping[str, Callable], folder: Path) -> list[Picture]:
+def _pictures(pair: Pair, methods: Mapping[str, Method], folder: Path) -> list[Picture]:
     """Write the images of one row."""
-    low, normal = pair.low[None], pair.normal[None]
-    images = {"low": low} | {title: quantise(method(low)) for title, method in methods.items()}
+    images = {"low": pair.low}
+    for title, method in methods.items():
+        images[title] = quantise(method(pair.low[None].to(method.device))[0]).cpu()
     pictures = []
-    for number, (title, image) in enumerate([*images.items(), ("target", normal)]):
+    for number, (title, image) in enumerate([*images.items(), ("target", pair.normal)]):
         file = f"images/{pair.name}_{number}.jpg"
-        save_image(folder / file, image[0].cpu())
-        score = f"{psnr(image, normal).item():.2f} dB, SSIM {ssim(image, normal).item():.3f}"
+        save_image(folder / file, image)
+        score = (
+            f"{psnr(image, pair.normal).item():.2f} dB, SSIM {ssim(image, pair.normal).item():.3f}"
+        )
         pictures.append(Picture(file, title, "" if title == "target" else score))
     return pictures
 

@@ -1,7 +1,7 @@
-"""Quality against cost: one plot in which every method has a place and a name."""
+"""Plot the quality of methods against their cost, each with a label that covers no other."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,18 +10,16 @@ from matplotlib.transforms import Bbox
 
 from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
 
-# Where a label may stand, from its point, in points, and which of its ends is there.
-PLACES = [(9, 0, "left"), (-9, 0, "right"), (0, 12, "center"), (0, -12, "center"),
-          (9, 12, "left"), (-9, 12, "right"), (9, -12, "left"), (-9, -12, "right"),
-          (0, 24, "center"), (0, -24, "center")]  # fmt: skip
-
-
-# How a point looks, by where it was measured: marker, and whether it is hollow.
+# Offsets of a label from its marker, in points, and its alignment, in order of preference.
+OFFSETS = [(9, 0, "left"), (-9, 0, "right"), (0, 12, "center"), (0, -12, "center"),
+           (9, 12, "left"), (-9, 12, "right"), (9, -12, "left"), (-9, -12, "right"),
+           (0, 24, "center"), (0, -24, "center")]  # fmt: skip
+# Marker by the source of a score, and whether it is hollow.
 SOURCES = {"the course's": ("o", False), "published": ("o", True), "re-measured": ("s", True)}
 
 
 class Point(NamedTuple):
-    """A method in a plot of quality against cost; ``source`` is one of `SOURCES`."""
+    """One method in a plot of quality against cost; ``source`` is one of `SOURCES`."""
 
     label: str
     cost: float
@@ -33,8 +31,9 @@ def show_trade_off(points: Sequence[Point], cost: str, quality: str) -> Figure:
     """Plot quality against cost (a logarithmic axis), each point with its label.
 
     Args:
-        points: costs must be positive; the first ones get the best places for their labels.
-        cost, quality: titles of the axes, with units.
+        points: with positive costs; labels are placed in this order.
+        cost: the title of the horizontal axis, with its unit.
+        quality: the title of the vertical axis, with its unit.
     """
     figure = CourseFigure(WIDTH, 4.5)
     axis = figure.subplots()
@@ -49,7 +48,7 @@ def show_trade_off(points: Sequence[Point], cost: str, quality: str) -> Figure:
     return figure
 
 
-def _look(source: str) -> dict:
+def _look(source: str) -> dict[str, Any]:
     marker, hollow = SOURCES[source]
     colour = GREY if hollow else COLOURS[0]
     face = "none" if hollow else colour
@@ -58,26 +57,28 @@ def _look(source: str) -> dict:
 
 
 def _label_points(figure: Figure, axis: Axes, points: Sequence[Point]) -> None:
-    """Write each label beside its point, if there is room without covering another."""
-    figure.canvas.draw()  # only now are all positions known
+    """Write each label beside its point, without covering another as far as there is room."""
+    figure.canvas.draw()  # sets the positions of everything
     dots = axis.transData.transform([(point.cost, point.quality) for point in points])
     taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in dots]
-    if axis.get_legend():
-        taken.append(axis.get_legend().get_window_extent())
+    if legend := axis.get_legend():
+        taken.append(legend.get_window_extent())
     for point in points:
-        if not any(_write(figure, axis, point, place, taken) for place in PLACES):
+        if not any(_write(figure, axis, point, offset, taken) for offset in OFFSETS):
             axis.annotate(point.label, (point.cost, point.quality), fontsize=10)
 
 
-def _write(figure: Figure, axis: Axes, point: Point, place: tuple, taken: list[Bbox]) -> bool:
-    """Write the label at ``place`` and note what it covers, unless that is ``taken``."""
-    dx, dy, side = place
+def _write(
+    figure: Figure, axis: Axes, point: Point, offset: tuple[int, int, str], taken: list[Bbox]
+) -> bool:
+    """Write the label at ``offset`` and add its box to ``taken``; return False if it overlaps."""
+    dx, dy, alignment = offset
     text = axis.annotate(
         point.label,
         (point.cost, point.quality),
         (dx, dy),
         textcoords="offset points",
-        ha=side,
+        ha=alignment,
         va="center",
         fontsize=10,
         color="black" if point.source == "the course's" else GREY,

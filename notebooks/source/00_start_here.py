@@ -37,6 +37,7 @@ from llie_helpers import data, images, inference, metrics, models, plotting
 from llie_helpers.data import synthesis
 from llie_helpers.lessons import environment, widgets
 from llie_helpers.lessons.checks import lesson_00 as check
+from llie_helpers.methods import create_method
 from llie_helpers.models import cost
 
 # %% [markdown]
@@ -352,7 +353,7 @@ question_bright
 # the curve and to the network. Zero stops means the camera's noise in full light, and nothing else.
 
 # %%
-network = methods.create_method("mse_cnn")
+network = create_method("mse_cnn")
 
 
 def at(photo, stops):
@@ -438,7 +439,7 @@ figure
 #
 # Lesson 07 builds a network with a quarter of the parameters. It looks at a thumbnail first and
 # sets the exposure, and it has met photographs of every brightness. It is what `inference.enhance`
-# takes if you name no model. The garage again:
+# takes if you name no method. The garage again:
 
 # %%
 best = inference.enhance(garage.low)
@@ -448,7 +449,7 @@ widgets.before_after(enhanced, best, labels=("lesson 03", "lesson 07"))
 # And the three photographs with less and less light, as above:
 
 # %%
-final = methods.create_method("dual_branch")
+final = create_method("dual_branch")
 
 
 def means_of(metric, method):
@@ -498,15 +499,14 @@ print(pairs)
 
 # %%
 for model in ("identity", "gamma", "mse_cnn"):
-    enhancer = methods.create_method(model, device=lesson.device)
-    learned = model in models.MODELS
+    method = create_method(model, device=lesson.device)
     lesson.record(
         model=model,
         data=name,
         split="test",
-        evaluation=metrics.evaluate(enhancer, pairs),
-        parameters=cost.count_parameters(enhancer) if learned else 0,
-        gmacs=cost.gmacs(enhancer) if learned else 0.0,
+        evaluation=metrics.evaluate(method, pairs),
+        parameters=method.parameter_count,
+        gmacs=cost.gmacs(method.network) if model in models.MODELS else 0.0,
     )
 
 # %% [markdown]

@@ -43,7 +43,7 @@ from llie_helpers.lessons.checks import lesson_01 as check
 # %% [markdown]
 # ## 1. Which data do you stand on?
 #
-# The course looks for data on a ladder of three rungs and takes the first that holds:
+# The course looks for data in three places and takes the first that has it:
 #
 # 1. **present**: in the folder that `LLIE_DATA` names, in the course's `data/`, or in
 #    `/kaggle/input` in a Kaggle notebook;
@@ -51,15 +51,15 @@ from llie_helpers.lessons.checks import lesson_01 as check
 # 3. **embedded**: photographs that scikit-image, scikit-learn and matplotlib ship, darkened by the
 #    model of a camera that you build in this lesson. They need no network.
 #
-# The quick profile stays on the third rung on purpose, so that it runs anywhere in a minute.
+# The quick profile takes the embedded photographs on purpose, so that it runs anywhere in a minute.
 
 # %%
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
 
 # %% [markdown]
-# To climb, run `python -m llie_helpers data get lol_v1` once, or unpack the set yourself and point
-# `LLIE_DATA` at its folder; then start the notebook with `LLIE_PROFILE=full`. These are the sets
-# that the course knows, with the number of pairs that their authors published:
+# For real pairs, run `python -m llie_helpers data get lol_v1` once, or unpack the set yourself and
+# point `LLIE_DATA` at its folder; then start the notebook with `LLIE_PROFILE=full`. These are the
+# sets that the course knows, with the number of pairs that their authors published:
 
 # %%
 for key, folder in data.available().items():
@@ -75,7 +75,7 @@ for key, folder in data.available().items():
 # ## 2. A set of pairs
 #
 # A *paired set* holds each scene twice: `low`, taken with too little light, and `normal`, the same
-# view in good light. `normal` is what an enhancer should produce from `low`; other names for it
+# view in good light. `normal` is what a method should produce from `low`; other names for it
 # are target and *ground truth*. A set comes in three parts. You fit on `train`, make every choice
 # on `val`, and look at `test` once, at the end.
 
@@ -180,7 +180,7 @@ for low_file, normal_file in zip(as_text, by_number, strict=True):
 # %%
 pairing_guesses = {"about 30 dB": 30, "about 20 dB": 20, "about 10 dB": 10}
 question_pairing = widgets.predict(
-    "A perfect enhancer returns exactly the right normal image. Scored against the mispaired list, "
+    "A perfect method returns exactly the right normal image. Scored against the mispaired list, "
     "what is its mean PSNR?",
     list(pairing_guesses),
 )
@@ -781,9 +781,9 @@ series = data.Pairs("series", tuple(names), tuple(scenes), taken[3])
 plotting.show_pairs(series, 6)
 
 # %% [markdown]
-# ### An enhancer that has learned nothing
+# ### A method that has learned nothing
 #
-# This "enhancer" never brightens a pixel. It looks for the training image whose dark thumbnail
+# This "method" never brightens a pixel. It looks for the training image whose dark thumbnail
 # resembles the input most, and returns that image's *normal* partner.
 
 # %%
@@ -791,7 +791,7 @@ from llie_helpers.data.scenes import thumbnail
 from llie_helpers.methods import classical
 
 
-def copying_enhancer(training):
+def copying_method(training):
     known = np.array([thumbnail(training.raw(i)[0]) for i in range(len(training))])
 
     def enhance(low):
@@ -803,8 +803,8 @@ def copying_enhancer(training):
     return enhance
 
 
-def three_enhancers(training):
-    copying = copying_enhancer(training)
+def three_methods(training):
+    copying = copying_method(training)
     return {"identity": classical.identity, "gamma": classical.gamma, "copying": copying}
 
 
@@ -835,7 +835,7 @@ def random_split(scenes, fraction, seed):
 def score(training, held_out):
     return {
         label: mean_psnr((enhance(pair.low[None]), pair.normal[None]) for pair in held_out)
-        for label, enhance in three_enhancers(training).items()
+        for label, enhance in three_methods(training).items()
     }
 
 
@@ -877,7 +877,7 @@ question_leak.reveal(
 # in the *ledger*, the file of results that lesson 08 will compare.
 
 # %%
-for label, enhance in three_enhancers(train).items():
+for label, enhance in three_methods(train).items():
     evaluation = metrics.evaluate(enhance, test)
     lesson.record(model=label, data=name, split="test", evaluation=evaluation, parameters=0)
     print(f"{label:9} PSNR {evaluation.psnr:5.2f} dB, SSIM {evaluation.ssim:.3f} on {test.title}")
@@ -973,8 +973,8 @@ print(f"from the cache:     {mapped:6.0f} pairs of crops a second, {mapped / dec
 
 # %% [markdown]
 # The gain grows with the size of the images, and the price is disk: a 600 x 400 pair takes 1.4 MB
-# whatever the PNGs took. `data.load` builds and uses the cache by itself, and
-# `python -m llie_helpers bench data` measures it on a set of your own.
+# whatever the PNGs took. `data.load_pairs` builds and uses the cache by itself, and
+# `python tools/bench.py data` measures it on a set of your own.
 
 # %% [markdown]
 # ## Recap

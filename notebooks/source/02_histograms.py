@@ -34,6 +34,7 @@ import numpy as np
 import torch
 
 from llie_helpers import data, metrics, plotting
+from llie_helpers.images import quantise
 from llie_helpers.lessons import widgets
 from llie_helpers.lessons.checks import lesson_02 as check
 from llie_helpers.methods import classical, histogram
@@ -157,7 +158,7 @@ axis.legend(loc="lower right")
 figure
 
 # %% [markdown]
-# The arrows say what an enhancer of brightness has to do: move each percentile of the dark
+# The arrows say what a method has to do for the brightness: move each percentile of the dark
 # photograph to where the normal photograph has it. If you knew the ends of the arrows, you could
 # draw the curve. So the question of this lesson is: **can the ends be predicted from the starts?**
 #
@@ -447,7 +448,7 @@ question_ssim.reveal(
 
 # %%
 def try_gamma(gamma=1.0):
-    enhanced = images.quantise(classical.gamma(pair.low, gamma))
+    enhanced = quantise(classical.gamma(pair.low, gamma))
     figure = plotting.CourseFigure(7, 2.6)
     left, right = figure.subplots(1, 2)
     left.imshow(enhanced.permute(1, 2, 0))
@@ -478,7 +479,7 @@ tuning = train.subset(range(0, len(train), lesson.choose(quick=1, full=8)))
 
 
 def gamma_psnr(pair, gamma):
-    return metrics.psnr(images.quantise(classical.gamma(pair.low, gamma)), pair.normal).item()
+    return metrics.psnr(quantise(classical.gamma(pair.low, gamma)), pair.normal).item()
 
 
 def gamma_scores(pairs):
@@ -610,7 +611,7 @@ check.equalise(my_equalise)
 # %%
 def scored(enhanced):
     """A small figure of the photograph with its scores."""
-    enhanced = images.quantise(enhanced)
+    enhanced = quantise(enhanced)
     figure = plotting.CourseFigure(3.4, 2.6)
     axis = figure.subplots()
     axis.imshow(enhanced.permute(1, 2, 0))
@@ -696,7 +697,7 @@ question_baseline.reveal(winner, f"with {results[winner].psnr:.2f} dB; by SSIM i
 
 # %%
 shown = test[1]
-outputs = [images.quantise(method(shown.low[None])[0]) for method in baselines.values()]
+outputs = [quantise(method(shown.low[None])[0]) for method in baselines.values()]
 plotting.show_images(
     [*outputs, shown.normal],
     titles=[*baselines, "target"],
@@ -711,14 +712,14 @@ plotting.show_images(
 # mean it. Take the outputs that you just scored and watch the numbers move.
 #
 # **Borrow the exposure.** Multiply each output by the factor that gives it the mean of the
-# *target*. This is called gain correction, or GT-mean (GT for ground truth). KinD and LLFlow score
+# *target*. The result is called the GT-mean PSNR (GT for ground truth). KinD and LLFlow score
 # this way, for example; LLFlow's authors say so openly (issue 8 of their repository). Beside
-# numbers that were not corrected, such numbers mislead.
+# the plain PSNR of others, such numbers mislead.
 
 # %% tags=["nbval-check-output"]
 for label in ("identity", "gamma 0.5", "gamma, tuned", "CLAHE"):
     result = results[label]
-    print(f"{label:13} {result.psnr:5.2f} dB   after gain correction {result.psnr_gt_mean:5.2f} dB")
+    print(f"{label:13} {result.psnr:5.2f} dB   GT-mean {result.psnr_gt_mean:5.2f} dB")
 
 # %% [markdown]
 # The target is not there when you enhance your own photograph, so this is no result. It is a good
@@ -738,7 +739,7 @@ def shrunk(image):
 
 print("mean SSIM                full size   224x224")
 for label in ("gamma, tuned", "histogram equalisation", "CLAHE"):
-    outputs = [images.quantise(baselines[label](p.low[None])[0]) for p in test]
+    outputs = [quantise(baselines[label](p.low[None])[0]) for p in test]
     small = [
         metrics.ssim(shrunk(o), shrunk(p.normal)).item() for o, p in zip(outputs, test, strict=True)
     ]
@@ -780,9 +781,7 @@ print(f"batches of  4, images shuffled: {psnr_in_batches(rng.permutation(errors)
 def told_the_answer(pairs):
     """Mean PSNR when the target's own percentiles are used."""
     outputs = [histogram.map_histogram(p.low, histogram.percentiles(p.normal)) for p in pairs]
-    psnrs = [
-        metrics.psnr(images.quantise(o), p.normal) for o, p in zip(outputs, pairs, strict=True)
-    ]
+    psnrs = [metrics.psnr(quantise(o), p.normal) for o, p in zip(outputs, pairs, strict=True)]
     return torch.cat(psnrs).mean().item()
 
 
@@ -924,9 +923,7 @@ print(f"training pairs {coverage(tuning):.0%}, validation pairs {coverage(val):.
 def mapped_psnr(pairs, targets):
     """PSNR of each pair when its low image is given the percentiles ``targets``."""
     outputs = [histogram.map_histogram(p.low, t) for p, t in zip(pairs, targets, strict=True)]
-    psnrs = [
-        metrics.psnr(images.quantise(o), p.normal) for o, p in zip(outputs, pairs, strict=True)
-    ]
+    psnrs = [metrics.psnr(quantise(o), p.normal) for o, p in zip(outputs, pairs, strict=True)]
     return torch.cat(psnrs).numpy()
 
 
@@ -1121,6 +1118,6 @@ lesson.ledger.table()
 # - C. Wei, W. Wang, W. Yang, J. Liu: Deep Retinex decomposition for low-light enhancement. BMVC
 #   2018. The LOL data set.
 # - J. Liao and others: GT-mean loss: a simple yet effective solution for brightness mismatch in
-#   low-light image enhancement. ICCV 2025. On gain correction, and how to train with it.
+#   low-light image enhancement. ICCV 2025. On GT-mean scores, and how to train with them.
 #
 # **Next:** `03_mse_cnn`, the first network, and the first that has to beat these numbers.

@@ -35,9 +35,10 @@ import torch.nn.functional as F
 
 from llie_helpers import data, losses, metrics, models, plotting, training
 from llie_helpers.errors import CourseError
+from llie_helpers.images import quantise
 from llie_helpers.lessons import widgets
 from llie_helpers.lessons.checks import lesson_04 as check
-from llie_helpers.methods import classical
+from llie_helpers.methods import create_method
 from llie_helpers.models.cost import count_parameters, gmacs
 from llie_helpers.training.recipe import load_recipe
 
@@ -55,24 +56,18 @@ for pairs in (train, val, test):
     print(pairs)
 
 # %% [markdown]
-# All scores are taken under the frozen protocol and noted in the ledger; gamma is fitted to
-# training pairs.
-
+# All scores are taken under the frozen protocol and noted in the ledger; the second gamma and the
+# histogram mapper are fitted to training pairs.
 
 # %%
-def tuning_psnr(exponent):
-    tuning = train.subset(np.linspace(0, len(train) - 1, 12))
-    return fmean(metrics.psnr(pair.low**exponent, pair.normal).item() for pair in tuning)
-
-
-fitted = max((0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), key=tuning_psnr)
-fitted_gamma = partial(classical.gamma, gamma=fitted)
-baselines = dict(classical.CLASSICAL) | {f"gamma {fitted}": fitted_gamma}
-scores = {label: metrics.evaluate(method, test) for label, method in baselines.items()}
-for label, its in scores.items():
+baselines = lessons.baselines(train, test)
+for label, its in baselines.scores.items():
     lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
-    print(f"{label:23} PSNR {its.psnr:5.2f} dB, SSIM {its.ssim:.3f}")
-best_classical = max(scores, key=lambda label: scores[label].psnr)
+baselines.table()
+
+# %%
+fitted = baselines.tuned_gamma
+fitted_gamma = baselines.methods[fitted]
 
 # %% [markdown]
 # ## 2. The published U-Net, layer by layer
@@ -569,8 +564,16 @@ print("the second term of the loss:", extra_name)
 
 # %%
 recipe = load_recipe("unet", lesson.profile)
-for entry in ("epochs", "crops_per_epoch", "crop", "batch", "optimizer", "learning_rate", "ema"):
-    print(f"{entry:13} {getattr(recipe, entry)}")
+for entry in (
+    "epochs",
+    "crops_per_epoch",
+    "crop_size",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "ema",
+):
+    print(f"{entry:15} {getattr(recipe, entry)}")
 options = {
     "unet": {"width": lesson.choose(quick=8, full=32)},
     "plain_unet": {"widths": lesson.choose(quick=(6, 11, 22, 45), full=(22, 44, 88, 176))},
@@ -646,11 +649,11 @@ lesson.ledger.table()
 @torch.no_grad()
 def enhance(model, image):
     """(3, H, W) -> (3, H, W) by a network, in 8-bit steps."""
-    return images.quantise(model(image[None].to(device))[0]).cpu()
+    return quantise(model(image[None].to(device))[0]).cpu()
 
 
-best = scores[best_classical]
-print(f"{best_classical}: {best.psnr:.2f} dB, SSIM {best.ssim:.3f}")
+best = baselines.scores[baselines.best]
+print(f"{baselines.best}: {best.psnr:.2f} dB, SSIM {best.ssim:.3f}")
 details = {}
 for label, (model, _) in trained.items():
     its = judged[label]
@@ -692,7 +695,7 @@ cut = (slice(None), slice(top, top + high), slice(left, left + wide))
 close = [fitted_gamma(low[middle]), *(images[middle] for images in outputs.values())]
 plotting.show_images(
     [image[cut] for image in [*close, normal[middle]]],
-    [f"gamma {fitted}", *trained, "target"],
+    [fitted, *trained, "target"],
     columns=3,
 )
 
@@ -779,7 +782,7 @@ video = [darken(still, stops=3.5, photons=1000, generator=noise) for _ in range(
 
 steady, steadier, wilder = "about as much as gamma", "clearly less", "clearly more"
 question_flicker = widgets.predict(
-    f"The same frames are brightened by gamma {fitted} and by the trained U-Net, each as the only "
+    f"The same frames are brightened by {fitted} and by the trained U-Net, each as the only "
     "method. Compared with gamma, the U-Net's output flickers ...",
     [steady, steadier, wilder],
 )
@@ -789,14 +792,14 @@ question_flicker
 # Flicker is the standard deviation of each pixel over the frames, averaged over the picture.
 
 # %%
-methods = {f"gamma {fitted}": fitted_gamma}
+methods = {fitted: fitted_gamma}
 methods |= {label: partial(enhance, model) for label, (model, _) in trained.items()}
 videos = {label: torch.stack([method(frame) for frame in video])
           for label, method in methods.items()}  # fmt: skip
 flicker = {label: 255 * its.std(dim=0).mean().item() for label, its in videos.items()}
 for label, size in flicker.items():
     print(f"{label:22} flicker {size:.1f} levels of 255")
-share = flicker["U-Net"] / flicker[f"gamma {fitted}"]
+share = flicker["U-Net"] / flicker[fitted]
 question_flicker.reveal(
     steadier if share < 0.8 else wilder if share > 1.25 else steady,
     f"its flicker is {share:.0%} of gamma's.",
@@ -806,7 +809,7 @@ question_flicker.reveal(
 # Step through the frames, enlarged: gamma, the U-Net, the U-Net with the second term.
 
 # %%
-three = [f"gamma {fitted}", "U-Net", both_terms]
+three = [fitted, "U-Net", both_terms]
 frames = [plotting.show_images([videos[label][i][cut] for label in three], three) for i in range(4)]
 widgets.frames_slider(frames, range(1, 5), "frame")
 
@@ -820,11 +823,11 @@ widgets.frames_slider(frames, range(1, 5), "frame")
 # The course ships a U-Net of full width, trained on LOL v1 for an hour on one processor core. A
 # field of 36 pixels cannot tell how bright a room should be, and shown dark photographs the network
 # stayed below 18 dB on LOL's test images. So this one was shown photographs that the histogram
-# mapper of lesson 02 had brightened, and `enhancer` puts that mapper before it. (Lesson 05 explains
-# how to make such inputs without cheating.) On the same test photographs as yours:
+# mapper of lesson 02 had brightened, and `create_method` puts that mapper before it. (Lesson 05
+# explains how to make such inputs without cheating.) On the same test photographs as yours:
 
 # %%
-shipped = metrics.evaluate(methods.create_method("unet", "lol_v1", device), test)
+shipped = metrics.evaluate(create_method("unet", "lol_v1", device), test)
 print(f"shipped: {shipped.psnr:.2f} dB, SSIM {shipped.ssim:.3f}")
 
 # %% [markdown]

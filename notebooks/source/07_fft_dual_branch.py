@@ -33,10 +33,11 @@ import torch
 
 from llie_helpers import data, metrics, models, plotting, training
 from llie_helpers.data.scenes import shared_scenes
+from llie_helpers.images import quantise
 from llie_helpers.lessons import widgets
 from llie_helpers.lessons.checks import lesson_07 as check
-from llie_helpers.methods import classical
 from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.dual_branch import expose
 from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
@@ -53,24 +54,19 @@ for pairs in (train, val, test):
     print(pairs)
 
 # %% [markdown]
-# All scores are taken under the frozen protocol and noted in the ledger; gamma is fitted to
-# training pairs.
-
+# All scores are taken under the frozen protocol and noted in the ledger; the second gamma and the
+# histogram mapper are fitted to training pairs.
 
 # %%
-def tuning_psnr(exponent):
-    tuning = train.subset(np.linspace(0, len(train) - 1, 12))
-    return fmean(metrics.psnr(pair.low**exponent, pair.normal).item() for pair in tuning)
-
-
-fitted = max((0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), key=tuning_psnr)
-baselines = {name: classical.CLASSICAL[name] for name in ("identity", "clahe")}
-baselines |= {f"gamma {fitted}": partial(classical.gamma, gamma=fitted)}
-scores = {label: metrics.evaluate(method, test) for label, method in baselines.items()}
-for label, its in scores.items():
+baselines = lessons.baselines(train, test)
+for label, its in baselines.scores.items():
     lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
-    print(f"{label:23} PSNR {its.psnr:5.2f} dB, SSIM {its.ssim:.3f}")
-best_classical = max(scores, key=lambda label: scores[label].psnr)
+baselines.table()
+
+# %%
+best = baselines.scores[baselines.best]
+fitted = baselines.tuned_gamma
+fitted_gamma = baselines.methods[fitted]
 
 # %% [markdown]
 # ## 2. Amplitude and phase
@@ -215,7 +211,7 @@ check.radius(my_radius)
 
 
 # %%
-noisy = classical.gamma(test[1].low, gamma=fitted)
+noisy = fitted_gamma(test[1].low)
 
 
 def show_bands(limit=0.05, image=noisy):
@@ -377,9 +373,9 @@ question_blind.reveal(
 
 # %%
 recipe = load_recipe("fft_dual_branch", lesson.profile)
-for entry in ("epochs", "crops_per_epoch", "crop", "batch", "loss", "optimizer", "learning_rate",
-              "weight_decay", "gradient_clip"):  # fmt: skip
-    print(f"{entry:14} {getattr(recipe, entry)}")
+for entry in ("epochs", "crops_per_epoch", "crop_size", "batch_size", "loss", "optimizer",
+              "learning_rate", "weight_decay", "gradient_clip"):  # fmt: skip
+    print(f"{entry:15} {getattr(recipe, entry)}")
 
 # %% [markdown]
 # The quick profile leaves out the perceptual term, shortens everything, and takes a mask for its
@@ -427,9 +423,9 @@ plotting.show_history(published_run.history)
 # hundred times larger:
 
 # %%
-mended = fresh_published()
-mended_run = learn("mended", mended, halves[0], recipe.changed(learning_rate=2e-3))
-plotting.show_history({"2e-5": published_run.history, "2e-3": mended_run.history})
+repaired = fresh_published()
+repaired_run = learn("repaired", repaired, halves[0], recipe.changed(learning_rate=2e-3))
+plotting.show_history({"2e-5": published_run.history, "2e-3": repaired_run.history})
 
 # %% [markdown]
 # ### Stage two
@@ -442,27 +438,26 @@ plotting.show_history({"2e-5": published_run.history, "2e-3": mended_run.history
 stage_two = load_recipe("fft_dual_branch_stage_two", lesson.profile)
 second_runs = {
     "as published": learn("as_published_2", as_published, halves[1], stage_two),
-    "mended": learn("mended_2", mended, halves[1], stage_two.changed(learning_rate=2e-4)),
+    "repaired": learn("repaired_2", repaired, halves[1], stage_two.changed(learning_rate=2e-4)),
 }
 
 # %% [markdown]
-# Both on the test photographs, with gamma beside them:
+# Both on the test photographs, with the best baseline beside them:
 
 # %%
 judged = {}
 for label, model in (("FFT dual branch, as published", as_published),
-                     ("FFT dual branch, mended", mended)):  # fmt: skip
+                     ("FFT dual branch, repaired", repaired)):  # fmt: skip
     judged[label] = metrics.evaluate(model, test)
-best = scores[best_classical]
-print(f"{best_classical}: {best.psnr:.2f} dB, SSIM {best.ssim:.3f}")
+print(f"{baselines.best}: {best.psnr:.2f} dB, SSIM {best.ssim:.3f}")
 for label, its in judged.items():
     print(f"{label}: {its.psnr:.2f} dB, SSIM {its.ssim:.3f}, GT-mean {its.psnr_gt_mean:.2f} dB")
 
 # %% [markdown]
 # ### Both branches at work
 #
-# What does each branch of the mended network give, what comes out of the fusion, and what is added
-# to the input? Signed values are drawn around grey.
+# What does each branch of the repaired network give, what comes out of the fusion, and what is
+# added to the input? Signed values are drawn around grey.
 
 
 # %%
@@ -474,11 +469,11 @@ def around_grey(features):
 pair = test[0]
 low = pair.low[None, :, : pair.low.shape[1] // 2 * 2, : pair.low.shape[2] // 2 * 2].to(device)
 with torch.no_grad():
-    mended.eval()
-    near, far = mended.spatial(low), mended.frequency(low)
-    fused = torch.tanh(mended.fusion(torch.cat([near, far], dim=1)))
-stages = {"spatial": around_grey(near), "frequency": around_grey(far),
-          "fused": around_grey(fused), "result": mended(low).detach()}  # fmt: skip
+    repaired.eval()
+    spatial, spectral = repaired.spatial(low), repaired.frequency(low)
+    fused = torch.tanh(repaired.fusion(torch.cat([spatial, spectral], dim=1)))
+stages = {"spatial": around_grey(spatial), "frequency": around_grey(spectral),
+          "fused": around_grey(fused), "result": repaired(low).detach()}  # fmt: skip
 plotting.show_images([image[0].cpu() for image in stages.values()], list(stages), columns=4)
 
 # %% [markdown]
@@ -489,7 +484,7 @@ plotting.show_images([image[0].cpu() for image in stages.values()], list(stages)
 # ## 6. A redesign
 #
 # Three faults were found: the light is decided by nobody, most parameters are one fixed filter, and
-# the network fits one size. The course's `dual_branch` mends them.
+# the network fits one size. The course's `dual_branch` repairs them.
 #
 # ### Light first, from a thumbnail
 #
@@ -556,8 +551,9 @@ check.amplify(my_amplify)
 ours = models.create_model("dual_branch")
 print(inspect.getmodule(type(ours)).__doc__)
 assert count_parameters(ours) <= count_parameters(published)
-print(f"parameters: {count_parameters(ours):,}, of which {count_parameters(ours.exposure_estimator):,} judge "
-      f"the exposure; published: {count_parameters(published):,}")  # fmt: skip
+estimator = count_parameters(ours.exposure_estimator)
+print(f"parameters: {count_parameters(ours):,}, of which {estimator:,} estimate the exposure; "
+      f"published: {count_parameters(published):,}")  # fmt: skip
 
 # %%
 tenth, similar, double = "less than a third", "about as much", "more than three times as much"
@@ -584,17 +580,17 @@ question_cost.reveal(
 # The loss is `gt_mean`, which mixes L1 with L1 after the brightness is corrected (in training only,
 # where the target is at hand), and 1 - SSIM. A crop cannot tell how bright the photograph around it
 # should become. On LOL, each crop therefore comes with a thumbnail of its photograph, which sets
-# the exposure, and `exposure` weighs the thumbnail's own error. The exposure is learned in the
-# first `exposure_share` of the steps. `brighter` is the share of crops that are brighter than
-# LOL's, up to targets that are to stay as they are. In the quick profile all three are off and each
-# crop is judged by itself; section "What each lever gave" says why. Both halves of the training
-# scenes are used.
+# the exposure. The recipe's `objective` has the `weight` of the thumbnail's own error, and
+# `schedule_share`, the first part of the steps, in which the exposure is learned. `brighten_prob`
+# is the share of crops that are brighter than LOL's, up to targets that are to stay as they are. In
+# the quick profile all three are off and each crop is exposed by itself; section "What each lever
+# gave" says why. Both halves of the training scenes are used.
 
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
-for entry in ("epochs", "crops_per_epoch", "crop", "batch", "loss", "exposure", "exposure_share",
-              "jitter", "brighter", "learning_rate", "weight_decay", "ema"):  # fmt: skip
-    print(f"{entry:14} {getattr(recipe, entry)}")
+for entry in ("epochs", "crops_per_epoch", "crop_size", "batch_size", "loss", "objective",
+              "gain_jitter", "brighten_prob", "learning_rate", "weight_decay", "ema"):  # fmt: skip
+    print(f"{entry:15} {getattr(recipe, entry)}")
 
 # %%
 torch.manual_seed(lesson.seed)
@@ -630,11 +626,11 @@ lesson.ledger.table()
 
 # %%
 for label, its in judged.items():
-    print(f"{label:30} {its.psnr:.2f} dB ({its.psnr - best.psnr:+.2f} to {best_classical}), "
+    print(f"{label:30} {its.psnr:.2f} dB ({its.psnr - best.psnr:+.2f} to {baselines.best}), "
           f"SSIM {its.ssim:.3f}, GT-mean {its.psnr_gt_mean:.2f} dB")  # fmt: skip
 
 # %% [markdown]
-# Gain-corrected, the distance between the two is the work on noise and detail; the rest is
+# In GT-mean PSNR, the distance between the two is the work on noise and detail; the rest is
 # exposure. In the pictures, see what the published network does with the photograph taken at night:
 
 
@@ -642,7 +638,7 @@ for label, its in judged.items():
 @torch.no_grad()
 def enhance(model, image):
     """(3, H, W) -> (3, H, W) by a network, in 8-bit steps."""
-    return images.quantise(model.eval()(image[None].to(device))[0]).cpu()
+    return quantise(model.eval()(image[None].to(device))[0]).cpu()
 
 
 shown = [test[i] for i in np.linspace(1, len(test) - 2, 3).astype(int)]
@@ -658,8 +654,9 @@ plotting.show_results(low, outputs, normal)
 
 # %%
 pair = shown[0]
+low_light = pair.low[None].to(device)
 with torch.no_grad():
-    light = ours.expose(pair.low[None].to(device))[0].cpu()
+    light = expose(low_light, ours.prepare(low_light))[0].cpu()
 views = {"exposure alone": light, "the whole network": enhance(ours, pair.low),
          "target": pair.normal}  # fmt: skip
 plotting.show_images([view[:, 60:180, 120:300] for view in views.values()], list(views))
@@ -711,7 +708,7 @@ def error_parts(enhanced, target):
 parts = {
     label: torch.stack([error_parts(method(pair.low), pair.normal) for pair in test]).mean(dim=0)
     for label, method in {
-        f"gamma {fitted}": baselines[f"gamma {fitted}"],
+        fitted: fitted_gamma,
         "fft_dual_branch": partial(enhance, rival),
         "dual_branch": partial(enhance, ours),
     }.items()
@@ -754,7 +751,7 @@ question_error.reveal(
 # | --- | --- | --- | --- |
 # | nothing | 22.6 | 0.773 | 27.1 |
 # | the same exposure for every photograph | 19.5 | 0.670 | 21.7 |
-# | details all painted, none let through | 21.5 | 0.754 | 25.6 |
+# | details all generated, none let through | 21.5 | 0.754 | 25.6 |
 # | output begins from the exposed image, not from 4 x 4 means | 22.2 | 0.713 | 25.1 |
 # | no 1 - SSIM in the loss | 22.1 | 0.695 | 26.3 |
 # | 3x3 convolution in place of Fourier amplitudes | 22.1 | 0.760 | 26.6 |
@@ -766,12 +763,12 @@ question_error.reveal(
 # | weight decay 1.0 as measured above, here 0.1 | 22.4 | 0.788 | 26.9 |
 #
 # Those of the recipe can be repeated, for instance `python -m llie_helpers train --model
-# dual_branch --data embedded --quick --set exposure=2`. Those of the network were measured while it
-# was designed, with a judge whose gains were not yet relative to the mean tone; with the present
-# one the first row is 22.7, 0.791 and 26.5. An exposure for each photograph is the largest lever by
-# far. Next come two plain ideas about noise: begin from means, which have little of it, and let
-# details through where they are real. The Fourier amplitudes, which give the network its name, add
-# a few tenths of a decibel.
+# dual_branch --data embedded --quick --set 'objective={"weight": 2}'`. Those of the network were
+# measured while it was designed, with an exposure estimator whose gains were not yet relative to
+# the mean tone; with the present one the first row is 22.7, 0.791 and 26.5. An exposure for each
+# photograph is the largest lever by far. Next come two plain ideas about noise: begin from means,
+# which have little of it, and let details through where they are real. The Fourier amplitudes,
+# which give the network its name, add a few tenths of a decibel.
 #
 # Four photographs are not the world, so do not carry the last rows over to other data. On LOL v1,
 # with 351 pairs, thumbnails *helped*: after six epochs, 21.86 dB and SSIM 0.833 on the validation
@@ -783,11 +780,12 @@ question_error.reveal(
 #
 # On LOL, where the first long training reached 21.2 dB on the validation scenes and 26.6 dB once
 # the brightness was corrected, nearly all that is left to gain is exposure. It can be studied by
-# itself: the judge, trained on thumbnails alone, takes a minute. Below, its PSNR on thumbnails (dB)
-# for two kinds of photographs that it did not train on: the 45 of the validation scenes, and 60
-# whose scenes other training pairs show, as is the case for 14 of the 15 test photographs.
+# itself: the exposure estimator, trained on thumbnails alone, takes a minute. Below, its PSNR on
+# thumbnails (dB) for two kinds of photographs that it did not train on: the 45 of the validation
+# scenes, and 60 whose scenes other training pairs show, as is the case for 14 of the 15 test
+# photographs.
 #
-# | the judge | unseen scenes | seen scenes |
+# | the estimator | unseen scenes | seen scenes |
 # | --- | --- | --- |
 # | as in the first long training: L1, a common gain on both images of a pair | 22.2 | 22.4 |
 # | without the common gain | 22.2 | 23.3 |
@@ -802,7 +800,7 @@ question_error.reveal(
 # | the recipe, and what lies where (4 x 4 places, no rotations) | 21.9 | 23.7 |
 # | the recipe, and a map of gains and exponents instead of six numbers | 22.5 | 22.8 |
 # | the recipe, and colours made stronger or weaker in both images | 22.1 | 22.8 |
-# | the recipe, mean of four judges trained with different seeds | 22.4 | 23.1 |
+# | the recipe, mean of four estimators trained with different seeds | 22.4 | 23.1 |
 #
 # Seeds differ by 0.2 dB and more. The largest lever is to take something away: an augmentation that
 # brightens both images of a pair by the same gain is common, harmless for noise and detail, and
@@ -812,16 +810,16 @@ question_error.reveal(
 #
 # ### How much of it can be known?
 #
-# Nothing below the recipe helps on unseen scenes, not even four judges instead of one. That is odd:
-# a mean of several guesses should be better than one guess, unless all are wrong in the same way.
-# So ask three methods that have little in common for the 45 validation photographs, none of whose
-# scenes they have seen: this judge, the published network (a mask over the frequencies of the whole
-# image), and the histogram mapper of lesson 02 (trees on percentiles). For each photograph, take
-# the logarithm of the output's mean over the target's.
+# Nothing below the recipe helps on unseen scenes, not even four estimators instead of one. That is
+# odd: a mean of several guesses should be better than one guess, unless all are wrong in the same
+# way. So ask three methods that have little in common for the 45 validation photographs, none of
+# whose scenes they have seen: this estimator, the published network (a mask over the frequencies of
+# the whole image), and the histogram mapper of lesson 02 (trees on percentiles). For each
+# photograph, take the logarithm of the output's mean over the target's.
 #
-# | | spread of that logarithm | its correlation with the judge's |
+# | | spread of that logarithm | its correlation with the estimator's |
 # | --- | --- | --- |
-# | the judge | 0.21 | 1 |
+# | the estimator | 0.21 | 1 |
 # | the published network | 0.22 | 0.88 |
 # | the histogram mapper | 0.22 | 0.88 |
 #
@@ -846,14 +844,14 @@ print(f"{train.title}: {spread_between_takes(train):.2f}")
 
 # %% [markdown]
 # The embedded photographs are darkened from one original each, so their takes agree. On LOL v1's
-# training pairs it prints 0.21: two takes of one scene differ as much as a judge errs that never
-# saw the scene. To remember is then no better than to judge. On the 294 training photographs that
-# have another take, brightness copied from the take that looks most alike scores 1 dB below the
-# judge, who knew these photographs, and one part of it to four parts of the judge's 0.1 dB above.
-# The 15 test images happen to resemble their takes more: there lesson 01's copying reached 23.50
-# dB. Single photographs scatter so widely (3.5 dB around the mean of our shipped weights) that the
-# mean of 15 has a standard error of 0.9 dB. On scenes like LOL's, expect no method of this kind to
-# go far beyond 22 dB.
+# training pairs it prints 0.21: two takes of one scene differ as much as an estimator errs that
+# never saw the scene. To remember is then no better than to estimate. On the 294 training
+# photographs that have another take, brightness copied from the take that looks most alike scores 1
+# dB below the estimator, which knew these photographs, and one part of it to four parts of the
+# estimator's 0.1 dB above. The 15 test images happen to resemble their takes more: there lesson
+# 01's copying reached 23.50 dB. Single photographs scatter so widely (3.5 dB around the mean of our
+# shipped weights) that the mean of 15 has a standard error of 0.9 dB. On scenes like LOL's, expect
+# no method of this kind to go far beyond 22 dB.
 
 # %% [markdown]
 # ## 7. Have the data sets met?
@@ -946,15 +944,15 @@ print(f"shipped: {metrics.evaluate(shipped, test)}")
 # - The Fourier amplitudes in our blocks are worth a few tenths of a decibel, no more. Space and
 #   frequency are not the lever that the name of the network promises.
 # - With four training scenes the exposure is soon known by heart. Only more photographs help.
-# - Stage two cannot mend a stage one that has not arrived.
+# - Stage two cannot repair a stage one that has not arrived.
 # - Training for longer. From the end of one of the runs below, 8,000 further steps (half as many
 #   again, from a learning rate of 1e-3) left the validation scenes at 21.71 dB and 26.77 dB
 #   GT-mean, where they had been at 21.76 and 26.78.
 # - Three long runs from other seeds agree on the scores to 0.2 dB, but each of them changes the
 #   brightness of some photograph by 4 to 7 % when it comes at twice the size: the blocks see how
-#   coarse the noise is, and judge by it. The course ships weights that pass its test of that, from
+#   coarse the noise is, and go by it. The course ships weights that pass its test of that, from
 #   an earlier run. Crops enlarged at random, in a short second training, cost 0.6 to 0.9 dB on the
-#   validation scenes and mended little.
+#   validation scenes and repaired little.
 #
 # ## Papers
 #

@@ -31,17 +31,19 @@ from statistics import fmean
 import numpy as np
 import torch
 import torch.nn.functional as F
-from bench_inference import median_milliseconds
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from llie_helpers import data, metrics, models, paths, plotting, training
+from llie_helpers.images import quantise
 from llie_helpers.lessons import literature, reruns, widgets
 from llie_helpers.lessons.checks import lesson_08 as check
-from llie_helpers.methods import classical, create_method, histogram
+from llie_helpers.methods import as_method, create_method, histogram
 from llie_helpers.models import cards
-from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.cost import gmacs
 from llie_helpers.plotting.gallery import write_gallery
 from llie_helpers.plotting.trade_off import Point, show_trade_off
+from llie_helpers.tables import Table
+from llie_helpers.timing import median_milliseconds
 from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
@@ -84,7 +86,7 @@ def candidate(network):
     model = models.create_model(network).to(device)
     recipe = load_recipe(network, lesson.profile)
     training.fit(model, train, val, recipe, run_dir=lesson.run_dir(network), seed=lesson.seed)
-    return model, "trained now"
+    return as_method(model), "trained now"
 
 
 # %% [markdown]
@@ -92,18 +94,13 @@ def candidate(network):
 # CLAHE, and the histogram mapper of lesson 02. A network that cannot beat these has learned
 # nothing worth its weight.
 
-
 # %%
-def tuning_psnr(exponent):
-    tuning = train.subset(np.linspace(0, len(train) - 1, 12))
-    return fmean(metrics.psnr(pair.low**exponent, pair.normal).item() for pair in tuning)
-
-
-fitted = max((0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), key=tuning_psnr)
+gamma = lessons.tune_gamma(train)
+fitted = f"gamma {gamma}"
 methods = {
-    f"gamma {fitted}": partial(classical.gamma, gamma=fitted),
-    "CLAHE": classical.CLASSICAL["clahe"],
-    "histogram mapper": histogram.HistogramMapper().fit(train),
+    fitted: create_method("gamma", gamma=gamma),
+    "CLAHE": create_method("clahe"),
+    "histogram mapper": as_method(histogram.HistogramMapper().fit(train)),
 }
 for network in RUNS:
     methods[network], whose = candidate(network)
@@ -128,14 +125,13 @@ question_best
 judged = {}
 for label, method in methods.items():
     judged[label] = metrics.evaluate(method, test)
-    learned = isinstance(method, torch.nn.Module)
     lesson.record(
         model=label,
         data=name,
         split="test",
         evaluation=judged[label],
-        parameters=count_parameters(method) if learned else 0,
-        gmacs=gmacs(getattr(method, "network", method)) if learned else 0.0,
+        parameters=method.parameter_count,
+        gmacs=gmacs(method.network) if label in RUNS else 0.0,
     )
 lesson.ledger.table(lesson=lesson.name)
 
@@ -188,7 +184,7 @@ print("not dominated in PSNR:", ", ".join(points[i].label for i in best))
 # The same for SSIM and parameters, among networks:
 
 # %%
-points = [Point(label, count_parameters(method), judged[label].ssim)
+points = [Point(label, method.parameter_count, judged[label].ssim)
           for label, method in methods.items() if label in RUNS]  # fmt: skip
 display(show_trade_off(points, "parameters", "SSIM"))
 best = check.frontier.reference([p.cost for p in points], [p.quality for p in points])
@@ -241,7 +237,7 @@ show_trade_off(points, "milliseconds for 600 x 400 on a CPU", "PSNR on eval15 (d
 @torch.no_grad()
 def output(method, low):
     """(3, H, W) -> (3, H, W), in 8-bit steps."""
-    return images.quantise(method(low[None].to(device))[0]).cpu()
+    return quantise(method(low[None].to(device))[0]).cpu()
 
 
 outputs = {label: [output(method, pair.low) for pair in test] for label, method in methods.items()}
@@ -268,8 +264,7 @@ widgets.parameter_slider(show_one, frames=len(methods), method=names, image=(0, 
 # %%
 folder = lesson.run_dir("pages") / "gallery"
 shutil.rmtree(folder, ignore_errors=True)
-page = write_gallery({label: lambda low, method=methods[label]: method(low.to(device)).cpu()
-                      for label in (f"gamma {fitted}", *RUNS)}, test, folder)  # fmt: skip
+write_gallery({label: methods[label] for label in (fitted, *RUNS)}, test, folder)
 written = sorted(path.name for path in folder.iterdir())
 print(", ".join(written), f"and {len(list((folder / 'images').iterdir()))} images in it")
 
@@ -312,7 +307,7 @@ question_failure = widgets.predict(
 question_failure
 
 # %% [markdown]
-# The GT-mean output has the target's mean brightness. What it takes away of the squared
+# GT-mean scales the output to the target's mean brightness. What that takes away of the squared
 # error was brightness; the rest is noise, detail and colour.
 
 
@@ -471,7 +466,7 @@ check.luma(my_luma)
 # %% [markdown]
 # ### Traps 3 to 5
 #
-# - *Gain correction*: scale the output to the target's mean, "for a fair comparison". It needs the
+# - *GT-mean*: scale the output to the target's mean, "for a fair comparison". It needs the
 #   target, which no user has.
 # - *Resizing*: shrink output and target to 224 x 224 before scoring. Noise averages out, and fine
 #   detail that is missing is missing in both.
@@ -481,7 +476,7 @@ check.luma(my_luma)
 # %%
 question_traps = widgets.predict(
     "Which of these raises the PSNR of our networks most?",
-    ["luma only", "gain correction", "resizing to 224 x 224", "data range 2"],
+    ["luma only", "GT-mean", "resizing to 224 x 224", "data range 2"],
 )
 question_traps
 
@@ -497,7 +492,7 @@ def psnr(enhanced, normal):
 
 TRAPS = {
     "luma only": lambda e, n: check.luma.reference(e, n).item(),
-    "gain correction": lambda e, n: psnr(metrics.match_gt_mean(e, n), n),
+    "GT-mean": lambda e, n: psnr(metrics.match_gt_mean(e, n), n),
     "resizing to 224 x 224": lambda e, n: psnr(resized(e), resized(n)),
     "data range 2": lambda e, n: psnr(e, n) + 20 * np.log10(2),
 }
@@ -568,7 +563,7 @@ question_peek
 # Eight rounds:
 
 # %%
-walker = copy.deepcopy(methods["dual_branch"]).requires_grad_(True)
+walker = copy.deepcopy(methods["dual_branch"].network).requires_grad_(True)
 rounds = load_recipe("dual_branch", lesson.profile).changed(
     epochs=1, schedule="constant", ema=0.0, snapshot_every=0, crops_per_epoch=96)  # fmt: skip
 walk = []
@@ -612,10 +607,10 @@ for label, (val_psnr, test_psnr) in choices.items():
 # ### Trap 7: scenes that training has seen
 #
 # LOL's test images show scenes of its training images at another exposure. To see what that is
-# worth, photograph the *training* scenes once more, so to speak: darken their targets anew, with
-# exposures and noise that no network was trained on. The test scenes get the same treatment. Some
-# photographs are easier than others, so the fitted gamma, which remembers nothing, says how much of
-# the difference is in the photographs.
+# worth, photograph the *training* scenes once more, so to speak: darken their targets once more,
+# with exposures and noise that no network was trained on. The test scenes get the same treatment.
+# Some photographs are easier than others, so the fitted gamma, which remembers nothing, says how
+# much of the difference is in the photographs.
 
 # %%
 from llie_helpers.data.synthesis import darken
@@ -638,7 +633,7 @@ memory = {label: [fmean(psnr(output(method, low), normal) for low, normal in pho
 # The last column is what is left after gamma's difference is taken off: memory.
 
 # %%
-seen_gamma, unseen_gamma = memory[f"gamma {fitted}"]
+seen_gamma, unseen_gamma = memory[fitted]
 for label, (on_seen, on_unseen) in memory.items():
     extra = (on_seen - on_unseen) - (seen_gamma - unseen_gamma)
     print(f"{label:16} seen scenes {on_seen:5.2f} dB, unseen {on_unseen:5.2f} dB, "
@@ -662,8 +657,8 @@ question_look
 
 # %% [markdown]
 # The photograph is the one with the brightest target, and so that both start from the right
-# brightness, the output is GT-mean first. Drag the blur until both have the same PSNR, and
-# decide which of the two you would keep.
+# brightness, the output is scaled to the target's mean first. Drag the blur until both have the
+# same PSNR, and decide which of the two you would keep.
 
 # %%
 import cv2
@@ -709,16 +704,9 @@ question_look.reveal(
 #
 # What the five systems that this course rebuilds reported, and what that number was measured on:
 
-
 # %%
-def show_table(*columns, rows):
-    lines = [columns, ["---"] * len(columns), *rows]
-    display(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
-
-
-show_table("system", "reported", "measured on",
-           rows=[(its.title, its.reported, its.measured_on)
-                 for its in literature.SYSTEMS])  # fmt: skip
+Table(["system", "reported", "measured on"],
+      [(its.title, its.reported, its.measured_on) for its in literature.SYSTEMS])  # fmt: skip
 
 # %% [markdown]
 # No two numbers are of the same kind. To repair such a table one has to run everything again. The
@@ -726,7 +714,7 @@ show_table("system", "reported", "measured on",
 #
 # - *their way*: trained and scored as the system does it, on the images that also chose its
 #   weights; then the same weights under the frozen protocol, on the test images. Each of these rows
-#   is one command, `python -m llie_helpers published NETWORK --data lol_v1`;
+#   is one command, `python tools/reruns.py NETWORK --data lol_v1`;
 # - *our way*: trained by the recipe of its lesson, weights chosen on scenes that are in neither
 #   training nor test, scored under the frozen protocol. These are the weights of the cards.
 #
@@ -745,8 +733,8 @@ for system in literature.SYSTEMS:
     row += [f"{its['psnr']:.2f} dB, SSIM {its['ssim']:.3f}" if its else "-"
             for its in (card and card.scores[split] for split in ("test", "val"))]  # fmt: skip
     rows.append(row)
-show_table("system", "reported", "re-run their way", "those weights, frozen protocol",
-           "our way, frozen protocol", "our way, unseen scenes", rows=rows)  # fmt: skip
+Table(["system", "reported", "re-run their way", "those weights, frozen protocol",
+       "our way, frozen protocol", "our way, unseen scenes"], rows)  # fmt: skip
 
 # %% [markdown]
 # Read each row from left to right. The third column is what the system might have reported from

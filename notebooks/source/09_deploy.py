@@ -38,18 +38,21 @@ from llie_helpers.inference import tiles
 from llie_helpers.inference.photos import Photo, read_photo, write_photo
 from llie_helpers.lessons import widgets
 from llie_helpers.lessons.checks import lesson_09 as check
+from llie_helpers.methods import create_method
+from llie_helpers.timing import median_milliseconds, peak_megabytes
 
 device = lesson.device
 
 # %% [markdown]
 # ## 1. The network
 #
-# `dual_branch` of lesson 07, with the weights that the course trained on LOL v1. `enhancer` gives a
-# method by its name, ready to use.
+# `dual_branch` of lesson 07, with the weights that the course trained on LOL v1. `create_method`
+# gives a method by its name, ready to use; `method.network` is the network in it.
 
 # %%
 weights = "lol_v1" if "lol_v1" in models.shipped("dual_branch") else "embedded"
-network = methods.create_method("dual_branch", weights, device)
+method = create_method("dual_branch", weights, device)
+network = method.network
 print(f"dual_branch, weights {weights}")
 
 
@@ -72,7 +75,7 @@ garage = night("motorcycle")
 # %%
 from functools import partial
 
-enhance = partial(inference.enhance, method=network)
+enhance = partial(inference.enhance, method=method)
 widgets.workshop(enhance, Photo(garage), lesson.run_dir("workshop"))
 
 # %% [markdown]
@@ -224,9 +227,9 @@ for power, name in ((2, "squared: they add up to 1"), (1, "not squared: bands"))
 plotting.show_images(list(laid.values()), list(laid))
 
 # %% [markdown]
-# `tiles.enhance_tiled` does all of this. Drag the overlap; the difference to the picture enhanced at
-# once is drawn 200 times larger than it is. (The course's tiles are 768 pixels long; here they are
-# made small, so that there are seams to look for.)
+# `tiles.enhance_tiled` does all of this. Drag the overlap; the difference to the picture enhanced
+# at once is drawn 200 times larger than it is. (The course's tiles are 768 pixels long; here they
+# are made small, so that there are seams to look for.)
 
 
 # %%
@@ -234,7 +237,7 @@ def show_difference(overlap=64):
     before = tiles.TILE, tiles.OVERLAP
     tiles.TILE, tiles.OVERLAP = 320, overlap
     try:
-        tiled = tiles.enhance_tiled(network, large)
+        tiled = tiles.enhance_tiled(method, large)
     finally:
         tiles.TILE, tiles.OVERLAP = before
     difference = (tiled - whole).abs()
@@ -257,8 +260,6 @@ widgets.parameter_slider(show_difference, frames=4, overlap=(32, 128, 32))
 # memory whatever photograph it is part of.
 
 # %%
-from bench_inference import median_milliseconds, peak_megabytes
-
 for megapixels in (1, 4):
     side = round(math.sqrt(megapixels * 1e6))
     image = cv2.resize(garage, (side, side))
@@ -296,7 +297,11 @@ _ = (folder / "in/notes.jpg").write_text("Buy milk.")
 from llie_helpers.inference.batch import enhance_files
 from llie_helpers.inference.video import enhance_video
 
-film = partial(enhance_video, network=network)
+
+def film(source, target):
+    return enhance_video(source, target, method)
+
+
 summary = enhance_files([folder / "in"], folder / "out", enhance, film)
 print(str(summary).replace(f"{folder}/", ""))
 print(sorted(path.relative_to(folder).as_posix() for path in folder.glob("out/**/*.*")))
@@ -315,8 +320,9 @@ plotting.show_images([to_float(read_photo(folder / place / name).pixels)
 # %% [markdown]
 # ## 4. Video
 #
-# A video is many photographs, so why not enhance them one by one? Because each is judged anew. A
-# car's headlights sweep past, and the exposure of the whole street jumps down and up again.
+# A video is many photographs, so why not enhance them one by one? Because each would get an
+# exposure of its own. A car's headlights sweep past, and the exposure of the whole street jumps
+# down and up again.
 #
 # {{exercise steady}}
 #
@@ -398,13 +404,13 @@ from IPython.display import Video
 for name, fast in (("bright", False), ("fast", True)):
     target = clip.with_name(f"{name}.mp4")
     start = time.perf_counter()
-    count = enhance_video(clip, target, network, fast=fast)
+    count = enhance_video(clip, target, method, fast=fast)
     print(f"{name:6} {count / (time.perf_counter() - start):5.1f} frames of 320 x 240 a second")
 Video(clip.with_name("bright.mp4"), embed=True, html_attributes="controls loop muted")
 
 # %% [markdown]
 # Is it steady? Here is the brightness of the upper wall, which the torch never reaches, relative to
-# its mean: with an exposure that follows slowly, and if each frame were judged by itself.
+# its mean: with an exposure that follows slowly, and if each frame were exposed by itself.
 
 
 # %%
@@ -424,7 +430,7 @@ figure.legend(loc="outside upper center", ncols=3)
 figure
 
 # %% [markdown]
-# Judged by itself, each frame with the torch is turned down at once, wall and all. The steady
+# Exposed by itself, each frame with the torch is turned down at once, wall and all. The steady
 # exposure gives way too, but by half as much and without a jump, and takes a second to return: a
 # compromise, as in every camera.
 #
@@ -465,7 +471,7 @@ def time_parts(parts, call):
 low = to_float(cv2.resize(garage, (600, 400)))[None]
 network.cpu()
 places = list(network.named_children())
-blocks = [(name, part) for block in network.modules() if hasattr(block, "frequency")
+blocks = [(name, part) for block in network.modules() if hasattr(block, "spectral")
           for name, part in block.named_children()]  # fmt: skip
 with torch.inference_mode():
     network(low)
@@ -475,7 +481,7 @@ with torch.inference_mode():
     network(low)
     whole_call = 1000 * (time.perf_counter() - start)
 network.to(device)
-by_place["exposing, smoothing, painting"] = max(whole_call - sum(by_place.values()), 0.0)
+by_place["exposing, smoothing, adding"] = max(whole_call - sum(by_place.values()), 0.0)
 
 # %%
 figure = plotting.CourseFigure(9, 3.2)
@@ -487,17 +493,17 @@ for axis, spent, title in zip(figure.subplots(1, 2), (by_place, by_part),
 figure
 
 # %% [markdown]
-# In the blocks the frequency branch takes longest, though it has a quarter of the channels: it
+# In the blocks the `spectral` branch takes longest, though it has a quarter of the channels: it
 # moves every number into windows and back. And a good part of the time goes to what is no layer at
 # all: exposing takes a power for each value, and the picture moves through memory for the cells,
-# the means and the painting. Counting multiplications (lesson 04) shows nothing of this.
+# the means and the sums. Counting multiplications (lesson 04) shows nothing of this.
 #
 # ### Order in memory, and threads
 #
 # A picture of 32 channels can lie in memory channel after channel, or pixel after pixel with all 32
 # channels side by side (`torch.channels_last`). The numbers are the same, and so is the result;
 # convolutions on a processor are usually faster with the second. `dual_branch` asks for it in its
-# `enhance`, because it is built of pointwise layers, for which the channels of a pixel belong
+# `forward`, because it is built of pointwise layers, for which the channels of a pixel belong
 # together.
 #
 # The lesson's U-Net does not ask for it, so there you can see both. And how much do more threads
@@ -557,8 +563,13 @@ import subprocess
 import sys
 
 program = """
-from bench_inference import measure
-print(f"{measure('unet', 600, 400, repeats=2).milliseconds:.0f} ms for 600 x 400")
+import torch
+from llie_helpers.models import create_model
+from llie_helpers.timing import median_milliseconds
+
+network, image = create_model("unet").eval(), torch.rand(1, 3, 400, 600)
+with torch.inference_mode():
+    print(f"{median_milliseconds(lambda: network(image), 2):.0f} ms for 600 x 400")
 """
 keep = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
 for title, changes in {"as it is": {}, "memory kept": keep}.items():
@@ -614,12 +625,12 @@ if target.is_file():
 #   as `tiles` does, and lay tiles with your answers to section 2;
 # - a runtime: `onnxruntime-web` runs the file in a browser (WebAssembly, or WebGPU where there is
 #   one), `onnxruntime-mobile` on a phone;
-# - the exposure once for the whole photograph: the file judges what it is given, so for tiles the
-#   judge would have to be a file of its own;
+# - the exposure once for the whole photograph: the file estimates it for what it is given, so for
+#   tiles the exposure estimator would have to be a file of its own;
 # - half precision or 8-bit weights, if half a megabyte is too much. Check the scores again then.
 #
 # `python -m llie_helpers export --model dual_branch -o dual_branch.onnx` does the same from a
-# shell, and `python -m llie_helpers bench inference` sets every network of the course side by side.
+# shell, and `python tools/bench.py inference` sets every network of the course side by side.
 #
 # ## 6. Limits, and what this must not be used for
 #
@@ -636,8 +647,7 @@ brightened = [enhance(cat) for cat in cats]
 widgets.frames_slider(brightened, [f"{depth} stops too dark" for depth in depths], "darkness")
 
 # %% [markdown]
-# How much of it is right? The score after the best gain (lesson 02), so that a wrong brightness
-# does not count:
+# How much of it is right? The GT-mean score (lesson 02), so that a wrong brightness does not count:
 
 # %%
 from llie_helpers.images import quantise

@@ -1,4 +1,4 @@
-"""The table that tells a student whether everything is there."""
+"""The table that tells students whether everything is there that the course needs."""
 
 from importlib import metadata
 
@@ -58,9 +58,3 @@ def test_optional_packages_are_never_demanded(monkeypatch, there):
     found = row("optional: rawpy")
     assert found.found == ("there" if there else "absent")
     assert ("pip install" in found.remark) is not there
-
-
-def test_is_a_table_in_a_notebook_and_text_elsewhere():
-    found = environment.Report([environment.Row("torch<3", "2.5", "ok")])
-    assert "<td>torch&lt;3</td>" in found._repr_html_()
-    assert str(found) == "torch<3  2.5  ok"

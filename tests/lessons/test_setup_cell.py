@@ -51,7 +51,7 @@ def runtime(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A git repository of the package as it stands in this working tree."""
+    """A git repository of the package as it is in this working tree."""
     folder = tmp_path_factory.mktemp("clone")
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, folder)
@@ -69,8 +69,9 @@ def run_setup(runtime, clone, colab):
     cell = wording.setup_code("00_start_here", repository())
     assert address in cell
     code = RUNNER.format(colab=colab, cell=cell.replace(address, f"file://{clone}"))
-    # IPython would add the packages of an activated environment, the course among them.
-    outside = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    # Either would add packages from outside, the course among them.
+    hidden = ("VIRTUAL_ENV", "PYTHONPATH")
+    outside = {name: value for name, value in os.environ.items() if name not in hidden}
     return subprocess.run(
         [folder / "bin" / "python", "-c", code],
         env=outside
@@ -89,12 +90,14 @@ def run_setup(runtime, clone, colab):
     )
 
 
+@pytest.mark.slow
 def test_at_home_the_setup_cell_installs_nothing(runtime, clone):
     ran = run_setup(runtime, clone, colab=False)
     assert "No module named 'llie_helpers'" in ran.stdout + ran.stderr
     assert installed(runtime) == set()
 
 
+@pytest.mark.slow
 def test_on_colab_the_setup_cell_installs_the_course_and_nothing_else(runtime, clone):
     ran = run_setup(runtime, clone, colab=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -22,7 +22,7 @@ from llie_helpers.lessons.widgets import (
     predict,
     prediction,
 )
-from llie_helpers.lessons.widgets.embed import LARGEST, data_address, picture
+from llie_helpers.lessons.widgets.embed import LARGEST, data_url, picture
 
 VOID = {"img", "input", "br"}
 
@@ -77,13 +77,13 @@ def displayed(monkeypatch):
 
 class TestEmbedding:
     def test_keeps_values_and_size(self):
-        image = decode(data_address(picture(flat(0.25, 40, 60))))
+        image = decode(data_url(picture(flat(0.25, 40, 60))))
         assert image.size == (60, 40)
         assert image.getpixel((5, 5))[0] == pytest.approx(64, abs=3)
 
     def test_noise_at_full_size_stays_small(self):
         noise = torch.rand(3, 800, 1200, generator=torch.Generator().manual_seed(0))
-        address = data_address(picture(noise))
+        address = data_url(picture(noise))
         assert len(base64.b64decode(address.partition(",")[2])) <= LARGEST
 
     def test_a_pyplot_figure_is_not_shown_twice(self):
@@ -233,10 +233,10 @@ class TestPredict:
         assert question.control.disabled
 
     def test_the_answer_must_be_a_choice(self):
-        with pytest.raises(ValueError, match="none of"):
+        with pytest.raises(ValueError, match="not one of"):
             self.make().reveal("left")
 
-    def test_the_choices_stand_in_the_text(self, displayed):
+    def test_the_text_lists_the_choices(self, displayed):
         question = self.make()
         question._ipython_display_()
         text, buttons = displayed

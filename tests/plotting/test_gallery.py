@@ -1,21 +1,25 @@
-"""The page of before, enhanced and target."""
+"""The page that shows input, outputs and target of every pair."""
 
 import re
 
+import numpy as np
 import pytest
+import torch
 
-from llie_helpers import data
 from llie_helpers.cli import main
+from llie_helpers.data import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import load_image, quantise
-from llie_helpers.methods import classical
+from llie_helpers.methods import Method, classical
 from llie_helpers.metrics import psnr
 from llie_helpers.plotting.gallery import write_gallery
 
 
 @pytest.fixture(scope="module")
 def pairs():
-    return data.load_pairs("embedded", "test").subset([0, 5])
+    draw = np.random.default_rng(0)
+    normals = [draw.integers(0, 256, (20, 30, 3), dtype=np.uint8) for _ in range(2)]
+    return Pairs("toy/test", ("a", "b"), (0, 1), [(image // 4, image) for image in normals])
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def test_every_image_is_on_both_pages_and_on_the_disk(page, pairs):
     assert load_image(page.parent / shown[0]).shape == pairs[0].low.shape
 
 
-def test_scores_stand_under_the_outputs(page, pairs):
+def test_outputs_have_scores(page, pairs):
     expected = psnr(quantise(classical.gamma(pairs[0].low)), pairs[0].normal).item()
     assert f"gamma {expected:.2f} dB, SSIM" in page.read_text()
 
@@ -59,6 +63,26 @@ def test_a_method_that_fails_leaves_nothing(pairs, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+class Elsewhere(Method):
+    """A method on a device that has no values, which notes where its images are."""
+
+    device = torch.device("meta")
+
+    def __init__(self):
+        self.devices = []
+
+    def enhance(self, part, context, place):
+        self.devices.append(part.device)
+        return torch.full(part.shape, 0.5)
+
+
+def test_images_are_moved_to_the_device_of_a_method(pairs, tmp_path):
+    method = Elsewhere()
+    write_gallery({"elsewhere": method}, pairs, tmp_path / "gallery")
+    assert method.devices == [torch.device("meta")] * 2
+
+
+@pytest.mark.slow
 def test_the_command_writes_a_page(tmp_path, capsys):
     out = tmp_path / "gallery"
     assert main(["gallery", "gamma", "--data", "embedded", "-o", str(out)]) == 0

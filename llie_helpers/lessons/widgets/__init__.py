@@ -1,4 +1,4 @@
-"""What students drag, choose and compare; everything also says something without a kernel."""
+"""Interactive displays of the lessons; each also shows something on a page without a kernel."""
 
 from llie_helpers.lessons.widgets.live import parameter_slider
 from llie_helpers.lessons.widgets.prediction import Prediction, predict

@@ -1,4 +1,4 @@
-"""Pictures inside HTML: tensors and figures as base64 data addresses."""
+"""Pictures inside HTML: tensors and figures as base64 data URLs."""
 
 import base64
 import html
@@ -12,8 +12,8 @@ from PIL import Image
 from llie_helpers.errors import CourseError
 from llie_helpers.images import to_uint8
 
-# A committed notebook with a dozen such pictures stays below two megabytes.
-LARGEST = 150_000
+LARGEST = 150_000  # bytes; a notebook with a dozen such pictures stays below two megabytes
+NARROWEST = 480  # CSS pixels, so that controls fit under a small picture
 
 
 def picture(image: torch.Tensor | Figure) -> Image.Image:
@@ -22,7 +22,7 @@ def picture(image: torch.Tensor | Figure) -> Image.Image:
     A figure made through pyplot is closed, so that the notebook does not show it again.
 
     Raises:
-        CourseError: it is neither of the two.
+        CourseError: the image is neither of the two.
     """
     if isinstance(image, Figure):
         buffer = io.BytesIO()
@@ -39,11 +39,11 @@ def picture(image: torch.Tensor | Figure) -> Image.Image:
     raise CourseError(f"Expected an image of shape (3, H, W) or a figure, got {found}.")
 
 
-def data_address(image: Image.Image) -> str:
-    """Encode a picture as a ``data:`` address of at most 150 kB.
+def data_url(image: Image.Image) -> str:
+    """Encode a picture as a ``data:`` URL of at most 150 kB.
 
-    WebP, because one format keeps photographs small and the text of figures sharp.
-    Quality goes down first, then size.
+    The format is WebP, which keeps photographs small and the text of figures sharp. Quality is
+    reduced first, then size.
     """
     quality = 90
     while len(data := _webp(image, quality)) > LARGEST:
@@ -57,17 +57,17 @@ def data_address(image: Image.Image) -> str:
 def image_tag(
     image: Image.Image, alt: str, style: str = "width:100%;height:auto", **attributes: str
 ) -> str:
-    """An ``<img>`` that holds the picture itself, by default as wide as its parent."""
+    """Return an ``<img>`` element with the picture in it, by default as wide as its parent."""
     more = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
     return (
-        f'<img src="{data_address(image)}" alt="{html.escape(alt)}" '
+        f'<img src="{data_url(image)}" alt="{html.escape(alt)}" '
         f'style="display:block;margin:0;{style}"{more}>'
     )
 
 
 def shown_width(image: Image.Image) -> str:
-    """The CSS width for a picture: its own, not tiny, and never wider than the page."""
-    return f"min(100%, {max(image.width, 480)}px)"
+    """Return the CSS width of a picture: its own, but not tiny and not wider than the page."""
+    return f"min(100%, {max(image.width, NARROWEST)}px)"
 
 
 def _webp(image: Image.Image, quality: int) -> bytes:

@@ -1,9 +1,9 @@
-"""Sliders that call a function in the kernel, with precomputed frames for pages without one."""
+"""Controls that call a function in the kernel, with frames for pages without one."""
 
 import html
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
@@ -15,22 +15,27 @@ from llie_helpers.errors import CourseError
 from llie_helpers.lessons.widgets.embed import image_tag, picture, shown_width
 from llie_helpers.lessons.widgets.static import frames_html
 
-# The precomputed frames stand open, so that a page without a kernel shows them, and fold
-# up when the live picture appears. The handler looks no further than the nearest ones.
+# The frames are open, so that a page without a kernel shows them, and closed when the live picture
+# loads. The handler closes the nearest ones only.
 _FOLD_FRAMES = (
     "for (var box = this, frames = null; box && !frames; box = box.parentElement)"
     " frames = box.querySelector('details.llie-frames');"
     "if (frames && !frames.dataset.folded)"
     " { frames.dataset.folded = 'yes'; frames.open = false }"
 )
-# A function faster than this follows the mouse; a slower one waits until it is let go.
-_FAST = 0.15  # seconds
+# Seconds; a faster function is called while the mouse moves, a slower one when it is released.
+_FAST = 0.15
 
 
 class ParameterSlider:
-    """What `parameter_slider` returns: ``controls`` by name, and the HTML ``screen``."""
+    """The result of `parameter_slider`: ``controls`` by name, and the HTML ``screen``."""
 
-    def __init__(self, function: Callable[..., torch.Tensor | Figure], frames: int, ranges: dict):
+    def __init__(
+        self,
+        function: Callable[..., torch.Tensor | Figure],
+        frames: int,
+        ranges: dict[str, tuple | list],
+    ) -> None:
         self.function = function
         defaults = {
             name: parameter.default
@@ -39,7 +44,7 @@ class ParameterSlider:
         }
         self.controls = {n: _control(n, r, defaults.get(n)) for n, r in ranges.items()}
         self.screen = ipywidgets.HTML()
-        # The frames come first: an error in the function then stops the cell.
+        # The frames come first, so that an error in the function stops the cell.
         start = time.perf_counter()
         self.static = self._precomputed(frames)
         self._update()
@@ -59,7 +64,7 @@ class ParameterSlider:
         try:
             shown = picture(self.function(**self.values))
         except Exception as error:
-            # Jupyter hides what a widget's callback raises, so the screen says it too.
+            # Jupyter hides errors in the callback of a widget, so the screen shows them too.
             text = html.escape(f"{type(error).__name__}: {error}")
             self.screen.value = f"<pre style='color:#B00020'>{text}</pre>"
             raise
@@ -68,7 +73,7 @@ class ParameterSlider:
 
     def _precomputed(self, frames: int) -> str:
         name, *others = self.controls
-        values = _spread(self.controls[name], frames)
+        values = _values_across(self.controls[name], frames)
         fixed = {other: self.values[other] for other in others}
         pictures = [picture(self.function(**{name: value}, **fixed)) for value in values]
         labels = [_text(value) for value in values]
@@ -89,22 +94,22 @@ def parameter_slider(
     function: Callable[..., torch.Tensor | Figure],
     *,
     frames: int = 5,
-    **ranges: tuple | Sequence,
+    **ranges: tuple | list,
 ) -> ParameterSlider:
-    """Give each parameter of ``function`` a control, and show what the function returns.
+    """Show what ``function`` returns, with a control for each of its parameters.
 
     ``parameter_slider(brighten, gamma=(0.2, 1.0, 0.05), method=["gamma", "clahe"])``
 
     Args:
-        function: returns a ``(3, H, W)`` image in [0, 1] or a figure. The defaults of its
-            parameters are where the controls start.
-        frames: number of values of the first parameter that are computed beforehand, for
+        function: returns a ``(3, H, W)`` image in [0, 1] or a figure. The controls start at the
+            defaults of its parameters.
+        frames: number of values of the first parameter that are computed in advance, for
             pages without a kernel.
         ranges: a tuple ``(low, high)`` or ``(low, high, step)`` gives a slider, of integers
-            where all are integers; a list gives a menu.
+            if all are integers; a list gives a menu.
 
     Raises:
-        CourseError: no ranges, or a range of another form.
+        CourseError: there are no ranges, or a range has another form.
         Exception: whatever ``function`` raises.
     """
     if not ranges:
@@ -112,7 +117,7 @@ def parameter_slider(
     return ParameterSlider(function, frames, ranges)
 
 
-def _control(name: str, choices: tuple | Sequence, default: Any) -> ipywidgets.Widget:
+def _control(name: str, choices: tuple | list, default: Any) -> ipywidgets.Widget:
     look = {
         "description": _title(name),
         "style": {"description_width": "initial"},
@@ -137,8 +142,8 @@ def _control(name: str, choices: tuple | Sequence, default: Any) -> ipywidgets.W
     return kind(value=start, min=low, max=high, step=step[0], **look)
 
 
-def _spread(control: ipywidgets.Widget, count: int) -> list:
-    """At most ``count`` values from one end of the control to the other."""
+def _values_across(control: ipywidgets.Widget, count: int) -> list[Any]:
+    """Return at most ``count`` values from one end of the control to the other."""
     if isinstance(control, ipywidgets.Dropdown):
         return list(control.options)[:count]
     steps = round((control.max - control.min) / control.step)

@@ -1,4 +1,4 @@
-"""Predict first, run then: a recorded prediction beside the outcome."""
+"""Predictions: a question before an experiment, and the answer beside the prediction after it."""
 
 import html
 import string
@@ -11,7 +11,7 @@ from IPython.display import HTML, display
 class Prediction:
     """A question with choices; ``control.value`` is the student's choice or None."""
 
-    def __init__(self, question: str, choices: Sequence[str]):
+    def __init__(self, question: str, choices: Sequence[str]) -> None:
         self.question = question
         self.letters = dict(zip(choices, string.ascii_uppercase, strict=False))
         self.control = ipywidgets.ToggleButtons(
@@ -22,15 +22,15 @@ class Prediction:
         )
 
     def reveal(self, answer: str, why: str = "") -> None:
-        """Print the prediction beside the ``answer``, and ``why`` it is so.
+        """Print the prediction beside the ``answer``, with the reason.
 
         A prediction that was made can no longer be changed.
 
         Raises:
-            ValueError: the answer is none of the choices.
+            ValueError: the answer is not one of the choices.
         """
         if answer not in self.letters:
-            raise ValueError(f"the answer {answer!r} is none of {list(self.letters)}")
+            raise ValueError(f"the answer {answer!r} is not one of {list(self.letters)}")
         predicted = self.control.value
         self.control.disabled = predicted is not None
         nothing = "nothing yet; choose above and run this again"
@@ -43,7 +43,7 @@ class Prediction:
         return f"{self.letters[choice]}. {choice}"
 
     def _ipython_display_(self) -> None:
-        # The choices stand in the text, because a page without a kernel has no buttons.
+        # The text lists the choices, because a page without a kernel has no buttons.
         choices = "<br>".join(html.escape(self._lettered(choice)) for choice in self.letters)
         question = html.escape(self.question)
         display(HTML(f"<p><strong>Predict:</strong> {question}</p><p>{choices}</p>"))
@@ -51,7 +51,7 @@ class Prediction:
 
 
 def predict(question: str, choices: Sequence[str]) -> Prediction:
-    """Ask ``question`` before the cell that answers it is run.
+    """Ask ``question`` before the experiment that answers it.
 
     Keep the result, and call its ``reveal(answer, why)`` after the experiment.
     """

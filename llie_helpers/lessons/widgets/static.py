@@ -1,7 +1,7 @@
-"""Sliders in plain HTML: no kernel, no library, one inline handler each.
+"""Sliders in plain HTML, without a kernel or a library, with one inline handler each.
 
-Nothing here has an id or a script element, so any number of them can stand on a page,
-and a page that strips handlers still shows the first state with all labels.
+They have no ids and no script elements, so a page can show any number of them, and a page that
+strips handlers still shows the first state with all labels.
 """
 
 import html
@@ -10,14 +10,15 @@ from collections.abc import Sequence
 import torch
 from IPython.display import HTML
 from matplotlib.figure import Figure
+from PIL import Image
 
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons.widgets.embed import image_tag, picture, shown_width
 
-# The native slider lies invisibly over the picture: it takes mouse, touch and arrow keys.
-# The upper picture lies in a box that the slider narrows, and widens by as much in per cent
-# of that box. Plain widths, because JupyterLab strips clip-path, object-fit and variables
-# from a notebook that it does not trust yet.
+# An invisible native slider covers the pictures and handles mouse, touch and arrow keys. It narrows
+# the box around the upper picture, and widens that picture by as much in per cent of the box. Only
+# widths change, because JupyterLab strips clip-path, object-fit and variables from a notebook that
+# it does not trust yet.
 _CUT = (
     "var cut = Math.max(this.value, 0.1), box = this.parentNode.querySelector('.llie-before');"
     "box.style.width = cut + '%';"
@@ -54,28 +55,28 @@ def before_after(
     after: torch.Tensor | Figure,
     labels: tuple[str, str] = ("low", "enhanced"),
 ) -> HTML:
-    """Lay one picture over the other, with a line to drag between them.
+    """Show two pictures over one another, with a divider to drag between them.
 
     Args:
-        before: ``(3, H, W)`` in [0, 1], or a figure; shown to the left of the line.
-        after: the same size; shown to the right of the line.
+        before: ``(3, H, W)`` in [0, 1], or a figure; shown to the left of the divider.
+        after: of the same size; shown to the right of the divider.
         labels: names of the two.
 
     Raises:
         CourseError: the pictures differ in size.
     """
-    before, after = picture(before), picture(after)
-    if before.size != after.size:
+    left, right = picture(before), picture(after)
+    if left.size != right.size:
         raise CourseError(
-            f"before is {before.width}x{before.height} and after {after.width}x{after.height} "
+            f"before is {left.width}x{left.height} and after {right.width}x{right.height} "
             "pixels; give two images of one size."
         )
     name_before, name_after = (html.escape(label) for label in labels)
     return HTML(
         _BEFORE_AFTER.format(
-            width=shown_width(before),
-            after=image_tag(after, labels[1]),
-            before=image_tag(before, labels[0], "width:200%;max-width:none"),
+            width=shown_width(left),
+            after=image_tag(right, labels[1]),
+            before=image_tag(left, labels[0], "width:200%;max-width:none"),
             cut=_CUT,
             label=_LABEL,
             name_before=name_before,
@@ -99,12 +100,12 @@ def frames_slider(
     title: str = "",
     caption: str = "",
 ) -> HTML:
-    """Show one of several precomputed pictures, chosen with a slider that needs no kernel.
+    """Show one of several pictures, chosen with a slider that needs no kernel.
 
     Args:
         images: ``(3, H, W)`` tensors in [0, 1] or figures, of one size.
         labels: one per image, shown with it.
-        title: what the labels are values of; stands before the label.
+        title: the name of the quantity that the labels are values of; shown before the label.
         caption: a sentence under the slider.
 
     Raises:
@@ -118,24 +119,26 @@ def frames_slider(
     return HTML(frames_html([picture(image) for image in images], labels, title, caption))
 
 
-def frames_html(pictures, labels, title, caption) -> str:
-    """The HTML of `frames_slider`."""
-    labels = [str(label) for label in labels]
-    # The width of a label's column is one step of the slider, so that the ends of the
-    # slider stand half a column inside.
-    column = 100 / len(labels)
+def frames_html(
+    pictures: Sequence[Image.Image], labels: Sequence[object], title: str, caption: str
+) -> str:
+    """Return the HTML of `frames_slider`."""
+    texts = [str(label) for label in labels]
+    # The column of a label is as wide as one step of the slider, whose ends are therefore half a
+    # column away from the edges.
+    column = 100 / len(texts)
     frames = "\n".join(
-        _frame(picture, title, label, hidden=i > 0)
-        for i, (picture, label) in enumerate(zip(pictures, labels, strict=True))
+        _frame(picture, title, text, hidden=i > 0)
+        for i, (picture, text) in enumerate(zip(pictures, texts, strict=True))
     )
     ticks = "".join(
-        f'<span style="flex:1;text-align:center">{html.escape(label)}</span>' for label in labels
+        f'<span style="flex:1;text-align:center">{html.escape(text)}</span>' for text in texts
     )
     return f"""\
 <figure style="width:{shown_width(pictures[0])};margin:0.5em 0;font:14px/1.5 sans-serif">
   {frames}
-  <input type="range" min="0" max="{len(labels) - 1}" value="0" step="1"
-    aria-label="{html.escape(title or "frame")}" aria-valuetext="{html.escape(labels[0])}"
+  <input type="range" min="0" max="{len(texts) - 1}" value="0" step="1"
+    aria-label="{html.escape(title or "frame")}" aria-valuetext="{html.escape(texts[0])}"
     oninput="{html.escape(_SHOW_FRAME)}"
     style="display:block;width:calc({100 - column:.2f}% + 16px);margin:6px auto 0">
   <div aria-hidden="true" style="display:flex;color:inherit">{ticks}</div>
@@ -143,7 +146,7 @@ def frames_html(pictures, labels, title, caption) -> str:
 </figure>"""
 
 
-def _frame(image, title: str, label: str, hidden: bool) -> str:
+def _frame(image: Image.Image, title: str, label: str, hidden: bool) -> str:
     name = f"{title} {label}".strip()
     return (
         f'<div data-frame="{html.escape(label)}" style="display:{"none" if hidden else "block"}">'

@@ -1,4 +1,4 @@
-"""A student's own photograph: upload it, choose the light, compare, and save it at full size."""
+"""A student's own photograph: upload it, choose the exposure, compare, save it at full size."""
 
 import base64
 import tempfile
@@ -9,20 +9,20 @@ import cv2
 import ipywidgets
 import numpy as np
 import torch
-from IPython.display import HTML, display
+from IPython.display import HTML, DisplayHandle, display
 
 from llie_helpers.errors import CourseError
-from llie_helpers.images import to_float
+from llie_helpers.images import IMAGE_SUFFIXES, to_float
 from llie_helpers.inference.photos import Photo, read_photo, write_photo
 from llie_helpers.lessons.widgets.static import before_after
 
-PREVIEW = 900  # pixels along the longer side of what the sliders work on
+PREVIEW = 900  # pixels, the longer side of the copy that the sliders work on
 
 
 class Workshop:
-    """What `workshop` returns: ``controls`` by name, and the ``photo`` under work."""
+    """The result of `workshop`: ``controls`` by name, and the current ``photo``."""
 
-    def __init__(self, enhance: Callable[..., torch.Tensor], photo: Photo, folder: Path):
+    def __init__(self, enhance: Callable[..., torch.Tensor], photo: Photo, folder: Path) -> None:
         self.enhance, self.photo, self.folder = enhance, photo, folder
         self.name = "photo.png"
         look = {"style": {"description_width": "initial"}, "continuous_update": False}
@@ -35,14 +35,14 @@ class Workshop:
             "save": ipywidgets.Button(description="Save at full size"),
         }  # fmt: skip
         self.message = ipywidgets.HTML()
-        self.screen = None
+        self.screen: DisplayHandle | None = None
         self.controls["upload"].observe(self._open, names="value")
         for name in ("exposure", "strength"):
             self.controls[name].observe(self._show, names="value")
         self.controls["save"].on_click(self._save)
 
     def picture(self) -> HTML:
-        """The photograph before and after, small enough for sliders."""
+        """Return the photograph before and after, reduced to the preview size."""
         pixels = self.photo.pixels
         scale = min(1.0, PREVIEW / max(pixels.shape[:2]))
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -54,7 +54,7 @@ class Workshop:
 
     def _open(self, _change: object = None) -> None:
         value = self.controls["upload"].value
-        # A dict in ipywidgets 7, a tuple in 8.
+        # ipywidgets 7 has a dict here, 8 a tuple.
         name, file = next(iter(value.items())) if isinstance(value, dict) else ("", value[0])
         self.name = Path(name or file["name"]).name
         with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ class Workshop:
 
     def _save(self, _button: object = None) -> None:
         path = self.folder / self.name
-        if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"):
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
             path = path.with_suffix(".png")
         write_photo(path, self._enhanced(self.photo.pixels), self.photo)
         data = base64.b64encode(path.read_bytes()).decode()
@@ -93,8 +93,8 @@ def workshop(enhance: Callable[..., torch.Tensor], photo: Photo, folder: str | P
     """Let a student enhance a photograph of their own.
 
     Args:
-        enhance: ``enhance(pixels, exposure=, strength=)``, as `inference.enhance` takes them.
-        photo: what is shown until one is uploaded.
-        folder: gets what is saved at full size.
+        enhance: called as ``enhance(pixels, exposure=..., strength=...)``, see `inference.enhance`.
+        photo: shown until another one is uploaded.
+        folder: where photographs are saved at full size.
     """
     return Workshop(enhance, photo, Path(folder))

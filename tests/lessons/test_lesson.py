@@ -9,9 +9,10 @@ import torch
 
 from llie_helpers import __version__, paths
 from llie_helpers.errors import CourseError
-from llie_helpers.lessons import lesson as course
+from llie_helpers.lessons import lesson as lessons
+from llie_helpers.metrics import Evaluation
 
-SCORES = SimpleNamespace(psnr=12.3, ssim=0.56, psnr_gt_mean=15.0, lpips=None, ms_per_megapixel=4.0)
+SCORES = Evaluation(12.3, 0.56, 15.0, lpips=None, ms_per_megapixel=4.0, per_image=[])
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def _own_runs(tmp_path, monkeypatch):
 @pytest.fixture
 def gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Test GPU")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Test GPU")
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def drive(monkeypatch):
 
 @pytest.mark.usefixtures("no_gpu")
 def test_without_a_gpu_the_profile_is_quick(capsys):
-    lesson = course.begin("03_mse_cnn")
+    lesson = lessons.begin("03_mse_cnn")
     assert (lesson.profile, lesson.device.type, lesson.seed) == ("quick", "cpu", 0)
     assert lesson.choose(quick=1, full=2) == 1
     said = capsys.readouterr().out
@@ -53,7 +54,7 @@ def test_without_a_gpu_the_profile_is_quick(capsys):
 
 @pytest.mark.usefixtures("gpu")
 def test_with_a_gpu_the_profile_is_full(capsys):
-    lesson = course.begin("03_mse_cnn")
+    lesson = lessons.begin("03_mse_cnn")
     assert (lesson.profile, lesson.device.type) == ("full", "cuda")
     assert lesson.choose(quick=1, full=2) == 2
     assert "(a GPU was found), on Test GPU" in capsys.readouterr().out
@@ -62,32 +63,32 @@ def test_with_a_gpu_the_profile_is_full(capsys):
 @pytest.mark.usefixtures("gpu")
 def test_the_variable_overrides_the_profile(monkeypatch, capsys):
     monkeypatch.setenv("LLIE_PROFILE", "quick")
-    assert course.begin("03_mse_cnn").profile == "quick"
+    assert lessons.begin("03_mse_cnn").profile == "quick"
     assert "set by LLIE_PROFILE" in capsys.readouterr().out
 
 
 def test_a_mistyped_profile_is_told(monkeypatch):
     monkeypatch.setenv("LLIE_PROFILE", "fast")
     with pytest.raises(CourseError, match="'fast'; set it to 'quick' or 'full'"):
-        course.begin("03_mse_cnn")
+        lessons.begin("03_mse_cnn")
 
 
 @pytest.mark.usefixtures("no_gpu", "drive")
 def test_colab_is_told_its_menu(capsys):
-    course.begin("03_mse_cnn")
+    lessons.begin("03_mse_cnn")
     assert "Runtime > Change runtime type > T4 GPU" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("no_gpu")
 def test_kaggle_is_told_its_menu(monkeypatch, capsys):
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
-    course.begin("03_mse_cnn")
+    lessons.begin("03_mse_cnn")
     assert "Settings > Accelerator" in capsys.readouterr().out
 
 
 def test_every_generator_is_seeded():
     def draws(seed):
-        course.begin("03_mse_cnn", seed=seed)
+        lessons.begin("03_mse_cnn", seed=seed)
         return random.random(), np.random.random(), torch.rand(()).item()  # noqa: NPY002
 
     assert draws(1) == draws(1)
@@ -95,13 +96,13 @@ def test_every_generator_is_seeded():
 
 
 def test_a_result_is_recorded_with_all_that_identifies_it():
-    lesson = course.begin("03_mse_cnn", seed=3)
+    lesson = lessons.begin("03_mse_cnn", seed=3)
     lesson.record(
         model="mse_cnn", data="embedded", split="test", evaluation=SCORES, parameters=9, gmacs=0.1
     )
     (row,) = lesson.ledger.rows()
     assert row.pop("time").endswith("+00:00")
-    assert row.pop("version") == course.code_version()
+    assert row.pop("version") == lessons.code_version()
     assert row == {
         "lesson": "03_mse_cnn",
         "model": "mse_cnn",
@@ -122,28 +123,28 @@ def test_a_result_is_recorded_with_all_that_identifies_it():
 
 def test_the_version_is_the_release_outside_a_checkout(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "root", lambda: tmp_path)
-    course.code_version.cache_clear()
-    assert course.code_version() == __version__
-    course.code_version.cache_clear()
+    lessons.code_version.cache_clear()
+    assert lessons.code_version() == __version__
+    lessons.code_version.cache_clear()
 
 
 def test_the_profiles_keep_their_checkpoints_apart(monkeypatch):
     folders = []
-    for profile in course.PROFILES:
+    for profile in lessons.PROFILES:
         monkeypatch.setenv("LLIE_PROFILE", profile)
-        folders.append(course.begin("03_mse_cnn").run_dir("a"))
+        folders.append(lessons.begin("03_mse_cnn").run_dir("a"))
     assert folders[0].is_dir()
     assert folders[0] != folders[1]
 
 
 def test_drive_keeps_ledger_and_checkpoints_but_no_cache(drive, monkeypatch, tmp_path):
-    monkeypatch.setattr(course, "DRIVE", tmp_path / "drive")
+    monkeypatch.setattr(lessons, "DRIVE", tmp_path / "drive")
     cache = paths.cache_dir()
     # So that monkeypatch takes the new variable away again.
     monkeypatch.setenv("LLIE_CACHE", "")
     monkeypatch.delenv("LLIE_CACHE")
-    lesson = course.begin("03_mse_cnn")
-    course.use_drive()
+    lesson = lessons.begin("03_mse_cnn")
+    lessons.use_drive()
     lesson.record(model="gamma", data="embedded", split="test", evaluation=SCORES)
     on_drive = tmp_path / "drive" / "MyDrive"
     assert drive == [str(tmp_path / "drive")]
@@ -154,5 +155,5 @@ def test_drive_keeps_ledger_and_checkpoints_but_no_cache(drive, monkeypatch, tmp
 
 def test_drive_elsewhere_changes_nothing(capsys):
     before = paths.runs_dir()
-    assert course.use_drive() == before == paths.runs_dir()
+    assert lessons.use_drive() == before == paths.runs_dir()
     assert "Colab only" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Figures: what stands in them, and that a notebook shows each once and small."""
+"""Figures: what they show, and that a notebook shows each once and small."""
 
 import base64
 import io
@@ -16,6 +16,7 @@ from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics import psnr
+from llie_helpers.plotting import figures
 from llie_helpers.training import History, TrainingRun
 
 
@@ -39,7 +40,7 @@ def history(epochs: int = 4, **extra) -> list[dict]:
 
 def shown(figure, monkeypatch) -> dict:
     outputs = []
-    monkeypatch.setattr(plotting, "display", lambda *args, **_: outputs.append(args[0]))
+    monkeypatch.setattr(figures, "display", lambda *args, **_: outputs.append(args[0]))
     figure._ipython_display_()
     (output,) = outputs
     return output

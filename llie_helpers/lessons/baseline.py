@@ -1,0 +1,79 @@
+"""The baselines that a network has to beat, shown by every lesson that trains one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from statistics import fmean
+
+import numpy as np
+from torch import Tensor
+
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.methods import create_method
+from llie_helpers.methods.histogram import HistogramMapper
+from llie_helpers.metrics import Evaluation, evaluate, psnr
+from llie_helpers.tables import Table
+
+GAMMAS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+TUNING_PAIRS = 12  # enough to choose among so few exponents
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Methods without a network and their scores; see `baselines`.
+
+    Attributes:
+        methods: the methods by title.
+        scores: their evaluations on the test pairs, by title.
+        tuned_gamma: the title of the gamma curve that was tuned on training pairs.
+    """
+
+    methods: dict[str, Callable[[Tensor], Tensor]]
+    scores: dict[str, Evaluation]
+    tuned_gamma: str
+
+    @property
+    def best(self) -> str:
+        """The title of the method with the highest PSNR."""
+        return max(self.scores, key=lambda title: self.scores[title].psnr)
+
+    def table(self) -> Table:
+        """Return PSNR, SSIM and GT-mean PSNR of every method."""
+        rows = [
+            [title, f"{its.psnr:.2f}", f"{its.ssim:.3f}", f"{its.psnr_gt_mean:.2f}"]
+            for title, its in self.scores.items()
+        ]
+        return Table(["to beat", "PSNR (dB)", "SSIM", "GT-mean PSNR (dB)"], rows)
+
+
+def baselines(train: Pairs, test: Pairs) -> Baselines:
+    """Evaluate on ``test`` what needs no network.
+
+    These are the input as it is, gamma curves with the customary exponent of 0.5 and with one
+    tuned on ``train``, CLAHE, histogram equalisation, Retinex and, if XGBoost is installed, a
+    histogram mapper fitted to ``train``.
+    """
+    gamma = tune_gamma(train)
+    tuned = f"gamma {gamma}"
+    methods: dict[str, Callable[[Tensor], Tensor]] = {
+        "identity": create_method("identity"),
+        "gamma 0.5": create_method("gamma", gamma=0.5),
+        tuned: create_method("gamma", gamma=gamma),
+        "CLAHE": create_method("clahe"),
+        "histogram equalisation": create_method("histogram_equalisation"),
+        "Retinex": create_method("retinex"),
+    }
+    if find_spec("xgboost"):
+        methods["histogram mapper"] = HistogramMapper().fit(train)
+    scores = {title: evaluate(method, test) for title, method in methods.items()}
+    return Baselines(methods, scores, tuned)
+
+
+def tune_gamma(pairs: Pairs) -> float:
+    """Return the exponent in `GAMMAS` with the highest mean PSNR on a sample of ``pairs``."""
+    sample = list(pairs.subset(np.linspace(0, len(pairs) - 1, TUNING_PAIRS)))
+
+    def mean_psnr(gamma: float) -> float:
+        return fmean(psnr(pair.low**gamma, pair.normal).item() for pair in sample)
+
+    return max(GAMMAS, key=mean_psnr)

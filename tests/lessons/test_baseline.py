@@ -1,0 +1,44 @@
+"""The table to beat: tuned on training pairs, scored on test pairs."""
+
+import numpy as np
+import pytest
+
+from llie_helpers import lessons, metrics
+from llie_helpers.data import Pairs
+from llie_helpers.lessons import baseline
+
+
+def darkened(exponent: float, seed: int, count: int = 3) -> Pairs:
+    """Pairs whose low images give the normal ones by ``low ** exponent``."""
+    draw = np.random.default_rng(seed)
+    normals = [draw.integers(64, 256, (16, 24, 3), dtype=np.uint8) for _ in range(count)]
+    lows = [np.rint(255 * (image / 255) ** (1 / exponent)).astype(np.uint8) for image in normals]
+    names = tuple(f"{seed}-{i}" for i in range(count))
+    return Pairs("darkened", names, tuple(range(count)), list(zip(lows, normals, strict=True)))
+
+
+@pytest.mark.parametrize("exponent", [0.25, 0.5])
+def test_gamma_is_tuned_on_the_pairs_that_it_is_given(exponent):
+    assert lessons.tune_gamma(darkened(exponent, seed=0)) == exponent
+
+
+def test_every_baseline_is_scored_on_the_test_pairs():
+    train, test = darkened(0.3, seed=0), darkened(0.3, seed=1)
+    found = lessons.baselines(train, test)
+    assert list(found.scores) == list(found.methods) == [
+        "identity", "gamma 0.5", "gamma 0.3", "CLAHE", "histogram equalisation", "Retinex",
+        "histogram mapper",
+    ]  # fmt: skip
+    for title, method in found.methods.items():
+        assert found.scores[title].psnr == metrics.evaluate(method, test).psnr
+    assert found.tuned_gamma == found.best == "gamma 0.3"
+    assert found.table().rows[2][:2] == ["gamma 0.3", f"{found.scores['gamma 0.3'].psnr:.2f}"]
+
+
+def test_the_mapper_is_left_out_where_xgboost_is_not_installed(monkeypatch):
+    monkeypatch.setattr(baseline, "find_spec", lambda name: None)
+    pairs = darkened(0.5, seed=0)
+    found = lessons.baselines(pairs, pairs)
+    assert "histogram mapper" not in found.scores
+    # Tuned to the customary exponent, the curve is shown once.
+    assert len(found.scores) == 5
