@@ -12,6 +12,7 @@ from builder.execution import quick_environment
 
 
 def pytest_configure(config):
+    """Set the environment of all tests."""
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     os.environ.pop("LLIE_CACHE", None)

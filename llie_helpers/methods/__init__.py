@@ -1,7 +1,7 @@
 """Everything that enhances, under one interface: classical methods, and networks with weights."""
 
-from llie_helpers.methods.method import Method, Pointwise, as_method, blend
-from llie_helpers.methods.network import NetworkMethod
+from llie_helpers.methods.method import Method, Pointwise, blend
+from llie_helpers.methods.network import NetworkMethod, as_method
 from llie_helpers.methods.registry import create_method, list_methods
 
 __all__ = [

@@ -79,18 +79,6 @@ class Pointwise(Method):
         return self.function(part)
 
 
-def as_method(function: Method | Callable[[Tensor], Tensor]) -> Method:
-    """Return a `Method` as it is, a network or any other callable as one."""
-    from llie_helpers.methods.network import NetworkMethod
-    from llie_helpers.models.network import Network
-
-    if isinstance(function, Method):
-        return function
-    if isinstance(function, Network):
-        return NetworkMethod(function)
-    return Pointwise(function, getattr(function, "__name__", "function"))
-
-
 def blend(old: Any, new: Any, share: float) -> Any:
     """Return a context between two: ``old`` at a ``share`` of 0, ``new`` at 1.
 

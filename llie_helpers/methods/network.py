@@ -1,5 +1,6 @@
 """A network as a method: in evaluation mode, on its device, behind its histogram mapper."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from llie_helpers.images import WHOLE, Place, quantise
 from llie_helpers.methods.histogram import HistogramMapper
-from llie_helpers.methods.method import Method
+from llie_helpers.methods.method import Method, Pointwise
 from llie_helpers.models.cost import count_parameters
 from llie_helpers.models.network import Network
 
@@ -56,3 +57,12 @@ class NetworkMethod(Method):
     def _mapped(self, image: Tensor, curves: Any) -> Tensor:
         # Rounded, because the network was trained on images of 8 bits.
         return image if self.mapper is None else quantise(self.mapper(image, curves))
+
+
+def as_method(function: Method | Callable[[Tensor], Tensor]) -> Method:
+    """Return a `Method` as it is, a network or any other callable as one."""
+    if isinstance(function, Method):
+        return function
+    if isinstance(function, Network):
+        return NetworkMethod(function)
+    return Pointwise(function, getattr(function, "__name__", "function"))

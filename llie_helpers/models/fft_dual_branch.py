@@ -35,7 +35,7 @@ class FFTDualBranch(Network):
 
     multiple = 2
 
-    def __init__(self, size: int = 224):
+    def __init__(self, size: int = 224) -> None:
         super().__init__()
         self.full_size = nn.Sequential(nn.Conv2d(3, 32, kernel_size=3, padding=1), *norm(32))
         self.half_size = nn.Sequential(
@@ -96,10 +96,12 @@ class FFTDualBranch(Network):
 
 
 def norm(channels: int) -> tuple[nn.Module, nn.Module]:
+    """Return instance norm, without parameters, and LeakyReLU."""
     return nn.InstanceNorm2d(channels), nn.LeakyReLU(0.2)
 
 
 def normalise(features: torch.Tensor, moments: torch.Tensor | None) -> torch.Tensor:
+    """Apply instance norm by the moments of the whole image, None: those of ``features``."""
     if moments is None:
         return F.leaky_relu(F.instance_norm(features), 0.2)
     mean, variance = moments
