@@ -105,7 +105,7 @@ def to_uint16(image: torch.Tensor) -> np.ndarray:
 def _to_levels(image: torch.Tensor, dtype: type) -> np.ndarray:
     """Round a band at a time, because copies of a large photograph take much memory."""
     channels, height, width = image.shape
-    pixels = np.empty((height, width, channels), dtype)
+    pixels: np.ndarray = np.empty((height, width, channels), dtype)
     bands = image.detach().split(BAND, dim=1)
     for target, band in zip(np.split(pixels, range(BAND, height, BAND)), bands, strict=True):
         levels = (band.clamp(0, 1) * np.iinfo(dtype).max).round()

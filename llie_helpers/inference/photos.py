@@ -5,6 +5,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -76,8 +77,8 @@ def read_photo(path: str | os.PathLike) -> Photo:
         raise CourseError(f"{path} cannot be read: only 8 and 16 bits are supported.")
     alpha = _alpha_channel(encoded, bgr)
     exif[ExifTags.Base.Orientation] = 1
-    exif = exif.tobytes() if len(exif) > 1 else b""
-    return Photo(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), alpha, grey, exif, icc)
+    camera_data = exif.tobytes() if len(exif) > 1 else b""
+    return Photo(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), alpha, grey, camera_data, icc)
 
 
 def _check_readable(image: Image.Image, path: Path) -> None:
@@ -89,8 +90,8 @@ def _check_readable(image: Image.Image, path: Path) -> None:
         problem = f"no format that is supported ({', '.join(sorted(IMAGE_SUFFIXES))})"
     elif image.format not in (expected, "MPO"):
         problem = f"a {image.format} file with the suffix of another format; rename it"
-    elif image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        problem = f"an animation or a stack of {image.n_frames} images; save one of them"
+    elif image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+        problem = f"an animation or a stack of {frames} images; save one of them"
     elif image.mode == "CMYK":
         problem = "CMYK, colours for print; convert it to RGB"
     elif min(width, height) < SMALLEST:
@@ -116,8 +117,9 @@ def _reason(error: OSError, path: Path) -> str:
 def _alpha_channel(encoded: np.ndarray, bgr: np.ndarray) -> np.ndarray | None:
     """Return the alpha channel, if there is one."""
     raw = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-    has_one = raw is not None and raw.ndim == 3 and raw.shape[2] == 4
-    return raw[..., 3] if has_one and raw.shape[:2] == bgr.shape[:2] else None
+    if raw is None or raw.shape != (*bgr.shape[:2], 4):
+        return None
+    return raw[..., 3]
 
 
 def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) -> None:
@@ -168,7 +170,7 @@ def _encode(suffix: str, pixels: np.ndarray, like: Photo) -> bytes:
 
 def _write_tiff(path: Path, pixels: np.ndarray, like: Photo) -> None:
     if pixels.dtype == np.uint8:
-        metadata = {"exif": like.exif, "icc_profile": like.icc}
+        metadata: dict[str, Any] = {"exif": like.exif, "icc_profile": like.icc}
         metadata = {key: value for key, value in metadata.items() if value}
         Image.fromarray(pixels).save(path, compression="tiff_lzw", **metadata)
         return

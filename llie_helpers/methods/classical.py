@@ -7,7 +7,6 @@ gamma round their input to 8 bits first.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
@@ -165,10 +164,7 @@ class Retinex(Method):
         """Return a small map of the illumination for each sigma, and the range of log ratios."""
         height, width = whole.shape[-2:]
         blurs = [[_blur(light, sigma) for sigma in self.sigmas] for light in map(_light, whole)]
-        maps = tuple(
-            torch.from_numpy(np.stack(each)).permute(0, 3, 1, 2)
-            for each in zip(*blurs, strict=True)
-        )
+        maps = tuple(torch.stack(each) for each in zip(*blurs, strict=True))
         step = int(np.ceil((height * width / QUANTILE_PIXELS) ** 0.5))
         sample = whole[..., ::step, ::step]
         # Where pixels as large as the steps between the sampled ones would have these as centres.
@@ -211,14 +207,14 @@ def _to_lab(image: Tensor) -> np.ndarray:
 
 
 def _light(image: Tensor) -> np.ndarray:
-    """Return ``(3, H, W)`` as ``(H, W, 3)`` float32 from 1 to 256, so that black has a logarithm."""
+    """Return levels ``(H, W, 3)`` float32 from 1 to 256, so that black has a logarithm."""
     light = to_uint8(image).astype(np.float32)
     light += 1
     return light
 
 
-def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur a float (H, W, 3) array; a wide blur, which holds no detail, comes as a smaller array.
+def _blur(image: np.ndarray, sigma: float) -> Tensor:
+    """Blur a float (H, W, 3) array to (3, h, w): smaller for a wide blur, which holds no detail.
 
     The exact filter of sigma 250 has 2001 taps and takes seconds per megapixel.
     """
@@ -226,10 +222,10 @@ def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
     shrink = max(1.0, sigma / 8)
     size = max(1, round(width / shrink)), max(1, round(height / shrink))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(small, (0, 0), sigma / shrink)
+    return torch.from_numpy(cv2.GaussianBlur(small, (0, 0), sigma / shrink)).permute(2, 0, 1)
 
 
-def _enlarge(maps: Tensor, size: tuple[int, int], place: Place) -> Tensor:
+def _enlarge(maps: Tensor, size: torch.Size, place: Place) -> Tensor:
     """Interpolate the part at ``place`` in ``maps`` ``(N, C, h, w)`` to ``size``."""
     across, down = place.right - place.left, place.bottom - place.top
     theta = torch.tensor(

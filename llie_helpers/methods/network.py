@@ -38,6 +38,8 @@ class NetworkMethod(Method):
         if self.mapper is None:
             return None, self.network.prepare(whole)
         curves = self.mapper.prepare(whole)
+        if type(self.network).prepare is Network.prepare:  # which needs nothing of the whole
+            return curves, None
         mapped = torch.empty_like(whole)
         for target, band in zip(mapped.split(BAND, dim=2), whole.split(BAND, dim=2), strict=True):
             target.copy_(self._mapped(band, curves))

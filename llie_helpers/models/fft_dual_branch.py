@@ -19,7 +19,7 @@ from torch import nn
 from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import Network, any_size
 
-BAND = 256  # rows whose moments are taken at a time
+BAND = 64  # rows whose moments are taken at a time
 MARGIN = 4  # rows of its neighbours that a band needs; even, because of the stride
 
 
@@ -117,8 +117,7 @@ def bands(whole: torch.Tensor) -> Iterator[tuple[torch.Tensor, int]]:
 
 def moments(bands: Iterable[torch.Tensor]) -> torch.Tensor:
     """Return mean and variance of each channel over all ``bands``, ``(2, N, C, 1, 1)``."""
-    count = 0
-    total = squares = torch.zeros(())
+    count, total, squares = 0, torch.tensor(0.0), torch.tensor(0.0)
     for band in bands:
         pixels = band.shape[-2:].numel()
         variance, mean = torch.var_mean(band, dim=(2, 3), correction=0, keepdim=True)

@@ -7,7 +7,8 @@ import torch
 from llie_helpers.cli import main
 from llie_helpers.errors import CourseError
 from llie_helpers.inference.export import export_onnx
-from llie_helpers.methods import create_method
+from llie_helpers.methods import NetworkMethod, create_method
+from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.models import create_model
 
 runtime = pytest.importorskip("onnxruntime")
@@ -27,7 +28,23 @@ def test_dual_branch_is_exported_for_any_size(tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
-def test_what_onnx_lacks_is_named(tmp_path):
-    with pytest.raises(CourseError, match="fft_dual_branch cannot be exported"):
-        export_onnx(create_model("fft_dual_branch", size=64).eval(), tmp_path / "net.onnx")
+def mapped_network():
+    low, normal = torch.rand(2, 6, 3, 23).sort().values.numpy()
+    return NetworkMethod(
+        create_model("mse_cnn", widths=[4, 6]), HistogramMapper().fit_percentiles(low, normal)
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: create_model("fft_dual_branch", size=64), "it holds an operation that ONNX lacks"),
+        (mapped_network, "it needs a histogram mapper"),
+        (lambda: create_method("clahe"), "it is no network"),
+        (lambda: torch.sqrt, "it is no network"),
+    ],
+)
+def test_what_onnx_cannot_hold_is_refused(tmp_path, make, reason):
+    with pytest.raises(CourseError, match=f"cannot be exported: .*{reason}"):
+        export_onnx(make(), tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())

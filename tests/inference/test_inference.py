@@ -30,7 +30,7 @@ def test_classical_methods_take_their_options():
 
 def test_a_network_is_in_eval_mode_and_records_no_gradients(weights):
     network = create_method("mse_cnn", weights)
-    assert not network.training
+    assert not network.network.training
     assert not network(torch.rand(1, 3, 16, 16)).requires_grad
 
 
@@ -57,6 +57,9 @@ def test_a_network_with_a_mapper_is_shown_mapped_images(weights, tmp_path):
     [
         ("gama", {}, "no method called 'gama'; did you mean gamma"),
         ("gamma", {"gama": 1}, "no option of gamma called 'gama'; did you mean gamma"),
+        ("clahe", {"clip": "abc"}, "clahe cannot be built with {'clip': 'abc'}"),
+        ("retinex", {"sigmas": 3.0}, "retinex cannot be built with"),
+        ("gamma", {"gamma": -1.0}, "gamma is -1.0, but it must be positive"),
         ("gamma", {"weights": "lol_v1"}, "gamma is a classical method: .* takes no weights"),
         ("mse_cnn", {"weights": "gone.safetensors"}, "no weights file gone.safetensors"),
     ],
@@ -74,8 +77,13 @@ def test_exposure_is_in_stops_and_strength_mixes(weights):
     assert torch.equal(enhance(image, "gamma", strength=0.0), image)
     half = enhance(image, "gamma", strength=0.5)
     assert torch.allclose(half, (image + plain) / 2, atol=1e-6)
-    with pytest.raises(CourseError, match="must lie between 0 and 1"):
-        enhance(image, "gamma", strength=2.0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2000.0, -11.0])
+@pytest.mark.parametrize("control", ["exposure", "strength"])
+def test_controls_out_of_range_are_refused(control, value):
+    with pytest.raises(CourseError, match=f"The {control} is {value}; it must be between"):
+        enhance(torch.rand(3, 16, 16), "gamma", **{control: value})
 
 
 def test_a_method_is_made_once_and_used_often(weights):

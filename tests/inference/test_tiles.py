@@ -11,26 +11,19 @@ from llie_helpers import models
 from llie_helpers.data.embedded import photograph
 from llie_helpers.images import to_float, to_uint8
 from llie_helpers.inference import tiles
-from llie_helpers.methods import create_method
+from llie_helpers.methods import Pointwise, create_method
 
 
 @given(st.integers(16, 4000))
 @settings(max_examples=60, deadline=None)
 def test_the_weights_of_all_tiles_add_up_to_one(length):
     total = torch.zeros(length)
-    for span in tiles.spans(length):
-        weights = tiles.fade(span, length)
+    for span in tiles.tile_slices(length):
+        weights = tiles.blend_weights(span, length)
         assert weights.min() > 0
         assert len(weights) == span.stop - span.start <= tiles.TILE
         total[span] += weights
     assert torch.allclose(total, torch.ones(length), atol=1e-6)
-
-
-@pytest.mark.parametrize("size", [(16, 700), (300, 64), (1111, 777)])
-def test_a_thumbnail_is_that_of_the_whole(size):
-    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    expected = F.adaptive_avg_pool2d(to_float(image)[None], 64)
-    assert torch.allclose(tiles.thumbnail(image), expected, atol=1e-5)
 
 
 def gradient(height, width):
@@ -56,7 +49,20 @@ def test_no_seam_shows(make, weights):
     assert difference.max() < 1 / 255
 
 
-def test_16_bits_and_methods_without_a_network_are_tiled_too():
+def test_16_bits_are_kept():
     image = np.random.default_rng(0).integers(0, 2**16, (20, 900, 3), dtype=np.uint16)
     expected = to_float(image) ** 0.5
-    assert torch.allclose(tiles.enhance_tiled(lambda low: low**0.5, image), expected, atol=1e-6)
+    assert torch.allclose(tiles.enhance_tiled(create_method("gamma"), image), expected, atol=1e-6)
+
+
+@given(st.integers(16, 80), st.integers(16, 80))
+@settings(max_examples=40, deadline=None)
+def test_the_result_never_leaves_0_to_1(height, width):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "TILE", 24)
+        patch.setattr(tiles, "OVERLAP", 8)
+        for value in (0.0, 1.0):
+            image = torch.full((3, height, width), value)
+            output = tiles.enhance_tiled(Pointwise(lambda low: 3 * low - 1), image)
+            assert output.min() >= 0
+            assert output.max() <= 1

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llie_helpers.errors import CourseError
+from llie_helpers.images import WHOLE
 from llie_helpers.methods import classical
 
 
@@ -65,7 +66,7 @@ def test_clahe_is_the_baseline_of_the_protocol():
     assert np.allclose(classical.clahe(image).permute(1, 2, 0), expected)
 
 
-def test_histogram_equalisation_spreads_the_tones():
+def test_histogram_equalisation_spreads_the_values():
     levels = classical.histogram_equalisation(dark()).mean(dim=1)
     assert levels.amin() < 0.05
     assert levels.amax() > 0.95
@@ -87,7 +88,16 @@ def test_a_wide_blur_on_a_small_copy_is_close_to_the_exact_one(sigma):
     image = 255 * np.random.default_rng(0).random((200, 300, 3), np.float32) ** 4
     image[:, :150] /= 4
     exact = cv2.GaussianBlur(image, (0, 0), sigma)
-    assert np.abs(classical._blur(image, sigma) / exact - 1).mean() < 0.05
+    small = classical._blur(image, sigma)[None]
+    blurred = classical._enlarge(small, torch.Size((200, 300)), WHOLE)[0].permute(1, 2, 0)
+    assert np.abs(blurred.numpy() / exact - 1).mean() < 0.05
+
+
+def test_quantiles_of_a_large_image_are_taken_from_a_grid(monkeypatch):
+    image = dark(200, 300, n=1)
+    expected = classical.retinex(image)
+    monkeypatch.setattr(classical, "QUANTILE_PIXELS", 5000)
+    assert (classical.retinex(image) - expected).abs().max() < 0.02
 
 
 @pytest.mark.parametrize(

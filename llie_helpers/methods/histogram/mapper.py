@@ -143,8 +143,7 @@ class HistogramMapper(Method):
         mapper = cls()
         try:
             mapper.regressor.load_model(path)
-            levels = mapper.regressor.get_booster().attr("levels")
-            mapper.q = tuple(json.loads(levels))
+            mapper.q = tuple(json.loads(mapper.regressor.get_booster().attr("levels") or ""))
         except (XGBoostError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[-1]
             raise CourseError(

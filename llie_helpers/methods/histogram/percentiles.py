@@ -121,7 +121,7 @@ def mapped(pairs: Pairs, targets: Tensor, q: Sequence[float] = Q) -> Pairs:
 
 
 @dataclass(frozen=True, eq=False)
-class _Mapped(Sequence):
+class _Mapped:
     pairs: Pairs
     targets: Tensor
     q: Sequence[float]
@@ -130,7 +130,7 @@ class _Mapped(Sequence):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int, /) -> tuple[np.ndarray, np.ndarray]:
         low, normal = self.pairs.raw(index)
         if index not in self.done:
             mapped = map_histogram(to_float(low), self.targets[index], self.q)
