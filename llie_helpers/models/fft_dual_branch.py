@@ -19,7 +19,7 @@ from torch import nn
 from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import Network, any_size
 
-BAND = 64  # rows that are looked at a time
+BAND = 64  # rows whose moments are taken at a time
 MARGIN = 4  # rows of its neighbours that a band needs; even, because of the stride
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -17,7 +16,6 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics import psnr
 from llie_helpers.plotting import figures
-from llie_helpers.training import History, TrainingRun
 
 
 @pytest.fixture(autouse=True)
@@ -122,18 +120,6 @@ class TestHistory:
         )
         best = loss.lines[2]
         assert (best.get_xdata().item(), best.get_ydata().item()) == (3, 0.5)
-
-    def test_the_epoch_kept_is_marked_on_the_curve_that_chose_it(self):
-        rows = [row | {"val_psnr": 12.0, "val_ssim": row["epoch"] % 2} for row in history()]
-        recorded = History({"recipe": {"monitor": "val_ssim"}}, rows)
-        run = TrainingRun(recorded, Path("best.safetensors"), [])
-        for shown_run in (recorded, run, {"one": recorded, "other": run}):
-            figure = plotting.show_history(shown_run)
-            axis = figure.axes[2]
-            assert axis.get_title() == "validation SSIM"
-            kept = axis.lines[1]
-            assert (kept.get_xdata().item(), kept.get_ydata().item()) == (1, 1)
-            assert len(figure.axes[0].lines) % 2 == 0, "no dot where it was not monitored"
 
     def test_several_runs_are_named(self):
         figure = plotting.show_history({"plain": history(), "Lightning": history(3)})
