@@ -15,7 +15,6 @@ from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics import psnr
-from llie_helpers.plotting import figures
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +37,7 @@ def history(epochs: int = 4, **extra) -> list[dict]:
 
 def shown(figure, monkeypatch) -> dict:
     outputs = []
-    monkeypatch.setattr(figures, "display", lambda *args, **_: outputs.append(args[0]))
+    monkeypatch.setattr(plotting.figures, "display", lambda *args, **_: outputs.append(args[0]))
     figure._ipython_display_()
     (output,) = outputs
     return output
