@@ -158,7 +158,9 @@ def test_results_in_the_folder_itself_are_not_enhanced_again(mixed):
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")
 def test_a_file_without_permission_is_named(mixed, tmp_path):
     (mixed / "0.jpg").chmod(0)
-    assert "permission denied" in str(enhance_files([mixed], tmp_path / "out", square_root, refuse_video))
+    assert "permission denied" in str(
+        enhance_files([mixed], tmp_path / "out", square_root, refuse_video)
+    )
 
 
 def test_a_full_disk_or_a_wrong_plan_is_named(mixed, tmp_path):
@@ -168,7 +170,10 @@ def test_a_full_disk_or_a_wrong_plan_is_named(mixed, tmp_path):
         enhance_files([mixed], image(tmp_path / "a.jpg"), square_root, refuse_video)
     with pytest.raises(CourseError, match="would both become"):
         enhance_files(
-            [mixed / "4.png", image(mixed / "twin" / "4.png")], tmp_path / "o", square_root, refuse_video
+            [mixed / "4.png", image(mixed / "twin" / "4.png")],
+            tmp_path / "o",
+            square_root,
+            refuse_video,
         )
     (tmp_path / "nothing").mkdir()
     with pytest.raises(CourseError, match="holds no photographs"):
