@@ -189,17 +189,10 @@ class Retinex(Method):
         return light.log_() - torch.stack(blurs).mean(dim=0)
 
 
-# As plain functions, and as methods.
-CLASSICAL: dict[str, Callable[..., Tensor]] = {
-    "identity": identity,
-    "gamma": gamma,
-    "histogram_equalisation": histogram_equalisation,
-    "clahe": clahe,
-    "retinex": retinex,
-}
 METHODS: dict[str, Callable[..., Method]] = {
     method.name: method for method in (Identity, Gamma, HistogramEqualisation, CLAHE, Retinex)
 }
+CLASSICAL = {name: method() for name, method in METHODS.items()}  # with their default options
 
 
 def _to_lab(image: Tensor) -> np.ndarray:

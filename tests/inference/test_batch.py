@@ -20,12 +20,12 @@ from llie_helpers.inference.batch import enhance_files
 from llie_helpers.inference.photos import read_photo
 
 
-def brighter(pixels):
+def square_root(pixels):
     return to_float(pixels) ** 0.5
 
 
-def no_film(source, target):
-    raise CourseError(f"{source} is a film.")
+def refuse_video(source, target):
+    raise CourseError(f"{source} is a video.")
 
 
 def image(path: Path, size=(40, 30)) -> Path:
@@ -81,7 +81,7 @@ def files(folder: Path) -> set[str]:
 
 def test_the_good_are_done_and_each_bad_one_is_named(mixed, tmp_path):
     out = tmp_path / "out"
-    summary = enhance_files([mixed], out, brighter, no_film)
+    summary = enhance_files([mixed], out, square_root, refuse_video)
     bad = set(BAD.split())
     assert summary.done == 180
     assert files(out) == files(mixed) - bad - {"notes.txt"}
@@ -99,12 +99,12 @@ def test_a_stopped_batch_is_finished_by_a_second(mixed, tmp_path):
         calls.append(pixels)
         if len(calls) == 8:
             raise KeyboardInterrupt
-        return brighter(pixels)
+        return square_root(pixels)
 
     with pytest.raises(KeyboardInterrupt):
-        enhance_files([mixed], tmp_path / "out", stopping, no_film)
+        enhance_files([mixed], tmp_path / "out", stopping, refuse_video)
     assert len(files(tmp_path / "out")) == 7
-    summary = enhance_files([mixed], tmp_path / "out", brighter, no_film)
+    summary = enhance_files([mixed], tmp_path / "out", square_root, refuse_video)
     assert (summary.skipped, summary.done) == (7, 173)
     assert "7 left as they were" in str(summary)
 
@@ -117,6 +117,7 @@ enhance_files([sys.argv[1]], sys.argv[2], lambda pixels: to_float(pixels).sqrt()
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     for i in range(60):
@@ -134,7 +135,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
         for path in out.glob("[!.]*"):
             read_photo(path)  # whole, or it raises
     assert before < len(files(out)) < 60
-    assert enhance_files([folder], out, brighter, no_film).failures == []
+    assert enhance_files([folder], out, square_root, refuse_video).failures == []
     assert files(out) == files(folder)
 
 
@@ -142,33 +143,38 @@ def test_nothing_is_overwritten_without_force(mixed, tmp_path):
     source, target = mixed / "0.jpg", image(tmp_path / "target.jpg")
     before = target.read_bytes()
     with pytest.raises(CourseError, match="add --force"):
-        enhance_files([source], target, brighter, no_film)
+        enhance_files([source], target, square_root, refuse_video)
     assert target.read_bytes() == before
-    assert enhance_files([source], target, brighter, no_film, force=True).done == 1
+    assert enhance_files([source], target, square_root, refuse_video, force=True).done == 1
     assert target.read_bytes() != before
 
 
 def test_results_in_the_folder_itself_are_not_enhanced_again(mixed):
     out = mixed / "enhanced"
-    assert enhance_files([mixed], out, brighter, no_film).done == 180
-    assert enhance_files([mixed], out, brighter, no_film).skipped == 180
+    assert enhance_files([mixed], out, square_root, refuse_video).done == 180
+    assert enhance_files([mixed], out, square_root, refuse_video).skipped == 180
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")
 def test_a_file_without_permission_is_named(mixed, tmp_path):
     (mixed / "0.jpg").chmod(0)
-    assert "permission denied" in str(enhance_files([mixed], tmp_path / "out", brighter, no_film))
+    assert "permission denied" in str(
+        enhance_files([mixed], tmp_path / "out", square_root, refuse_video)
+    )
 
 
 def test_a_full_disk_or_a_wrong_plan_is_named(mixed, tmp_path):
     with pytest.raises(CourseError, match="no file or folder"):
-        enhance_files([tmp_path / "gone"], tmp_path / "out", brighter, no_film)
+        enhance_files([tmp_path / "gone"], tmp_path / "out", square_root, refuse_video)
     with pytest.raises(CourseError, match="is a file; give a folder"):
-        enhance_files([mixed], image(tmp_path / "a.jpg"), brighter, no_film)
+        enhance_files([mixed], image(tmp_path / "a.jpg"), square_root, refuse_video)
     with pytest.raises(CourseError, match="would both become"):
         enhance_files(
-            [mixed / "4.png", image(mixed / "twin" / "4.png")], tmp_path / "o", brighter, no_film
+            [mixed / "4.png", image(mixed / "twin" / "4.png")],
+            tmp_path / "o",
+            square_root,
+            refuse_video,
         )
     (tmp_path / "nothing").mkdir()
     with pytest.raises(CourseError, match="holds no photographs"):
-        enhance_files([tmp_path / "nothing"], tmp_path / "out", brighter, no_film)
+        enhance_files([tmp_path / "nothing"], tmp_path / "out", square_root, refuse_video)

@@ -7,13 +7,13 @@ import torch
 from llie_helpers.cli import main
 from llie_helpers.errors import CourseError
 from llie_helpers.inference.export import export_onnx
-from llie_helpers.methods import NetworkMethod, create_method
-from llie_helpers.methods.histogram import HistogramMapper
+from llie_helpers.methods import create_method
 from llie_helpers.models import create_model
 
 runtime = pytest.importorskip("onnxruntime")
 
 
+@pytest.mark.slow
 def test_dual_branch_is_exported_for_any_size(tmp_path, capsys):
     target = tmp_path / "net.onnx"
     command = ["export", "--model", "dual_branch", "--weights", "embedded", "-o", str(target)]
@@ -28,18 +28,11 @@ def test_dual_branch_is_exported_for_any_size(tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
-def mapped_network():
-    low, normal = torch.rand(2, 6, 3, 23).sort().values.numpy()
-    return NetworkMethod(
-        create_model("mse_cnn", widths=[4, 6]), HistogramMapper().fit_percentiles(low, normal)
-    )
-
-
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         (lambda: create_model("fft_dual_branch", size=64), "it holds an operation that ONNX lacks"),
-        (mapped_network, "it needs a histogram mapper"),
+        (lambda: create_method("residual", "embedded"), "needs a histogram mapper"),
         (lambda: create_method("clahe"), "it is no network"),
         (lambda: torch.sqrt, "it is no network"),
     ],

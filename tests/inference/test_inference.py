@@ -29,9 +29,9 @@ def test_classical_methods_take_their_options():
 
 
 def test_a_network_is_in_eval_mode_and_records_no_gradients(weights):
-    network = create_method("mse_cnn", weights)
-    assert not network.network.training
-    assert not network(torch.rand(1, 3, 16, 16)).requires_grad
+    method = create_method("mse_cnn", weights)
+    assert not method.network.training
+    assert not method(torch.rand(1, 3, 16, 16)).requires_grad
 
 
 def test_enhance_takes_a_tensor_or_a_file(weights, tmp_path):
@@ -72,8 +72,8 @@ def test_mistakes_are_named(name, options, sentence):
 def test_exposure_is_in_stops_and_strength_mixes(weights):
     image = 0.2 * torch.rand(3, 40, 40)
     plain = enhance(image, "gamma")
-    brighter = enhance(image, "gamma", exposure=1.0)
-    assert torch.allclose(to_linear(brighter), (2 * to_linear(plain)).clamp(0, 1), atol=1e-4)
+    lighter = enhance(image, "gamma", exposure=1.0)
+    assert torch.allclose(to_linear(lighter), (2 * to_linear(plain)).clamp(0, 1), atol=1e-4)
     assert torch.equal(enhance(image, "gamma", strength=0.0), image)
     half = enhance(image, "gamma", strength=0.5)
     assert torch.allclose(half, (image + plain) / 2, atol=1e-6)
@@ -87,6 +87,6 @@ def test_controls_out_of_range_are_refused(control, value):
 
 
 def test_a_method_is_made_once_and_used_often(weights):
-    network = create_method("mse_cnn", weights)
+    method = create_method("mse_cnn", weights)
     image = torch.rand(3, 40, 40)
-    assert torch.equal(enhance(image, network), enhance(image, "mse_cnn", weights))
+    assert torch.equal(enhance(image, method), enhance(image, "mse_cnn", weights))

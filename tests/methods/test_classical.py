@@ -38,7 +38,7 @@ def test_one_image_is_treated_like_each_of_a_batch(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(classical.CLASSICAL) - {"identity"}))
-def test_dark_images_become_brighter(name):
+def test_dark_images_are_brightened(name):
     image = dark()
     assert classical.CLASSICAL[name](image).mean() > 1.2 * image.mean()
 

@@ -24,7 +24,7 @@ def as_image(levels):
 
 
 def make_pairs(scenes, seed=0):
-    """One pair for each number: random tones, and low light of a random exposure."""
+    """One pair for each number: random images, and low light of a random exposure."""
     rng = np.random.default_rng(seed)
     arrays = []
     for _ in scenes:
@@ -53,7 +53,7 @@ def test_an_image_mapped_to_its_own_percentiles_is_itself(levels):
 
 
 @given(images, curves)
-def test_mapping_keeps_the_order_of_tones_and_the_range_of_the_targets(levels, targets):
+def test_mapping_keeps_the_order_of_values_and_the_range_of_the_targets(levels, targets):
     output = map_histogram(as_image(levels), targets)
     for plane, mapped, target in zip(levels, output.numpy(), targets.numpy(), strict=True):
         order = plane.ravel().argsort()
@@ -70,7 +70,7 @@ def test_a_mapped_image_has_the_target_percentiles():
     assert (percentiles(map_histogram(image, targets)) - targets).abs().max() <= 4 / 255
 
 
-def test_tones_that_share_a_value_get_the_mean_of_their_targets():
+def test_percentiles_that_share_a_value_get_the_mean_of_their_targets():
     image = torch.zeros(3, 4, 4)
     targets = torch.linspace(0, 0.8, len(Q)).expand(3, -1)
     assert torch.allclose(map_histogram(image, targets), torch.full_like(image, 0.4))
