@@ -88,7 +88,7 @@ def _check(option: str, value: Any, kind: object) -> None:
     known: dict[object, tuple[bool, str]] = {
         bool: (type(value) is bool, "true or false"),
         int: (is_size(value), "a whole number from 1"),
-        float: (type(value) in (int, float) and 0 <= value <= 1, "a number from 0 to 1"),
+        float: (type(value) in (int, float), "a number"),
         tuple[int, ...]: (
             isinstance(value, list | tuple) and len(value) > 0 and all(map(is_size, value)),
             "a list of whole numbers from 1",
