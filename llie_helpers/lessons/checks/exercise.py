@@ -224,19 +224,20 @@ class Exercise:
 
 
 def edited(function: Callable, edits: str | Sequence[str]) -> Callable:
-    """Return ``function`` with one edit "old => new" of its source, or several.
+    """Return ``function`` with one edit "old => new" of its body, or several.
 
     Raises:
-        ValueError: an old text is not in the source.
+        ValueError: an old text is not in the body.
     """
     source = textwrap.dedent(inspect.getsource(function))
+    signature, body = source.split(":\n", maxsplit=1)
     for edit in [edits] if isinstance(edits, str) else edits:
         old, new = edit.split(_ARROW)
-        if old not in source:
+        if old not in body:
             raise ValueError(f"{function.__name__} has no {old!r} to edit")
-        source = source.replace(old, new)
+        body = body.replace(old, new)
     scope = dict(vars(sys.modules[function.__module__]))
-    exec(source, scope)
+    exec(f"{signature}:\n{body}", scope)
     return scope[function.__name__]
 
 

@@ -70,7 +70,7 @@ to_tensor = Exercise(
         "permute moves the axes.": ".permute(2, 0, 1) => .reshape(3, *stored.shape[:2])",
         "you divide whole numbers by whole numbers; turn them into floats first.": [
             ".float() / 255 => .float()",
-            "(stored) => (stored // 255)",
+            "from_numpy(stored) => from_numpy(stored // 255)",
         ],
         "you divide by the largest value of this image; "
         "a dark image would come out bright.": "255 => int(stored.max())",

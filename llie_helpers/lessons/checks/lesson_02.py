@@ -20,15 +20,6 @@ def psnr_inputs():
     return [((normal + error * torch.rand_like(normal)).clamp(0, 1), normal)]
 
 
-def _mse(enhanced, normal, dim=(1, 2, 3)):
-    return ((enhanced - normal) ** 2).mean(dim=dim)
-
-
-_POOLED = (
-    "you average the squared error over the whole batch, which lets the worst image decide; "
-    "average over channels, rows and columns only (dim=(1, 2, 3))."
-)
-
 psnr = Exercise(
     title="PSNR, one score per image",
     minutes=6,
@@ -37,39 +28,27 @@ psnr = Exercise(
     inputs=psnr_inputs,
     tolerance=1e-4,
     mistakes={
-        _POOLED: lambda e, n: -10 * torch.log10(_mse(e, n, None)),
-        f"{_POOLED} One score repeated N times is still one score.": lambda e, n: (
-            -10 * torch.log10(_mse(e, n, None)).expand(len(e))
-        ),
-        "your scores are right but you average them; return one score per image.": lambda e, n: (
-            psnr_solution(e, n).mean()
-        ),
-        "the data range is 1 here, not 255: your scores are 48.1 dB too high.": lambda e, n: (
-            10 * torch.log10(255**2 / _mse(e, n))
-        ),
+        "you average the squared error over the whole batch, which lets the worst image decide; "
+        "average over channels, rows and columns only (dim=(1, 2, 3)).": "dim=(1, 2, 3) => ",
+        "your scores are right but you average them; "
+        "return one score per image.": "log10(mse) => log10(mse).mean()",
+        "the data range is 1 here, not 255: your "
+        "scores are 48.1 dB too high.": "-10 * torch.log10(mse) => 10 * torch.log10(255**2 / mse)",
         "the factor 10 belongs to the mean squared error; of its square root you take 20 log10, "
-        "so your scores are half of what they should be.": lambda e, n: (
-            -10 * torch.log10(_mse(e, n).sqrt())
-        ),
-        "decibels use the logarithm to base 10, not the natural one.": lambda e, n: (
-            -10 * _mse(e, n).log()
-        ),
-        "the sign is wrong: a smaller error must give a larger score.": lambda e, n: (
-            10 * torch.log10(_mse(e, n))
-        ),
-        "you take the absolute error; PSNR squares it.": lambda e, n: (
-            -10 * torch.log10((e - n).abs().mean(dim=(1, 2, 3)))
-        ),
+        "so your scores are half of what they should be.": "log10(mse) => log10(mse.sqrt())",
+        "decibels use the logarithm to base 10, not the natural one.": "log10 => log",
+        "the sign is wrong: a smaller error must give a larger score.": "-10 => 10",
+        "you take the absolute error; "
+        "PSNR squares it.": "(enhanced - normal) ** 2 => (enhanced - normal).abs()",
         "you score each channel and average three PSNRs; average the squared error over the "
-        "channels first, then take the logarithm.": lambda e, n: (
-            -10 * torch.log10(_mse(e, n, (2, 3))).mean(dim=1)
-        ),
+        "channels first, "
+        "then take the logarithm.": ["(1, 2, 3) => (2, 3)", "log10(mse) => log10(mse).mean(1)"],
     },
     right=[
         lambda e, n: [
-            20 * np.log10(1 / _mse(a, b, None).sqrt().item()) for a, b in zip(e, n, strict=True)
+            20 * np.log10(1 / (a - b).square().mean().sqrt().item())
+            for a, b in zip(e, n, strict=True)
         ],
-        lambda e, n: 10 * torch.log10(1 / (n - e).flatten(1).pow(2).mean(1)),
     ],
     hints=[
         "Three steps: square the difference, average it within each image, take the logarithm.",
@@ -126,22 +105,6 @@ def gamma_for_mean_observe(answer, image, target):
     )
 
 
-def _bisect(image, target, *, high=10.0, steps=40, upwards=True):
-    low = 0.01
-    for _ in range(steps):
-        middle = (low + high) / 2
-        if ((image**middle).mean() > target) == upwards:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
-def _scan(image, target):
-    candidates = np.geomspace(0.05, 20, 6000)
-    return min(candidates, key=lambda gamma: abs((image.numpy() ** gamma).mean() - target))
-
-
 gamma_for_mean = Exercise(
     title="The gamma that hits a target brightness",
     minutes=12,
@@ -150,17 +113,22 @@ gamma_for_mean = Exercise(
     inputs=gamma_for_mean_inputs,
     observe=gamma_for_mean_observe,
     mistakes={
-        "the mean of a power is not the power of the mean": lambda image, target: (
-            np.log(target) / np.log(image.mean().item())
+        "the mean of a power is not the power of the mean": (
+            "return (low + high) / 2 => return np.log(target) / np.log(image.mean().item())"
         ),
-        "you return 1 / gamma": lambda *given: 1 / gamma_for_mean_solution(*given),
-        "target / mean is a gain": lambda image, target: target / image.mean().item(),
-        "take more or finer steps": lambda *given: _bisect(*given, steps=6),
-        "search above 1 as well": lambda *given: _bisect(*given, high=1.0),
-        "the search ran the wrong way": lambda *given: _bisect(*given, upwards=False),
-        "a gamma is positive": lambda *given: -gamma_for_mean_solution(*given),
+        "you return 1 / gamma": "return (low + high) / 2 => return 2 / (low + high)",
+        "target / mean is a gain": "return (low + high) / 2 => return target / image.mean().item()",
+        "take more or finer steps": "range(40) => range(6)",
+        "search above 1 as well": "10.0 => 1.0",
+        "the search ran the wrong way": "() > => () <",
+        "a gamma is positive": "return (low => return -(low",
     },
-    right=[lambda *given: torch.tensor(_bisect(*given, high=30.0, steps=20)), _scan],
+    right=[
+        lambda image, target: min(
+            np.geomspace(0.05, 20, 6000),
+            key=lambda gamma: abs((image.numpy() ** gamma).mean() - target),
+        ),
+    ],
     hints=[
         "There is no formula, but the mean of `image**gamma` falls steadily as gamma grows. "
         "So keep two gammas, one too bright and one too dark, and close in.",
@@ -186,19 +154,6 @@ def equalise_inputs():
     return [(dark,), (torch.randint(0, 256, (16, 20)).to(torch.uint8),)]
 
 
-def _histogram(levels):
-    return torch.bincount(levels.flatten().long(), minlength=256)
-
-
-def _cdf(levels):
-    return _histogram(levels).cumsum(0) / levels.numel()
-
-
-def _curve(levels):
-    darkest = _cdf(levels)[levels.min().long()]
-    return (_cdf(levels) - darkest) / (1 - darkest)
-
-
 def _by_rank(levels):
     values = levels.numpy()
     rank = np.searchsorted(np.sort(values, axis=None), values, side="right")
@@ -212,23 +167,24 @@ equalise = Exercise(
     reference=equalise_solution,
     inputs=equalise_inputs,
     mistakes={
-        "the cumulative counts are not divided by the number of pixels, so the curve does not "
-        "end at 1.": lambda levels: _histogram(levels).cumsum(0).float()[levels.long()],
+        "the cumulative counts are not divided by the number of pixels, so the curve "
+        "does not end at 1.": ["cdf - darkest => counts.cumsum(0).float()", " / (1 - darkest) => "],
         "the darkest level must become 0: subtract the CDF's value at the darkest level that "
-        "occurs, and divide by what is left of 1.": lambda levels: _cdf(levels)[levels.long()],
+        "occurs, "
+        "and divide by what is left of 1.": ["cdf - darkest => cdf", " / (1 - darkest) => "],
         "after you subtract the CDF's first value, the brightest pixel no longer reaches 1; "
-        "divide by 1 minus that value.": lambda levels: (
-            _cdf(levels) - _cdf(levels)[levels.min().long()]
-        )[levels.long()],
+        "divide by 1 minus that value.": " / (1 - darkest) => ",
         "you look up the histogram itself, which makes frequent levels bright; accumulate it "
-        "with cumsum first.": lambda levels: (_histogram(levels) / levels.numel())[levels.long()],
-        "you return the curve; look every pixel up in it, curve[levels.long()].": _curve,
+        "with cumsum first.": ["cdf - darkest => counts / levels.numel()", " / (1 - darkest) => "],
+        "you return the curve; look every pixel up in it, "
+        "curve[levels.long()].": "return curve[levels.long()] => return curve",
         "that is a linear stretch from darkest to brightest; equalisation follows the CDF, which "
-        "gives frequent levels more room.": lambda levels: (
-            (levels.float() - levels.min()) / (levels.max() - levels.min())
+        "gives frequent levels more room.": (
+            "return curve[levels.long()] => "
+            "return (levels.float() - levels.min()) / (levels.max() - levels.min())"
         ),
     },
-    right=[_by_rank, lambda levels: _curve(levels).double()[levels.long()].numpy()],
+    right=[_by_rank],
     hints=[
         "The curve you look pixels up in is the CDF itself. Build it from counts per level.",
         "`torch.bincount(levels.flatten().long(), minlength=256)` counts, `.cumsum(0)` adds up, "
@@ -257,26 +213,23 @@ pinball = Exercise(
     reference=pinball_solution,
     inputs=pinball_inputs,
     mistakes={
-        "the sides are swapped: with quantile 0.9, predicting too low must cost nine times as "
-        "much as predicting too high.": lambda p, a, q: pinball_solution(p, a, 1 - q),
-        "that is the absolute error, which treats both sides alike; weigh them with the quantile "
-        "and 1 - quantile.": lambda p, a, q: (a - p).abs().mean(),
-        "that is half the absolute error, right for quantile 0.5 only; weigh the sides with the "
-        "quantile and 1 - quantile.": lambda p, a, q: (a - p).abs().mean() / 2,
-        "you sum over the values; take the mean, so that the loss does not grow with their "
-        "number.": lambda p, a, q: pinball_solution(p, a, q) * p.numel(),
-        "you return one loss per value; take the mean.": lambda p, a, q: torch.maximum(
-            q * (a - p), (q - 1) * (a - p)
-        ),
-        "predictions that are too high cost nothing (or less than nothing); the other side needs "
-        "the weight 1 - quantile.": lambda p, a, q: (q * (a - p).clamp(min=0)).mean(),
-        "one branch has the wrong sign, so the loss can fall below 0; both sides must "
-        "cost.": lambda p, a, q: (q * (a - p)).mean(),
-        "you square the error, which finds the mean; a quantile needs the plain "
-        "distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
+        "the sides are swapped: with quantile 0.9, predicting too low must cost "
+        "nine times as much as predicting too high.": lambda p, a, q: pinball_solution(p, a, 1 - q),
+        "that is the absolute error, which treats both sides alike; "
+        "weigh them with the quantile and 1 - quantile.": lambda p, a, q: (a - p).abs().mean(),
+        "that is half the absolute error, right for quantile 0.5 only; weigh "
+        "the sides with the quantile and 1 - quantile.": lambda p, a, q: (a - p).abs().mean() / 2,
+        "you sum over the values; take the mean, "
+        "so that the loss does not grow with their number.": "mean() => sum()",
+        "you return one loss per value; take the mean.": ".mean() => ",
+        "predictions that are too high cost nothing (or less than nothing); "
+        "the other side needs the weight 1 - quantile.": "(quantile - 1) * short => 0 * short",
+        "one branch has the wrong sign, so the loss can fall below 0; "
+        "both sides must cost.": "(quantile - 1) => quantile",
+        "you square the error, which finds the mean; a quantile needs "
+        "the plain distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
     },
     right=[
-        lambda p, a, q: float(np.maximum(q * (a - p).numpy(), (q - 1) * (a - p).numpy()).mean()),
         lambda p, a, q: torch.where(a > p, q * (a - p), (1 - q) * (p - a)).mean(),
         lambda p, a, q: 0.5 * (a - p).abs().mean() + (q - 0.5) * (a - p).mean(),
     ],
@@ -366,21 +319,14 @@ def _leak(got, count):
     return None
 
 
-def _folds(masks):
-    """Return an answer that fits and predicts by the pairs of masks ``masks(scenes)``."""
-
-    def answer(features, targets, scenes, fit):
-        predicted = np.zeros_like(targets)
-        for trained, asked in masks(scenes):
-            predicted[asked] = fit(features[trained], targets[trained]).predict(features[asked])
-        return predicted
-
-    return answer
-
-
-def _each(labels):
-    """Return pairs of masks that hold out each of ``labels`` in turn."""
-    return [(labels != label, labels == label) for label in np.unique(labels)]
+def _four_folds(features, targets, scenes, fit):
+    predicted = [None] * len(scenes)
+    for fold in range(4):
+        held_out = np.isin(scenes, np.unique(scenes)[fold::4])
+        model = fit(features[~held_out], targets[~held_out])
+        for row in np.flatnonzero(held_out):
+            predicted[row] = model.predict(features[row : row + 1])[0]
+    return predicted
 
 
 honest_predictions = Exercise(
@@ -391,39 +337,32 @@ honest_predictions = Exercise(
     inputs=honest_predictions_inputs,
     observe=honest_predictions_observe,
     mistakes={
-        "every row is predicted by a model that was trained on that row": (
-            lambda features, targets, scenes, fit: fit(features, targets).predict(features)
-        ),
-        "some rows are predicted by a model that was trained on them": _folds(
-            lambda scenes: [(scenes < 99, scenes < 4), (scenes < 4, scenes >= 4)]
-        ),
-        "it saw other darkenings of the same photograph": _folds(
-            lambda scenes: _each(np.random.default_rng(0).permutation(len(scenes)) % 4)
-        ),
-        "each model learns from less than half of the rows": _folds(
-            lambda scenes: [
-                (scenes == np.roll(scenes, 1)[scenes == s][0], scenes == s)
-                for s in np.unique(scenes)
-            ]
-        ),
-        "the predictions are in another order": lambda features, targets, scenes, fit: (
-            np.concatenate(
-                [fit(features[a], targets[a]).predict(features[b]) for a, b in _each(scenes)]
-            )
-        ),
-        "some rows are never predicted": _folds(lambda scenes: _each(scenes)[-1:]),
-        "the result has shape": lambda *given: honest_predictions_solution(*given)[:, 0],
-        "right for scenes numbered 0, 1, 2 and so on": _folds(
-            lambda scenes: [
-                (scenes != scene, scenes == scene) for scene in range(len(np.unique(scenes)))
-            ]
-        ),
+        "every row is predicted by a model that was trained on that row": "~held_out => :",
+        "some rows are predicted by a "
+        "model that was trained on them": "~held_out => scenes != (scene if scene % 2 else -1)",
+        "it saw other darkenings of the same photograph": [
+            "np.unique(scenes) => range(4)",
+            "scenes == scene => np.random.default_rng(0).permutation(len(scenes)) % 4 == scene",
+        ],
+        "each model learns from less "
+        "than half of the rows": "~held_out => scenes == scenes[scenes != scene][0]",
+        "the predictions are in another order": [
+            "return predicted => return np.concatenate(parts)",
+            "predicted = np.empty_like(targets) => parts = []",
+            "predicted[held_out] = model.predict(features[held_out]) => "
+            "parts.append(model.predict(features[held_out]))",
+        ],
+        "some rows are never predicted": [
+            "np.unique(scenes) => np.unique(scenes)[:-1]",
+            "empty_like => zeros_like",
+        ],
+        "the result has shape": "return predicted => return predicted[:, 0]",
+        "right for scenes numbered 0, 1, 2 and so on": [
+            "in np.unique(scenes) => in range(len(np.unique(scenes)))",
+            "empty_like => zeros_like",
+        ],
     },
-    right=[
-        # Few folds of whole scenes, and lists for arrays.
-        lambda *given: _folds(lambda scenes: _each(scenes % 4))(*given).tolist(),
-        _folds(lambda scenes: [(scenes != scene, scenes == scene) for scene in scenes]),
-    ],
+    right=[_four_folds],
     hints=[
         "Ask of every row: had the model that predicts it seen this row, or another darkening of "
         "the same photograph?",
