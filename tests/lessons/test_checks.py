@@ -216,7 +216,9 @@ class TestExercise:
         assert str(total(answer)).startswith(words)
 
     def test_the_case_is_shown_where_it_is_plain(self):
-        product = replace(double, reference=lambda a, b: a * b, inputs=lambda: [(2, 2), (3, 5)])
+        product = replace(
+            double, reference=lambda a, b: a * b, mistakes={}, inputs=lambda: [(2, 2), (3, 5)]
+        )
         assert product(lambda a, b: a + b).message == "for 3, 5 the answer is 15, yours is 8."
 
     def test_an_observer_looks_at_more_than_the_result(self):
@@ -272,11 +274,11 @@ class TestExercise:
 def test_edits_are_combined_unless_they_exclude_each_other():
     edits = {"thrice.": "2 * => 3 *", "four times.": "2 * => 4 *", "clamped.": "0, 1 => 1, 2"}
     assert combine(edits, most=2) == {
-        "thrice.": ("2 * => 3 *",),
-        "four times.": ("2 * => 4 *",),
-        "clamped.": ("0, 1 => 1, 2",),
-        "thrice. Also, clamped.": ("2 * => 3 *", "0, 1 => 1, 2"),
-        "four times. Also, clamped.": ("2 * => 4 *", "0, 1 => 1, 2"),
+        "thrice.": ["2 * => 3 *"],
+        "four times.": ["2 * => 4 *"],
+        "clamped.": ["0, 1 => 1, 2"],
+        "thrice. Also, clamped.": ["2 * => 3 *", "0, 1 => 1, 2"],
+        "four times. Also, clamped.": ["2 * => 4 *", "0, 1 => 1, 2"],
     }
 
 

@@ -241,36 +241,19 @@ def edited(function: Callable, edits: str | Sequence[str]) -> Callable:
     return scope[function.__name__]
 
 
-def combinations(
-    function: Callable, bugs: Mapping[str, Mapping[str, Any]], most: int
-) -> dict[str, Callable]:
-    """Return the mistakes with one to ``most`` of ``bugs`` at once, the fewest first.
-
-    Args:
-        function: solves the exercise with the bugs that its options switch on.
-        bugs: sentence -> options of ``function``.
-        most: the largest number of bugs in one answer.
-    """
-    made: dict[str, Callable] = {}
+def combine(mistakes: Mapping[str, str | Sequence[str]], most: int) -> dict[str, list[str]]:
+    """Return the edits of one to ``most`` of ``mistakes`` at once, the fewest first."""
+    each = [
+        (sentence, [edits] if isinstance(edits, str) else list(edits))
+        for sentence, edits in mistakes.items()
+    ]
+    made = {}
     for count in range(1, most + 1):
-        for sentences in itertools.combinations(bugs, count):
-            options = {key: value for one in sentences for key, value in bugs[one].items()}
-            # Two values of one option exclude each other.
-            if len(options) == sum(len(bugs[one]) for one in sentences):
-                made[" Also, ".join(sentences)] = functools.partial(function, **options)
-    return made
-
-
-def combine(edits: Mapping[str, str], most: int) -> dict[str, tuple[str, ...]]:
-    """Return the mistakes with one to ``most`` of ``edits`` at once, the fewest first."""
-    made: dict[str, tuple[str, ...]] = {}
-    for count in range(1, most + 1):
-        for chosen in itertools.combinations(edits.items(), count):
+        for sentences, edits in (zip(*c, strict=True) for c in itertools.combinations(each, count)):
+            joined = list(itertools.chain.from_iterable(edits))
             # Two edits of one place exclude each other.
-            if len({edit.split(_ARROW)[0] for _, edit in chosen}) == count:
-                made[" Also, ".join(sentence for sentence, _ in chosen)] = tuple(
-                    edit for _, edit in chosen
-                )
+            if len({edit.split(_ARROW)[0] for edit in joined}) == len(joined):
+                made[" Also, ".join(sentences)] = joined
     return made
 
 
