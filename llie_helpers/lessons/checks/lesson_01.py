@@ -26,19 +26,15 @@ light = Exercise(
         "this is the way back, from light to sRGB; here 0.5 must become darker.": to_srgb,
         "a plain power of 2.2 is only close: "
         "near black the standard has a straight line.": lambda srgb: srgb**2.2,
-        "the straight part is missing: up to 0.04045 the light is s / 12.92.": lambda srgb: (
-            ((srgb + 0.055) / 1.055) ** 2.4
-        ),
+        "the straight part is missing: up to 0.04045 "
+        "the light is s / 12.92.": "torch.where(srgb <= 0.04045, srgb / 12.92, curve) => curve",
         "0.0031308 is the threshold for the way back; "
         "for sRGB values it is 0.04045.": "0.04045 => 0.0031308",
         "the two parts are swapped: "
         "the straight line belongs to the dark values.": "srgb <= => srgb >",
         "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": "2.4 => (1 / 2.4)",
     },
-    right=[
-        to_linear,
-        lambda srgb: (srgb > 0.04045) * (to_linear(srgb) - srgb / 12.92) + srgb / 12.92,
-    ],
+    right=[to_linear],
     hints=[
         "Compute both parts for the whole tensor, then choose between them pixel by pixel.",
         "`torch.where(condition, a, b)` takes `a` where the condition holds and `b` elsewhere.",
@@ -76,10 +72,7 @@ expose = Exercise(
         "the two conversions are swapped: to_linear comes first, "
         "to_srgb last.": lambda srgb, stops: to_linear((to_srgb(srgb) * 2.0**stops).clamp(0, 1)),
     },
-    right=[
-        lambda srgb, stops: to_srgb(to_linear(srgb) * 2.0**stops).clamp(0, 1),
-        lambda srgb, stops: to_srgb(torch.exp2(to_linear(srgb).log2() + stops).clamp(0, 1)),
-    ],
+    right=[lambda srgb, stops: to_srgb(torch.exp2(to_linear(srgb).log2() + stops).clamp(0, 1))],
     hints=[
         "Stops double or halve the light, and sRGB values are not light.",
         "Three steps: `to_linear`, multiply by `2.0**stops`, `to_srgb`.",
@@ -103,9 +96,7 @@ def photons_inputs():
 
 def photons_observe(answer, linear, full_well):
     """Look at mean and variance at each level; the draws themselves may differ."""
-    noisy = answer(linear, full_well)
-    expect_form(noisy, linear)
-    noisy = torch.as_tensor(noisy, dtype=torch.float32)
+    noisy = torch.as_tensor(expect_form(answer(linear, full_well), linear)).float()
     mean, level = noisy.mean((0, 2)), linear[0, :, 0]
     variance, expected = noisy.var((0, 2)), level / full_well
     close = {"atol": 5e-3, "rtol": 0.1}
@@ -154,18 +145,17 @@ photons = Exercise(
     mistakes={
         "you return counts": " / full_well => ",
         "you draw from the light itself": " * full_well => ",
-        "the mean brightness changes": lambda x, full_well: (x + 0.2 * torch.randn(x.shape)).clamp(
-            0, 1
+        "the mean brightness changes": (
+            "return counted / full_well => "
+            "return (linear + 0.2 * torch.randn(linear.shape)).clamp(0, 1)"
         ),
-        "there is no noise": lambda x, full_well: x.clone(),
+        "there is no noise": "torch.poisson(expected) => expected",
         "black is noisy": _NOISY + "full_well**-0.5",
         "the variance does not grow": _NOISY + "(linear > 0) * full_well**-0.5",
         "at level 0.25 the variance is": _NOISY + "linear * full_well**-0.5",
         "half a photon was counted": _NOISY + "(linear / full_well).sqrt()",
     },
-    right=[
-        lambda x, full_well: np.random.default_rng(0).poisson(x.numpy() * full_well) / full_well,
-    ],
+    right=[lambda x, k: np.random.default_rng(0).poisson(x.numpy() * k) / k],
     hints=[
         "The light is a fraction of a full pixel. How many photons does a value of 0.3 stand for?",
         "`torch.poisson(rates)` draws one count for each rate, with that rate as its mean.",
@@ -183,19 +173,12 @@ def augment_solution(low, normal):
     return low, normal
 
 
-def augment_inputs():
-    # Every pixel differs from every other, so that the order of pixels tells the symmetry.
-    normal = torch.linspace(0.1, 0.7, 3 * 16).view(3, 4, 4)
-    return [(normal / 4, normal)]
-
-
 def augment_observe(answer, low, normal):
     """Look at which symmetries and gains occur in many draws."""
     symmetries = {tuple(_order(flip_rotate(normal, k))): k for k in range(8)}
     ks, gains = [], []
     for _ in range(240):
-        got = answer(low, normal)
-        expect_form(got, (low, normal))
+        got = expect_form(answer(low, normal), (low, normal))
         one, other = (symmetries.get(tuple(_order(image))) for image in got)
         if one is None or other is None:
             raise Finding("a result is not one of the eight symmetries of its image.")
@@ -244,20 +227,21 @@ augment = Exercise(
     minutes=8,
     difficulty=2,
     reference=augment_solution,
-    inputs=augment_inputs,
+    # Every pixel differs from every other, so that the order of pixels tells the symmetry.
+    inputs=lambda: [tuple(torch.linspace(0.1, 0.7, 48).view(3, 4, 4) * k for k in (0.25, 1))],
     observe=augment_observe,
     mistakes={
         "low and normal are turned differently; "
         "draw k once": "flip_rotate(normal, k) => flip_rotate(normal, int(torch.randint(8, ())))",
         "Yours leaves normal as it was.": "(flip_rotate(normal, k) * gain).clamp(0, 1) => normal",
-        "low and normal "
-        "get different gains": "normal, k) * gain => normal, k) * (0.8 + 0.45 * torch.rand(()))",
+        "low and normal get "
+        "different gains": "normal, k) * gain => normal, k) * (0.8 + 0.45 * torch.rand(()))",
         "only 7 of the eight symmetries ever occur": "randint(8 => randint(7",
         "should fill the range from 0.8 to 1.25": "0.8 + 0.45 => 0.5 + 0.75",
         "a bright image leaves [0, 1]": ".clamp(0, 1) => ",
         "is not one of the eight symmetries": "flip_rotate(low, k) => low.roll(1, -1)",
-        "changes its "
-        "input in place": "flip_rotate(low, k) * gain => flip_rotate(low.mul_(gain), k)",
+        "changes its input in "
+        "place": "flip_rotate(low, k) * gain => flip_rotate(low.mul_(gain), k)",
     },
     right=[
         # One draw for both images at once.
@@ -354,16 +338,6 @@ def _held_out(got, again, scenes, fraction):
     return tuple(val)
 
 
-def _by_hand(scenes, fraction, seed):
-    known = sorted(set(scenes.tolist()))
-    drawn = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))
-    held_out = {known[i] for i in drawn[: max(1, int(fraction * len(known)))]}
-    parts = [[], []]
-    for index, scene in enumerate(scenes.tolist()):
-        parts[scene in held_out].append(index)
-    return parts
-
-
 split = Exercise(
     title="A split that keeps scenes together",
     minutes=12,
@@ -378,8 +352,8 @@ split = Exercise(
             "np.flatnonzero(~in_val) => np.setdiff1d(drawn, held_out)",
             "np.flatnonzero(in_val) => held_out",
         ],
-        "a pair is in "
-        "training and in validation": "np.flatnonzero(~in_val), => np.arange(len(scenes)),",
+        "a pair is in training "
+        "and in validation": "np.flatnonzero(~in_val), => np.arange(len(scenes)),",
         "some pairs are in neither part": "np.flatnonzero(in_val) => np.flatnonzero(in_val)[:1]",
         "draw among the scenes, not among the pairs": [
             "np.unique(scenes) => np.arange(len(scenes))",
@@ -387,18 +361,20 @@ split = Exercise(
         ],
         "leaves none for validation; hold "
         "out at least one": "max(1, round(fraction * len(drawn))) => round(fraction * len(drawn))",
-        "the two parts are swapped": [
-            "(~in_val => (not_val",
-            "(in_val => (~in_val",
-            "(not_val => (in_val",
-        ],
+        "the two parts are swapped": (
+            "return np.flatnonzero(~in_val) => in_val = ~in_val; return np.flatnonzero(~in_val)"
+        ),
         "1 of 10 scenes are held out, but a fraction of 0.2 means 2": "max( => min(",
         "the same seed gives two different splits": "(seed) => ()",
         "every seed holds out the same scenes": "(seed) => (0)",
         "right for scenes numbered 0, 1, "
         "2 and so on": "np.unique(scenes) => len(np.unique(scenes))",
     },
-    right=[_by_hand],
+    right=[
+        lambda scenes, fraction, seed: [
+            part.tolist() for part in split_solution(scenes, fraction, [seed, 1])
+        ],
+    ],
     hints=[
         "Draw scenes, not pairs: `np.unique(scenes)` lists them once each.",
         "`np.random.default_rng(seed).permutation(...)` puts them in random order; the first "
