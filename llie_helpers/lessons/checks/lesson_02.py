@@ -44,12 +44,7 @@ psnr = Exercise(
         "channels first, "
         "then take the logarithm.": ["(1, 2, 3) => (2, 3)", "log10(mse) => log10(mse).mean(1)"],
     },
-    right=[
-        lambda e, n: [
-            20 * np.log10(1 / (a - b).square().mean().sqrt().item())
-            for a, b in zip(e, n, strict=True)
-        ],
-    ],
+    right=[lambda e, n: -20 * (n - e).flatten(1).square().mean(1).sqrt().log10()],
     hints=[
         "Three steps: square the difference, average it within each image, take the logarithm.",
         "`.mean(dim=(1, 2, 3))` averages over channels, rows and columns and keeps the batch.",
@@ -71,16 +66,9 @@ def gamma_for_mean_solution(image, target):
     return (low + high) / 2
 
 
-def gamma_for_mean_inputs():
-    image = 0.5 * torch.rand(3, 12, 16) ** 2 + 0.001
-    return [(image, target) for target in (0.45, 0.2, 0.08)]
-
-
 def gamma_for_mean_observe(answer, image, target):
     """Look at the mean that a gamma gives, not at the gamma."""
-    got = answer(image, target)
-    expect_form(got, target)
-    got = float(got)
+    got = float(expect_form(answer(image, target), target))
     if not got > 0:
         raise Finding(f"for the target {target} you return {got:.3g}, but a gamma is positive.")
     mean = (image**got).mean().item()
@@ -110,7 +98,9 @@ gamma_for_mean = Exercise(
     minutes=12,
     difficulty=3,
     reference=gamma_for_mean_solution,
-    inputs=gamma_for_mean_inputs,
+    inputs=lambda: [
+        (torch.rand(3, 12, 16) ** 2 / 2 + 0.001, target) for target in (0.45, 0.2, 0.08)
+    ],
     observe=gamma_for_mean_observe,
     mistakes={
         "the mean of a power is not the power of the mean": (
@@ -149,23 +139,12 @@ def equalise_solution(levels):
     return curve[levels.long()]
 
 
-def equalise_inputs():
-    dark = (60 * torch.rand(9, 14) ** 2 + 3).to(torch.uint8)
-    return [(dark,), (torch.randint(0, 256, (16, 20)).to(torch.uint8),)]
-
-
-def _by_rank(levels):
-    values = levels.numpy()
-    rank = np.searchsorted(np.sort(values, axis=None), values, side="right")
-    return (rank - rank.min()) / (values.size - rank.min())
-
-
 equalise = Exercise(
     title="Histogram equalisation from the CDF",
     minutes=12,
     difficulty=3,
     reference=equalise_solution,
-    inputs=equalise_inputs,
+    inputs=lambda: [((torch.rand(9, 14) ** 2 * top).byte() + 3,) for top in (60, 252)],
     mistakes={
         "the cumulative counts are not divided by the number of pixels, so the curve "
         "does not end at 1.": ["cdf - darkest => counts.cumsum(0).float()", " / (1 - darkest) => "],
@@ -178,13 +157,12 @@ equalise = Exercise(
         "with cumsum first.": ["cdf - darkest => counts / levels.numel()", " / (1 - darkest) => "],
         "you return the curve; look every pixel up in it, "
         "curve[levels.long()].": "return curve[levels.long()] => return curve",
-        "that is a linear stretch from darkest to brightest; equalisation follows the CDF, which "
-        "gives frequent levels more room.": (
+        "that is a linear stretch from darkest to brightest; equalisation follows the CDF, "
+        "which gives frequent levels more room.": (
             "return curve[levels.long()] => "
             "return (levels.float() - levels.min()) / (levels.max() - levels.min())"
         ),
     },
-    right=[_by_rank],
     hints=[
         "The curve you look pixels up in is the CDF itself. Build it from counts per level.",
         "`torch.bincount(levels.flatten().long(), minlength=256)` counts, `.cumsum(0)` adds up, "
@@ -201,17 +179,12 @@ def pinball_solution(predicted, actual, quantile):
     return torch.maximum(quantile * short, (quantile - 1) * short).mean()
 
 
-def pinball_inputs():
-    predicted, actual = torch.rand(2, 4, 7)
-    return [(predicted, actual, quantile) for quantile in (0.9, 0.5, 0.1)]
-
-
 pinball = Exercise(
     title="The quantile loss",
     minutes=6,
     difficulty=2,
     reference=pinball_solution,
-    inputs=pinball_inputs,
+    inputs=lambda: [(*torch.rand(2, 4, 7), quantile) for quantile in (0.9, 0.5, 0.1)],
     mistakes={
         "the sides are swapped: with quantile 0.9, predicting too low must cost "
         "nine times as much as predicting too high.": lambda p, a, q: pinball_solution(p, a, 1 - q),
@@ -229,10 +202,7 @@ pinball = Exercise(
         "you square the error, which finds the mean; a quantile needs "
         "the plain distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
     },
-    right=[
-        lambda p, a, q: torch.where(a > p, q * (a - p), (1 - q) * (p - a)).mean(),
-        lambda p, a, q: 0.5 * (a - p).abs().mean() + (q - 0.5) * (a - p).mean(),
-    ],
+    right=[lambda p, a, q: (a - p).abs().mean() / 2 + (q - 0.5) * (a - p).mean()],
     hints=[
         "Let `short = actual - predicted`. It is positive where the prediction is too low.",
         "Too low costs `quantile * short`, too high costs `(quantile - 1) * short`: both are "
@@ -282,8 +252,7 @@ def honest_predictions_inputs():
 
 def honest_predictions_observe(answer, features, targets, scenes, fit):
     """Ask the spies who was seen."""
-    got = answer(features, targets, scenes, fit)
-    expect_form(got, targets)
+    got = expect_form(answer(features, targets, scenes, fit), targets)
     found = _leak(got, len(targets))
     if found and scenes.min() > 0:
         found = (
@@ -319,16 +288,6 @@ def _leak(got, count):
     return None
 
 
-def _four_folds(features, targets, scenes, fit):
-    predicted = [None] * len(scenes)
-    for fold in range(4):
-        held_out = np.isin(scenes, np.unique(scenes)[fold::4])
-        model = fit(features[~held_out], targets[~held_out])
-        for row in np.flatnonzero(held_out):
-            predicted[row] = model.predict(features[row : row + 1])[0]
-    return predicted
-
-
 honest_predictions = Exercise(
     title="Find the leak and close it",
     minutes=15,
@@ -338,20 +297,16 @@ honest_predictions = Exercise(
     observe=honest_predictions_observe,
     mistakes={
         "every row is predicted by a model that was trained on that row": "~held_out => :",
-        "some rows are predicted by a "
-        "model that was trained on them": "~held_out => scenes != (scene if scene % 2 else -1)",
+        "some rows are predicted by "
+        "a model that was trained on them": "~held_out => scenes != (scene if scene % 2 else -1)",
         "it saw other darkenings of the same photograph": [
             "np.unique(scenes) => range(4)",
             "scenes == scene => np.random.default_rng(0).permutation(len(scenes)) % 4 == scene",
         ],
-        "each model learns from less "
-        "than half of the rows": "~held_out => scenes == scenes[scenes != scene][0]",
-        "the predictions are in another order": [
-            "return predicted => return np.concatenate(parts)",
-            "predicted = np.empty_like(targets) => parts = []",
-            "predicted[held_out] = model.predict(features[held_out]) => "
-            "parts.append(model.predict(features[held_out]))",
-        ],
+        "each model learns from "
+        "less than half of the rows": "~held_out => scenes == scenes[scenes != scene][0]",
+        "the predictions are "
+        "in another order": "return predicted => return predicted[scenes.argsort(kind='stable')]",
         "some rows are never predicted": [
             "np.unique(scenes) => np.unique(scenes)[:-1]",
             "empty_like => zeros_like",
@@ -362,7 +317,12 @@ honest_predictions = Exercise(
             "empty_like => zeros_like",
         ],
     },
-    right=[_four_folds],
+    right=[
+        # Few folds of whole scenes, and lists for arrays.
+        lambda features, targets, scenes, fit: honest_predictions_solution(
+            features, targets, scenes % 4, fit
+        ).tolist(),
+    ],
     hints=[
         "Ask of every row: had the model that predicts it seen this row, or another darkening of "
         "the same photograph?",
