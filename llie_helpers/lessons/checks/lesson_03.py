@@ -46,20 +46,14 @@ cost = Exercise(
             "math.ceil(height / stride) * math.ceil(width / stride) => "
             "math.ceil(height * width / stride**2)"
         ),
-        "the two results are swapped; return the parameters first.": lambda *given: cost_solution(
-            *given
-        )[::-1],
+        "the two results are swapped; return the parameters first.": (
+            "weights + channels_out, weights * outputs => weights * outputs, weights + channels_out"
+        ),
         "the number of parameters does not depend "
         "on the size of the image.": "weights + channels_out => weights * outputs + channels_out",
         "a multiply-add is one multiplication and one addition together; "
         "you count two.": "weights * outputs => 2 * weights * outputs",
     },
-    right=[
-        lambda i, o, k, s, h, w: [
-            (i * k * k + 1) * o,
-            i * k * k * o * ((h + s - 1) // s) * -(-w // s),
-        ],
-    ],
     hints=[
         "One output value of one channel looks at `kernel * kernel` places in every input "
         "channel. How many weights is that, and for how many output channels?",
@@ -78,13 +72,6 @@ def field_solution(layers):
         field += (kernel - 1) * jump
         jump *= stride
     return field
-
-
-def _backwards(layers):
-    size = 1
-    for kernel, stride in reversed(layers):
-        size = (size - 1) * stride + kernel
-    return size
 
 
 field = Exercise(
@@ -118,7 +105,6 @@ field = Exercise(
         "you count the weights of the kernels, but the "
         "field is a number of input pixels.": lambda layers: sum(kernel**2 for kernel, _ in layers),
     },
-    right=[_backwards],
     hints=[
         "Keep two numbers while you walk through the layers: how many input pixels the result "
         "sees, and how many input pixels lie between two neighbours of the result.",
@@ -183,14 +169,16 @@ step = Exercise(
             "the target is normal.": ", normal) => , low)",
             "the loss is the absolute error; "
             "this lesson trains on the squared one.": "F.mse_loss( => F.l1_loss(",
-            "the loss adds up all squared errors; take their mean, or "
-            "the step depends on the size of the crop.": 'F.mse_loss( => nn.MSELoss(reduction="sum")(',
+            "the loss adds up all squared errors; take their mean, or the "
+            "step depends on the size of the crop.": [
+                "F.mse_loss( => nn.MSELoss(reduction='sum')("
+            ],
         },
         most=3,
     )
     | {
-        "you return the loss with its graph": ("loss.item() => loss",),
-        "the weights do not change": ("optimizer.step() => pass",),
+        "you return the loss with its graph": ["loss.item() => loss"],
+        "the weights do not change": ["optimizer.step() => pass"],
     },
     hints=[
         "Say aloud what each line does to the gradients stored in the parameters. In which "
@@ -213,16 +201,6 @@ def stop_solution(losses, patience, min_delta):
         if waited == patience:
             return epoch
     return len(losses)
-
-
-def _last_best(losses, patience, min_delta):
-    best = 0
-    for epoch in range(len(losses)):
-        if epoch and losses[best] - losses[epoch] > min_delta:
-            best = epoch
-        if epoch - best >= patience:
-            break
-    return epoch + 1
 
 
 stop = Exercise(
@@ -248,8 +226,8 @@ stop = Exercise(
         "count only epochs without a new best.": "== patience => == patience - 1",
         "each loss is compared with the one before; "
         "compare it with the best so far.": "waited += 1 => best, waited = loss, waited + 1",
-        "the count of waited epochs is not set "
-        "back to 0 when a new best comes.": "loss, 0 => loss, waited",
+        "the count of waited "
+        "epochs is not set back to 0 when a new best comes.": "loss, 0 => loss, waited",
         "min_delta is not used: "
         "an improvement has to be larger than that.": "best - min_delta => best",
         "min_delta has the wrong sign: "
@@ -262,7 +240,6 @@ stop = Exercise(
         "that is the best epoch; asked is the epoch after "
         "which training stops.": "return epoch => return 1 + losses.index(min(losses[:epoch]))",
     },
-    right=[_last_best],
     hints=[
         "Two things are remembered from epoch to epoch: the best loss so far, and how many "
         "epochs have passed since it.",
@@ -302,17 +279,6 @@ guess = Exercise(
         "the guess is right, but its error is not 0: "
         "it equals none of the targets.": "return guess, error => return guess, 0.0",
     },
-    right=[
-        lambda targets, weights: (
-            torch.einsum("n,nchw->chw", weights, targets),
-            float(
-                (
-                    torch.einsum("n,nchw->chw", weights, targets**2)
-                    - torch.einsum("n,nchw->chw", weights, targets) ** 2
-                ).mean()
-            ),
-        ),
-    ],
     hints=[
         "Take a single pixel and write down the expected squared error of a guess g. For which "
         "g is its derivative 0?",
