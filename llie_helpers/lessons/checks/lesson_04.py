@@ -1,5 +1,7 @@
 """Exercises of lesson 04: the U-Net's cost and field, its decoder, self-ensemble, feature loss."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -31,16 +33,11 @@ transposed = Exercise(
         "not to the input channels.": "+ channels_out => + channels_in",
         "the kernel is a square: "
         "kernel * kernel weights for each pair of channels.": "kernel**2 => kernel",
-        "the two results are swapped; return the parameters first.": lambda *given: (
-            transposed_solution(*given)[::-1]
+        "the two results are swapped; return the parameters first.": (
+            "weights + channels_out, weights * height * width => "
+            "weights * height * width, weights + channels_out"
         ),
     },
-    right=[
-        lambda i, o, k, h, w: [
-            sum(p.numel() for p in nn.ConvTranspose2d(i, o, k).parameters()),
-            h * w * i * o * k * k,
-        ],
-    ],
     hints=[
         "The weights are those of an ordinary convolution. How often is each of them used? Think "
         "of the layer as a stamp: how many times is it pressed down?",
@@ -120,33 +117,22 @@ def decode_solution(x, skips, ups, decoders):
     return x
 
 
-class _Decoder:
-    """Replaces two convolutions: mixes any number of channels, and halves it."""
-
-    def __init__(self, level):
-        self.level = level
-
-    def __call__(self, x):
-        weights = torch.linspace(0.5, 1.5 + self.level, x.shape[1]).view(1, -1, 1, 1)
-        mixed = torch.tanh(x * weights)
-        return mixed[:, : x.shape[1] // 2] - 0.5 * mixed[:, x.shape[1] // 2 :]
+def _decoder(level, x):
+    """Replace two convolutions: mix any number of channels, and halve it."""
+    weights = torch.linspace(0.5, 1.5 + level, x.shape[1]).view(1, -1, 1, 1)
+    first, second = torch.tanh(x * weights).chunk(2, dim=1)
+    return first - 0.5 * second
 
 
-class _Up:
-    """Replaces a transposed convolution: twice the size, half the channels."""
-
-    def __init__(self, level):
-        self.level = level
-
-    def __call__(self, x):
-        return F.interpolate(x[:, ::2] + 0.1 * (3 + self.level) * x[:, 1::2], scale_factor=2)
+def _up(level, x):
+    """Replace a transposed convolution: twice the size, half the channels."""
+    return F.interpolate(x[:, ::2] + 0.1 * (3 + level) * x[:, 1::2], scale_factor=2)
 
 
 def decode_inputs():
     skips = [torch.randn(2, 4, 24, 16), torch.randn(2, 8, 12, 8), torch.randn(2, 16, 6, 4)]
-    levels = range(3)
-    x = torch.randn(2, 32, 3, 2)
-    return [(x, skips, [_Up(i) for i in levels], [_Decoder(i) for i in levels])]
+    ups, decoders = ([partial(layer, level) for level in range(3)] for layer in (_up, _decoder))
+    return [(torch.randn(2, 32, 3, 2), skips, ups, decoders)]
 
 
 def decode_observe(answer, *given):
@@ -178,8 +164,6 @@ decode = Exercise(
         "the decoders are not used.": "decoder( => (lambda x: x[:, : x.shape[1] // 2])(",
         "the decoders are used in the wrong order: decoders[0] belongs to the smallest level, "
         "as ups[0] does.": "ups, decoders => ups, reversed(decoders)",
-        "the ups are used in the wrong order: ups[0] belongs to the smallest level, "
-        "as decoders[0] does.": "ups, decoders => reversed(ups), decoders",
         "`ups` and `decoders` begin with the smallest level already; "
         "reverse only `skips`.": "ups, decoders => reversed(ups), reversed(decoders)",
         "features of different sizes meet": "reversed(skips) => skips",
@@ -219,13 +203,6 @@ def _directed(images):
     return torch.tanh(images + 0.8 * right - 0.6 * knight)
 
 
-def _in_one_batch(model, image):
-    flips = [(), (-1,), (-2,), (-2, -1)]
-    turned = torch.stack([image.flip(dims) for dims in flips])
-    both = model(turned) + model(turned.transpose(-2, -1)).transpose(-2, -1)
-    return sum(one.flip(dims) for one, dims in zip(both, flips, strict=True)) / 8
-
-
 ensemble = Exercise(
     title="Eight looks at one photograph",
     minutes=10,
@@ -240,10 +217,8 @@ ensemble = Exercise(
         "you turn the outputs the same way again; turn them back, "
         "by the opposite angle.": "-(k % 4) => k % 4",
         "undo the last change first: the flip came after the turn, so it is undone before it.": [
-            "output = output.flip(-1) => "
-            "output = torch.rot90(output, -(k % 4), dims=(-2, -1)).flip(-1)",
-            "total + torch.rot90(output, -(k % 4) => "
-            "total + torch.rot90(output, -(k % 4) * (k < 4)",
+            "output = output.flip(-1) => pass",
+            "(k % 4), dims=(-2, -1))\n => (k % 4), dims=(-2, -1)).flip(-1 if k >= 4 else ())\n",
         ],
         "only the four turns are used; flip them as well, that makes eight.": [
             "range(8) => range(4)",
@@ -260,7 +235,6 @@ ensemble = Exercise(
         "every symmetry has to go through the model.": lambda model, image: model(image[None])[0],
         "the model takes a batch": "turned[None])[0] => turned)",
     },
-    right=[_in_one_batch],
     hints=[
         "Eight times: change the image, run the model, undo the change on the output. Only then "
         "do the outputs show the same scene and can be averaged.",
