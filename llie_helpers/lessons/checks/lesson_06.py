@@ -1,7 +1,5 @@
 """Exercises of lesson 06: what a patch sees, stable losses, the two sides of a GAN, inventions."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -25,12 +23,6 @@ def patch_inputs():
     return [(layers, index) for layers in (mixed, usual) for index in (0, 3)]
 
 
-def _centred(layers, index):
-    first, last = patch_solution(layers, 0)
-    start = index * math.prod(stride for _, stride, _ in layers) - (last - first + 1) // 2
-    return start, start + last - first
-
-
 patch = Exercise(
     title="What a verdict sees",
     minutes=8,
@@ -44,20 +36,11 @@ patch = Exercise(
         "so indices below 0 are right.": " - padding => ",
         "the last pixel of a window is start + kernel - 1, "
         "not start + kernel.": "kernel - 1 => kernel",
-        "the window is as wide as it should be, but it is not centred on index * stride: "
-        "follow its first pixel back through each layer.": _centred,
         "indices outside of the image are right: "
         "the window then covers padding.": "return first => return max(first, 0)",
         "return the last pixel, "
         "not the width of the window.": "return first, last => return first, last - first + 1",
     },
-    right=[
-        # The windows of neighbours are the product of the strides apart.
-        lambda layers, index: [
-            end + index * math.prod(stride for _, stride, _ in layers)
-            for end in patch_solution(layers, 0)
-        ],
-    ],
     hints=[
         "Start with a single layer. Its output number 0 sees the pixels from `-padding` to "
         "`-padding + kernel - 1`. Which does its output number 1 see?",
@@ -110,10 +93,10 @@ surprise = Exercise(
     observe=surprise_observe,
     tolerance=1e-4,
     mistakes={
-        "the label is the wrong way round: with label 1 "
-        "a large logit is no surprise.": lambda logits, label: surprise_solution(logits, 1 - label),
-        "the sign is wrong: the surprise is never negative.": lambda logits, label: (
-            -surprise_solution(logits, label)
+        "the label is the wrong way round: "
+        "with label 1 a large logit is no surprise.": "* label => * (1 - label)",
+        "the sign is wrong: the surprise is never negative.": (
+            "logits.clamp_min(0) - logits * label + => logits * label - logits.clamp_min(0) -"
         ),
         "return one surprise for each logit; do not take the mean.": lambda logits, label: (
             surprise_solution(logits, label).mean()
@@ -122,16 +105,16 @@ surprise = Exercise(
             logits if label else -logits
         ),
         "right for small logits, but infinite or NaN for a logit of 100 or -100: the sigmoid "
-        "rounds to 0 or 1, or exp overflows, before the logarithm is "
-        "taken.": lambda logits, label: -torch.sigmoid(logits if label else -logits).log(),
+        "rounds to 0 or 1, or exp overflows, before the logarithm "
+        "is taken.": lambda logits, label: -torch.sigmoid(logits if label else -logits).log(),
         "right for small logits, but too small for a logit of 100 or -100: a limit on the "
         "probability also limits the surprise, and its gradient is 0 there.": (
             lambda logits, label: (
                 -torch.sigmoid(logits if label else -logits).clamp(1e-7, 1 - 1e-7).log()
             )
         ),
-        "the values are right, but their gradient is not sigmoid(logit) - label everywhere; is a "
-        "branch taken that overflows?": (
+        "the values are right, but their gradient is not sigmoid(logit) - label everywhere; is "
+        "a branch taken that overflows?": (
             lambda logits, label: (
                 torch.where(logits < 0, logits.exp().log1p(), logits + (-logits).exp().log1p())
                 - label * logits
@@ -140,7 +123,6 @@ surprise = Exercise(
     },
     right=[
         lambda logits, label: F.softplus(logits) - label * logits,
-        lambda logits, label: -F.logsigmoid(logits if label else -logits),
         lambda logits, label: torch.logaddexp(0 * logits, logits.double()) - label * logits,
     ],
     hints=[
@@ -187,12 +169,6 @@ def judge_observe(student, discriminator, low, normal, enhanced):
     return loss, slope, leaked is not None
 
 
-def _both_at_once(discriminator, low, normal, enhanced):
-    logits = discriminator(torch.cat([low, low]), torch.cat([normal, enhanced.detach()]))
-    signs = torch.tensor([1.0, 1.0, -1.0, -1.0]).view(4, 1, 1, 1)
-    return F.softplus(-signs * logits).mean()
-
-
 judge = Exercise(
     title="The discriminator's loss, with three bugs",
     minutes=6,
@@ -213,8 +189,8 @@ judge = Exercise(
             ),
             "the two halves are added; take their mean, "
             "as pix2pix does to slow the discriminator.": " / 2 => ",
-            "the gradient also reaches the generator's output, which would teach the "
-            "generator to give itself away; detach the output first.": "enhanced.detach() => enhanced",
+            "the gradient also reaches the generator's output, which would teach the generator "
+            "to give itself away; detach the output first.": ["enhanced.detach() => enhanced"],
         },
         most=3,
     )
@@ -226,7 +202,12 @@ judge = Exercise(
         "detach the generated image alone.": "low, normal) => low, normal).detach()",
         "the loss has no gradient": torch.no_grad()(judge_solution),
     },
-    right=[_both_at_once],
+    right=[
+        lambda critic, low, normal, enhanced: (
+            (F.softplus(-critic(low, normal)) + F.softplus(critic(low, enhanced.detach()))).mean()
+            / 2
+        ),
+    ],
     hints=[
         "What does `binary_cross_entropy_with_logits` expect: a probability or a logit? Which "
         "label belongs to which pair?",
@@ -259,13 +240,6 @@ def accumulate_observe(student, sizes):
     return list(model.parameters())
 
 
-def _in_one_batch(model, optimizer, batches):
-    low, normal = (torch.cat(images) for images in zip(*batches, strict=True))
-    optimizer.zero_grad()
-    F.l1_loss(model(low), normal).backward()
-    optimizer.step()
-
-
 accumulate = Exercise(
     title="One step from several small batches",
     minutes=8,
@@ -278,8 +252,8 @@ accumulate = Exercise(
         "divide each loss.": " * len(low) / total => ",
         "each batch counts the same, but the last one is smaller: "
         "weigh it by its number of crops.": " * len(low) / total =>  / len(batches)",
-        "l1_loss is a mean already: multiply it "
-        "by len(low) before you divide by the total.": " * len(low) / total =>  / total",
+        "l1_loss is a mean already: multiply "
+        "it by len(low) before you divide by the total.": " * len(low) / total =>  / total",
         "gradients are cleared for each batch, so only the last one counts; clear them once.": [
             "for low, normal in batches: => "
             "for low, normal in batches:\n        optimizer.zero_grad()",
@@ -288,15 +262,19 @@ accumulate = Exercise(
         "clear them before the first batch.": "optimizer.zero_grad() => pass",
         "the weights move after each batch; step once, "
         "after the last.": "\n    optimizer.step() => \n        optimizer.step()",
-        "the weights move after each batch, and gradients are cleared for each: those are several "
-        "steps, not one.": [
+        "the weights move after each batch, and gradients are cleared for each: those are "
+        "several steps, not one.": [
             "for low, normal in batches: => "
             "for low, normal in batches:\n        optimizer.zero_grad()",
             "\n    optimizer.step() => \n        optimizer.step()",
         ],
         "the weights do not change: the optimiser never steps.": "optimizer.step() => pass",
     },
-    right=[_in_one_batch],
+    right=[
+        lambda model, optimizer, batches: accumulate_solution(
+            model, optimizer, [[torch.cat(images) for images in zip(*batches, strict=True)]]
+        ),
+    ],
     hints=[
         "`backward()` adds to the gradients that are there. What has to happen once before the "
         "first batch, and once after the last?",
@@ -331,8 +309,8 @@ invented = Exercise(
     mistakes={
         "that is the energy of the difference: a structure that is there, but stronger or weaker, "
         "would count as invented.": lambda m, t, w: w((m - t) ** 2),
-        "that is the difference of the energies: a wrong structure "
-        "as strong as the true one would count as 0.": lambda m, t, w: w(m**2) - w(t**2),
+        "that is the difference of the energies: a wrong "
+        "structure as strong as the true one would count as 0.": lambda m, t, w: w(m**2) - w(t**2),
         "that is the part that true explains; asked is the rest.": lambda m, t, w: (
             w(m * t) ** 2 / (w(t**2) + 1e-8)
         ),
@@ -347,8 +325,8 @@ invented = Exercise(
         "one factor is fitted to the whole image; each neighbourhood "
         "has its own.": lambda m, t, w: w((m - (m * t).mean() / (t**2).mean() * t) ** 2),
         "the energy of what is left has to be averaged over the window with one factor for all of "
-        "its pixels; use the formula for the least "
-        "squares.": lambda m, t, w: w((m - w(m * t) / (w(t**2) + 1e-8) * t) ** 2),
+        "its pixels; use the formula "
+        "for the least squares.": lambda m, t, w: w((m - w(m * t) / (w(t**2) + 1e-8) * t) ** 2),
     },
     right=[lambda m, t, w: w(m * m) * (1 - w(m * t) ** 2 / (w(m * m) * w(t * t)))],
     hints=[
