@@ -14,22 +14,12 @@ def cover_solution(length, tile, overlap):
     return [(start, min(start + tile, length)) for start in starts]
 
 
-def cover_inputs():
-    return [(70, 40, 10), (75, 40, 10), (40, 40, 8), (17, 40, 8), (49, 16, 4),
-            (6, 40, 8), (8, 40, 8)]  # fmt: skip
-
-
-def _counted(length, tile, overlap):
-    starts = np.arange(max(1, math.ceil((length - overlap) / (tile - overlap)))) * (tile - overlap)
-    return np.stack([starts, np.minimum(starts + tile, length)], axis=1)
-
-
 cover = Exercise(
     title="Lay the tiles",
     minutes=8,
     difficulty=2,
     reference=cover_solution,
-    inputs=cover_inputs,
+    inputs=lambda: [(length, 40, 8) for length in (6, 8, 17, 40, 72)] + [(75, 40, 10), (49, 16, 4)],
     mistakes={
         "your tiles do not overlap: "
         "the next one starts `tile - overlap` further on.": "tile - overlap) => tile)",
@@ -39,18 +29,16 @@ cover = Exercise(
         "the last tile is moved back to have its full length; it shares exactly `overlap` pixels "
         "with the one before, "
         "and may be shorter.": "(start, min => (max(0, min(start, length - tile)), min",
-        "your last tile is wholly inside the "
-        "overlap with the one before and adds nothing.": "max(length - overlap, 1) => length",
+        "your last tile is wholly inside "
+        "the overlap with the one before and adds nothing.": "max(length - overlap, 1) => length",
         "a side that is no longer than the overlap gets no tile; "
         "even the shortest side needs one.": "max(length - overlap, 1) => length - overlap",
-        "the end of the image is not covered: one tile is missing.": lambda *sizes: cover_solution(
-            *sizes
-        )[:-1],
-        "return a list of pairs (start, stop).": lambda length, tile, overlap: list(
-            range(0, length, tile - overlap)
+        "the end of the image is not covered: "
+        "one tile is missing.": "for start in starts] => for start in starts][:-1]",
+        "return a list of pairs (start, stop).": (
+            "return [(start, min(start + tile, length)) for start in starts] => return list(starts)"
         ),
     },
-    right=[_counted],
     hints=[
         "How far apart do two neighbouring tiles start, if they share `overlap` pixels? And when "
         "does one more tile add nothing new?",
@@ -81,16 +69,12 @@ fade = Exercise(
         "the division by the sum of weights fails.": " + 0.5 => ",
         "sine and cosine do not add up to 1; their squares do.": " ** 2 => ",
         "the sine is to go from 0 to 1: a quarter of a turn, pi / 2.": "torch.pi / 2 => torch.pi",
-        "a straight ramp adds up to 1, but has a kink at both ends, which can be seen as a line; "
-        "take the squared sine.": (
+        "a straight ramp adds up to 1, but has a kink at both ends, which can be seen as a "
+        "line; take the squared sine.": (
             "angle.sin() ** 2, angle.cos() ** 2 => angle / torch.pi * 2, 1 - angle / torch.pi * 2"
         ),
         "both tiles have the same weights; one comes while the other goes.": "cos() => sin()",
     },
-    right=[
-        # A Hann window, cut in the middle.
-        lambda overlap: np.hanning(4 * overlap + 1)[1::2].reshape(2, overlap),
-    ],
     hints=[
         "Two weights that add up to 1 everywhere and start flat: which two functions of an angle "
         "have squares that add up to 1?",
@@ -134,11 +118,6 @@ table = Exercise(
         "the values are right, but they are no bytes yet: convert to uint8.": "np.uint8 => int",
         "the values are whole, but still floats: convert to uint8.": ".astype(np.uint8) => ",
     },
-    right=[
-        lambda gain, gamma: (
-            torch.linspace(0, 1, 256).pow(gamma).mul(gain).clamp(0, 1).mul(255).round().byte()
-        ),
-    ],
     hints=[
         "A byte has 256 values. Compute the curve once for each of them, and a photograph needs no "
         "arithmetic any more.",
@@ -159,13 +138,6 @@ def steady_solution(values, times, settle):
     return followed
 
 
-def _arrays(values, times, settle):
-    followed = np.array(values)
-    for i, kept in enumerate(np.exp(-np.diff(times) / settle), start=1):
-        followed[i] = kept * followed[i - 1] + (1 - kept) * values[i]
-    return followed
-
-
 steady = Exercise(
     title="Follow, but slowly",
     minutes=8,
@@ -177,34 +149,22 @@ steady = Exercise(
         "a video of twice the frame rate follows twice as fast.": "times[i] - times[i - 1] => 0.04",
         "dt is the time since the frame before, "
         "not since the first one.": "times[i - 1] => times[0]",
-        "dt is the time since the frame before; "
-        "you take the time itself.": "times[i] - times[i - 1] => times[i]",
         "your share is what is *kept*; "
         "what is taken of the new value is 1 minus it.": "1 - math.exp => math.exp",
         "the share is 1 - exp(-dt / settle); dt / settle is above 1 for a long gap.": (
             "1 - math.exp(-(times[i] - times[i - 1]) / settle) => "
             "(times[i] - times[i - 1]) / settle"
         ),
-        "the share is 1 - exp(-dt / settle), not dt / settle with a limit of 1.": (
-            "1 - math.exp(-(times[i] - times[i - 1]) / settle) => "
-            "min((times[i] - times[i - 1]) / settle, 1)"
-        ),
-        "the share is 1 - exp(-dt / settle); yours has no minus in the exponent.": "exp(- => exp(",
-        "the share depends on dt: 1 - exp(-dt / settle).": "times[i] - times[i - 1] => 1",
         "divide the time by `settle`.": " / settle => ",
-        "divide the time by `settle`; you multiply by it.": "/ settle => * settle",
         "start at the first value, not at 0: "
         "a video would begin in the dark.": "[values[0]] => [0.0]",
-        "the values "
-        "are not smoothed.": "followed[-1] + share * (values[i] - followed[-1]) => values[i]",
+        "the values are not "
+        "smoothed.": "followed[-1] + share * (values[i] - followed[-1]) => values[i]",
         "start each step from the last *smoothed* value, "
         "not from the last value of the network.": "followed[-1] => values[i - 1]",
         "move by a share of the *difference* "
         "between the new value and the smoothed one.": "(values[i] - followed[-1]) => values[i]",
-        "the first value is missing: "
-        "the list starts with it.": "return followed => return followed[1:]",
     },
-    right=[_arrays],
     hints=[
         "The smoothed value moves a share of the way to the new one. The longer ago the last frame "
         "was, the larger the share, and it never exceeds 1.",
