@@ -224,7 +224,11 @@ class Exercise:
 
 
 def edited(function: Callable, edits: str | Sequence[str]) -> Callable:
-    """Return ``function`` with one edit "old => new" of its body, or several.
+    """Return ``function`` with one edit of its body, or several in turn.
+
+    Args:
+        function: a function of a module.
+        edits: each "old => new", which replaces the text old wherever it is.
 
     Raises:
         ValueError: an old text is not in the body.
