@@ -20,6 +20,11 @@ def psnr_inputs():
     return [((normal + error * torch.rand_like(normal)).clamp(0, 1), normal)]
 
 
+_POOLED = (
+    "you average the squared error over the whole batch, which lets the worst image decide; "
+    "average over channels, rows and columns only (dim=(1, 2, 3))."
+)
+
 psnr = Exercise(
     title="PSNR, one score per image",
     minutes=6,
@@ -28,8 +33,11 @@ psnr = Exercise(
     inputs=psnr_inputs,
     tolerance=1e-4,
     mistakes={
-        "you average the squared error over the whole batch, which lets the worst image decide; "
-        "average over channels, rows and columns only (dim=(1, 2, 3)).": "dim=(1, 2, 3) => ",
+        _POOLED: "dim=(1, 2, 3) => ",
+        f"{_POOLED} One score repeated N times is still one score.": [
+            "dim=(1, 2, 3) => ",
+            "log10(mse) => log10(mse).expand(len(normal))",
+        ],
         "your scores are right but you average them; "
         "return one score per image.": "log10(mse) => log10(mse).mean()",
         "the data range is 1 here, not 255: your "
@@ -223,10 +231,9 @@ def honest_predictions_solution(features, targets, scenes, fit):
 
 
 class _Spy:
-    """A model that remembers its rows, and predicts what it knew of each row asked for.
+    """A model that remembers its rows, each (number, scene), and predicts for a row:
 
-    A row is (its number, its scene). The prediction is (number, whether the row was in
-    the training data, whether its scene was, how many rows were).
+    (its number, whether the training data had it, whether they had its scene, how many they were).
     """
 
     def __init__(self, features, targets):
