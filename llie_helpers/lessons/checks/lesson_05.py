@@ -44,6 +44,10 @@ two_path = Exercise(
             "second(torch.relu(first(x))) => torch.relu(second(torch.relu(first(x))))",
             "fourth(torch.relu(third(y))) => torch.relu(fourth(torch.relu(third(y))))",
         ],
+        "the long path has a ReLU at its end; the sum "
+        "comes first.": "second(torch.relu(first(x))) => torch.relu(second(torch.relu(first(x))))",
+        "the second half has a ReLU before its sum; "
+        "add y first.": "fourth(torch.relu(third(y))) => torch.relu(fourth(torch.relu(third(y))))",
         "the last ReLU is missing: "
         "the figure has one after each of the two sums.": "return torch.relu( => return (",
         "the ReLU after the first sum is missing.": "y = torch.relu(short => y = (short",
@@ -79,24 +83,6 @@ def inputs_solution(low, normal, scenes, val_low, val_normal, folds, fit):
     return predicted, fit(low, normal).predict(val_low)
 
 
-class _Spy:
-    """A ``fit`` that learns nothing: its predictions tell which model made them, for which row."""
-
-    def __init__(self):
-        self.fitted = []
-
-    def __call__(self, low, normal):
-        if not np.array_equal(low[:, 0], normal[:, 0]):
-            raise Finding(
-                "the rows that you fit on do not belong together: select low and normal alike."
-            )
-        number = len(self.fitted)
-        self.fitted.append(set(low[:, 0].astype(int)))
-        return SimpleNamespace(
-            predict=lambda rows: np.stack([rows[:, 0], np.full(len(rows), number)], axis=1)
-        )
-
-
 def inputs_inputs():
     # The first column of a row is its number, in low and normal alike.
     scenes = np.array([7, 2, 7, 9, 2, 4, 9, 4, 7, 2, 4, 9, 11, 6, 6, 11])
@@ -107,8 +93,19 @@ def inputs_inputs():
 
 def inputs_observe(student, low, normal, scenes, val_low, val_normal, folds):
     """Return the first fault of the predictions; any that share the scenes out are right."""
-    spy = _Spy()
-    got = student(low, normal, scenes, val_low, val_normal, folds, spy)
+    seen = []
+
+    def fit(low, normal):
+        """Learn nothing: the predictions tell which model made them, and for which row."""
+        if not np.array_equal(low[:, 0], normal[:, 0]):
+            raise Finding(
+                "the rows that you fit on do not belong together: select low and normal alike."
+            )
+        seen.append(set(low[:, 0].astype(int)))
+        model = len(seen) - 1
+        return SimpleNamespace(predict=lambda rows: np.insert(rows[:, :1], 1, model, axis=1))
+
+    got = student(low, normal, scenes, val_low, val_normal, folds, fit)
     if not isinstance(got, tuple | list) or len(got) != 2:
         raise Finding("return two arrays: the predictions for low and those for val_low.")
     for_train, for_val = (np.asarray(part) for part in got)
@@ -117,11 +114,11 @@ def inputs_observe(student, low, normal, scenes, val_low, val_normal, folds):
             "one of the results has the wrong shape; each row of the input wants one prediction."
         )
     rows, makers = np.arange(len(low)), for_train[:, 1].astype(int)
-    known = [spy.fitted[maker] & set(rows) for maker in makers]
+    known = [seen[maker] & set(rows) for maker in makers]
     faults = {
         "another order": list(for_train[:, 0]) != list(rows)
         or list(for_val[:, 0]) != list(val_low[:, 0]),
-        "fitted on validation rows": any(row >= 100 for fitted in spy.fitted for row in fitted),
+        "fitted on validation rows": any(row >= 100 for rows_seen in seen for row in rows_seen),
         "fitted on the row itself": any(row in known[row] for row in rows),
         "fitted on the scene": any(scenes[row] in scenes[list(known[row])] for row in rows),
     }
@@ -132,7 +129,7 @@ def inputs_observe(student, low, normal, scenes, val_low, val_normal, folds):
             f"with folds = {folds}, {folds} models must share the training rows; "
             f"yours are predicted by {len(set(makers))}."
         )
-    wasteful = len(set(for_val[:, 1])) > 1 or len(spy.fitted[int(for_val[0, 1])]) < len(low)
+    wasteful = len(set(for_val[:, 1])) > 1 or len(seen[int(for_val[0, 1])]) < len(low)
     return "fitted on too little" if wasteful else "no fault"
 
 
@@ -162,9 +159,8 @@ inputs = Exercise(
         "the rows that you fit "
         "on do not belong together": "normal[~held_out] => normal[~held_out][::-1]",
     },
-    right=[
-        lambda low, normal, scenes, *given: inputs_solution(low, normal, -scenes, *given),
-    ],
+    # Other folds, since the scenes are in reverse order.
+    right=[lambda low, normal, scenes, *given: inputs_solution(low, normal, -scenes, *given)],
     hints=[
         "For each prediction ask: which rows was the model that made it fitted on? Go through the "
         "training rows first and the validation rows afterwards.",
@@ -232,6 +228,8 @@ decay = Exercise(
         ),
         "the means start at 0 and are too small at first: divide them by 1 - beta**step before "
         "you use them.": ["mean / (1 - 0.9**step) => mean", "square / (1 - 0.999**step) => square"],
+        "m is not corrected: divide it by 1 - 0.9**step.": "mean / (1 - 0.9**step) => mean",
+        "v is not corrected: divide it by 1 - 0.999**step.": "square / (1 - 0.999**step) => square",
         "step counts from 1 already; the exponent is step itself.": "**step => ** (step + 1)",
         "v is the running mean of the squared gradients.": "gradient**2 => gradient",
         "1e-8 is under the root; "
@@ -239,7 +237,7 @@ decay = Exercise(
         "1e-8 is missing: where all gradients were 0, you divide by 0.": " + 1e-8 => ",
         "divide by the root of v, not by v itself.": ".sqrt() => ",
         "return m and v as they are kept, without the correction, which the next step makes "
-        "again.": ("return weight, mean, square => return weight, unbiased_mean, unbiased_square"),
+        "again.": "return weight, mean, square => return weight, unbiased_mean, unbiased_square",
     },
     right=[_in_place],
     hints=[
