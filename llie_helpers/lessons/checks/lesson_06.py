@@ -145,27 +145,14 @@ def judge_solution(discriminator, low, normal, enhanced):
     return (right + wrong) / 2
 
 
-class _Critic(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Conv2d(6, 1, 4, 2, 1)
+def judge_observe(student, layer, low, normal, enhanced):
+    def discriminator(low, image):
+        return layer(torch.cat([low, image], dim=1))
 
-    def forward(self, low, image):
-        return self.layer(torch.cat([low, image], dim=1))
-
-
-def judge_inputs():
-    low, normal, enhanced = torch.rand(3, 2, 3, 12, 16)
-    return [(_Critic(), low, normal, enhanced.requires_grad_())]
-
-
-def judge_observe(student, discriminator, low, normal, enhanced):
-    loss = student(discriminator, low, normal, enhanced)
-    expect_form(loss, 0.0)
+    loss = expect_form(student(discriminator, low, normal, enhanced.requires_grad_()), 0.0)
     if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
         raise Finding("the loss has no gradient: the discriminator could not learn from it.")
-    learners = (discriminator.layer.weight, enhanced)
-    slope, leaked = torch.autograd.grad(loss, learners, allow_unused=True)
+    slope, leaked = torch.autograd.grad(loss, (layer.weight, enhanced), allow_unused=True)
     return loss, slope, leaked is not None
 
 
@@ -174,7 +161,7 @@ judge = Exercise(
     minutes=6,
     difficulty=2,
     reference=judge_solution,
-    inputs=judge_inputs,
+    inputs=lambda: [(nn.Conv2d(6, 1, 4, 2, 1), *torch.rand(3, 2, 3, 12, 16))],
     observe=judge_observe,
     mistakes=combine(
         {
@@ -196,8 +183,7 @@ judge = Exercise(
     )
     | {
         "the discriminator must learn from both pairs, and learns nothing from the generated one: "
-        "detach the image, "
-        "not the verdict.": "low, enhanced.detach()) => low, enhanced.detach()).detach()",
+        "detach the image, not the verdict.": "enhanced.detach()) => enhanced.detach()).detach()",
         "the discriminator must learn from both pairs, and learns nothing from the real one: "
         "detach the generated image alone.": "low, normal) => low, normal).detach()",
         "the loss has no gradient": torch.no_grad()(judge_solution),
