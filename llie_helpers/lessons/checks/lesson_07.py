@@ -168,7 +168,10 @@ expose = Exercise(
         "the last three the exponents.": "gain, exponent = => exponent, gain =",
         "each channel has a gain and an exponent "
         "of its own.": "logs.exp() => logs.view(2, 2, 3).mean(2).repeat_interleave(3, 1).exp()",
+        "gains and exponents do not take turns: "
+        "first come three gains.": "logs.exp() => logs.exp().view(-1, 3, 2).mT.flatten(1)",
         "the numbers are logarithms: take exp of both.": ".exp() => ",
+        "the gains are logarithms as well: take exp of both.": "(gain * => (gain.log() *",
         "the exponents are logarithms as well: "
         "take exp of both.": "** exponent => ** exponent.log()",
         "the exponent acts on the image alone; the gain comes "
