@@ -155,7 +155,10 @@ steady = Exercise(
             "1 - math.exp(-(times[i] - times[i - 1]) / settle) => "
             "(times[i] - times[i - 1]) / settle"
         ),
+        "the share is 1 - exp(-dt / settle); yours has no minus in the exponent.": "exp(- => exp(",
+        "the share depends on dt: 1 - exp(-dt / settle).": "times[i] - times[i - 1] => 1",
         "divide the time by `settle`.": " / settle => ",
+        "divide the time by `settle`; you multiply by it.": "/ settle => * settle",
         "start at the first value, not at 0: "
         "a video would begin in the dark.": "[values[0]] => [0.0]",
         "the values are not "
