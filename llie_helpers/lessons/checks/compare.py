@@ -70,7 +70,7 @@ def expect_type(got: Any, example: torch.Tensor | np.ndarray) -> Any:
 
 
 def expect_form(got: Any, example: Any) -> Any:
-    """Return ``got``, or raise a `Finding` unless it has the structure and shapes of ``example``."""
+    """Return ``got``, or raise a `Finding` unless it has ``example``'s structure and shapes."""
     if found := difference(got, example, tolerance=_ANY_VALUE):
         raise Finding(found)
     return got

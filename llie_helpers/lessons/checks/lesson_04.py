@@ -319,10 +319,8 @@ feature_loss = Exercise(
         "a gradient flows to the target": "torch.no_grad() => torch.enable_grad()",
     },
     right=[
-        lambda network, mean, std, enhanced, normal: (
-            (network((enhanced - mean) / std) - network((normal.detach() - mean) / std))
-            .pow(2)
-            .mean()
+        lambda network, mean, std, enhanced, normal: F.mse_loss(
+            network((enhanced - mean) / std), network((normal - mean) / std).detach()
         ),
     ],
     hints=[
