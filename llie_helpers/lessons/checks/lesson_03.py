@@ -163,8 +163,10 @@ step = Exercise(
             "the gradients of earlier steps add up; "
             "call optimizer.zero_grad() in every step.": "optimizer.zero_grad() => pass",
             "the step is taken with gradients that are not clipped: clip_grad_norm_ comes before "
-            "backward(), when the new gradients are not there yet, "
-            "or it is missing.": "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) => pass",
+            "backward(), when the new gradients are not there yet, or it is missing.": [
+                "    loss.backward()\n => ",
+                "1.0)\n => 1.0)\n    loss.backward()\n",
+            ],
             "the loss compares the output with the low-light input; "
             "the target is normal.": ", normal) => , low)",
             "the loss is the absolute error; "
@@ -236,7 +238,7 @@ stop = Exercise(
         "take < and not <=.": "loss < => loss <=",
         "the best loss creeps down by steps smaller than min_delta; keep it until a loss is lower "
         "by more than min_delta.": "waited += 1 => best, waited = min(best, loss), waited + 1",
-        "epochs are counted from 1 here, yours from 0.": "start=1 => start=0",
+        "epochs are counted from 1 here, yours from 0.": lambda *given: stop_solution(*given) - 1,
         "that is the best epoch; asked is the epoch after "
         "which training stops.": "return epoch => return 1 + losses.index(min(losses[:epoch]))",
     },
