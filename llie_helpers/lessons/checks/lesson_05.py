@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from llie_helpers.lessons.checks.compare import Finding, copy_of
-from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.exercise import Exercise, combine
 
 
 def two_path_solution(x, short, long, refine):
@@ -31,26 +31,23 @@ two_path = Exercise(
     inputs=two_path_inputs,
     mistakes={
         "the ReLU between the two 3x3 convolutions of a path is missing: without it, both are "
-        "one linear map.": [
-            "second(torch.relu(first(x))) => second(first(x))",
-            "fourth(torch.relu(third(y))) => fourth(third(y))",
-        ],
-        "the ReLU inside the "
-        "long path is missing.": "second(torch.relu(first(x))) => second(first(x))",
-        "the ReLU inside the "
-        "second half's path is missing.": "fourth(torch.relu(third(y))) => fourth(third(y))",
+        "one linear map.": "(torch.relu( => ((",
+        "the ReLU inside the long path is missing.": "torch.relu(first(x)) => first(x)",
+        "the ReLU inside the second half's path is missing.": "torch.relu(third(y)) => third(y)",
         "there is a ReLU too many: a path must be able to subtract, so the ReLU comes after the "
         "sum, not before it.": [
-            "second(torch.relu(first(x))) => torch.relu(second(torch.relu(first(x))))",
-            "fourth(torch.relu(third(y))) => torch.relu(fourth(torch.relu(third(y))))",
+            "first(x))) => first(x))).relu()",
+            "third(y))) => third(y))).relu()",
         ],
-        "the long path has a ReLU at its end; the sum "
-        "comes first.": "second(torch.relu(first(x))) => torch.relu(second(torch.relu(first(x))))",
+        "the long path has a ReLU at its end; "
+        "the sum comes first.": "first(x))) => first(x))).relu()",
         "the second half has a ReLU before its sum; "
-        "add y first.": "fourth(torch.relu(third(y))) => torch.relu(fourth(torch.relu(third(y))))",
+        "add y first.": "third(y))) => third(y))).relu()",
+        "both ReLUs after the sums are missing.": " torch.relu( =>  (",
         "the last ReLU is missing: "
         "the figure has one after each of the two sums.": "return torch.relu( => return (",
         "the ReLU after the first sum is missing.": "y = torch.relu(short => y = (short",
+        "there is no ReLU at all: that is one linear map.": "torch.relu => ",
         "the shortcut of the second half starts at y, where the two paths have met, "
         "not at x.": "return torch.relu(y => return torch.relu(x",
         "the second half has no shortcut: "
@@ -216,6 +213,8 @@ decay = Exercise(
             "mean = 0.9 => gradient = gradient + decay * weight\n    mean = 0.9",
             " - rate * decay * weight => ",
         ],
+        "the decay is divided by the size of the gradients; it must be outside of that "
+        "fraction.": "decay * weight => decay * weight / (unbiased_square.sqrt() + 1e-8)",
         "the decay is not multiplied "
         "by the learning rate.": "rate * decay * weight => decay * weight",
         "the decay has the wrong sign: "
@@ -300,21 +299,28 @@ scaler = Exercise(
     reference=scaler_solution,
     inputs=scaler_inputs,
     observe=scaler_observe,
-    mistakes={
-        "you divide in float16, where the small values vanish again; convert first, "
-        "then divide.": "gradient.float() / scale => (gradient / scale).float()",
-        "the gradient is not divided by the scale.": "gradient.float() / scale => gradient.float()",
-        "you divide by the new scale; the gradient was made with the old one.": (
-            "gradient.float() / scale, scale * 2 => gradient.float() / (scale * 2), scale * 2"
-        ),
-        "the scale doubles one step late: "
-        "this step counts as a good one too.": "good + 1 == => good ==",
-        "the count must go back "
-        "to 0 when the scale has doubled.": "scale * 2, 0 => scale * 2, good + 1",
-        "after an overflow the scale must be halved, "
-        "or the next step overflows as well.": "scale / 2 => scale",
-        "after an overflow, "
-        "the count of good steps starts again at 0.": "scale / 2, 0 => scale / 2, good",
+    mistakes=combine(
+        {
+            "you divide in float16, where the small values vanish again; convert first, "
+            "then divide.": "float() / scale => div(scale).float()",
+            "the gradient is not divided by the scale.": "float() / scale => float()",
+            "you divide by the new scale; the gradient was made with the old one.": (
+                "float() / scale, scale * 2, 0 => float() / (scale * 2), scale * 2, 0"
+            ),
+            "the scale doubles one step late: this step counts as a good one too.": (
+                "good + 1 == wait:\n        return gradient.float() / scale, scale * 2, 0 => "
+                "good == wait:\n        return gradient.float() / scale, scale * 2, 0"
+            ),
+            "the count must go back "
+            "to 0 when the scale has doubled.": "scale * 2, 0 => scale * 2, good + 1",
+            "after an overflow the scale must be halved, "
+            "or the next step overflows as well.": "scale / 2 => scale",
+            "after an overflow, "
+            "the count of good steps starts again at 0.": "scale / 2, 0 => scale / 2, good",
+        },
+        most=2,
+    )
+    | {
         "an infinite or NaN gradient must not be used: "
         "return None for it.": "if not torch.isfinite(gradient).all() => if False",
         "only NaN is caught; a gradient that "
