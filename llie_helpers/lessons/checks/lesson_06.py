@@ -189,9 +189,8 @@ judge = Exercise(
         "the loss has no gradient": torch.no_grad()(judge_solution),
     },
     right=[
-        lambda critic, low, normal, enhanced: (
-            (F.softplus(-critic(low, normal)) + F.softplus(critic(low, enhanced.detach()))).mean()
-            / 2
+        lambda d, low, normal, made: (
+            (F.softplus(-d(low, normal)) + F.softplus(d(low, made.detach()))).mean() / 2
         ),
     ],
     hints=[
@@ -240,18 +239,15 @@ accumulate = Exercise(
         "weigh it by its number of crops.": " * len(low) / total =>  / len(batches)",
         "l1_loss is a mean already: multiply "
         "it by len(low) before you divide by the total.": " * len(low) / total =>  / total",
-        "gradients are cleared for each batch, so only the last one counts; clear them once.": [
-            "for low, normal in batches: => "
-            "for low, normal in batches:\n        optimizer.zero_grad()",
-        ],
+        "gradients are cleared for each batch, so only the last one counts; "
+        "clear them once.": "in batches: => in batches:\n        optimizer.zero_grad()",
         "old gradients are still there: "
         "clear them before the first batch.": "optimizer.zero_grad() => pass",
         "the weights move after each batch; step once, "
         "after the last.": "\n    optimizer.step() => \n        optimizer.step()",
         "the weights move after each batch, and gradients are cleared for each: those are "
         "several steps, not one.": [
-            "for low, normal in batches: => "
-            "for low, normal in batches:\n        optimizer.zero_grad()",
+            "in batches: => in batches:\n        optimizer.zero_grad()",
             "\n    optimizer.step() => \n        optimizer.step()",
         ],
         "the weights do not change: the optimiser never steps.": "optimizer.step() => pass",
