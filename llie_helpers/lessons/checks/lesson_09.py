@@ -36,7 +36,8 @@ cover = Exercise(
         "the end of the image is not covered: "
         "one tile is missing.": "for start in starts] => for start in starts][:-1]",
         "return a list of pairs (start, stop).": (
-            "return [(start, min(start + tile, length)) for start in starts] => return list(starts)"
+            "return [(start, min(start + tile, length)) for start in starts] => "
+            "return list(range(0, length, tile - overlap))"
         ),
     },
     hints=[
