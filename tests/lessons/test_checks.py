@@ -272,13 +272,17 @@ class TestExercise:
 
 
 def test_edits_are_combined_unless_they_exclude_each_other():
-    edits = {"thrice.": "2 * => 3 *", "four times.": "2 * => 4 *", "clamped.": "0, 1 => 1, 2"}
+    edits = {
+        "thrice.": "2 * => 3 *",
+        "four times.": "(2 * image) => (4 * image)",
+        "clamped.": "0, 1 => 1, 2",
+    }
     assert combine(edits, most=2) == {
         "thrice.": ["2 * => 3 *"],
-        "four times.": ["2 * => 4 *"],
+        "four times.": ["(2 * image) => (4 * image)"],
         "clamped.": ["0, 1 => 1, 2"],
         "thrice. Also, clamped.": ["2 * => 3 *", "0, 1 => 1, 2"],
-        "four times. Also, clamped.": ["2 * => 4 *", "0, 1 => 1, 2"],
+        "four times. Also, clamped.": ["(2 * image) => (4 * image)", "0, 1 => 1, 2"],
     }
 
 

@@ -255,8 +255,9 @@ def combine(mistakes: Mapping[str, str | Sequence[str]], most: int) -> dict[str,
     for count in range(1, most + 1):
         for sentences, edits in (zip(*c, strict=True) for c in itertools.combinations(each, count)):
             joined = list(itertools.chain.from_iterable(edits))
+            olds = [edit.split(_ARROW)[0] for edit in joined]
             # Two edits of one place exclude each other.
-            if len({edit.split(_ARROW)[0] for edit in joined}) == len(joined):
+            if not any(one in other for one, other in itertools.permutations(olds, 2)):
                 made[" Also, ".join(sentences)] = joined
     return made
 
