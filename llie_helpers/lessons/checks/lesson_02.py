@@ -325,7 +325,6 @@ honest_predictions = Exercise(
         ],
     },
     right=[
-        # Few folds of whole scenes, and lists for arrays.
         lambda features, targets, scenes, fit: honest_predictions_solution(
             features, targets, scenes % 4, fit
         ).tolist(),

@@ -182,6 +182,7 @@ step = Exercise(
         "you return the loss with its graph": ["loss.item() => loss"],
         "the weights do not change": ["optimizer.step() => pass"],
     },
+    right=[lambda *given: torch.tensor(step_solution(*given))],
     hints=[
         "Say aloud what each line does to the gradients stored in the parameters. In which "
         "order must they be cleared, computed, shortened and used?",
