@@ -27,7 +27,8 @@ from llie_helpers.lessons.checks.exercise import (
     WRONG,
     Exercise,
     call,
-    combinations,
+    combine,
+    edited,
 )
 
 EXERCISES = {
@@ -99,7 +100,7 @@ def test_the_stub_is_not_attempted(exercise):
 @every_exercise
 def test_every_mistake_is_named(exercise):
     assert len(exercise.mistakes) >= 3
-    for sentence, answer in exercise.mistakes.items():
+    for sentence, answer in exercise.wrong_answers.items():
         result = exercise(given(exercise, answer))
         assert result.verdict == WRONG, sentence
         assert sentence in result.message, f"{sentence}: {result}"
@@ -139,7 +140,7 @@ double = Exercise(
     reference=double_solution,
     inputs=lambda: [(torch.rand(3, 3, 5),), (torch.rand(3, 4, 5),)],
     mistakes={
-        "the result is not clamped to [0, 1].": lambda image: 2 * image,
+        "the result is not clamped to [0, 1].": ".clamp(0, 1) => ",
         "the second row is brighter, not the first.": lambda image: image * torch.ones(3)[:, None],
     },
     hints=["think", "2 * image"],
@@ -215,7 +216,9 @@ class TestExercise:
         assert str(total(answer)).startswith(words)
 
     def test_the_case_is_shown_where_it_is_plain(self):
-        product = replace(double, reference=lambda a, b: a * b, inputs=lambda: [(2, 2), (3, 5)])
+        product = replace(
+            double, reference=lambda a, b: a * b, mistakes={}, inputs=lambda: [(2, 2), (3, 5)]
+        )
         assert product(lambda a, b: a + b).message == "for 3, 5 the answer is 15, yours is 8."
 
     def test_an_observer_looks_at_more_than_the_result(self):
@@ -268,19 +271,26 @@ class TestExercise:
             replace(double, **change)
 
 
-def test_bugs_are_combined_unless_they_exclude_each_other():
-    made = combinations(
-        lambda x, **bugs: sum(bugs.values(), x),
-        {"one.": {"a": 1}, "two.": {"a": 2}, "ten.": {"b": 10}},
-        most=2,
-    )
-    assert {sentence: answer(0) for sentence, answer in made.items()} == {
-        "one.": 1,
-        "two.": 2,
-        "ten.": 10,
-        "one. Also, ten.": 11,
-        "two. Also, ten.": 12,
+def test_edits_are_combined_unless_they_exclude_each_other():
+    edits = {
+        "thrice.": "2 * => 3 *",
+        "four times.": "(2 * image) => (4 * image)",
+        "clamped.": "0, 1 => 1, 2",
     }
+    assert combine(edits, most=2) == {
+        "thrice.": ["2 * => 3 *"],
+        "four times.": ["(2 * image) => (4 * image)"],
+        "clamped.": ["0, 1 => 1, 2"],
+        "thrice. Also, clamped.": ["2 * => 3 *", "0, 1 => 1, 2"],
+        "four times. Also, clamped.": ["(2 * image) => (4 * image)", "0, 1 => 1, 2"],
+    }
+
+
+def test_a_mistake_may_be_an_edit_of_the_solution():
+    thrice = edited(double_solution, ["2 * => 3 *", ".clamp(0, 1) => "])
+    assert torch.equal(thrice(torch.ones(1)), torch.tensor([3.0]))
+    with pytest.raises(ValueError, match="no '5 ' to edit"):
+        edited(double_solution, "5  => 6")
 
 
 class TestDifference:

@@ -57,8 +57,8 @@ def difference(got: Any, expected: Any, tolerance: float = 1e-5) -> str | None:
     return _arrays(got, expected, tolerance)
 
 
-def expect_type(got: Any, example: torch.Tensor | np.ndarray) -> None:
-    """Raise a `Finding` unless ``got`` has the type and dtype of ``example``."""
+def expect_type(got: Any, example: torch.Tensor | np.ndarray) -> Any:
+    """Return ``got``, or raise a `Finding` unless it has the type and dtype of ``example``."""
     if got is None:
         raise Finding(NOTHING)
     if not isinstance(got, type(example)):
@@ -66,12 +66,14 @@ def expect_type(got: Any, example: torch.Tensor | np.ndarray) -> None:
         raise Finding(f"expected a {wanted}, got {_name(got)}.")
     if got.dtype != example.dtype:
         raise Finding(_wrong_dtype(got, example))
+    return got
 
 
-def expect_form(got: Any, example: Any) -> None:
-    """Raise a `Finding` unless ``got`` has the structure and shapes of ``example``."""
+def expect_form(got: Any, example: Any) -> Any:
+    """Return ``got``, or raise a `Finding` unless it has ``example``'s structure and shapes."""
     if found := difference(got, example, tolerance=_ANY_VALUE):
         raise Finding(found)
+    return got
 
 
 def copy_of(value: Any) -> Any:

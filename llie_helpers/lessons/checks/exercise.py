@@ -5,6 +5,7 @@ import functools
 import inspect
 import itertools
 import os
+import sys
 import sysconfig
 import textwrap
 import traceback
@@ -28,6 +29,9 @@ from llie_helpers.lessons.checks.compare import (
 CORRECT = "correct"
 WRONG = "wrong"
 NOT_ATTEMPTED = "not attempted"
+
+# Separates the two texts of an edit.
+_ARROW = " => "
 
 # Frames in these folders are never the student's own lines.
 _NOT_THE_STUDENT = (
@@ -81,7 +85,8 @@ class Exercise:
         difficulty: 1 (a line that the text has just shown) to 5 (a small project).
         reference: a function or class that solves the exercise; its body is shown as the
             solution.
-        mistakes: sentence -> function that makes this mistake.
+        mistakes: sentence -> function that makes this mistake, or how to edit the reference so
+            that it does: "old => new", or several of these.
         hints: from a nudge to nearly the answer.
         inputs: returns the cases, each a tuple of arguments. Its random draws from torch are
             seeded.
@@ -98,7 +103,7 @@ class Exercise:
     minutes: int
     difficulty: int
     reference: Callable
-    mistakes: Mapping[str, Callable]
+    mistakes: Mapping[str, Callable | str | Sequence[str]]
     hints: Sequence[str]
     inputs: Callable[[], list[tuple]] = no_arguments
     right: Sequence[Callable] = ()
@@ -161,10 +166,18 @@ class Exercise:
                 return type(one) is type(other)
             return difference(one, other, self.tolerance) is None
 
-        for sentence, mistake in self.mistakes.items():
+        for sentence, mistake in self.wrong_answers.items():
             if all(map(same, got, self._outcomes(mistake, cases))):
                 return sentence
         return None
+
+    @functools.cached_property
+    def wrong_answers(self) -> dict[str, Callable]:
+        """The mistakes as functions."""
+        return {
+            sentence: mistake if callable(mistake) else edited(self.reference, mistake)
+            for sentence, mistake in self.mistakes.items()
+        }
 
     def _outcomes(self, answer: Callable, cases: list[tuple]) -> Iterator:
         """Yield what is observed in each case, up to the first exception, and that exception."""
@@ -210,23 +223,42 @@ class Exercise:
         return textwrap.dedent("\n".join(source.splitlines()[start:])).strip()
 
 
-def combinations(
-    function: Callable, bugs: Mapping[str, Mapping[str, Any]], most: int
-) -> dict[str, Callable]:
-    """Return the mistakes with one to ``most`` of ``bugs`` at once, the fewest first.
+def edited(function: Callable, edits: str | Sequence[str]) -> Callable:
+    """Return ``function`` with one edit of its body, or several in turn.
 
     Args:
-        function: solves the exercise with the bugs that its options switch on.
-        bugs: sentence -> options of ``function``.
-        most: the largest number of bugs in one answer.
+        function: a function of a module.
+        edits: each "old => new", which replaces the text old wherever it is.
+
+    Raises:
+        ValueError: an old text is not in the body.
     """
-    made: dict[str, Callable] = {}
+    source = textwrap.dedent(inspect.getsource(function))
+    signature, body = source.split(":\n", maxsplit=1)
+    for edit in [edits] if isinstance(edits, str) else edits:
+        old, new = edit.split(_ARROW)
+        if old not in body:
+            raise ValueError(f"{function.__name__} has no {old!r} to edit")
+        body = body.replace(old, new)
+    scope = dict(vars(sys.modules[function.__module__]))
+    exec(f"{signature}:\n{body}", scope)
+    return scope[function.__name__]
+
+
+def combine(mistakes: Mapping[str, str | Sequence[str]], most: int) -> dict[str, list[str]]:
+    """Return the edits of one to ``most`` of ``mistakes`` at once, the fewest first."""
+    each = [
+        (sentence, [edits] if isinstance(edits, str) else list(edits))
+        for sentence, edits in mistakes.items()
+    ]
+    made = {}
     for count in range(1, most + 1):
-        for sentences in itertools.combinations(bugs, count):
-            options = {key: value for one in sentences for key, value in bugs[one].items()}
-            # Two values of one option exclude each other.
-            if len(options) == sum(len(bugs[one]) for one in sentences):
-                made[" Also, ".join(sentences)] = functools.partial(function, **options)
+        for sentences, edits in (zip(*c, strict=True) for c in itertools.combinations(each, count)):
+            joined = list(itertools.chain.from_iterable(edits))
+            olds = [edit.split(_ARROW)[0] for edit in joined]
+            # Two edits of one place exclude each other.
+            if not any(one in other for one, other in itertools.permutations(olds, 2)):
+                made[" Also, ".join(sentences)] = joined
     return made
 
 

@@ -15,10 +15,6 @@ def light_solution(srgb):
     return torch.where(srgb <= 0.04045, srgb / 12.92, curve)
 
 
-def _curve(srgb, exponent=2.4):
-    return ((srgb + 0.055) / 1.055) ** exponent
-
-
 light = Exercise(
     title="From sRGB to light",
     minutes=5,
@@ -28,25 +24,17 @@ light = Exercise(
     inputs=lambda: [((torch.arange(256) / 255).expand(3, 2, 256),)],
     mistakes={
         "this is the way back, from light to sRGB; here 0.5 must become darker.": to_srgb,
-        "a plain power of 2.2 is only close: near black the standard has a straight line.": (
-            lambda srgb: srgb**2.2
-        ),
-        "the straight part is missing: up to 0.04045 the light is s / 12.92.": _curve,
-        "0.0031308 is the threshold for the way back; for sRGB values it is 0.04045.": (
-            lambda srgb: torch.where(srgb <= 0.0031308, srgb / 12.92, _curve(srgb))
-        ),
-        "the two parts are swapped: the straight line belongs to the dark values.": (
-            lambda srgb: torch.where(srgb <= 0.04045, _curve(srgb), srgb / 12.92)
-        ),
-        "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": (
-            lambda srgb: torch.where(srgb <= 0.04045, srgb / 12.92, _curve(srgb, 1 / 2.4))
-        ),
+        "a plain power of 2.2 is only close: "
+        "near black the standard has a straight line.": lambda srgb: srgb**2.2,
+        "the straight part is missing: up to 0.04045 "
+        "the light is s / 12.92.": "torch.where(srgb <= 0.04045, srgb / 12.92, curve) => curve",
+        "0.0031308 is the threshold for the way back; "
+        "for sRGB values it is 0.04045.": "0.04045 => 0.0031308",
+        "the two parts are swapped: "
+        "the straight line belongs to the dark values.": "srgb <= => srgb >",
+        "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": "2.4 => (1 / 2.4)",
     },
-    right=[
-        to_linear,
-        lambda srgb: np.where(srgb > 0.04045, _curve(srgb.numpy()), srgb.numpy() / 12.92),
-        lambda srgb: (srgb <= 0.04045) * srgb / 12.92 + (srgb > 0.04045) * _curve(srgb),
-    ],
+    right=[to_linear],
     hints=[
         "Compute both parts for the whole tensor, then choose between them pixel by pixel.",
         "`torch.where(condition, a, b)` takes `a` where the condition holds and `b` elsewhere.",
@@ -61,10 +49,6 @@ def expose_solution(srgb, stops):
     return to_srgb(light.clamp(max=1.0))
 
 
-def _exposed(factor):
-    return lambda srgb, stops: to_srgb((to_linear(srgb) * factor(stops)).clamp(0, 1))
-
-
 expose = Exercise(
     title="Turn the shutter",
     minutes=6,
@@ -73,31 +57,22 @@ expose = Exercise(
     inputs=lambda: [(torch.rand(3, 6, 8) * 0.9 + 0.05, stops) for stops in (1.5, 3.0, 0.5)],
     tolerance=1e-4,
     mistakes={
-        "you scale the sRGB values; turn them into light first, and back afterwards.": (
-            lambda srgb, stops: (srgb * 2.0**stops).clamp(0, 1)
-        ),
-        "you multiply by the number of stops; each stop is a factor of two: 2 ** stops.": (
-            _exposed(lambda stops: stops)
-        ),
-        "you multiply by twice the stops; stops are an exponent: 2 ** stops.": (
-            _exposed(lambda stops: 2 * stops)
-        ),
-        "the sign is wrong: positive stops must brighten.": _exposed(lambda stops: 2.0**-stops),
-        "the result is still linear light; apply to_srgb at the end.": (
-            lambda srgb, stops: (to_linear(srgb) * 2.0**stops).clamp(0, 1)
-        ),
-        "values above 1 must become 1: a full pixel is white.": (
-            lambda srgb, stops: to_srgb(to_linear(srgb) * 2.0**stops)
-        ),
-        "the two conversions are swapped: to_linear comes first, to_srgb last.": (
-            lambda srgb, stops: to_linear((to_srgb(srgb) * 2.0**stops).clamp(0, 1))
-        ),
+        "you scale the sRGB values; turn them into light first, and back afterwards.": [
+            "to_linear(srgb) => srgb",
+            "to_srgb(light.clamp(max=1.0)) => light.clamp(max=1.0)",
+        ],
+        "you multiply by the number of stops; each stop is a factor of two: "
+        "2 ** stops.": "2.0**stops => stops",
+        "you multiply by twice the stops; stops are an exponent: "
+        "2 ** stops.": "2.0**stops => 2 * stops",
+        "the sign is wrong: positive stops must brighten.": "**stops => **-stops",
+        "the result is still linear light; "
+        "apply to_srgb at the end.": "to_srgb(light.clamp(max=1.0)) => light.clamp(max=1.0)",
+        "values above 1 must become 1: a full pixel is white.": ".clamp(max=1.0) => ",
+        "the two conversions are swapped: to_linear comes first, "
+        "to_srgb last.": lambda srgb, stops: to_linear((to_srgb(srgb) * 2.0**stops).clamp(0, 1)),
     },
-    right=[
-        # Clipped after the curve, which leaves 1 where it is.
-        lambda srgb, stops: to_srgb(to_linear(srgb) * 2.0**stops).clamp(0, 1),
-        lambda srgb, stops: to_srgb(torch.exp2(to_linear(srgb).log2() + stops).clamp(0, 1)),
-    ],
+    right=[lambda srgb, stops: to_srgb(torch.exp2(to_linear(srgb).log2() + stops).clamp(0, 1))],
     hints=[
         "Stops double or halve the light, and sRGB values are not light.",
         "Three steps: `to_linear`, multiply by `2.0**stops`, `to_srgb`.",
@@ -121,9 +96,7 @@ def photons_inputs():
 
 def photons_observe(answer, linear, full_well):
     """Look at mean and variance at each level; the draws themselves may differ."""
-    noisy = answer(linear, full_well)
-    expect_form(noisy, linear)
-    noisy = torch.as_tensor(noisy, dtype=torch.float32)
+    noisy = torch.as_tensor(expect_form(answer(linear, full_well), linear)).float()
     mean, level = noisy.mean((0, 2)), linear[0, :, 0]
     variance, expected = noisy.var((0, 2)), level / full_well
     close = {"atol": 5e-3, "rtol": 0.1}
@@ -160,9 +133,7 @@ def photons_observe(answer, linear, full_well):
     return "right"
 
 
-def _noise(strength):
-    return lambda x, full_well: x + torch.randn(x.shape) * strength(x, full_well)
-
+_NOISY = "return counted / full_well => return linear + torch.randn(linear.shape) * "
 
 photons = Exercise(
     title="Count photons",
@@ -172,21 +143,19 @@ photons = Exercise(
     inputs=photons_inputs,
     observe=photons_observe,
     mistakes={
-        "you return counts": lambda x, full_well: torch.poisson(x * full_well),
-        "you draw from the light itself": lambda x, full_well: torch.poisson(x) / full_well,
+        "you return counts": " / full_well => ",
+        "you draw from the light itself": " * full_well => ",
         "the mean brightness changes": (
-            lambda x, full_well: _noise(lambda *_: 0.2)(x, full_well).clamp(0, 1)
+            "return counted / full_well => "
+            "return (linear + 0.2 * torch.randn(linear.shape)).clamp(0, 1)"
         ),
-        "there is no noise": lambda x, full_well: x.clone(),
-        "black is noisy": _noise(lambda x, full_well: full_well**-0.5),
-        "the variance does not grow": _noise(lambda x, full_well: (x > 0) * full_well**-0.5),
-        "at level 0.25 the variance is": _noise(lambda x, full_well: x * full_well**-0.5),
-        "half a photon was counted": _noise(lambda x, full_well: (x / full_well).sqrt()),
+        "there is no noise": "torch.poisson(expected) => expected",
+        "black is noisy": _NOISY + "full_well**-0.5",
+        "the variance does not grow": _NOISY + "(linear > 0) * full_well**-0.5",
+        "at level 0.25 the variance is": _NOISY + "linear * full_well**-0.5",
+        "half a photon was counted": _NOISY + "(linear / full_well).sqrt()",
     },
-    right=[
-        lambda x, full_well: np.random.default_rng(0).poisson(x.numpy() * full_well) / full_well,
-        lambda x, full_well: torch.distributions.Poisson(x * full_well).sample() / full_well,
-    ],
+    right=[lambda x, k: np.random.default_rng(0).poisson(x.numpy() * k) / k],
     hints=[
         "The light is a fraction of a full pixel. How many photons does a value of 0.3 stand for?",
         "`torch.poisson(rates)` draws one count for each rate, with that rate as its mean.",
@@ -204,19 +173,12 @@ def augment_solution(low, normal):
     return low, normal
 
 
-def augment_inputs():
-    # Every pixel differs from every other, so that the order of pixels tells the symmetry.
-    normal = torch.linspace(0.1, 0.7, 3 * 16).view(3, 4, 4)
-    return [(normal / 4, normal)]
-
-
 def augment_observe(answer, low, normal):
     """Look at which symmetries and gains occur in many draws."""
     symmetries = {tuple(_order(flip_rotate(normal, k))): k for k in range(8)}
     ks, gains = [], []
     for _ in range(240):
-        got = answer(low, normal)
-        expect_form(got, (low, normal))
+        got = expect_form(answer(low, normal), (low, normal))
         one, other = (symmetries.get(tuple(_order(image))) for image in got)
         if one is None or other is None:
             raise Finding("a result is not one of the eight symmetries of its image.")
@@ -260,39 +222,30 @@ def _order(image):
     return image.flatten().argsort().tolist()
 
 
-def _augmented(highest=8, same_k=True, same_gain=True, top=1, lowest=0.8):
-    def answer(low, normal):
-        k, gain = int(torch.randint(highest, ())), lowest + (1.25 - lowest) * torch.rand(())
-        other_k = k if same_k else int(torch.randint(highest, ()))
-        other_gain = gain if same_gain else 0.8 + 0.45 * torch.rand(())
-        return (
-            (flip_rotate(low, k) * gain).clamp(0, top),
-            (flip_rotate(normal, other_k) * other_gain).clamp(0, top),
-        )
-
-    return answer
-
-
 augment = Exercise(
     title="Three bugs in five lines",
     minutes=8,
     difficulty=2,
     reference=augment_solution,
-    inputs=augment_inputs,
+    # Every pixel differs from every other, so that the order of pixels tells the symmetry.
+    inputs=lambda: [tuple(torch.linspace(0.1, 0.7, 48).view(3, 4, 4) * k for k in (0.25, 1))],
     observe=augment_observe,
     mistakes={
-        "low and normal are turned differently; draw k once": _augmented(same_k=False),
-        "Yours leaves normal as it was.": lambda low, normal: (_augmented()(low, low)[0], normal),
-        "low and normal get different gains": _augmented(same_gain=False),
-        "only 7 of the eight symmetries ever occur": _augmented(highest=7),
-        "should fill the range from 0.8 to 1.25": _augmented(lowest=0.5),
-        "a bright image leaves [0, 1]": _augmented(top=None),
-        "is not one of the eight symmetries": lambda low, normal: (low.roll(1, -1), normal),
-        "changes its input in place": lambda *pair: _augmented()(*(i.mul_(0.9) for i in pair)),
+        "low and normal are turned differently; "
+        "draw k once": "flip_rotate(normal, k) => flip_rotate(normal, int(torch.randint(8, ())))",
+        "Yours leaves normal as it was.": "(flip_rotate(normal, k) * gain).clamp(0, 1) => normal",
+        "low and normal get "
+        "different gains": "normal, k) * gain => normal, k) * (0.8 + 0.45 * torch.rand(()))",
+        "only 7 of the eight symmetries ever occur": "randint(8 => randint(7",
+        "should fill the range from 0.8 to 1.25": "0.8 + 0.45 => 0.5 + 0.75",
+        "a bright image leaves [0, 1]": ".clamp(0, 1) => ",
+        "is not one of the eight symmetries": "flip_rotate(low, k) => low.roll(1, -1)",
+        "changes its input in "
+        "place": "flip_rotate(low, k) * gain => flip_rotate(low.mul_(gain), k)",
     },
     right=[
         # One draw for both images at once.
-        lambda low, normal: tuple(_augmented()(torch.cat([low, normal]), low)[0].split(3)),
+        lambda low, normal: augment_solution(torch.cat([low, normal]), low)[0].split(3),
         lambda low, normal: [image.double().numpy() for image in augment_solution(low, normal)],
     ],
     hints=[
@@ -322,15 +275,15 @@ def split_observe(answer, scenes, fraction):
     drawn = set()
     for seed in range(12):
         got, again = (answer(scenes, fraction, seed) for _ in range(2))
-        try:
-            drawn.add(_held_out(got, again, scenes, fraction))
-        except Finding:
-            if scenes.min() == 0:
-                raise
-            raise Finding(
+        found = _unfair(got, again, scenes, fraction)
+        if found and scenes.min() > 0:
+            found = (
                 "right for scenes numbered 0, 1, 2 and so on, but a scene may have any number; "
                 "np.unique(scenes) lists those that occur."
-            ) from None
+            )
+        if found:
+            raise Finding(found)
+        drawn.add(frozenset(np.asarray(got[1]).tolist()))
     if len(drawn) == 1:
         raise Finding(
             "every seed holds out the same scenes; draw them with np.random.default_rng(seed)."
@@ -338,87 +291,39 @@ def split_observe(answer, scenes, fraction):
     return "right"
 
 
-def _held_out(got, again, scenes, fraction):
-    """Return the validation indices of a split, if it is a right one."""
+def _unfair(got, again, scenes, fraction):
     if not isinstance(got, tuple | list) or [np.ndim(part) for part in got] != [1, 1]:
-        raise Finding("return two things: the indices for training and those for validation.")
+        return "return two things: the indices for training and those for validation."
     if any(np.asarray(part).dtype == bool for part in got):
-        raise Finding(
+        return (
             "you return masks, with True or False for each pair; return the indices where they "
             "are True: np.flatnonzero(mask)."
         )
     train, val = (sorted(np.asarray(part).tolist()) for part in got)
     known = np.unique(scenes)
     if sorted(train + val) == known.tolist():
-        raise Finding(
-            "you return scene numbers; return the indices of the pairs that show these scenes."
-        )
+        return "you return scene numbers; return the indices of the pairs that show these scenes."
     if set(train) & set(val):
-        raise Finding("a pair is in training and in validation.")
+        return "a pair is in training and in validation."
     if sorted(train + val) != list(range(len(scenes))):
-        raise Finding("some pairs are in neither part; every index belongs to one of the two.")
+        return "some pairs are in neither part; every index belongs to one of the two."
     if shared := set(scenes[train].tolist()) & set(scenes[val].tolist()):
-        raise Finding(
+        return (
             f"{len(shared)} scenes are in training and in validation; draw among the scenes, "
             "not among the pairs."
         )
     wanted = max(1, round(fraction * len(known)))
     held_out = len(np.unique(scenes[val]))
+    share = f"a fraction of {fraction}"
     if held_out == 0:
-        raise Finding(
-            f"a fraction of {fraction} of {len(known)} scenes leaves none for validation; hold "
-            "out at least one."
-        )
+        return f"{share} of {len(known)} scenes leaves none for validation; hold out at least one."
     if held_out == len(known) - wanted:
-        raise Finding(
-            "the two parts are swapped: training comes first, and `fraction` is validation's."
-        )
+        return "the two parts are swapped: training comes first, and `fraction` is validation's."
     if held_out != wanted:
-        raise Finding(
-            f"{held_out} of {len(known)} scenes are held out, but a fraction of {fraction} means "
-            f"{wanted}."
-        )
+        return f"{held_out} of {len(known)} scenes are held out, but {share} means {wanted}."
     if sorted(np.asarray(again[1]).tolist()) != val:
-        raise Finding(
-            "the same seed gives two different splits; draw with np.random.default_rng(seed)."
-        )
-    return tuple(val)
-
-
-def _holding_out(choose):
-    """Return an answer that holds out the scenes ``choose(scenes, count, seed)``."""
-
-    def answer(scenes, fraction, seed):
-        known = np.unique(scenes)
-        in_val = np.isin(scenes, choose(known, max(1, round(fraction * len(known))), seed))
-        return np.flatnonzero(~in_val), np.flatnonzero(in_val)
-
-    return answer
-
-
-def _cut(choose):
-    """Return an answer that cuts what ``choose(scenes)`` gives, in random order, in two."""
-
-    def answer(scenes, fraction, seed):
-        drawn = np.random.default_rng(seed).permutation(choose(scenes))
-        count = max(1, round(fraction * len(drawn)))
-        return drawn[count:], drawn[:count]
-
-    return answer
-
-
-def _draw(scenes, count, seed):
-    return np.random.default_rng(seed).permutation(scenes)[:count]
-
-
-def _as_lists(scenes, fraction, seed):
-    known = sorted(set(scenes.tolist()))
-    held_out = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))
-    held_out = {known[i] for i in held_out[: max(1, int(fraction * len(known)))]}
-    parts = [[], []]
-    for index, scene in enumerate(scenes.tolist()):
-        parts[scene in held_out].append(index)
-    return parts
+        return "the same seed gives two different splits; draw with np.random.default_rng(seed)."
+    return None
 
 
 split = Exercise(
@@ -429,39 +334,34 @@ split = Exercise(
     inputs=split_inputs,
     observe=split_observe,
     mistakes={
-        "return two things": lambda *given: split_solution(*given)[0],
-        "you return masks": lambda scenes, fraction, seed: [
-            np.isin(np.arange(len(scenes)), part) for part in split_solution(scenes, fraction, seed)
+        "return two things": "np.flatnonzero(~in_val), => ",
+        "you return masks": "np.flatnonzero( => (",
+        "you return scene numbers": [
+            "np.flatnonzero(~in_val) => np.setdiff1d(drawn, held_out)",
+            "np.flatnonzero(in_val) => held_out",
         ],
-        "you return scene numbers": _cut(np.unique),
-        "a pair is in training and in validation": lambda scenes, *given: (
-            np.arange(len(scenes)),
-            split_solution(scenes, *given)[1],
+        "a pair is in training "
+        "and in validation": "np.flatnonzero(~in_val), => np.arange(len(scenes)),",
+        "some pairs are in neither part": "np.flatnonzero(in_val) => np.flatnonzero(in_val)[:1]",
+        "draw among the scenes, not among the pairs": [
+            "np.unique(scenes) => np.arange(len(scenes))",
+            "np.isin(scenes, => np.isin(np.arange(len(scenes)),",
+        ],
+        "leaves none for validation; hold "
+        "out at least one": "max(1, round(fraction * len(drawn))) => round(fraction * len(drawn))",
+        "the two parts are swapped": (
+            "return np.flatnonzero(~in_val) => in_val = ~in_val; return np.flatnonzero(~in_val)"
         ),
-        "some pairs are in neither part": _cut(lambda s: np.unique(s, return_index=True)[1]),
-        "draw among the scenes, not among the pairs": _cut(lambda scenes: np.arange(len(scenes))),
-        "leaves none for validation; hold out at least one": lambda scenes, fraction, seed: (
-            _holding_out(lambda s, *_: _draw(s, round(fraction * len(s)), seed))(
-                scenes, fraction, seed
-            )
-        ),
-        "the two parts are swapped": lambda *given: split_solution(*given)[::-1],
-        "1 of 10 scenes are held out, but a fraction of 0.2 means 2": (
-            _holding_out(lambda scenes, count, seed: _draw(scenes, 1, seed))
-        ),
-        "the same seed gives two different splits": (
-            _holding_out(lambda scenes, count, seed: _draw(scenes, count, None))
-        ),
-        "every seed holds out the same scenes": (
-            _holding_out(lambda scenes, count, seed: scenes[-count:])
-        ),
-        "right for scenes numbered 0, 1, 2 and so on": (
-            _holding_out(lambda scenes, count, seed: _draw(len(scenes), count, seed))
-        ),
+        "1 of 10 scenes are held out, but a fraction of 0.2 means 2": "max( => min(",
+        "the same seed gives two different splits": "(seed) => ()",
+        "every seed holds out the same scenes": "(seed) => (0)",
+        "right for scenes numbered 0, 1, "
+        "2 and so on": "np.unique(scenes) => len(np.unique(scenes))",
     },
     right=[
-        _holding_out(lambda scenes, count, seed: _draw(scenes, count, [seed, 1])),
-        _as_lists,
+        lambda scenes, fraction, seed: [
+            part.tolist() for part in split_solution(scenes, fraction, [seed, 1])
+        ],
     ],
     hints=[
         "Draw scenes, not pairs: `np.unique(scenes)` lists them once each.",

@@ -20,10 +20,6 @@ def psnr_inputs():
     return [((normal + error * torch.rand_like(normal)).clamp(0, 1), normal)]
 
 
-def _mse(enhanced, normal, dim=(1, 2, 3)):
-    return ((enhanced - normal) ** 2).mean(dim=dim)
-
-
 _POOLED = (
     "you average the squared error over the whole batch, which lets the worst image decide; "
     "average over channels, rows and columns only (dim=(1, 2, 3))."
@@ -37,40 +33,26 @@ psnr = Exercise(
     inputs=psnr_inputs,
     tolerance=1e-4,
     mistakes={
-        _POOLED: lambda e, n: -10 * torch.log10(_mse(e, n, None)),
-        f"{_POOLED} One score repeated N times is still one score.": lambda e, n: (
-            -10 * torch.log10(_mse(e, n, None)).expand(len(e))
-        ),
-        "your scores are right but you average them; return one score per image.": lambda e, n: (
-            psnr_solution(e, n).mean()
-        ),
-        "the data range is 1 here, not 255: your scores are 48.1 dB too high.": lambda e, n: (
-            10 * torch.log10(255**2 / _mse(e, n))
-        ),
-        "the factor 10 belongs to the mean squared error; of its square root you take 20 log10, "
-        "so your scores are half of what they should be.": lambda e, n: (
-            -10 * torch.log10(_mse(e, n).sqrt())
-        ),
-        "decibels use the logarithm to base 10, not the natural one.": lambda e, n: (
-            -10 * _mse(e, n).log()
-        ),
-        "the sign is wrong: a smaller error must give a larger score.": lambda e, n: (
-            10 * torch.log10(_mse(e, n))
-        ),
-        "you take the absolute error; PSNR squares it.": lambda e, n: (
-            -10 * torch.log10((e - n).abs().mean(dim=(1, 2, 3)))
-        ),
-        "you score each channel and average three PSNRs; average the squared error over the "
-        "channels first, then take the logarithm.": lambda e, n: (
-            -10 * torch.log10(_mse(e, n, (2, 3))).mean(dim=1)
-        ),
-    },
-    right=[
-        lambda e, n: [
-            20 * np.log10(1 / _mse(a, b, None).sqrt().item()) for a, b in zip(e, n, strict=True)
+        _POOLED: "dim=(1, 2, 3) => ",
+        f"{_POOLED} One score repeated N times is still one score.": [
+            "dim=(1, 2, 3) => ",
+            "log10(mse) => log10(mse).expand(len(normal))",
         ],
-        lambda e, n: 10 * torch.log10(1 / (n - e).flatten(1).pow(2).mean(1)),
-    ],
+        "your scores are right but you average them; "
+        "return one score per image.": "log10(mse) => log10(mse).mean()",
+        "the data range is 1 here, not 255: your "
+        "scores are 48.1 dB too high.": "-10 * torch.log10(mse) => 10 * torch.log10(255**2 / mse)",
+        "the factor 10 belongs to the mean squared error; of its square root you take 20 log10, "
+        "so your scores are half of what they should be.": "log10(mse) => log10(mse.sqrt())",
+        "decibels use the logarithm to base 10, not the natural one.": "log10 => log",
+        "the sign is wrong: a smaller error must give a larger score.": "-10 => 10",
+        "you take the absolute error; "
+        "PSNR squares it.": "(enhanced - normal) ** 2 => (enhanced - normal).abs()",
+        "you score each channel and average three PSNRs; average the squared error over the "
+        "channels first, "
+        "then take the logarithm.": ["(1, 2, 3) => (2, 3)", "log10(mse) => log10(mse).mean(1)"],
+    },
+    right=[lambda e, n: -20 * (n - e).flatten(1).square().mean(1).sqrt().log10()],
     hints=[
         "Three steps: square the difference, average it within each image, take the logarithm.",
         "`.mean(dim=(1, 2, 3))` averages over channels, rows and columns and keeps the batch.",
@@ -92,16 +74,9 @@ def gamma_for_mean_solution(image, target):
     return (low + high) / 2
 
 
-def gamma_for_mean_inputs():
-    image = 0.5 * torch.rand(3, 12, 16) ** 2 + 0.001
-    return [(image, target) for target in (0.45, 0.2, 0.08)]
-
-
 def gamma_for_mean_observe(answer, image, target):
     """Look at the mean that a gamma gives, not at the gamma."""
-    got = answer(image, target)
-    expect_form(got, target)
-    got = float(got)
+    got = float(expect_form(answer(image, target), target))
     if not got > 0:
         raise Finding(f"for the target {target} you return {got:.3g}, but a gamma is positive.")
     mean = (image**got).mean().item()
@@ -126,41 +101,32 @@ def gamma_for_mean_observe(answer, image, target):
     )
 
 
-def _bisect(image, target, *, high=10.0, steps=40, upwards=True):
-    low = 0.01
-    for _ in range(steps):
-        middle = (low + high) / 2
-        if ((image**middle).mean() > target) == upwards:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
-def _scan(image, target):
-    candidates = np.geomspace(0.05, 20, 6000)
-    return min(candidates, key=lambda gamma: abs((image.numpy() ** gamma).mean() - target))
-
-
 gamma_for_mean = Exercise(
     title="The gamma that hits a target brightness",
     minutes=12,
     difficulty=3,
     reference=gamma_for_mean_solution,
-    inputs=gamma_for_mean_inputs,
+    inputs=lambda: [
+        (torch.rand(3, 12, 16) ** 2 / 2 + 0.001, target) for target in (0.45, 0.2, 0.08)
+    ],
     observe=gamma_for_mean_observe,
     mistakes={
-        "the mean of a power is not the power of the mean": lambda image, target: (
-            np.log(target) / np.log(image.mean().item())
+        "the mean of a power is not the power of the mean": (
+            "return (low + high) / 2 => return np.log(target) / np.log(image.mean().item())"
         ),
-        "you return 1 / gamma": lambda *given: 1 / gamma_for_mean_solution(*given),
-        "target / mean is a gain": lambda image, target: target / image.mean().item(),
-        "take more or finer steps": lambda *given: _bisect(*given, steps=6),
-        "search above 1 as well": lambda *given: _bisect(*given, high=1.0),
-        "the search ran the wrong way": lambda *given: _bisect(*given, upwards=False),
-        "a gamma is positive": lambda *given: -gamma_for_mean_solution(*given),
+        "you return 1 / gamma": "return (low + high) / 2 => return 2 / (low + high)",
+        "target / mean is a gain": "return (low + high) / 2 => return target / image.mean().item()",
+        "take more or finer steps": "range(40) => range(6)",
+        "search above 1 as well": "10.0 => 1.0",
+        "the search ran the wrong way": "() > => () <",
+        "a gamma is positive": "return (low => return -(low",
     },
-    right=[lambda *given: torch.tensor(_bisect(*given, high=30.0, steps=20)), _scan],
+    right=[
+        lambda image, target: min(
+            np.geomspace(0.05, 20, 6000),
+            key=lambda gamma: abs((image.numpy() ** gamma).mean() - target),
+        ),
+    ],
     hints=[
         "There is no formula, but the mean of `image**gamma` falls steadily as gamma grows. "
         "So keep two gammas, one too bright and one too dark, and close in.",
@@ -181,54 +147,30 @@ def equalise_solution(levels):
     return curve[levels.long()]
 
 
-def equalise_inputs():
-    dark = (60 * torch.rand(9, 14) ** 2 + 3).to(torch.uint8)
-    return [(dark,), (torch.randint(0, 256, (16, 20)).to(torch.uint8),)]
-
-
-def _histogram(levels):
-    return torch.bincount(levels.flatten().long(), minlength=256)
-
-
-def _cdf(levels):
-    return _histogram(levels).cumsum(0) / levels.numel()
-
-
-def _curve(levels):
-    darkest = _cdf(levels)[levels.min().long()]
-    return (_cdf(levels) - darkest) / (1 - darkest)
-
-
-def _by_rank(levels):
-    values = levels.numpy()
-    rank = np.searchsorted(np.sort(values, axis=None), values, side="right")
-    return (rank - rank.min()) / (values.size - rank.min())
-
-
 equalise = Exercise(
     title="Histogram equalisation from the CDF",
     minutes=12,
     difficulty=3,
     reference=equalise_solution,
-    inputs=equalise_inputs,
+    inputs=lambda: [((torch.rand(9, 14) ** 2 * top).byte() + 3,) for top in (60, 252)],
     mistakes={
-        "the cumulative counts are not divided by the number of pixels, so the curve does not "
-        "end at 1.": lambda levels: _histogram(levels).cumsum(0).float()[levels.long()],
+        "the cumulative counts are not divided by the number of pixels, so the curve "
+        "does not end at 1.": ["cdf - darkest => counts.cumsum(0).float()", " / (1 - darkest) => "],
         "the darkest level must become 0: subtract the CDF's value at the darkest level that "
-        "occurs, and divide by what is left of 1.": lambda levels: _cdf(levels)[levels.long()],
+        "occurs, "
+        "and divide by what is left of 1.": ["cdf - darkest => cdf", " / (1 - darkest) => "],
         "after you subtract the CDF's first value, the brightest pixel no longer reaches 1; "
-        "divide by 1 minus that value.": lambda levels: (
-            _cdf(levels) - _cdf(levels)[levels.min().long()]
-        )[levels.long()],
+        "divide by 1 minus that value.": " / (1 - darkest) => ",
         "you look up the histogram itself, which makes frequent levels bright; accumulate it "
-        "with cumsum first.": lambda levels: (_histogram(levels) / levels.numel())[levels.long()],
-        "you return the curve; look every pixel up in it, curve[levels.long()].": _curve,
-        "that is a linear stretch from darkest to brightest; equalisation follows the CDF, which "
-        "gives frequent levels more room.": lambda levels: (
-            (levels.float() - levels.min()) / (levels.max() - levels.min())
+        "with cumsum first.": ["cdf - darkest => counts / levels.numel()", " / (1 - darkest) => "],
+        "you return the curve; look every pixel up in it, "
+        "curve[levels.long()].": "return curve[levels.long()] => return curve",
+        "that is a linear stretch from darkest to brightest; equalisation follows the CDF, "
+        "which gives frequent levels more room.": (
+            "return curve[levels.long()] => "
+            "return (levels.float() - levels.min()) / (levels.max() - levels.min())"
         ),
     },
-    right=[_by_rank, lambda levels: _curve(levels).double()[levels.long()].numpy()],
     hints=[
         "The curve you look pixels up in is the CDF itself. Build it from counts per level.",
         "`torch.bincount(levels.flatten().long(), minlength=256)` counts, `.cumsum(0)` adds up, "
@@ -245,41 +187,30 @@ def pinball_solution(predicted, actual, quantile):
     return torch.maximum(quantile * short, (quantile - 1) * short).mean()
 
 
-def pinball_inputs():
-    predicted, actual = torch.rand(2, 4, 7)
-    return [(predicted, actual, quantile) for quantile in (0.9, 0.5, 0.1)]
-
-
 pinball = Exercise(
     title="The quantile loss",
     minutes=6,
     difficulty=2,
     reference=pinball_solution,
-    inputs=pinball_inputs,
+    inputs=lambda: [(*torch.rand(2, 4, 7), quantile) for quantile in (0.9, 0.5, 0.1)],
     mistakes={
-        "the sides are swapped: with quantile 0.9, predicting too low must cost nine times as "
-        "much as predicting too high.": lambda p, a, q: pinball_solution(p, a, 1 - q),
-        "that is the absolute error, which treats both sides alike; weigh them with the quantile "
-        "and 1 - quantile.": lambda p, a, q: (a - p).abs().mean(),
-        "that is half the absolute error, right for quantile 0.5 only; weigh the sides with the "
-        "quantile and 1 - quantile.": lambda p, a, q: (a - p).abs().mean() / 2,
-        "you sum over the values; take the mean, so that the loss does not grow with their "
-        "number.": lambda p, a, q: pinball_solution(p, a, q) * p.numel(),
-        "you return one loss per value; take the mean.": lambda p, a, q: torch.maximum(
-            q * (a - p), (q - 1) * (a - p)
-        ),
-        "predictions that are too high cost nothing (or less than nothing); the other side needs "
-        "the weight 1 - quantile.": lambda p, a, q: (q * (a - p).clamp(min=0)).mean(),
-        "one branch has the wrong sign, so the loss can fall below 0; both sides must "
-        "cost.": lambda p, a, q: (q * (a - p)).mean(),
-        "you square the error, which finds the mean; a quantile needs the plain "
-        "distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
+        "the sides are swapped: with quantile 0.9, predicting too low must cost "
+        "nine times as much as predicting too high.": lambda p, a, q: pinball_solution(p, a, 1 - q),
+        "that is the absolute error, which treats both sides alike; "
+        "weigh them with the quantile and 1 - quantile.": lambda p, a, q: (a - p).abs().mean(),
+        "that is half the absolute error, right for quantile 0.5 only; weigh "
+        "the sides with the quantile and 1 - quantile.": lambda p, a, q: (a - p).abs().mean() / 2,
+        "you sum over the values; take the mean, "
+        "so that the loss does not grow with their number.": "mean() => sum()",
+        "you return one loss per value; take the mean.": ".mean() => ",
+        "predictions that are too high cost nothing (or less than nothing); "
+        "the other side needs the weight 1 - quantile.": "(quantile - 1) * short => 0 * short",
+        "one branch has the wrong sign, so the loss can fall below 0; "
+        "both sides must cost.": "(quantile - 1) => quantile",
+        "you square the error, which finds the mean; a quantile needs "
+        "the plain distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
     },
-    right=[
-        lambda p, a, q: float(np.maximum(q * (a - p).numpy(), (q - 1) * (a - p).numpy()).mean()),
-        lambda p, a, q: torch.where(a > p, q * (a - p), (1 - q) * (p - a)).mean(),
-        lambda p, a, q: 0.5 * (a - p).abs().mean() + (q - 0.5) * (a - p).mean(),
-    ],
+    right=[lambda p, a, q: (a - p).abs().mean() / 2 + (q - 0.5) * (a - p).mean()],
     hints=[
         "Let `short = actual - predicted`. It is positive where the prediction is too low.",
         "Too low costs `quantile * short`, too high costs `(quantile - 1) * short`: both are "
@@ -300,10 +231,9 @@ def honest_predictions_solution(features, targets, scenes, fit):
 
 
 class _Spy:
-    """A model that remembers its rows, and predicts what it knew of each row asked for.
+    """A model that remembers its rows, each (number, scene), and predicts for a row:
 
-    A row is (its number, its scene). The prediction is (number, whether the row was in
-    the training data, whether its scene was, how many rows were).
+    (its number, whether the training data had it, whether they had its scene, how many they were).
     """
 
     def __init__(self, features, targets):
@@ -329,8 +259,7 @@ def honest_predictions_inputs():
 
 def honest_predictions_observe(answer, features, targets, scenes, fit):
     """Ask the spies who was seen."""
-    got = answer(features, targets, scenes, fit)
-    expect_form(got, targets)
+    got = expect_form(answer(features, targets, scenes, fit), targets)
     found = _leak(got, len(targets))
     if found and scenes.min() > 0:
         found = (
@@ -366,23 +295,6 @@ def _leak(got, count):
     return None
 
 
-def _folds(masks):
-    """Return an answer that fits and predicts by the pairs of masks ``masks(scenes)``."""
-
-    def answer(features, targets, scenes, fit):
-        predicted = np.zeros_like(targets)
-        for trained, asked in masks(scenes):
-            predicted[asked] = fit(features[trained], targets[trained]).predict(features[asked])
-        return predicted
-
-    return answer
-
-
-def _each(labels):
-    """Return pairs of masks that hold out each of ``labels`` in turn."""
-    return [(labels != label, labels == label) for label in np.unique(labels)]
-
-
 honest_predictions = Exercise(
     title="Find the leak and close it",
     minutes=15,
@@ -391,38 +303,31 @@ honest_predictions = Exercise(
     inputs=honest_predictions_inputs,
     observe=honest_predictions_observe,
     mistakes={
-        "every row is predicted by a model that was trained on that row": (
-            lambda features, targets, scenes, fit: fit(features, targets).predict(features)
-        ),
-        "some rows are predicted by a model that was trained on them": _folds(
-            lambda scenes: [(scenes < 99, scenes < 4), (scenes < 4, scenes >= 4)]
-        ),
-        "it saw other darkenings of the same photograph": _folds(
-            lambda scenes: _each(np.random.default_rng(0).permutation(len(scenes)) % 4)
-        ),
-        "each model learns from less than half of the rows": _folds(
-            lambda scenes: [
-                (scenes == np.roll(scenes, 1)[scenes == s][0], scenes == s)
-                for s in np.unique(scenes)
-            ]
-        ),
-        "the predictions are in another order": lambda features, targets, scenes, fit: (
-            np.concatenate(
-                [fit(features[a], targets[a]).predict(features[b]) for a, b in _each(scenes)]
-            )
-        ),
-        "some rows are never predicted": _folds(lambda scenes: _each(scenes)[-1:]),
-        "the result has shape": lambda *given: honest_predictions_solution(*given)[:, 0],
-        "right for scenes numbered 0, 1, 2 and so on": _folds(
-            lambda scenes: [
-                (scenes != scene, scenes == scene) for scene in range(len(np.unique(scenes)))
-            ]
-        ),
+        "every row is predicted by a model that was trained on that row": "~held_out => :",
+        "some rows are predicted by "
+        "a model that was trained on them": "~held_out => scenes != (scene if scene % 2 else -1)",
+        "it saw other darkenings of the same photograph": [
+            "np.unique(scenes) => range(4)",
+            "scenes == scene => np.random.default_rng(0).permutation(len(scenes)) % 4 == scene",
+        ],
+        "each model learns from "
+        "less than half of the rows": "~held_out => scenes == scenes[scenes != scene][0]",
+        "the predictions are "
+        "in another order": "return predicted => return predicted[scenes.argsort(kind='stable')]",
+        "some rows are never predicted": [
+            "np.unique(scenes) => np.unique(scenes)[:-1]",
+            "empty_like => zeros_like",
+        ],
+        "the result has shape": "return predicted => return predicted[:, 0]",
+        "right for scenes numbered 0, 1, 2 and so on": [
+            "in np.unique(scenes) => in range(len(np.unique(scenes)))",
+            "empty_like => zeros_like",
+        ],
     },
     right=[
-        # Few folds of whole scenes, and lists for arrays.
-        lambda *given: _folds(lambda scenes: _each(scenes % 4))(*given).tolist(),
-        _folds(lambda scenes: [(scenes != scene, scenes == scene) for scene in scenes]),
+        lambda features, targets, scenes, fit: honest_predictions_solution(
+            features, targets, scenes % 4, fit
+        ).tolist(),
     ],
     hints=[
         "Ask of every row: had the model that predicts it seen this row, or another darkening of "

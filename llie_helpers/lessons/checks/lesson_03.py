@@ -2,13 +2,12 @@
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from llie_helpers.lessons.checks.compare import Finding
-from llie_helpers.lessons.checks.exercise import Exercise, combinations
+from llie_helpers.lessons.checks.exercise import Exercise, combine
 
 
 def cost_solution(channels_in, channels_out, kernel, stride, height, width):
@@ -18,12 +17,6 @@ def cost_solution(channels_in, channels_out, kernel, stride, height, width):
     return weights + channels_out, weights * outputs
 
 
-def _cost(i, o, k, s, h, w, *, weights=None, bias=None, places=None):
-    weights = i * o * k**2 if weights is None else weights
-    places = math.ceil(h / s) * math.ceil(w / s) if places is None else places
-    return weights + (o if bias is None else bias), weights * places
-
-
 cost = Exercise(
     title="What a convolution costs",
     minutes=6,
@@ -31,42 +24,36 @@ cost = Exercise(
     reference=cost_solution,
     inputs=lambda: [(5, 7, 3, 2, 40, 60), (4, 6, 5, 4, 64, 32), (3, 5, 3, 2, 25, 38)],
     mistakes={
-        "the bias is missing: one more parameter per output channel.": lambda *a: _cost(*a, bias=0),
-        "the bias belongs to the output channels, one each, not to the input channels.": (
-            lambda *a: _cost(*a, bias=a[0])
-        ),
-        "there is one bias per output channel, not one per layer.": lambda *a: _cost(*a, bias=1),
-        "a kernel is a square: kernel * kernel weights per pair of channels.": (
-            lambda i, o, k, *a: _cost(i, o, k, *a, weights=i * o * k)
-        ),
-        "each output channel has a kernel for every input channel; multiply by both.": (
-            lambda i, *a: _cost(1, *a)
-        ),
-        "the stride is left out: a layer with stride 2 computes half the rows and half the "
-        "columns.": lambda *a: _cost(*a, places=a[4] * a[5]),
+        "the bias is missing: "
+        "one more parameter per output channel.": "weights + channels_out => weights",
+        "the bias belongs to the output channels, one each, "
+        "not to the input channels.": "+ channels_out => + channels_in",
+        "there is one bias per output channel, not one per layer.": "+ channels_out => + 1",
+        "a kernel is a square: "
+        "kernel * kernel weights per pair of channels.": "kernel**2 => kernel",
+        "each output channel has a kernel for every input channel; "
+        "multiply by both.": "channels_in * => ",
+        "the stride is left out: "
+        "a layer with stride 2 computes half the rows and half the columns.": " / stride => ",
         "the stride skips rows and columns, so it divides the places twice.": (
-            lambda *a: _cost(*a, places=a[4] * a[5] // a[3])
+            "math.ceil(height / stride) * math.ceil(width / stride) => height * width // stride"
         ),
         "round up, not down: with a stride of 2, 25 rows become 13.": (
-            lambda *a: _cost(*a, places=(a[4] // a[3]) * (a[5] // a[3]))
+            "math.ceil(height / stride) * math.ceil(width / stride) => "
+            "(height // stride) * (width // stride)"
         ),
         "round up rows and columns one by one: with a stride of 2, 25 rows become 13.": (
-            lambda *a: _cost(*a, places=math.ceil(a[4] * a[5] / a[3] ** 2))
+            "math.ceil(height / stride) * math.ceil(width / stride) => "
+            "math.ceil(height * width / stride**2)"
         ),
-        "the two results are swapped; return the parameters first.": lambda *a: _cost(*a)[::-1],
-        "the number of parameters does not depend on the size of the image.": (
-            lambda *a: (_cost(*a)[1] + a[1], _cost(*a)[1])
+        "the two results are swapped; return the parameters first.": (
+            "weights + channels_out, weights * outputs => weights * outputs, weights + channels_out"
         ),
-        "a multiply-add is one multiplication and one addition together; you count two.": (
-            lambda *a: (_cost(*a)[0], 2 * _cost(*a)[1])
-        ),
+        "the number of parameters does not depend "
+        "on the size of the image.": "weights + channels_out => weights * outputs + channels_out",
+        "a multiply-add is one multiplication and one addition together; "
+        "you count two.": "weights * outputs => 2 * weights * outputs",
     },
-    right=[
-        lambda i, o, k, s, h, w: [
-            (i * k * k + 1) * o,
-            i * k * k * o * ((h + s - 1) // s) * -(-w // s),
-        ],
-    ],
     hints=[
         "One output value of one channel looks at `kernel * kernel` places in every input "
         "channel. How many weights is that, and for how many output channels?",
@@ -87,24 +74,6 @@ def field_solution(layers):
     return field
 
 
-def _field(layers, before=False, reset=False, total=False, whole=False):
-    size, jump = (0 if whole else 1), 1
-    for kernel, stride in layers:
-        if before:
-            jump *= stride
-        size += (kernel if whole else kernel - 1) * jump
-        if not before:
-            jump = stride if reset else jump + stride - 1 if total else jump * stride
-    return size
-
-
-def _field_backwards(layers):
-    field = 1
-    for kernel, stride in reversed(layers):
-        field = (field - 1) * stride + kernel
-    return field
-
-
 field = Exercise(
     title="How far a stack of layers sees",
     minutes=8,
@@ -117,31 +86,25 @@ field = Exercise(
         ([(5, 1), (3, 2), (7, 3), (3, 2), (5, 1)],),
     ],
     mistakes={
-        "the strides are left out: after a stride of 2, one step covers two input pixels.": (
-            lambda layers: _field([(kernel, 1) for kernel, _ in layers])
-        ),
-        "only the previous layer's stride is used; the strides of all earlier layers multiply.": (
-            lambda layers: _field(layers, reset=True)
-        ),
-        "strides multiply: two layers of stride 2 make steps of 4 pixels. You add them.": (
-            lambda layers: _field(layers, total=True)
-        ),
-        "a layer's own stride acts after its kernel; use only the strides of the layers before "
-        "it.": lambda layers: _field(layers, before=True),
-        "a kernel of 3 adds 2 to the field, not 3: start at 1 and add kernel - 1.": (
-            lambda layers: _field(layers, whole=True)
-        ),
-        "a kernel of 3 adds 2 to the field, not 3; start at 1 and add kernel - 1 each time.": (
-            lambda layers: 1 + _field(layers, whole=True)
-        ),
-        "start at 1: without any layer, one output pixel sees one input pixel.": (
-            lambda layers: _field(layers) - 1
-        ),
-        "you count the weights of the kernels, but the field is a number of input pixels.": (
-            lambda layers: sum(kernel**2 for kernel, _ in layers)
-        ),
+        "the strides are left out: after a stride of 2, "
+        "one step covers two input pixels.": "jump *= stride => jump *= 1",
+        "only the previous layer's stride is used; "
+        "the strides of all earlier layers multiply.": "jump *= => jump =",
+        "strides multiply: two layers of stride 2 make steps of 4 pixels. "
+        "You add them.": "jump *= stride => jump += stride - 1",
+        "a layer's own stride acts after its kernel; "
+        "use only the strides of the layers before it.": "- 1) * jump => - 1) * jump * stride",
+        "a kernel of 3 adds 2 to the field, not 3: start at 1 and add kernel - 1.": [
+            "kernel - 1 => kernel",
+            "field, jump = 1, 1 => field, jump = 0, 1",
+        ],
+        "a kernel of 3 adds 2 to the field, not 3; "
+        "start at 1 and add kernel - 1 each time.": "kernel - 1 => kernel",
+        "start at 1: without any layer, "
+        "one output pixel sees one input pixel.": "field, jump = 1, 1 => field, jump = 0, 1",
+        "you count the weights of the kernels, but the "
+        "field is a number of input pixels.": lambda layers: sum(kernel**2 for kernel, _ in layers),
     },
-    right=[_field_backwards, lambda layers: torch.tensor(_field(layers))],
     hints=[
         "Keep two numbers while you walk through the layers: how many input pixels the result "
         "sees, and how many input pixels lie between two neighbours of the result.",
@@ -188,32 +151,6 @@ def step_observe(answer, model, batches):
     return losses, model.weight.detach(), model.bias.detach()
 
 
-def _step(
-    model,
-    optimizer,
-    low,
-    normal,
-    *,
-    zero=True,
-    clip="after",
-    end=True,
-    compared="",
-    error=F.mse_loss,
-):
-    """Take a step with bugs on demand; returns the loss."""
-    if zero:
-        optimizer.zero_grad()
-    if clip == "before":
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    loss = error(model(low), low if compared == "low" else normal)
-    loss.backward()
-    if clip == "after":
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    if end:
-        optimizer.step()
-    return loss
-
-
 step = Exercise(
     title="A training step with three bugs",
     minutes=6,
@@ -221,32 +158,31 @@ step = Exercise(
     reference=step_solution,
     inputs=step_inputs,
     observe=step_observe,
-    mistakes=combinations(
-        lambda *a, **bugs: _step(*a, **bugs).item(),
+    mistakes=combine(
         {
-            "the gradients of earlier steps add up; call optimizer.zero_grad() in every step.": {
-                "zero": False
-            },
+            "the gradients of earlier steps add up; "
+            "call optimizer.zero_grad() in every step.": "optimizer.zero_grad() => pass",
             "the step is taken with gradients that are not clipped: clip_grad_norm_ comes before "
-            "backward(), when the new gradients are not there yet, or it is missing.": {
-                "clip": "before"
-            },
-            "the loss compares the output with the low-light input; the target is normal.": {
-                "compared": "low"
-            },
-            "the loss is the absolute error; this lesson trains on the squared one.": {
-                "error": F.l1_loss
-            },
-            "the loss adds up all squared errors; take their mean, or the step depends on the "
-            "size of the crop.": {"error": nn.MSELoss(reduction="sum")},
+            "backward(), when the new gradients are not there yet, or it is missing.": [
+                "    loss.backward()\n => ",
+                "1.0)\n => 1.0)\n    loss.backward()\n",
+            ],
+            "the loss compares the output with the low-light input; "
+            "the target is normal.": ", normal) => , low)",
+            "the loss is the absolute error; "
+            "this lesson trains on the squared one.": "F.mse_loss( => F.l1_loss(",
+            "the loss adds up all squared errors; take their mean, or the "
+            "step depends on the size of the crop.": [
+                "F.mse_loss( => nn.MSELoss(reduction='sum')("
+            ],
         },
         most=3,
     )
     | {
-        "you return the loss with its graph": _step,
-        "the weights do not change": lambda *a: _step(*a, end=False).item(),
+        "you return the loss with its graph": ["loss.item() => loss"],
+        "the weights do not change": ["optimizer.step() => pass"],
     },
-    right=[lambda *a: _step(*a).detach(), lambda *a: np.float32(_step(*a).item())],
+    right=[lambda *given: torch.tensor(step_solution(*given))],
     hints=[
         "Say aloud what each line does to the gradients stored in the parameters. In which "
         "order must they be cleared, computed, shortened and used?",
@@ -270,38 +206,6 @@ def stop_solution(losses, patience, min_delta):
     return len(losses)
 
 
-def _stop(
-    losses, patience, min_delta, *, tie=False, previous=False, creep=False, reset=True, extra=0
-):
-    best, waited = float("inf"), 0
-    for epoch, loss in enumerate(losses, start=1):
-        if loss < best - min_delta or (tie and loss == best - min_delta):
-            best, waited = loss, (0 if reset else waited)
-        else:
-            waited += 1
-            best = min(best, loss) if creep else best
-        best = loss if previous else best
-        if waited == patience + extra:
-            return epoch
-    return len(losses)
-
-
-def _best_epoch(losses, patience, min_delta):
-    last = stop_solution(losses, patience, min_delta)
-    return 1 + min(range(last), key=losses.__getitem__)
-
-
-def _last_best(losses, patience, min_delta):
-    """Return the right epoch from that of the last best."""
-    best = 0
-    for epoch in range(len(losses)):
-        if epoch and losses[best] - losses[epoch] > min_delta:
-            best = epoch
-        if epoch - best >= patience:
-            break
-    return np.int64(epoch + 1)
-
-
 stop = Exercise(
     title="When to stop",
     minutes=8,
@@ -319,32 +223,26 @@ stop = Exercise(
         ([3.0, 2.5, 2.5, 2.5, 2.5, 2.5], 2, 0.5),
     ],
     mistakes={
-        "you stop one epoch late: with patience 3, the third epoch without a new best is the "
-        "last.": lambda *a: _stop(*a, extra=1),
-        "you stop one epoch early: count only epochs without a new best.": (
-            lambda *a: _stop(*a, extra=-1)
-        ),
-        "each loss is compared with the one before; compare it with the best so far.": (
-            lambda *a: _stop(*a, previous=True)
-        ),
-        "the count of waited epochs is not set back to 0 when a new best comes.": (
-            lambda *a: _stop(*a, reset=False)
-        ),
-        "min_delta is not used: an improvement has to be larger than that.": (
-            lambda losses, patience, min_delta: _stop(losses, patience, 0.0)
-        ),
-        "min_delta has the wrong sign: a new best is below best - min_delta.": (
-            lambda losses, patience, min_delta: _stop(losses, patience, -min_delta)
-        ),
-        "a loss of exactly best - min_delta is no new best yet: take < and not <=.": (
-            lambda *a: _stop(*a, tie=True)
-        ),
-        "the best loss creeps down by steps smaller than min_delta; keep it until a loss is "
-        "lower by more than min_delta.": lambda *a: _stop(*a, creep=True),
-        "epochs are counted from 1 here, yours from 0.": lambda *a: stop_solution(*a) - 1,
-        "that is the best epoch; asked is the epoch after which training stops.": _best_epoch,
+        "you stop one epoch late: with patience 3, "
+        "the third epoch without a new best is the last.": "== patience => == patience + 1",
+        "you stop one epoch early: "
+        "count only epochs without a new best.": "== patience => == patience - 1",
+        "each loss is compared with the one before; "
+        "compare it with the best so far.": "waited += 1 => best, waited = loss, waited + 1",
+        "the count of waited "
+        "epochs is not set back to 0 when a new best comes.": "loss, 0 => loss, waited",
+        "min_delta is not used: "
+        "an improvement has to be larger than that.": "best - min_delta => best",
+        "min_delta has the wrong sign: "
+        "a new best is below best - min_delta.": "best - min_delta => best + min_delta",
+        "a loss of exactly best - min_delta is no new best yet: "
+        "take < and not <=.": "loss < => loss <=",
+        "the best loss creeps down by steps smaller than min_delta; keep it until a loss is lower "
+        "by more than min_delta.": "waited += 1 => best, waited = min(best, loss), waited + 1",
+        "epochs are counted from 1 here, yours from 0.": lambda *given: stop_solution(*given) - 1,
+        "that is the best epoch; asked is the epoch after "
+        "which training stops.": "return epoch => return 1 + losses.index(min(losses[:epoch]))",
     },
-    right=[_last_best],
     hints=[
         "Two things are remembered from epoch to epoch: the best loss so far, and how many "
         "epochs have passed since it.",
@@ -364,17 +262,6 @@ def guess_solution(targets, weights):
     return guess, error
 
 
-def _guess(choose=lambda t, w: guess_solution(t, w)[0], error=None):
-    """Return an answer with another choice of the guess, or of its error."""
-
-    def answer(targets, weights):
-        guess = choose(targets, weights)
-        expected = ((targets - guess) ** 2).mean(dim=(1, 2, 3)) @ weights
-        return guess, error(expected, guess, targets) if error else expected
-
-    return answer
-
-
 guess = Exercise(
     title="The safest answer",
     minutes=6,
@@ -382,24 +269,19 @@ guess = Exercise(
     reference=guess_solution,
     inputs=lambda: [(torch.rand(3, 3, 6, 8), torch.tensor([0.6, 0.3, 0.1]))],
     mistakes={
-        "the three are not equally likely: weight each by its share.": _guess(
-            lambda t, w: t.mean(dim=0)
-        ),
-        "the most likely target is not the best guess: where it is wrong, the squared error is "
-        "large.": _guess(lambda t, w: t[w.argmax()]),
-        "the median is best for the absolute error; the squared error asks for another "
-        "average.": _guess(lambda t, w: t.median(dim=0).values),
-        "the guess is right, but each squared error has to be weighted by its share too.": _guess(
-            error=lambda expected, guess, targets: (guess - targets).square().mean()
-        ),
-        "the guess is right, but the error is added up over the pixels; take their mean.": _guess(
-            error=lambda expected, guess, targets: expected * guess.numel()
-        ),
-        "the guess is right, but its error is not 0: it equals none of the targets.": _guess(
-            error=lambda *_: 0.0
-        ),
+        "the three are not equally likely: "
+        "weight each by its share.": "(share * targets).sum(dim=0) => targets.mean(dim=0)",
+        "the most likely target is not the best guess: where it is wrong, "
+        "the squared error is large.": "(share * targets).sum(dim=0) => targets[weights.argmax()]",
+        "the median is best for the absolute error; the squared error "
+        "asks for another average.": "(share * targets).sum(dim=0) => targets.median(dim=0).values",
+        "the guess is right, but each squared error has to be weighted by "
+        "its share too.": "(share * (guess - targets) ** 2).sum(dim=0) => ((guess - targets) ** 2)",
+        "the guess is right, but the error is added up over the pixels; "
+        "take their mean.": ".sum(dim=0).mean() => .sum()",
+        "the guess is right, but its error is not 0: "
+        "it equals none of the targets.": "return guess, error => return guess, 0.0",
     },
-    right=[_guess(), _guess(error=lambda expected, *_: float(expected))],
     hints=[
         "Take a single pixel and write down the expected squared error of a guess g. For which "
         "g is its derivative 0?",

@@ -1,5 +1,7 @@
 """Exercises of lesson 04: the U-Net's cost and field, its decoder, self-ensemble, feature loss."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -14,11 +16,6 @@ def transposed_solution(channels_in, channels_out, kernel, height, width):
     return weights + channels_out, weights * height * width
 
 
-def _transposed(i, o, k, h, w, *, places=1.0, bias=None):
-    weights = i * o * k**2
-    return weights + (o if bias is None else bias), weights * places * h * w
-
-
 transposed = Exercise(
     title="What a transposed convolution costs",
     minutes=5,
@@ -26,31 +23,21 @@ transposed = Exercise(
     reference=transposed_solution,
     inputs=lambda: [(5, 7, 3, 20, 30), (4, 6, 2, 16, 8)],
     mistakes={
-        "you count a kernel for every output pixel. Here each input pixel sets off one "
-        "kernel; the outputs in between get their share of it.": (
-            lambda *a: _transposed(*a, places=4)
-        ),
-        "the image that you are given is the layer's input already; it need not be "
-        "halved.": lambda *a: _transposed(*a, places=1 / 4),
-        "the bias is missing: one more parameter per output channel.": (
-            lambda *a: _transposed(*a, bias=0)
-        ),
-        "the bias belongs to the output channels, not to the input channels.": (
-            lambda *a: _transposed(*a, bias=a[0])
-        ),
-        "the kernel is a square: kernel * kernel weights for each pair of channels.": (
-            lambda i, o, k, h, w: (i * o * k + o, i * o * k * h * w)
-        ),
+        "you count a kernel for every output pixel. Here each input pixel sets off one kernel; "
+        "the outputs in between get their share of it.": "weights * height => weights * 4 * height",
+        "the image that you are given is the layer's input already; "
+        "it need not be halved.": "weights * height => weights / 4 * height",
+        "the bias is missing: "
+        "one more parameter per output channel.": "weights + channels_out => weights",
+        "the bias belongs to the output channels, "
+        "not to the input channels.": "+ channels_out => + channels_in",
+        "the kernel is a square: "
+        "kernel * kernel weights for each pair of channels.": "kernel**2 => kernel",
         "the two results are swapped; return the parameters first.": (
-            lambda *a: _transposed(*a)[::-1]
+            "weights + channels_out, weights * height * width => "
+            "weights * height * width, weights + channels_out"
         ),
     },
-    right=[
-        lambda i, o, k, h, w: [
-            sum(p.numel() for p in nn.ConvTranspose2d(i, o, k).parameters()),
-            h * w * i * o * k * k,
-        ],
-    ],
     hints=[
         "The weights are those of an ordinary convolution. How often is each of them used? Think "
         "of the layer as a stamp: how many times is it pressed down?",
@@ -75,23 +62,6 @@ def sees_solution(layers, index):
     return first, last
 
 
-def _walk(
-    conv=lambda first, last: (first - 1, last + 1),
-    pool=lambda first, last: (2 * first, 2 * last + 1),
-    up=lambda first, last: (first // 2, last // 2),
-    order=reversed,
-):
-    """Return an answer with another rule for one kind of layer, or another order."""
-
-    def answer(layers, index):
-        ends = index, index
-        for layer in order(layers):
-            ends = {"conv": conv, "pool": pool, "up": up}[layer](*ends)
-        return ends
-
-    return answer
-
-
 sees = Exercise(
     title="What one output pixel sees",
     minutes=8,
@@ -109,38 +79,26 @@ sees = Exercise(
         (["conv", "up", "conv"], 0),
     ],
     mistakes={
-        "the layers are walked through from the image on; start at the output, with the last "
-        "layer.": _walk(order=list),
-        "a pooled pixel covers two pixels: 2 * last and the one after it.": _walk(
-            pool=lambda first, last: (2 * first, 2 * last)
-        ),
-        "pooling and upsampling are swapped: going backwards, pooling doubles the range and "
-        "upsampling halves it.": _walk(
-            pool=lambda first, last: (first // 2, last // 2),
-            up=lambda first, last: (2 * first, 2 * last + 1),
-        ),
-        "upsampling is left out: going backwards, two pixels become one again.": _walk(
-            up=lambda first, last: (first, last)
-        ),
-        "an upsampled pixel is a copy of exactly one pixel, so round down at both ends.": _walk(
-            up=lambda first, last: (first // 2, (last + 1) // 2)
-        ),
-        "round down below 0 as well: -1 // 2 is -1, but int(-1 / 2) is 0.": _walk(
-            up=lambda first, last: (int(first / 2), int(last / 2))
-        ),
-        "pixels outside of the image are right, since a convolution sees its padding there; do "
-        "not stop at 0.": lambda *given: (max(sees_solution(*given)[0], 0), _walk()(*given)[1]),
-        "a 3x3 convolution sees one pixel on each side, in both directions.": _walk(
-            conv=lambda first, last: (first, last + 1)
-        ),
-        "a 3x3 convolution sees one pixel more on each side, not two or three.": _walk(
-            conv=lambda first, last: (first - 2, last + 2)
-        ),
-        "you return a width; return the first and the last pixel.": (
-            lambda *given: sees_solution(*given)[1] - sees_solution(*given)[0] + 1
-        ),
+        "the layers are walked through from the image on; start at the output, "
+        "with the last layer.": "reversed(layers) => layers",
+        "a pooled pixel covers two pixels: "
+        "2 * last and the one after it.": "2 * last + 1 => 2 * last",
+        "pooling and upsampling are swapped: going backwards, "
+        "pooling doubles the range and upsampling halves it.": '"pool" => "up"',
+        "upsampling is left out: going backwards, "
+        "two pixels become one again.": "first // 2, last // 2 => first, last",
+        "an upsampled pixel is a copy of exactly one pixel, "
+        "so round down at both ends.": "last // 2 => (last + 1) // 2",
+        "round down below 0 as well: -1 // 2 is -1, "
+        "but int(-1 / 2) is 0.": "first // 2, last // 2 => int(first / 2), int(last / 2)",
+        "pixels outside of the image are right, since a convolution sees its padding there; "
+        "do not stop at 0.": "return first => return max(first, 0)",
+        "a 3x3 convolution sees one pixel on each side, in both directions.": "first - 1 => first",
+        "a 3x3 convolution sees one pixel more on each side, "
+        "not two or three.": "first - 1, last + 1 => first - 2, last + 2",
+        "you return a width; "
+        "return the first and the last pixel.": "return first, last => return last - first + 1",
     },
-    right=[_walk(), lambda *given: torch.tensor(sees_solution(*given))],
     hints=[
         "Walk backwards from the output. Keep a first and a last pixel, and ask at each layer: "
         "which of its inputs do these depend on?",
@@ -159,33 +117,22 @@ def decode_solution(x, skips, ups, decoders):
     return x
 
 
-class _Decoder:
-    """Replaces two convolutions: mixes any number of channels, and halves it."""
-
-    def __init__(self, level):
-        self.level = level
-
-    def __call__(self, x):
-        weights = torch.linspace(0.5, 1.5 + self.level, x.shape[1]).view(1, -1, 1, 1)
-        mixed = torch.tanh(x * weights)
-        return mixed[:, : x.shape[1] // 2] - 0.5 * mixed[:, x.shape[1] // 2 :]
+def _decoder(level, x):
+    """Replace two convolutions: mix any number of channels, and halve it."""
+    weights = torch.linspace(0.5, 1.5 + level, x.shape[1]).view(1, -1, 1, 1)
+    first, second = torch.tanh(x * weights).chunk(2, dim=1)
+    return first - 0.5 * second
 
 
-class _Up:
-    """Replaces a transposed convolution: twice the size, half the channels."""
-
-    def __init__(self, level):
-        self.level = level
-
-    def __call__(self, x):
-        return F.interpolate(x[:, ::2] + 0.1 * (3 + self.level) * x[:, 1::2], scale_factor=2)
+def _up(level, x):
+    """Replace a transposed convolution: twice the size, half the channels."""
+    return F.interpolate(x[:, ::2] + 0.1 * (3 + level) * x[:, 1::2], scale_factor=2)
 
 
 def decode_inputs():
     skips = [torch.randn(2, 4, 24, 16), torch.randn(2, 8, 12, 8), torch.randn(2, 16, 6, 4)]
-    levels = range(3)
-    x = torch.randn(2, 32, 3, 2)
-    return [(x, skips, [_Up(i) for i in levels], [_Decoder(i) for i in levels])]
+    ups, decoders = ([partial(layer, level) for level in range(3)] for layer in (_up, _decoder))
+    return [(torch.randn(2, 32, 3, 2), skips, ups, decoders)]
 
 
 def decode_observe(answer, *given):
@@ -200,18 +147,6 @@ def decode_observe(answer, *given):
         ) from error
 
 
-def _decode(join=lambda skip, x: [skip, x], order=reversed, ups=list, decoders=list):
-    """Return an answer that joins other features, or takes the layers in another order."""
-
-    def answer(x, skips, up_layers, decoder_layers):
-        levels = zip(order(skips), ups(up_layers), decoders(decoder_layers), strict=True)
-        for skip, up, decoder in levels:
-            x = decoder(torch.cat(join(skip, up(x)), dim=1))
-        return x
-
-    return answer
-
-
 decode = Exercise(
     title="The way up",
     minutes=8,
@@ -220,26 +155,19 @@ decode = Exercise(
     inputs=decode_inputs,
     observe=decode_observe,
     mistakes={
-        "the skip connection comes first in the concatenation, the enlarged features "
-        "second.": _decode(lambda skip, x: [x, skip]),
-        "the skip connections are not used: what crosses is the encoder's features, not a copy of "
-        "the decoder's.": _decode(lambda skip, x: [x, x]),
-        "skip and features are added; concatenate them along the channels.": _decode(
-            lambda skip, x: [skip + x, skip + x]
-        ),
-        "the decoders are not used.": _decode(
-            decoders=lambda layers: [lambda x: x[:, : x.shape[1] // 2]] * len(layers)
-        ),
-        "the decoders are used in the wrong order: decoders[0] belongs to the smallest level, as "
-        "ups[0] does.": _decode(decoders=reversed),
-        "the ups are used in the wrong order: ups[0] belongs to the smallest level, as decoders[0] "
-        "does.": _decode(ups=reversed),
-        "`ups` and `decoders` begin with the smallest level already; reverse only `skips`.": (
-            _decode(ups=reversed, decoders=reversed)
-        ),
-        "features of different sizes meet": _decode(order=list),
+        "the skip connection comes first in the concatenation, "
+        "the enlarged features second.": "skip, up(x)] => up(x), skip]",
+        "the skip connections are not used: what crosses is the encoder's features, "
+        "not a copy of the decoder's.": "skip, up(x)] => up(x), up(x)]",
+        "skip and features are added; "
+        "concatenate them along the channels.": "skip, up(x)] => skip + up(x), skip + up(x)]",
+        "the decoders are not used.": "decoder( => (lambda x: x[:, : x.shape[1] // 2])(",
+        "the decoders are used in the wrong order: decoders[0] belongs to the smallest level, "
+        "as ups[0] does.": "ups, decoders => ups, reversed(decoders)",
+        "`ups` and `decoders` begin with the smallest level already; "
+        "reverse only `skips`.": "ups, decoders => reversed(ups), reversed(decoders)",
+        "features of different sizes meet": "reversed(skips) => skips",
     },
-    right=[_decode()],
     hints=[
         "The encoder filled `skips` from the largest features to the smallest. In which order does "
         "the decoder need them?",
@@ -275,32 +203,6 @@ def _directed(images):
     return torch.tanh(images + 0.8 * right - 0.6 * knight)
 
 
-def _turn(image, k):
-    turned = torch.rot90(image, k % 4, dims=(-2, -1))
-    return turned.flip(-1) if k >= 4 else turned
-
-
-def _turn_back(image, k):
-    return torch.rot90(image.flip(-1) if k >= 4 else image, -k % 4, dims=(-2, -1))
-
-
-def _averaged(undo=_turn_back, count=8):
-    """Return an answer that undoes the changes by ``undo``, or makes fewer."""
-
-    def answer(model, image):
-        return sum(undo(model(_turn(image, k)[None])[0], k) for k in range(count)) / count
-
-    return answer
-
-
-def _in_one_batch(model, image):
-    turned = [image, image.flip(-1), image.flip(-2), image.flip((-2, -1))]
-    made = model(torch.stack(turned)), model(torch.stack(turned).transpose(-2, -1))
-    upright, lying = made[0], made[1].transpose(-2, -1)
-    dims = [(), (-1,), (-2,), (-2, -1)]
-    return sum((upright[i] + lying[i]).flip(dims[i]) for i in range(4)) / 8
-
-
 ensemble = Exercise(
     title="Eight looks at one photograph",
     minutes=10,
@@ -308,31 +210,31 @@ ensemble = Exercise(
     reference=ensemble_solution,
     inputs=lambda: [(_directed, torch.rand(3, 8, 8)), (_directed, torch.rand(3, 6, 9))],
     mistakes={
-        "the outputs are not turned back before they are averaged.": _averaged(
-            lambda output, k: output
-        ),
-        "you turn the outputs the same way again; turn them back, by the opposite angle.": (
-            _averaged(
-                lambda output, k: torch.rot90(
-                    output.flip(-1) if k >= 4 else output, k % 4, dims=(-2, -1)
-                )
-            )
-        ),
-        "undo the last change first: the flip came after the turn, so it is undone before "
-        "it.": _averaged(
-            lambda output, k: _turn(torch.rot90(output, -k % 4, dims=(-2, -1)), k // 4 * 4)
-        ),
-        "only the four turns are used; flip them as well, that makes eight.": _averaged(count=4),
-        "eight outputs are added up, so divide by eight.": lambda *a: 8 * ensemble_solution(*a),
-        "you average the inputs; average the outputs, each turned back.": lambda model, image: (
-            model(_averaged(lambda turned, k: turned)(lambda images: images, image)[None])[0]
-        ),
-        "this is the plain output; every symmetry has to go through the model.": (
-            lambda model, image: model(image[None])[0]
-        ),
-        "the model takes a batch": lambda model, image: model(image),
+        "the outputs are not turned back before they are averaged.": [
+            "output = output.flip => _ = output.flip",
+            "torch.rot90(output, -(k % 4), dims=(-2, -1)) => output",
+        ],
+        "you turn the outputs the same way again; turn them back, "
+        "by the opposite angle.": "-(k % 4) => k % 4",
+        "undo the last change first: the flip came after the turn, so it is undone before it.": [
+            "output = output.flip(-1) => pass",
+            "(k % 4), dims=(-2, -1))\n => (k % 4), dims=(-2, -1)).flip(-1 if k >= 4 else ())\n",
+        ],
+        "only the four turns are used; flip them as well, that makes eight.": [
+            "range(8) => range(4)",
+            "/ 8 => / 4",
+        ],
+        "eight outputs are added up, so divide by eight.": " / 8 => ",
+        "you average the inputs; average the outputs, each turned back.": [
+            "output = output.flip(-1) => pass",
+            "torch.rot90(output, -(k % 4), dims=(-2, -1)) => output",
+            "return total / 8 => return model(total[None] / 8)[0]",
+            "model(turned[None])[0] => turned",
+        ],
+        "this is the plain output; "
+        "every symmetry has to go through the model.": lambda model, image: model(image[None])[0],
+        "the model takes a batch": "turned[None])[0] => turned)",
     },
-    right=[_averaged(), _in_one_batch],
     hints=[
         "Eight times: change the image, run the model, undo the change on the output. Only then "
         "do the outputs show the same scene and can be averaged.",
@@ -379,21 +281,6 @@ def feature_loss_observe(answer, *given):
     return loss
 
 
-def _normalised(image, mean, std):
-    return (image - mean) / std
-
-
-def _feature_loss(prepare=_normalised, prepare_target=None, join=F.mse_loss):
-    return lambda network, mean, std, enhanced, normal: join(
-        network(prepare(enhanced, mean, std)),
-        network((prepare_target or prepare)(normal, mean, std)),
-    )
-
-
-def _as_it_is(image, mean, std):
-    return image
-
-
 feature_loss = Exercise(
     title="A loss on features",
     minutes=8,
@@ -402,42 +289,39 @@ feature_loss = Exercise(
     inputs=feature_loss_inputs,
     observe=feature_loss_observe,
     mistakes={
-        "the images are not normalised; the network was trained on (image - mean) / std.": (
-            _feature_loss(_as_it_is)
-        ),
-        "only one of the two images is normalised.": _feature_loss(_normalised, _as_it_is),
-        "only one of the two images is normalised: the other needs it too.": _feature_loss(
-            _as_it_is, _normalised
-        ),
-        "the mean is subtracted first, and then all is divided by std.": _feature_loss(
-            lambda image, mean, std: image / std - mean
-        ),
-        "divide by std; you multiply by it.": _feature_loss(
-            lambda image, mean, std: (image - mean) * std
-        ),
-        "the differences are squared, as in MSE; yours are absolute.": _feature_loss(
-            join=F.l1_loss
-        ),
-        "take the mean over all features, not their sum.": _feature_loss(
-            join=lambda a, b: F.mse_loss(a, b, reduction="sum")
-        ),
-        "this is the error of pixels; compare what the network makes of both images.": (
-            lambda network, mean, std, enhanced, normal: F.mse_loss(enhanced, normal)
-        ),
+        "the images are not normalised; the network was trained on (image - mean) / std.": [
+            "(normal - mean) / std => normal",
+            "(enhanced - mean) / std => enhanced",
+        ],
+        "only one of the two images is normalised.": "(normal - mean) / std => normal",
+        "only one of the two images is normalised: "
+        "the other needs it too.": "(enhanced - mean) / std => enhanced",
+        "the mean is subtracted first, and then all is divided by std.": [
+            "normal - mean) / std => normal / std - mean)",
+            "enhanced - mean) / std => enhanced / std - mean)",
+        ],
+        "divide by std; you multiply by it.": "/ std => * std",
+        "the differences are squared, as in MSE; yours are absolute.": "mse_loss => l1_loss",
+        "take the mean over all features, "
+        "not their sum.": "std), wanted) => std), wanted, reduction='sum')",
+        "this is the error of pixels; compare what the network makes of "
+        "both images.": lambda network, mean, std, enhanced, normal: F.mse_loss(enhanced, normal),
         "the network must see both images; you give it their difference.": (
             lambda network, mean, std, enhanced, normal: (
                 network((enhanced - normal) / std).square().mean()
             )
         ),
         "so nothing can be learned from this loss": torch.no_grad()(feature_loss_solution),
-        "only the target may be a constant": _feature_loss(
-            lambda image, mean, std: _normalised(image, mean, std).detach(), _normalised
-        ),
-        "a gradient flows to the target": _feature_loss(),
+        "only the target may be a constant": [
+            "(enhanced - mean) => (enhanced.detach() - mean)",
+            "no_grad => enable_grad",
+        ],
+        "a gradient flows to the target": "torch.no_grad() => torch.enable_grad()",
     },
     right=[
-        _feature_loss(join=lambda made, wanted: (made - wanted.detach()).pow(2).mean()),
-        _feature_loss(prepare_target=lambda image, *a: _normalised(image.detach(), *a)),
+        lambda network, mean, std, enhanced, normal: F.mse_loss(
+            network((enhanced - mean) / std), network((normal - mean) / std).detach()
+        ),
     ],
     hints=[
         "Both images go the same way: normalise, then through the network. Which of the two needs "

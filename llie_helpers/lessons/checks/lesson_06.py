@@ -1,14 +1,11 @@
 """Exercises of lesson 06: what a patch sees, stable losses, the two sides of a GAN, inventions."""
 
-import math
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from llie_helpers.lessons.checks.compare import Finding, difference, expect_form
-from llie_helpers.lessons.checks.exercise import Exercise, combinations
+from llie_helpers.lessons.checks.exercise import Exercise, combine
 
 
 def patch_solution(layers, index):
@@ -26,24 +23,6 @@ def patch_inputs():
     return [(layers, index) for layers in (mixed, usual) for index in (0, 3)]
 
 
-def _patch(layers, index, padded=1, own=1):
-    first = last = index
-    for kernel, stride, padding in reversed(layers):
-        first = first * stride - padding * padded
-        last = last * stride - padding * padded + kernel - own
-    return first, last
-
-
-def _width(layers):
-    first, last = patch_solution(layers, 0)
-    return last - first + 1
-
-
-def _centred(layers, index):
-    start = index * math.prod(stride for _, stride, _ in layers) - _width(layers) // 2
-    return start, start + _width(layers) - 1
-
-
 patch = Exercise(
     title="What a verdict sees",
     minutes=8,
@@ -51,30 +30,17 @@ patch = Exercise(
     reference=patch_solution,
     inputs=patch_inputs,
     mistakes={
-        "you walk from the first layer to the last; a verdict is at the end, so go back from the "
-        "last layer.": lambda layers, index: patch_solution(layers[::-1], index),
-        "the padding is left out: it puts the first window in front of the image, so indices "
-        "below 0 are right.": lambda layers, index: _patch(layers, index, padded=0),
-        "the last pixel of a window is start + kernel - 1, not start + kernel.": (
-            lambda layers, index: _patch(layers, index, own=0)
-        ),
-        "the window is as wide as it should be, but it is not centred on index * stride: follow "
-        "its first pixel back through each layer.": _centred,
-        "indices outside of the image are right: the window then covers padding.": (
-            lambda layers, index: (max(_patch(layers, index)[0], 0), _patch(layers, index)[1])
-        ),
-        "return the last pixel, not the width of the window.": (
-            lambda layers, index: (patch_solution(layers, index)[0], _width(layers))
-        ),
+        "you walk from the first layer to the last; a verdict is at the end, "
+        "so go back from the last layer.": "reversed(layers) => layers",
+        "the padding is left out: it puts the first window in front of the image, "
+        "so indices below 0 are right.": " - padding => ",
+        "the last pixel of a window is start + kernel - 1, "
+        "not start + kernel.": "kernel - 1 => kernel",
+        "indices outside of the image are right: "
+        "the window then covers padding.": "return first => return max(first, 0)",
+        "return the last pixel, "
+        "not the width of the window.": "return first, last => return first, last - first + 1",
     },
-    right=[
-        lambda layers, index: torch.tensor(_patch(layers, index)),
-        # The windows of neighbours are the product of the strides apart.
-        lambda layers, index: [
-            end + index * math.prod(stride for _, stride, _ in layers)
-            for end in patch_solution(layers, 0)
-        ],
-    ],
     hints=[
         "Start with a single layer. Its output number 0 sees the pixels from `-padding` to "
         "`-padding + kernel - 1`. Which does its output number 1 see?",
@@ -118,17 +84,6 @@ def _fault(student, logits, label):
     return "wrong gradient" if difference(slope, right, tolerance=1e-4) else None
 
 
-def _of_probability(logits, label, smallest=0.0):
-    """The surprise by way of the probability, as in the lesson's naive formula."""
-    probability = torch.sigmoid(logits).clamp(smallest, 1 - smallest)
-    return -torch.log(probability if label else 1 - probability)
-
-
-def _branches(logits, label):
-    x = logits if label else -logits
-    return torch.where(x > 0, torch.log1p(torch.exp(-x)), torch.log1p(torch.exp(x)) - x)
-
-
 surprise = Exercise(
     title="A logarithm that does not break",
     minutes=8,
@@ -138,30 +93,36 @@ surprise = Exercise(
     observe=surprise_observe,
     tolerance=1e-4,
     mistakes={
-        "the label is the wrong way round: with label 1 a large logit is no surprise.": (
-            lambda logits, label: surprise_solution(logits, 1 - label)
-        ),
+        "the label is the wrong way round: "
+        "with label 1 a large logit is no surprise.": "* label => * (1 - label)",
         "the sign is wrong: the surprise is never negative.": (
-            lambda logits, label: -surprise_solution(logits, label)
+            "logits.clamp_min(0) - logits * label + => logits * label - logits.clamp_min(0) -"
         ),
-        "return one surprise for each logit; do not take the mean.": (
-            lambda logits, label: surprise_solution(logits, label).mean()
+        "return one surprise for each logit; do not take the mean.": lambda logits, label: (
+            surprise_solution(logits, label).mean()
         ),
-        "that is the probability, not minus its logarithm.": (
-            lambda logits, label: torch.sigmoid(logits if label else -logits)
+        "that is the probability, not minus its logarithm.": lambda logits, label: torch.sigmoid(
+            logits if label else -logits
         ),
         "right for small logits, but infinite or NaN for a logit of 100 or -100: the sigmoid "
-        "rounds to 0 or 1, or exp overflows, before the logarithm is taken.": _of_probability,
+        "rounds to 0 or 1, or exp overflows, before the logarithm "
+        "is taken.": lambda logits, label: -torch.sigmoid(logits if label else -logits).log(),
         "right for small logits, but too small for a logit of 100 or -100: a limit on the "
         "probability also limits the surprise, and its gradient is 0 there.": (
-            lambda logits, label: _of_probability(logits, label, smallest=1e-7)
+            lambda logits, label: (
+                -torch.sigmoid(logits if label else -logits).clamp(1e-7, 1 - 1e-7).log()
+            )
         ),
-        "the values are right, but their gradient is not sigmoid(logit) - label everywhere; is a "
-        "branch taken that overflows?": _branches,
+        "the values are right, but their gradient is not sigmoid(logit) - label everywhere; is "
+        "a branch taken that overflows?": (
+            lambda logits, label: (
+                torch.where(logits < 0, logits.exp().log1p(), logits + (-logits).exp().log1p())
+                - label * logits
+            )
+        ),
     },
     right=[
         lambda logits, label: F.softplus(logits) - label * logits,
-        lambda logits, label: -F.logsigmoid(logits if label else -logits),
         lambda logits, label: torch.logaddexp(0 * logits, logits.double()) - label * logits,
     ],
     hints=[
@@ -184,47 +145,15 @@ def judge_solution(discriminator, low, normal, enhanced):
     return (right + wrong) / 2
 
 
-class _Critic(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Conv2d(6, 1, 4, 2, 1)
+def judge_observe(student, layer, low, normal, enhanced):
+    def discriminator(low, image):
+        return layer(torch.cat([low, image], dim=1))
 
-    def forward(self, low, image):
-        return self.layer(torch.cat([low, image], dim=1))
-
-
-def judge_inputs():
-    low, normal, enhanced = torch.rand(3, 2, 3, 12, 16)
-    return [(_Critic(), low, normal, enhanced.requires_grad_())]
-
-
-def judge_observe(student, discriminator, low, normal, enhanced):
-    loss = student(discriminator, low, normal, enhanced)
-    expect_form(loss, 0.0)
+    loss = expect_form(student(discriminator, low, normal, enhanced.requires_grad_()), 0.0)
     if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
         raise Finding("the loss has no gradient: the discriminator could not learn from it.")
-    learners = (discriminator.layer.weight, enhanced)
-    slope, leaked = torch.autograd.grad(loss, learners, allow_unused=True)
+    slope, leaked = torch.autograd.grad(loss, (layer.weight, enhanced), allow_unused=True)
     return loss, slope, leaked is not None
-
-
-def _judge(discriminator, low, normal, enhanced, labels=(1.0, 0.0), squash=False, divisor=2,
-           detached="image"):  # fmt: skip
-    image = enhanced.detach() if detached in ("image", "real") else enhanced
-    logits = {"real": discriminator(low, normal), "fake": discriminator(low, image)}
-    if detached in logits:
-        logits[detached] = logits[detached].detach()
-    loss = 0
-    for x, label in zip(logits.values(), labels, strict=True):
-        x = torch.sigmoid(x) if squash else x
-        loss = loss + F.binary_cross_entropy_with_logits(x, torch.full_like(x, label)) / divisor
-    return loss
-
-
-def _both_at_once(discriminator, low, normal, enhanced):
-    logits = discriminator(torch.cat([low, low]), torch.cat([normal, enhanced.detach()]))
-    signs = torch.tensor([1.0, 1.0, -1.0, -1.0]).view(4, 1, 1, 1)
-    return F.softplus(-signs * logits).mean()
 
 
 judge = Exercise(
@@ -232,35 +161,38 @@ judge = Exercise(
     minutes=6,
     difficulty=2,
     reference=judge_solution,
-    inputs=judge_inputs,
+    inputs=lambda: [(nn.Conv2d(6, 1, 4, 2, 1), *torch.rand(3, 2, 3, 12, 16))],
     observe=judge_observe,
-    mistakes=combinations(
-        _judge,
+    mistakes=combine(
         {
-            "the labels are swapped: the real pair is to get 1, the generated one 0.": {
-                "labels": (0.0, 1.0)
-            },
-            "both pairs get label 1; that is what the generator wants, not the discriminator.": {
-                "labels": (1.0, 1.0)
-            },
-            "the sigmoid is applied twice: the loss with logits already holds one.": {
-                "squash": True
-            },
-            "the two halves are added; take their mean, as pix2pix does to slow the "
-            "discriminator.": {"divisor": 1},
-            "the gradient also reaches the generator's output, which would teach the generator to "
-            "give itself away; detach the output first.": {"detached": "nothing"},
+            "the labels are swapped: the real pair is to get 1, the generated one 0.": [
+                "zeros_like => ones_like",
+                "ones_like(real) => zeros_like(real)",
+            ],
+            "both pairs get label 1; that is what the generator wants, "
+            "not the discriminator.": "zeros_like => ones_like",
+            "the sigmoid is applied twice: the loss with logits already holds one.": (
+                "discriminator(low, => (lambda *pair: discriminator(*pair).sigmoid())(low,"
+            ),
+            "the two halves are added; take their mean, "
+            "as pix2pix does to slow the discriminator.": " / 2 => ",
+            "the gradient also reaches the generator's output, which would teach the generator "
+            "to give itself away; detach the output first.": ["enhanced.detach() => enhanced"],
         },
         most=3,
     )
     | {
         "the discriminator must learn from both pairs, and learns nothing from the generated one: "
-        "detach the image, not the verdict.": partial(_judge, detached="fake"),
+        "detach the image, not the verdict.": "enhanced.detach()) => enhanced.detach()).detach()",
         "the discriminator must learn from both pairs, and learns nothing from the real one: "
-        "detach the generated image alone.": partial(_judge, detached="real"),
+        "detach the generated image alone.": "low, normal) => low, normal).detach()",
         "the loss has no gradient": torch.no_grad()(judge_solution),
     },
-    right=[_judge, _both_at_once],
+    right=[
+        lambda d, low, normal, made: (
+            (F.softplus(-d(low, normal)) + F.softplus(d(low, made.detach()))).mean() / 2
+        ),
+    ],
     hints=[
         "What does `binary_cross_entropy_with_logits` expect: a probability or a logit? Which "
         "label belongs to which pair?",
@@ -293,25 +225,6 @@ def accumulate_observe(student, sizes):
     return list(model.parameters())
 
 
-def _accumulate(model, optimizer, batches, weight=lambda size, total, count: size / total,
-                clear="first", step="last"):  # fmt: skip
-    total = sum(len(low) for low, _ in batches)
-    for number, (low, normal) in enumerate(batches):
-        if clear == "each" or (clear == "first" and number == 0):
-            optimizer.zero_grad()
-        loss = F.l1_loss(model(low), normal) * weight(len(low), total, len(batches))
-        loss.backward()
-        if step == "each" or (step == "last" and number == len(batches) - 1):
-            optimizer.step()
-
-
-def _in_one_batch(model, optimizer, batches):
-    low, normal = (torch.cat(images) for images in zip(*batches, strict=True))
-    optimizer.zero_grad()
-    F.l1_loss(model(low), normal).backward()
-    optimizer.step()
-
-
 accumulate = Exercise(
     title="One step from several small batches",
     minutes=8,
@@ -319,28 +232,31 @@ accumulate = Exercise(
     reference=accumulate_solution,
     inputs=lambda: [((4, 4, 1),)],
     observe=accumulate_observe,
-    mistakes=combinations(
-        _accumulate,
-        {
-            "the losses are added up: the step is as many times too long as there are batches; "
-            "divide each loss.": {"weight": lambda size, total, count: 1},
-            "each batch counts the same, but the last one is smaller: weigh it by its number of "
-            "crops.": {"weight": lambda size, total, count: 1 / count},
-            "l1_loss is a mean already: multiply it by len(low) before you divide by the total.": {
-                "weight": lambda size, total, count: 1 / total
-            },
-            "gradients are cleared for each batch, so only the last one counts; clear them once.": {
-                "clear": "each"
-            },
-            "old gradients are still there: clear them before the first batch.": {"clear": "never"},
-            "the weights move after each batch; step once, after the last.": {"step": "each"},
-            "the weights move after each batch, and gradients are cleared for each: those are "
-            "several steps, not one.": {"step": "each", "clear": "each"},
-            "the weights do not change: the optimiser never steps.": {"step": "never"},
-        },
-        most=1,
-    ),
-    right=[_accumulate, _in_one_batch],
+    mistakes={
+        "the losses are added up: the step is as many times too long as there are batches; "
+        "divide each loss.": " * len(low) / total => ",
+        "each batch counts the same, but the last one is smaller: "
+        "weigh it by its number of crops.": " * len(low) / total =>  / len(batches)",
+        "l1_loss is a mean already: multiply "
+        "it by len(low) before you divide by the total.": " * len(low) / total =>  / total",
+        "gradients are cleared for each batch, so only the last one counts; "
+        "clear them once.": "in batches: => in batches:\n        optimizer.zero_grad()",
+        "old gradients are still there: "
+        "clear them before the first batch.": "optimizer.zero_grad() => pass",
+        "the weights move after each batch; step once, "
+        "after the last.": "\n    optimizer.step() => \n        optimizer.step()",
+        "the weights move after each batch, and gradients are cleared for each: those are "
+        "several steps, not one.": [
+            "in batches: => in batches:\n        optimizer.zero_grad()",
+            "\n    optimizer.step() => \n        optimizer.step()",
+        ],
+        "the weights do not change: the optimiser never steps.": "optimizer.step() => pass",
+    },
+    right=[
+        lambda model, optimizer, batches: accumulate_solution(
+            model, optimizer, [[torch.cat(images) for images in zip(*batches, strict=True)]]
+        ),
+    ],
     hints=[
         "`backward()` adds to the gradients that are there. What has to happen once before the "
         "first batch, and once after the last?",
@@ -375,31 +291,26 @@ invented = Exercise(
     mistakes={
         "that is the energy of the difference: a structure that is there, but stronger or weaker, "
         "would count as invented.": lambda m, t, w: w((m - t) ** 2),
-        "that is the difference of the energies: a wrong structure as strong as the true one "
-        "would count as 0.": lambda m, t, w: w(m**2) - w(t**2),
-        "that is the part that true explains; asked is the rest.": (
-            lambda m, t, w: w(m * t) ** 2 / (w(t**2) + 1e-8)
+        "that is the difference of the energies: a wrong "
+        "structure as strong as the true one would count as 0.": lambda m, t, w: w(m**2) - w(t**2),
+        "that is the part that true explains; asked is the rest.": lambda m, t, w: (
+            w(m * t) ** 2 / (w(t**2) + 1e-8)
         ),
-        "made and true are swapped: that is what the output lacks.": (
-            lambda m, t, w: invented_solution(t, m, w)
+        "made and true are swapped: that is what the output lacks.": lambda m, t, w: (
+            invented_solution(t, m, w)
         ),
-        "the factor is fitted at each pixel alone, where it explains everything; take window() of "
-        "the products first.": lambda m, t, w: w(invented_solution(m, t, lambda values: values)),
-        "the covariance enters squared: both**2 / window(true**2).": (
-            lambda m, t, w: w(m**2) - w(m * t) / (w(t**2) + 1e-8)
+        "the factor is fitted at each pixel alone, where it explains everything; take window() "
+        "of the products first.": lambda m, t, w: w(invented_solution(m, t, lambda values: values)),
+        "the covariance enters squared: both**2 / window(true**2).": lambda m, t, w: (
+            w(m**2) - w(m * t) / (w(t**2) + 1e-8)
         ),
-        "one factor is fitted to the whole image; each neighbourhood has its own.": (
-            lambda m, t, w: w((m - (m * t).mean() / (t**2).mean() * t) ** 2)
-        ),
-        "the energy of what is left has to be averaged over the window with one factor for all "
-        "of its pixels; use the formula for the least squares.": (
-            lambda m, t, w: w((m - w(m * t) / (w(t**2) + 1e-8) * t) ** 2)
-        ),
+        "one factor is fitted to the whole image; each neighbourhood "
+        "has its own.": lambda m, t, w: w((m - (m * t).mean() / (t**2).mean() * t) ** 2),
+        "the energy of what is left has to be averaged over the window with one factor for all of "
+        "its pixels; use the formula "
+        "for the least squares.": lambda m, t, w: w((m - w(m * t) / (w(t**2) + 1e-8) * t) ** 2),
     },
-    right=[
-        lambda m, t, w: w(m * m) * (1 - w(m * t) ** 2 / (w(m * m) * w(t * t))),
-        lambda m, t, w: invented_solution(m.double(), t.double(), w).numpy(),
-    ],
+    right=[lambda m, t, w: w(m * m) * (1 - w(m * t) ** 2 / (w(m * m) * w(t * t)))],
     hints=[
         "Fix one neighbourhood. For which factor a is the mean of `(made - a * true)**2` least? "
         "Take the derivative with respect to a.",

@@ -1,12 +1,10 @@
 """Exercises of lesson 08: two averages of PSNR, luma, which methods are dominated, and chance."""
 
-from functools import partial
-
 import numpy as np
 import torch
 
 from llie_helpers.lessons.checks.compare import Finding
-from llie_helpers.lessons.checks.exercise import Exercise, combinations
+from llie_helpers.lessons.checks.exercise import Exercise
 
 
 def pooled_solution(enhanced, normal):
@@ -21,18 +19,6 @@ def pooled_inputs():
     return [(normal + noise, normal)]
 
 
-def _pooled(enhanced, normal, scores=(0, 1), error=torch.square, factor=-10, log=torch.log10,
-            average=torch.mean):  # fmt: skip
-    errors = error(enhanced - normal).mean(dim=(1, 2, 3))
-    both = factor * average(log(errors)), factor * log(average(errors))
-    return tuple(both[score] for score in scores)
-
-
-def _pooled_numpy(enhanced, normal):
-    errors = ((enhanced.numpy() - normal.numpy()) ** 2).mean(axis=(1, 2, 3))
-    return [float(np.mean(-10 * np.log10(errors))), -10 * np.log10(errors.mean())]
-
-
 pooled = Exercise(
     title="Two averages",
     minutes=6,
@@ -40,30 +26,22 @@ pooled = Exercise(
     reference=pooled_solution,
     inputs=pooled_inputs,
     tolerance=1e-4,
-    mistakes=combinations(
-        _pooled,
-        {
-            "the two are the wrong way round: first the mean of the images' PSNR, then the pooled "
-            "one.": {"scores": (1, 0)},
-            "both of your values are the pooled one; the first needs a PSNR for each image before "
-            "the mean.": {"scores": (1, 1)},
-            "both of your values are the mean of the images' PSNR; for the second, pool the errors "
-            "before the logarithm.": {"scores": (0, 0)},
-            "a PSNR is minus ten times the logarithm.": {"factor": 10},
-            "the factor is 10 for squared errors, and 20 for their roots only.": {"factor": -20},
-            "the logarithm has base 10.": {"log": torch.log},
-            "the error is squared before it is averaged.": {"error": torch.abs},
-            "take the mean over the images; their sum grows with their number.": {
-                "average": torch.sum
-            },
-        },
-        most=1,
-    ),
-    right=[
-        _pooled,
-        _pooled_numpy,
-        lambda enhanced, normal: torch.stack(_pooled(enhanced.double(), normal)),
-    ],
+    mistakes={
+        "the two are the wrong way round: first the mean of the images' PSNR, "
+        "then the pooled one.": lambda *given: pooled_solution(*given)[::-1],
+        "both of your values are the pooled one; the first needs "
+        "a PSNR for each image before the mean.": "errors.log10().mean() => errors.mean().log10()",
+        "both of your values are the mean of the images' PSNR; for the second, "
+        "pool the errors before the logarithm.": "errors.mean().log10() => errors.log10().mean()",
+        "a PSNR is minus ten times the logarithm.": "-10 => 10",
+        "the factor is 10 for squared errors, and 20 for their roots only.": "-10 => -20",
+        "the logarithm has base 10.": "log10 => log",
+        "the error is squared before it is averaged.": "square() => abs()",
+        "take the mean over the images; their sum grows with their number.": [
+            "log10().mean() => log10().sum()",
+            "errors.mean() => errors.sum()",
+        ],
+    },
     hints=[
         "The logarithm of a mean is not the mean of the logarithms. Which of the two comes first "
         "in each of the two scores?",
@@ -82,56 +60,31 @@ def luma_solution(enhanced, normal):
     return -10 * error.square().mean().log10()
 
 
-def luma_inputs():
-    normal = torch.rand(3, 6, 8)
-    return [(normal + torch.tensor([0.3, 0.1, -0.2])[:, None, None] * torch.rand(3, 6, 8), normal)]
-
-
-WEIGHTS = (0.299, 0.587, 0.114)
-
-
-def _luma(enhanced, normal, weights=WEIGHTS, factor=-10,
-          square=lambda error, weights: (error * weights).sum(dim=0).square()):  # fmt: skip
-    squared = square(enhanced - normal, torch.tensor(weights)[:, None, None])
-    return factor * squared.mean().log10()
-
-
-def _luma_numpy(enhanced, normal):
-    first, second = (np.tensordot(WEIGHTS, image.numpy(), axes=1) for image in (enhanced, normal))
-    return float(10 * np.log10(1 / np.mean((first - second) ** 2)))
-
-
 luma = Exercise(
     title="Scores without colour",
     minutes=6,
     difficulty=2,
     reference=luma_solution,
-    inputs=luma_inputs,
+    inputs=lambda: [tuple(torch.rand(2, 3, 6, 8) * torch.tensor([0.3, 0.6, 1]).view(3, 1, 1))],
     tolerance=1e-4,
-    mistakes=combinations(
-        _luma,
-        {
-            "all channels count alike in your score; luma weighs green most.": {
-                "weights": (1 / 3, 1 / 3, 1 / 3)
-            },
-            "the channels are in the order red, green, blue.": {"weights": WEIGHTS[::-1]},
-            "these are the weights of BT.709; the task asks for BT.601's 0.299, 0.587 and 0.114.": {
-                "weights": (0.2126, 0.7152, 0.0722)
-            },
-            "that is the PSNR of all three channels; weigh them and add them up first.": {
-                "square": lambda error, weights: error.square()
-            },
-            "add the three weighted channels up before you square: errors of channels may "
-            "cancel.": {"square": lambda error, weights: (error.square() * weights).sum(dim=0)},
-            "a sum over the channels, not a mean: the weights add up to 1 already.": {
-                "square": lambda error, weights: (error * weights).mean(dim=0).square()
-            },
-            "a PSNR is minus ten times the logarithm.": {"factor": 10},
-            "the factor is 10 for squared errors, and 20 for their roots only.": {"factor": -20},
-        },
-        most=1,
-    ),
-    right=[_luma, _luma_numpy],
+    mistakes={
+        "all channels count alike in your score; "
+        "luma weighs green most.": "0.299, 0.587, 0.114 => 1 / 3, 1 / 3, 1 / 3",
+        "the channels are in the order red, green, "
+        "blue.": "0.299, 0.587, 0.114 => 0.114, 0.587, 0.299",
+        "these are the weights of BT.709; the task asks for BT.601's 0.299, "
+        "0.587 and 0.114.": "0.299, 0.587, 0.114 => 0.2126, 0.7152, 0.0722",
+        "that is the PSNR of all three channels; weigh them "
+        "and add them up first.": "((enhanced - normal) * weights).sum(dim=0) => enhanced - normal",
+        "add the three weighted channels up before you square: errors of channels may cancel.": [
+            "(enhanced - normal) * => (enhanced - normal) ** 2 *",
+            "error.square() => error",
+        ],
+        "a sum over the channels, not a mean: "
+        "the weights add up to 1 already.": "sum(dim=0) => mean(dim=0)",
+        "a PSNR is minus ten times the logarithm.": "-10 => 10",
+        "the factor is 10 for squared errors, and 20 for their roots only.": "-10 => -20",
+    },
     hints=[
         "Luma is one number for each pixel: a weighted sum of its three channels.",
         "`torch.tensor([0.299, 0.587, 0.114])[:, None, None]` can be multiplied with an image; "
@@ -175,26 +128,6 @@ def frontier_observe(student, costs, qualities):
     return f"{len(missing)} methods missing, {len(extra)} dominated by another", rows
 
 
-def _frontier(beats):
-    """Return an answer that keeps what no other method ``beats``."""
-
-    def answer(costs, qualities):
-        methods = list(enumerate(zip(costs, qualities, strict=True)))
-        return [
-            i
-            for i, mine in methods
-            if not any(beats(*other, *mine) for j, other in methods if j != i)
-        ]
-
-    return answer
-
-
-def _arrays(costs, qualities):
-    c, q = np.array(costs), np.array(qualities)
-    no_worse = (c[:, None] <= c) & (q[:, None] >= q)
-    return np.flatnonzero(~(no_worse & ~no_worse.T).any(axis=0))
-
-
 frontier = Exercise(
     title="Which methods are worth their cost?",
     minutes=10,
@@ -203,27 +136,31 @@ frontier = Exercise(
     inputs=frontier_inputs,
     observe=frontier_observe,
     mistakes={
-        "two equal methods dominate neither each other nor themselves; you drop both.": (
-            _frontier(lambda c, q, cost, quality: c <= cost and q >= quality)
-        ),
-        "a method that is as good and cheaper dominates, and so does one that costs the same and "
-        "is better.": _frontier(lambda c, q, cost, quality: c < cost and q > quality),
-        "a low cost is good and a high quality is good; you have one of them upside down.": (
-            _frontier(lambda c, q, *mine: c >= mine[0] and q >= mine[1] and (c, q) != mine)
-        ),
-        "you keep the cheap and the good, and lose those in between: a method is dominated only by "
-        "one that is at least as good in *both*.": (
-            _frontier(lambda c, q, cost, quality: c < cost or q > quality)
-        ),
-        "you look at quality alone.": _frontier(lambda c, q, cost, quality: q > quality),
-        "you look at cost alone.": _frontier(lambda c, q, cost, quality: c < cost),
-        "these are the dominated ones; return the others.": lambda costs, qualities: [
-            i for i in range(len(costs)) if i not in frontier_solution(costs, qualities)
+        "two equal methods dominate neither each other nor themselves; you drop both.": [
+            "(c, q) != (cost, quality) => methods.count((c, q)) > ((c, q) == (cost, quality))",
         ],
+        "a method that is as good and cheaper dominates, and so does one that costs the same "
+        "and is better.": (
+            "c <= cost and q >= quality and (c, q) != (cost, quality) => c < cost and q > quality"
+        ),
+        "a low cost is good and a high quality is good; "
+        "you have one of them upside down.": "c <= cost => c >= cost",
+        "you keep the cheap and the good, and lose those in between: a method is dominated only "
+        "by one that is at least as good in *both*.": (
+            "c <= cost and q >= quality and (c, q) != (cost, quality) => c < cost or q > quality"
+        ),
+        "you look at quality "
+        "alone.": "c <= cost and q >= quality and (c, q) != (cost, quality) => q > quality",
+        "you look "
+        "at cost alone.": "c <= cost and q >= quality and (c, q) != (cost, quality) => c < cost",
+        "these are the dominated ones; return the others.": "if not dominated => if dominated",
         "return a list of row numbers.": lambda costs, qualities: ["first"],
         "return a list of row numbers; yours is of type": lambda costs, qualities: 3,
     },
-    right=[_arrays, lambda costs, qualities: set(frontier_solution(costs, qualities))],
+    right=[
+        lambda *given: set(frontier_solution(*given)),
+        lambda *given: np.array(frontier_solution(*given)),
+    ],
     hints=[
         "Ask of each method: does another cost no more, and is no worse, and differ from it?",
         "A small function `dominated(cost, quality)` with `any(...)` over all methods, then a list "
@@ -246,10 +183,6 @@ def interval_inputs():
     return [(ours, ours - rng.normal(0.6, 0.5, 9), rng.integers(9, size=(400, 9)))]
 
 
-def _interval(ours, theirs, draws, ends=(2.5, 97.5), means=lambda drawn: drawn.mean(axis=1)):
-    return tuple(np.percentile(means((ours - theirs)[draws]), ends))
-
-
 interval = Exercise(
     title="Could it be chance?",
     minutes=8,
@@ -257,39 +190,20 @@ interval = Exercise(
     reference=interval_solution,
     inputs=interval_inputs,
     mistakes={
-        "the difference is ours minus theirs.": (
-            lambda ours, theirs, draws: interval_solution(theirs, ours, draws)
+        "the difference is ours minus theirs.": lambda ours, theirs, draws: interval_solution(
+            theirs, ours, draws
         ),
-        "95 % in the middle leave 2.5 % on either side.": (partial(_interval, ends=(5, 95))),
-        "percentiles are given in per cent: 2.5 and 97.5.": (
-            partial(_interval, ends=(0.025, 0.975))
-        ),
-        "take the mean of each draw first; you have the percentiles of single images.": (
-            partial(_interval, means=np.ravel)
-        ),
-        "average over the images of a draw, not over the draws.": (
-            partial(_interval, means=partial(np.mean, axis=0))
-        ),
-        "resample both with the *same* draws: each image is compared with itself.": (
-            lambda ours, theirs, draws: tuple(
-                np.percentile((ours[draws] - theirs[draws[::-1]]).mean(axis=1), [2.5, 97.5])
-            )
-        ),
-        "the lower end comes first.": lambda *given: interval_solution(*given)[::-1],
-        "draws are not used: resample the images with them.": lambda ours, theirs, draws: tuple(
-            np.percentile(ours - theirs, [2.5, 97.5])
-        ),
+        "95 % in the middle leave 2.5 % on either side.": "[2.5, 97.5] => [5, 95]",
+        "percentiles are given in per cent: 2.5 and 97.5.": "2.5, 97.5 => 0.025, 0.975",
+        "take the mean of each draw first; "
+        "you have the percentiles of single images.": ".mean(axis=1) => ",
+        "average over the images of a draw, not over the draws.": "axis=1 => axis=0",
+        "resample both with the *same* draws: each image "
+        "is compared with itself.": "(ours - theirs)[draws] => (ours[draws] - theirs[draws[::-1]])",
+        "the lower end comes first.": "2.5, 97.5 => 97.5, 2.5",
+        "draws are not used: "
+        "resample the images with them.": "(ours - theirs)[draws].mean(axis=1) => ours - theirs",
     },
-    right=[
-        lambda *given: np.array(_interval(*given)),
-        lambda ours, theirs, draws: np.quantile(
-            [ours[draw].mean() - theirs[draw].mean() for draw in draws], [0.025, 0.975]
-        ),
-        lambda ours, theirs, draws: torch.quantile(
-            torch.tensor(ours - theirs)[torch.tensor(draws)].mean(dim=1),
-            torch.tensor([0.025, 0.975], dtype=torch.float64),
-        ),
-    ],
     hints=[
         "Both methods were scored on the same images. Take the difference image by image; then ask "
         "how its mean would vary with other images.",
