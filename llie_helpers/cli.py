@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any
 
 import typer
 
@@ -126,20 +126,22 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in that
 def models() -> None:
     """List the methods, their parameters and weights."""
     from llie_helpers.methods import list_methods
+    from llie_helpers.methods.classical import METHODS
     from llie_helpers.models import MODELS, create_model
     from llie_helpers.models.cards import shipped_cards
     from llie_helpers.models.cost import count_parameters
     from llie_helpers.tables import Table
 
     cards = sorted(shipped_cards(), key=lambda card: card.data)
+    made_by: dict[str, Callable[..., Any]] = {**METHODS, **MODELS}
     rows = []
     for name in list_methods():
         count = count_parameters(create_model(name)) if name in MODELS else 0
         # Some were trained with other options, and so have another number of parameters.
         weights = [f"{card.data} ({card.parameters:,})" for card in cards if card.model == name]
         options = [
-            f"{key}={json.dumps(option.default, separators=(',', ':'))}"
-            for key, option in method_options(name).items()
+            f"{option.name}={json.dumps(option.default, separators=(',', ':'))}"
+            for option in inspect.signature(made_by[name]).parameters.values()
         ]
         rows.append([name, f"{count:,}", ", ".join(weights) or "-", " ".join(options)])
     print(Table(["method", "parameters", "weights (their parameters)", "options"], rows))
@@ -247,7 +249,7 @@ def train(
     if epochs is not None:
         how = how.changed(epochs=epochs)
     torch.manual_seed(seed)
-    network = create_model(model, weights, **checked_options(model, option))
+    network = create_model(model, weights, **key_values(option))
     name = f"{model}_mapped" if mapped else model
     folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
     train_pairs, val_pairs = load_pairs(data, "train"), load_pairs(data, "val")
@@ -301,7 +303,7 @@ def evaluate(
     from llie_helpers.tables import Table
 
     place = choose_device(device)
-    method = create_method(model, weights, place, **checked_options(model, option))
+    method = create_method(model, weights, place, **key_values(option))
     pairs = load_pairs(data, split)
     scores = evaluate(method, pairs, progress=True)
     if each:
@@ -366,7 +368,7 @@ def enhance(
     from llie_helpers.methods import create_method
 
     postprocess = adjustment(exposure, strength)
-    method = create_method(model, weights, choose_device(device), **checked_options(model, option))
+    method = create_method(model, weights, choose_device(device), **key_values(option))
     summary = enhance_files(
         inputs,
         out,
@@ -433,43 +435,6 @@ def key_values(texts: Sequence[str] | None) -> dict[str, Any]:
         except json.JSONDecodeError:
             values[key] = value
     return values
-
-
-def method_options(name: str) -> dict[str, inspect.Parameter]:
-    """Return the options of a method, with their types and defaults; none of an unknown one."""
-    from llie_helpers.methods import classical
-    from llie_helpers.models import MODELS
-
-    made_by: dict[str, Callable[..., Any]] = {**classical.METHODS, **MODELS}
-    if name not in made_by:
-        return {}
-    parameters = inspect.signature(made_by[name], eval_str=True).parameters
-    return {key: its for key, its in parameters.items() if its.default is not its.empty}
-
-
-def checked_options(name: str, texts: Sequence[str] | None) -> dict[str, Any]:
-    """Return the options of method ``name`` given as ``KEY=VALUE``.
-
-    Raises:
-        CourseError: a value of another type than the option has; unknown names are left to
-            whatever builds the method.
-    """
-    known, given = method_options(name), key_values(texts)
-    for key, value in given.items():
-        if key in known and not has_type(value, known[key].annotation):
-            raise CourseError(
-                f"The option {key} of {name} is {value!r}; it must be a value such as "
-                f"{json.dumps(known[key].default)}."
-            )
-    return given
-
-
-def has_type(value: Any, annotation: Any) -> bool:
-    """Tell whether a JSON value may be passed where ``annotation`` is expected."""
-    if get_origin(annotation) is tuple:
-        element = get_args(annotation)[0]
-        return isinstance(value, list) and all(has_type(item, element) for item in value)
-    return type(value) is annotation or (annotation is float and type(value) is int)
 
 
 def run_folder(name: str, out: Path | None, resume: bool) -> Path:

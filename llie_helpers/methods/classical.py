@@ -192,7 +192,6 @@ class Retinex(Method):
 METHODS: dict[str, Callable[..., Method]] = {
     method.name: method for method in (Identity, Gamma, HistogramEqualisation, CLAHE, Retinex)
 }
-CLASSICAL = {name: method() for name, method in METHODS.items()}  # with their default options
 
 
 def _to_lab(image: Tensor) -> np.ndarray:

@@ -1,12 +1,11 @@
 """Methods by name: ``create_method("clahe")``, ``create_method("dual_branch", "lol_v1")``."""
 
-import inspect
 import os
 from typing import Any
 
 import torch
 
-from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.errors import CourseError, check_options, unknown_name
 from llie_helpers.methods import classical
 from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.methods.method import Method
@@ -50,11 +49,5 @@ def create_method(
         raise unknown_name("method", name, list_methods())
     if weights is not None:
         raise CourseError(f"{name} is a classical method: it learns nothing and takes no weights.")
-    known = list(inspect.signature(classical.METHODS[name]).parameters)
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option of {name}", option, known)
-    try:
-        return classical.METHODS[name](**options)
-    except TypeError as error:
-        raise CourseError(f"{name} cannot be built with {options}: {error}.") from error
+    check_options(name, classical.METHODS[name], options)
+    return classical.METHODS[name](**options)
