@@ -66,7 +66,7 @@ def enhance_files(
     """
     jobs = _targets([Path(path) for path in inputs], Path(out))
     if Path(out) in jobs and Path(out).exists() and not force:
-        raise CourseError(f"{out} exists already; add --force to overwrite it.")
+        raise CourseError(f"{out} already exists; add --force to overwrite it.")
     summary = Summary()
     megapixels = 0.0
     with tqdm(jobs.items(), unit="image") as progress:

@@ -49,11 +49,11 @@ def write_gallery(
         The path of the HTML page.
 
     Raises:
-        CourseError: the folder exists already.
+        CourseError: the folder already exists.
     """
     folder = Path(folder)
     if folder.exists():
-        raise CourseError(f"{folder} exists already; remove it or choose another folder.")
+        raise CourseError(f"{folder} already exists; remove it or choose another folder.")
     by_title = {title: as_method(method) for title, method in methods.items()}
     with atomic_path(folder) as temporary:
         (temporary / "images").mkdir(parents=True)

@@ -25,7 +25,7 @@ def test_dual_branch_is_exported_for_any_size(tmp_path, capsys):
     (enhanced,) = session.run(None, {"low": low.numpy()})
     assert np.abs(enhanced - network(low).numpy()).max() < 1e-3
     assert main(command) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
