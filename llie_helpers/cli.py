@@ -116,7 +116,7 @@ Options = Annotated[
         "--option", metavar="KEY=VALUE", help="Set an option of the method; may be repeated."
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto uses a CUDA GPU if there is one.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto uses a CUDA GPU, if any.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in that folder.")]
 
@@ -290,7 +290,7 @@ def evaluate(
     split: Split = "test",
     weights: Weights = None,
     option: Options = None,
-    each: Annotated[bool, typer.Option("--each", help="Also print the scores of each image.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="Also print every image's scores.")] = False,
     device: Device = "auto",
 ) -> None:
     """Score a method under the frozen protocol."""
@@ -347,7 +347,7 @@ def enhance(
     weights: Weights = None,
     option: Options = None,
     exposure: Annotated[
-        float, typer.Option(metavar="STOPS", help="Stops of light to add; a negative value removes light.")
+        float, typer.Option(metavar="STOPS", help="Stops of light to add; negative to remove.")
     ] = 0.0,
     strength: Annotated[float, typer.Option(help="From 0 (the input) to 1 (the result).")] = 1.0,
     fast: Annotated[
@@ -401,7 +401,7 @@ def export(
 def gallery(
     methods: Annotated[
         list[str],
-        typer.Argument(metavar="METHOD...", help="A classical method, or a network with lol_v1 weights."),
+        typer.Argument(metavar="METHOD...", help="A method; networks use lol_v1 weights."),
     ],
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],

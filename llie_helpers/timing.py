@@ -21,7 +21,7 @@ def median_milliseconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def peak_megabytes() -> float:
-    """Return the peak resident memory of this process; NaN on Windows, which has no ``resource``."""
+    """Return the peak resident memory of this process; NaN on Windows, which does not tell it."""
     try:
         import resource
     except ImportError:

@@ -22,7 +22,7 @@ class Summary:
 
     Attributes:
         done: photographs and videos that were written.
-        skipped: those whose output existed already.
+        skipped: those whose output already existed.
         failures: one sentence for each that could not be done.
     """
 
