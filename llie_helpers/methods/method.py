@@ -57,8 +57,7 @@ class Method:
             CourseError: the method has no such step.
         """
         raise CourseError(
-            f"{self.name} cannot enhance by the exposure alone; leave out --fast, or use "
-            "dual_branch."
+            f"{self.name} cannot correct the exposure alone; leave out --fast, or use dual_branch."
         )
 
     @torch.no_grad()

@@ -37,15 +37,15 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options:
     Args:
         name: one of `list_models`.
         weights: shipped weights ("lol_v1"), the path of a .safetensors file, or None.
-        options: arguments of the network's class; weights bring their own.
+        options: arguments of the network's class, by default those stored with the weights.
 
     Returns:
-        The network, in training mode; ``network.name`` and ``network.options`` tell
-        how it was made.
+        The network, in training mode; ``network.name`` and ``network.options`` record
+        how it was built.
 
     Raises:
-        CourseError: an unknown name or option, an option of the wrong type, or weights that are
-            missing or of another network.
+        CourseError: the name or an option is unknown, an option has a wrong type or value, or the
+            weights are missing or belong to another network.
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
@@ -70,5 +70,5 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options:
 
 
 def save_weights(model: Network, path: str | os.PathLike) -> None:
-    """Write the weights of a network that `create_model` made, for ``weights=path``."""
+    """Write the weights of a network from `create_model`, to be loaded with ``weights=path``."""
     weights_file.save(model.state_dict(), path, model.name, model.options)
