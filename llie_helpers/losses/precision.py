@@ -10,7 +10,7 @@ from llie_helpers.errors import CourseError
 
 
 def full_precision(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Run ``loss(enhanced, normal)`` in float32, or in float64 if given that, also under autocast."""
+    """Run ``loss(enhanced, normal)`` in float32, or float64 if given that, even under autocast."""
 
     @functools.wraps(loss)
     def wrapped(enhanced: Tensor, normal: Tensor) -> Tensor:

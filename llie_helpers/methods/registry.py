@@ -31,14 +31,14 @@ def create_method(
 
     Args:
         name: one of `list_methods`.
-        weights: for a network: shipped weights (default "lol_v1") or a .safetensors file. If there
-            is a mapper beside them, the network was trained behind it and is used behind it.
-        device: where a network runs.
+        weights: for a network, shipped weights (default "lol_v1") or a .safetensors file. A
+            histogram mapper beside the file is applied to the input.
+        device: the device of a network; classical methods run on the CPU.
         options: parameters of the method, such as ``gamma=0.3``.
 
     Raises:
-        CourseError: unknown name or option, an option's value that is out of range, or weights that
-            are missing, or given for a method that has none.
+        CourseError: the name or an option is unknown, an option has a wrong type or value, or
+            weights are missing, or given for a classical method.
     """
     if name in MODELS:
         file = find(name, weights or DEFAULT_WEIGHTS)
@@ -48,6 +48,6 @@ def create_method(
     if name not in classical.METHODS:
         raise unknown_name("method", name, list_methods())
     if weights is not None:
-        raise CourseError(f"{name} is a classical method: it learns nothing and takes no weights.")
+        raise CourseError(f"{name} is a classical method: it is not trained and takes no weights.")
     check_options(name, classical.METHODS[name], options)
     return classical.METHODS[name](**options)
