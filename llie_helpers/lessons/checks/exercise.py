@@ -1,4 +1,4 @@
-"""One exercise: its reference solution, the mistakes that its check names, and its hints."""
+"""Exercises: a reference solution, known mistakes with their messages, and hints."""
 
 import ast
 import functools
@@ -29,7 +29,7 @@ CORRECT = "correct"
 WRONG = "wrong"
 NOT_ATTEMPTED = "not attempted"
 
-# Frames in these folders are never the student's own lines.
+# Stack frames in these folders are not the student's code.
 _NOT_THE_STUDENT = (
     str(Path(__file__).resolve().parents[2]),
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
@@ -38,7 +38,7 @@ _NOT_THE_STUDENT = (
 
 @dataclass(frozen=True)
 class Result:
-    """The finding of a check: ``verdict`` is "correct", "wrong" or "not attempted"."""
+    """The result of a check: ``verdict`` is "correct", "wrong" or "not attempted"."""
 
     verdict: str
     message: str = ""
@@ -54,43 +54,41 @@ class Result:
         return self.verdict
 
     def _ipython_display_(self) -> None:
-        """Show nothing: the check has printed its line already."""
+        """Show nothing: the check has already printed its line."""
 
 
 def call(answer: Callable, *arguments: Any) -> Any:
-    """Observe an answer by what it returns."""
+    """Return what an answer returns for ``arguments``."""
     return answer(*arguments)
 
 
 def no_arguments() -> list[tuple]:
-    """Return the one case of an answer that is a value."""
+    """Return a single case without arguments, for answers that are values."""
     return [()]
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise, and the check of a student's answer when it is called with one.
+    """An exercise; calling it checks a student's answer.
 
-    Answer, reference and mistakes are given copies of the same inputs. Where the answer does
-    not agree with the reference but with a mistake on all of them, the mistake's sentence is
-    the verdict.
+    Answer, reference and mistakes are run on copies of the same inputs. If the answer disagrees
+    with the reference but agrees with a mistake on all of them, the mistake's sentence is shown.
 
     Args:
-        title: what the student reads above the exercise.
-        minutes: how long the exercise takes.
+        title: heading of the exercise.
+        minutes: time that the exercise takes.
         difficulty: 1 (a line that the text has just shown) to 5 (a small project).
         reference: a function or class that solves the exercise; its body is shown as the
             solution.
         mistakes: sentence -> function that makes this mistake.
-        hints: from a nudge to nearly the answer.
-        inputs: returns the cases, each a tuple of arguments. Its random draws from torch are
-            seeded.
-        right: answers that are right as well, written in another style.
-        value: the answer is a number or word, which ``reference()`` returns, as the mistakes
+        hints: from a first idea to almost the answer.
+        inputs: returns the cases, each a tuple of arguments. Torch is seeded before.
+        right: other correct answers, in another style.
+        value: the answer is a number or word instead of a function; ``reference()``, mistakes
             and ``right`` return theirs.
-        observe: takes an answer and the arguments of a case and returns what is to be
-            compared, or raises a `Finding`. It is needed where one call does not tell: for a
-            training step, or for an answer that draws at random. Torch is seeded for each case.
+        observe: maps an answer and the arguments of a case to what is compared, or raises a
+            `Finding`; for a training step or a random answer, where one call is not enough.
+            Torch is seeded for each case.
         tolerance: largest absolute difference, or relative one for values above 1.
     """
 
@@ -121,8 +119,8 @@ class Exercise:
         with torch.random.fork_rng(devices=[]):
             result = self._examine(answer)
         print(result)
-        # nbgrader sets the variable ("autograde" or "validate"), and takes points off
-        # for a cell that raises; a student who runs the notebook sees the line only.
+        # nbgrader sets the variable ("autograde" or "validate") and deducts points for a cell
+        # that raises; students who run the notebook only see the line.
         if os.environ.get("NBGRADER_EXECUTION") and result.verdict != CORRECT:
             raise AssertionError(str(result))
         return result
@@ -148,13 +146,13 @@ class Exercise:
                 return Result(WRONG, found)
         if not isinstance(last, Exception):
             return Result(CORRECT)
-        # The stub raises it bare. PyTorch raises it too, always with a message.
+        # The stub raises it without a message, PyTorch always with one.
         if isinstance(last, NotImplementedError) and not last.args:
             return Result(NOT_ATTEMPTED)
         return Result(WRONG, _explain(last))
 
     def _mistake(self, got: list, cases: list[tuple]) -> str | None:
-        """Return the sentence of the first mistake with the outcomes ``got``."""
+        """Return the sentence of the first mistake that has the outcomes ``got``."""
 
         def same(one: Any, other: Any) -> bool:
             if isinstance(one, Exception) or isinstance(other, Exception):
@@ -167,7 +165,7 @@ class Exercise:
         return None
 
     def _outcomes(self, answer: Callable, cases: list[tuple]) -> Iterator:
-        """Yield what is observed in each case, up to the first exception, and that exception."""
+        """Yield the outcome of each case, up to and including the first exception."""
         for case in cases:
             torch.manual_seed(1)
             arguments = [copy_of(value) for value in case]
@@ -213,10 +211,10 @@ class Exercise:
 def combinations(
     function: Callable, bugs: Mapping[str, Mapping[str, Any]], most: int
 ) -> dict[str, Callable]:
-    """Return the mistakes with one to ``most`` of ``bugs`` at once, the fewest first.
+    """Return the mistakes that combine one to ``most`` of ``bugs``, the fewest first.
 
     Args:
-        function: solves the exercise with the bugs that its options switch on.
+        function: solves the exercise, with bugs that its options switch on.
         bugs: sentence -> options of ``function``.
         most: the largest number of bugs in one answer.
     """
@@ -231,7 +229,7 @@ def combinations(
 
 
 def _describe(found: str, case: tuple, got: Any, expected: Any) -> str:
-    """Return the difference ``found``, with the whole case where that is short and plain."""
+    """Return the difference ``found``, or the whole case if it consists of plain values."""
     if not (found.startswith(UNNAMED) and case and all(map(_is_plain, (*case, expected)))):
         return found
     return f"for {', '.join(map(str, case))} the answer is {expected}, yours is {got}."
@@ -244,7 +242,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _explain(error: Exception) -> str:
-    """Return the error in one line, with the student's own line that led to it."""
+    """Return the error in one line, with the line of the student's code that caused it."""
     what = f"{type(error).__name__}: {error}".strip().rstrip(":")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THE_STUDENT):
