@@ -13,7 +13,10 @@ from PIL import Image, UnidentifiedImageError
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+# Pillow's name of the format for each suffix.
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP",
+           ".tif": "TIFF", ".tiff": "TIFF"}  # fmt: skip
+IMAGE_SUFFIXES = frozenset(FORMATS)
 BAND = 256  # rows of a large image that are processed at a time, to save memory
 RAW_SUFFIXES = frozenset({".arw", ".raf", ".dng", ".nef", ".cr2", ".cr3", ".rw2", ".orf"})
 
@@ -74,13 +77,18 @@ def save_image(path: str | os.PathLike, image: torch.Tensor) -> None:
         CourseError: the format is unknown, or the disk is full.
     """
     path = Path(path)
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+    check_suffix(path)
     bgr = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(path.suffix.lower(), bgr)
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a `CourseError` unless the suffix of ``path`` is that of an image format."""
+    if path.suffix.lower() not in FORMATS:
+        known = ", ".join(sorted(FORMATS))
+        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
 
 
 def to_float(image: np.ndarray) -> torch.Tensor:

@@ -11,8 +11,8 @@ from tqdm.auto import tqdm
 
 from llie_helpers.errors import CourseError
 from llie_helpers.files import remove_leftovers
-from llie_helpers.images import RAW_SUFFIXES
-from llie_helpers.inference.photos import FORMATS, read_photo, write_photo
+from llie_helpers.images import FORMATS, RAW_SUFFIXES
+from llie_helpers.inference.photos import read_photo, write_photo
 from llie_helpers.inference.video import VIDEO_SUFFIXES
 
 

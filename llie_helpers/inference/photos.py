@@ -14,11 +14,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
-from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES, read_raw, to_uint8, to_uint16
+from llie_helpers.images import FORMATS, RAW_SUFFIXES, check_suffix, read_raw, to_uint8, to_uint16
 
-# Pillow's names of the formats, by suffix.
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP",
-           ".tif": "TIFF", ".tiff": "TIFF"}  # fmt: skip
 LARGEST = 150e6  # pixels; a larger file is more likely a decompression bomb than a photograph
 SMALLEST = 16  # pixels, along either side
 JPEG_QUALITY = 95
@@ -87,7 +84,7 @@ def _check_readable(image: Image.Image, path: Path) -> None:
     expected = FORMATS.get(path.suffix.lower())
     problem = ""
     if expected is None:
-        problem = f"not in a supported format ({', '.join(sorted(IMAGE_SUFFIXES))})"
+        problem = f"not in a supported format ({', '.join(sorted(FORMATS))})"
     elif image.format not in (expected, "MPO"):
         problem = f"a {image.format} file with the suffix of another format; rename it"
     elif image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
@@ -132,10 +129,8 @@ def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) ->
         CourseError: the format is unknown, or the disk is full.
     """
     path = Path(path)
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        known = ", ".join(sorted(FORMATS))
-        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+    check_suffix(path)
+    kind = FORMATS[path.suffix.lower()]
     deep = like.pixels.dtype == np.uint16 and kind in ("PNG", "TIFF")
     pixels = to_uint16(enhanced) if deep else to_uint8(enhanced)
     if like.grey:

@@ -86,7 +86,7 @@ to_tensor = Exercise(
         "the channels are in reverse order (BGR); keep red first.": (
             lambda stored: _tensor(stored).permute(2, 0, 1).flip(0).float() / 255
         ),
-        "the image is mirrored at its diagonal: permute(2, 1, 0) swaps height and width.": (
+        "the image is mirrored along its diagonal: permute(2, 1, 0) swaps height and width.": (
             lambda stored: _tensor(stored).permute(2, 1, 0).float() / 255
         ),
         "view and reshape cut the numbers into new rows and tear the pixels apart; permute "
@@ -179,7 +179,7 @@ distance = Exercise(
     mistakes={
         "uint8 has no negative numbers, so 10 - 12 wraps round to 254; make floats before you "
         "subtract.": lambda first, second: np.abs(first - second).mean() / 255,
-        "int8 holds -128 to 127 only, so bright values become negative; take float.": (
+        "int8 holds -128 to 127 only, so bright values become negative; use floats.": (
             lambda first, second: (
                 np.abs(first.astype(np.int8) - second.astype(np.int8)).mean() / 255
             )

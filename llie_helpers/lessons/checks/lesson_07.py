@@ -178,7 +178,7 @@ amplify = Exercise(
             "the gate sees the amplitude's logarithm, of which there is none at 0; use log1p.": {
                 "see": lambda spectrum: spectrum.abs().log()
             },
-            "the gate sees the real part only; it is to see the amplitude, `.abs()`.": {
+            "the gate sees the real part only; it must see the amplitude, `.abs()`.": {
                 "see": lambda spectrum: spectrum.real.abs().log1p()
             },
             "the gate's output is a change: multiply by 1 + gate.": {"use": torch.mul},
@@ -186,7 +186,7 @@ amplify = Exercise(
                 "use": torch.add
             },
             "the gate is not used.": {"use": lambda spectrum, change: spectrum},
-            "give irfft2 the size, `s=features.shape[-2:]`, for the sake of odd widths.": {
+            "give irfft2 the size, `s=features.shape[-2:]`, because the width may be odd.": {
                 "sized": False
             },
         },

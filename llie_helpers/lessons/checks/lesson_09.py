@@ -117,7 +117,7 @@ fade = Exercise(
             "sine and cosine do not add up to 1; their squares do.": {
                 "weights": lambda angle: (angle.sin(), angle.cos())
             },
-            "the sine is to go from 0 to 1: a quarter of a turn, pi / 2.": {"turn": torch.pi},
+            "the sine must go from 0 to 1: a quarter of a turn, pi / 2.": {"turn": torch.pi},
             "a straight ramp adds up to 1, but has a kink at both ends, which can be seen as a "
             "line; take the squared sine.": {
                 "weights": lambda angle: (angle / torch.pi * 2, 1 - angle / torch.pi * 2)
@@ -187,7 +187,7 @@ table = Exercise(
         "return bytes: multiply by 255, round, and convert to uint8.": (
             lambda gain, gamma: np.clip(gain * LEVELS**gamma, 0, 1)
         ),
-        "the values are right, but they are no bytes yet: convert to uint8.": (
+        "the values are right, but they are not bytes yet: convert to uint8.": (
             lambda gain, gamma: table_solution(gain, gamma).astype(int)
         ),
         "the values are whole, but still floats: convert to uint8.": (
