@@ -2,8 +2,12 @@
 
 A camera counts photons, so every step but the last few happens in linear light:
 
-    normal -> to_linear -> expose -> shot_noise -> read_noise -> quantise (sensor)
+    normal -> to_linear -> expose
+           -> shot_noise -> read_noise -> quantise (sensor)
            -> white_balance -> to_srgb -> tone -> quantise (file) -> jpeg -> low
+
+`darken` goes all the way and `capture` everything after the light. Light that varies over the
+scene is in `lighting`, and random darkness to train on in `relighting`.
 
 Images are float tensors ``(..., 3, H, W)``, RGB; 0 is black and 1 is white, which in
 linear light means a full pixel. Randomness comes from the ``torch.Generator`` passed
@@ -22,6 +26,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from llie_helpers.images import quantise, to_float, to_uint8
 
@@ -45,10 +50,11 @@ def to_srgb(linear: torch.Tensor) -> torch.Tensor:
     return torch.where(linear <= 0.0031308, linear * 12.92, curve)
 
 
-def expose(linear: torch.Tensor, stops: float) -> torch.Tensor:
+def expose(linear: torch.Tensor, stops: float | torch.Tensor) -> torch.Tensor:
     """Multiply the light by ``2 ** stops``: -1 halves the shutter time, +1 doubles it.
 
-    Stops add up, and the result is not clipped: a value above 1 overflows its pixel.
+    Stops add up, and the result is not clipped: a value above 1 overflows its pixel. A map
+    ``(H, W)`` of stops changes the light from place to place.
     """
     return linear * 2.0**stops
 
@@ -75,6 +81,40 @@ def read_noise(
     """
     noise = torch.randn(linear.shape, generator=generator, dtype=linear.dtype)
     return linear + sigma * noise
+
+
+def grainy_noise(
+    linear: torch.Tensor,
+    photons: float,
+    read_sigma: float,
+    grain: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Add shot and read noise whose grain is ``grain`` pixels wide.
+
+    At 1 each pixel has its own noise, of variance ``x / photons + read_sigma ** 2``. Above 1 it
+    is that of a photograph of ``1 / grain`` the size that was enlarged after it was taken: noise
+    in blotches, as demosaicing and denoising leave it too. Below 1 it is that of a larger
+    photograph that was reduced, finer and weaker. Details of the image stay sharp.
+
+    Args:
+        linear: image ``(..., 3, H, W)``, linear light.
+        photons: full well of a pixel, see `shot_noise`.
+        read_sigma: noise of the electronics, see `read_noise`.
+        grain: width of a grain in pixels, such as 0.5 to 3.
+        generator: source of the noise.
+    """
+    images = linear.reshape(-1, *linear.shape[-3:])
+    size = [max(1, round(side / grain)) for side in linear.shape[-2:]]
+    if size == list(linear.shape[-2:]):
+        return read_noise(shot_noise(linear, photons, generator), read_sigma, generator)
+    taken = _resize(images, size).clamp(min=0.0)
+    noise = read_noise(shot_noise(taken, photons, generator), read_sigma, generator) - taken
+    return linear + _resize(noise, linear.shape[-2:]).view(linear.shape)
+
+
+def _resize(images: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    return F.interpolate(images, tuple(size), mode="bicubic", antialias=True)
 
 
 def white_balance(linear: torch.Tensor, gains: Sequence[float]) -> torch.Tensor:
@@ -136,7 +176,34 @@ def darken(
         sRGB image of the same shape in [0, 1], on the 256 levels of a file.
     """
     linear = expose(to_linear(tone(normal, 1.0 / contrast)), -stops)
-    counted = read_noise(shot_noise(linear, photons, generator), read_sigma, generator)
+    return capture(
+        linear,
+        photons,
+        read_sigma,
+        gains=gains,
+        contrast=contrast,
+        sensor_bits=sensor_bits,
+        jpeg_quality=jpeg_quality,
+        generator=generator,
+    )
+
+
+def capture(
+    linear: torch.Tensor,
+    photons: float = 2000.0,
+    read_sigma: float = 0.001,
+    grain: float = 1.0,
+    gains: Sequence[float] = (1.0, 1.0, 1.0),
+    contrast: float = 1.0,
+    sensor_bits: int = 12,
+    jpeg_quality: int | None = None,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Return the sRGB photograph that a camera takes of ``linear``, the light on its sensor.
+
+    Shapes, ranges and arguments are those of `darken`; ``grain`` is that of `grainy_noise`.
+    """
+    counted = grainy_noise(linear, photons, read_sigma, grain, generator)
     balanced = white_balance(quantise(counted, sensor_bits), gains)
     low = quantise(tone(to_srgb(balanced), contrast), bits=8)
     return low if jpeg_quality is None else jpeg(low, jpeg_quality)

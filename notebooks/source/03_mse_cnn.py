@@ -589,9 +589,9 @@ outputs = {fitted: [fitted_gamma(x) for x in low], "network": [enhanced(x) for x
 plotting.show_results(low, outputs, normal)
 
 # %% [markdown]
-# The network has learned two things that no curve can do: it takes away noise, and it chooses the
-# brightness per image. But it is also blotchy where large areas are plain, since each part of the
-# picture is brightened by what its own window shows, and it has lost texture.
+# The network has learned two things that no fixed curve can do: it takes away noise, and it chooses
+# the brightness per image. But it is also blotchy where large areas are plain, since each part of
+# the picture is brightened by what its own window shows, and it has lost texture.
 
 # %% [markdown]
 # ## 7. What went wrong, measured

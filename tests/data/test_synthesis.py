@@ -70,6 +70,46 @@ def test_read_noise_does_not_depend_on_the_signal():
         assert noisy.std().item() == pytest.approx(0.02, rel=0.01)
 
 
+def test_a_map_of_stops_changes_the_light_from_place_to_place():
+    exposed = synthesis.expose(torch.full((3, 1, 2), 0.5), torch.tensor([[-1.0, 1.0]]))
+    assert exposed[2, 0].tolist() == [0.25, 1.0]
+
+
+@pytest.mark.parametrize("signal", [0.02, 0.5])
+def test_grainy_noise_of_one_pixel_is_shot_and_read_noise(signal):
+    flat = torch.full((3, 300, 300), signal)
+    noisy = synthesis.grainy_noise(flat, 500.0, 0.01, 1.0, seeded())
+    assert noisy.mean().item() == pytest.approx(signal, abs=5e-4)
+    assert noisy.var().item() == pytest.approx(signal / 500 + 0.01**2, rel=0.02)
+    generator = seeded()
+    shot = synthesis.shot_noise(flat, 500.0, generator)
+    assert torch.equal(noisy, synthesis.read_noise(shot, 0.01, generator))
+
+
+def test_grains_are_correlated_over_their_width():
+    flat = torch.full((2, 3, 240, 240), 0.3)
+    correlations, deviations = [], []
+    for grain in (0.6, 1.0, 1.5, 2.5):
+        noise = synthesis.grainy_noise(flat, 500.0, 0.01, grain, seeded()) - 0.3
+        assert noise.mean().item() == pytest.approx(0, abs=1e-3)
+        product = (noise[..., 1:] * noise[..., :-1]).mean()
+        correlations.append((product / noise.var()).item())
+        deviations.append(noise.std().item())
+    reduced, single, wide, wider = correlations
+    assert abs(reduced) < 0.3
+    assert abs(single) < 0.02
+    assert 0.3 < wide < wider < 1
+    # A reduced photograph is less noisy, and an enlarged one hardly less.
+    assert deviations[0] < 0.75 * deviations[1]
+    assert 0.75 * deviations[1] < min(deviations[2:]) < deviations[1]
+
+
+def test_grainy_noise_leaves_details_sharp():
+    stripes = torch.tensor([0.1, 0.8]).repeat(16).expand(3, 32, 32)
+    noisy = synthesis.grainy_noise(stripes, 1e6, 1e-4, 2.5, seeded())
+    assert (noisy - stripes).abs().max() < 0.01
+
+
 def test_white_balance_multiplies_each_channel():
     balanced = synthesis.white_balance(torch.full((2, 3, 4, 5), 0.5), (2.0, 1.0, 0.5))
     assert balanced[1, :, 2, 3].tolist() == [1.0, 0.5, 0.25]
@@ -131,3 +171,14 @@ def test_darken_repeats_itself_with_the_same_seed_only():
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_darken_is_its_steps_bit_for_bit():
+    generator, gains = seeded(5), (1.1, 1.0, 0.9)
+    light = synthesis.expose(synthesis.to_linear(synthesis.tone(PHOTOGRAPH, 1 / 1.2)), -2)
+    counted = synthesis.shot_noise(light, 800.0, generator)
+    sensor = synthesis.quantise(synthesis.read_noise(counted, 0.002, generator), 12)
+    srgb = synthesis.to_srgb(synthesis.white_balance(sensor, gains))
+    low = synthesis.quantise(synthesis.tone(srgb, 1.2))
+    options = {"gains": gains, "contrast": 1.2, "generator": seeded(5)}
+    assert torch.equal(synthesis.darken(PHOTOGRAPH, 2, 800.0, 0.002, **options), low)

@@ -437,7 +437,7 @@ def test_names():
         (["unet"], {"width": "foo"}, "width is 'foo'; it must be a whole number from 1"),
         (["unet"], {"width": 0}, "unet's option width is 0; it must be"),
         (["residual"], {"batch_norm": "no"}, "batch_norm is 'no'; it must be true or false"),
-        (["pix2pix"], {"dropout": 2}, "dropout probability has to be between 0 and 1, but got 2"),
+        (["pix2pix"], {"dropout": 2}, "dropout probability has to be between 0 and 1"),
         (["mse_cnn", "lol_v9"], {}, "No weights called 'lol_v9' are shipped for mse_cnn"),
         (["mse_cnn", "gone.safetensors"], {}, "no weights file gone.safetensors"),
     ],

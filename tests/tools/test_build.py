@@ -246,8 +246,8 @@ def test_an_embedded_image_may_spell_anything(course):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda built: built.cells[4].update(source="print(5)"), "cell 4 has another source"),
-        (lambda built: built.cells[4].metadata.clear(), "cell 4 has another metadata"),
+        (lambda built: built.cells[4].update(source="print(5)"), "the source of cell 4"),
+        (lambda built: built.cells[4].metadata.clear(), "the metadata of cell 4"),
         (lambda built: built.cells.pop(), "8 cells and its source 9"),
         (lambda built: built.metadata.update(kernelspec={}), "metadata were changed"),
     ],

@@ -64,7 +64,8 @@ def drift(committed: NotebookNode, regenerated: NotebookNode) -> str:
     for number, (was, becomes) in enumerate(zip(old, new, strict=False)):
         for part in ("cell_type", "source", "metadata", "id"):
             if was[part] != becomes[part]:
-                return f"cell {number} has another {part} than its source:\n{becomes.source[:200]}"
+                start = becomes.source[:200]
+                return f"the {part} of cell {number} differs from its source:\n{start}"
     if len(old) != len(new):
         return f"it has {len(old)} cells and its source {len(new)}"
     if committed.metadata != regenerated.metadata:
