@@ -175,5 +175,5 @@ def _unreadable(path: str | os.PathLike, reason: object) -> CourseError:
         return CourseError(f"There is no image file {path}; check its name and folder.")
     reason = str(reason).rstrip(".") or type(reason).__name__
     return CourseError(
-        f"{path} cannot be read as an image ({reason}): it is damaged or truncated; get it again."
+        f"{path} cannot be read as an image ({reason}): it is damaged or cut short; get it again."
     )

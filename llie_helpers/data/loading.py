@@ -83,7 +83,7 @@ def choose(name: str, download: bool = True) -> str:
     """
     wanted = source(name)
     if wanted is EMBEDDED:
-        print("Data: the embedded samples, as requested.")
+        print("Data: the embedded samples, as asked for.")
         return name
     if folder := wanted.where():
         print(f"Data: {wanted.title}, already present in {folder} (source 1 of 3).")

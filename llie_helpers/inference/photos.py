@@ -108,7 +108,7 @@ def _reason(error: OSError, path: Path) -> str:
         return "it is empty"
     if isinstance(error, UnidentifiedImageError):
         return "it is not an image"
-    return "it is damaged or truncated"
+    return "it is damaged or cut short"
 
 
 def _alpha_channel(encoded: np.ndarray, bgr: np.ndarray) -> np.ndarray | None:

@@ -214,7 +214,7 @@ def prepare(folder: Path, history: History, resume: bool) -> Path | None:
         # A truncated file raises one of many errors, depending on where it ends.
         except Exception as error:
             raise CourseError(
-                f"{checkpoint} cannot be read, because it is damaged or truncated; start over "
+                f"{checkpoint} cannot be read, because it is damaged or cut short; start over "
                 "with resume=False."
             ) from error
         return checkpoint

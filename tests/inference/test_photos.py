@@ -102,7 +102,7 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("cut.jpg", lambda: jpeg()[:2000], "damaged or truncated"),
+        ("cut.jpg", lambda: jpeg()[:2000], "damaged or cut short"),
         ("empty.png", lambda: b"", "it is empty"),
         ("text.jpg", lambda: b"not a photograph", "it is not an image"),
         ("dot.png", lambda: saved(Image.new("RGB", (1, 1)), "PNG"), "1x1 pixels; the smallest"),

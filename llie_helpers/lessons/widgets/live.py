@@ -84,7 +84,7 @@ class ParameterSlider:
         display(
             HTML(
                 '<details class="llie-frames" open>'
-                "<summary>Without a kernel: some precomputed values</summary>"
+                "<summary>Without a kernel: some values, computed beforehand</summary>"
                 f"{self.static}</details>"
             )
         )
