@@ -1,10 +1,9 @@
 """Shared code of Out of the Dark, a hands-on course on low-light image enhancement.
 
-Images are float tensors ``(N, 3, H, W)``, RGB, in [0, 1], everywhere inside the package;
-files, video frames and OpenCV's BGR arrays are converted at the edges.
+Inside the package, images are float tensors ``(N, 3, H, W)``, RGB, in [0, 1]. Files, video frames
+and OpenCV's BGR arrays are converted when they are read and written.
 
-Importing this package loads nothing heavy: the functions below, and with them torch, are
-imported when they are first used.
+Importing this package is fast: the functions below, and torch with them, are imported on first use.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""``python -m llie_helpers``."""
+"""Run the command line: ``python -m llie_helpers``."""
 
 import sys
 

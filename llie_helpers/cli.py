@@ -1,8 +1,7 @@
 """The command line, ``python -m llie_helpers`` or ``llie``: one function per command.
 
-Exit codes: 0 done, 1 an error that the user can fix (one sentence on stderr), 2 mistyped, 130
-interrupted. Each command imports what it needs when it runs, so that ``--help`` needs neither
-torch nor lightning.
+Exit codes: 0 success, 1 an error (one sentence on stderr), 2 wrong usage, 130 interrupted. Each
+command imports what it needs when it runs, so that ``--help`` is fast.
 """
 
 import inspect
@@ -12,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +24,7 @@ DEBUG = "--debug"
 
 
 def new_app(**settings: Any) -> typer.Typer:
-    """Return an empty command line with plain output."""
+    """Return a Typer application without commands, with plain output."""
     return typer.Typer(
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -35,7 +34,7 @@ def new_app(**settings: Any) -> typer.Typer:
 
 
 def examples(*commands: str, program: str = PROGRAM) -> dict[str, Any]:
-    """Return what makes a command's help end with examples."""
+    """Return the settings of a command whose help ends with examples."""
     lines = "\n".join(f"  {program} {command}" for command in commands)
     return {"epilog": f"\b\nExamples:\n{lines}"}  # \b keeps the lines as they are
 
@@ -56,7 +55,7 @@ def run(app: typer.Typer, arguments: Sequence[str], program: str = PROGRAM) -> i
 
 
 def sentence(error: Exception) -> str:
-    """Return the one line that a user reads about ``error``."""
+    """Return the one line that tells a user about ``error``."""
     text = " ".join(str(error).split())
     if isinstance(error, CourseError):
         return text
@@ -67,7 +66,7 @@ def sentence(error: Exception) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``arguments``, by default those that the program was started with."""
+    """Run the command in ``arguments``, by default those of the process."""
     return run(app, sys.argv[1:] if arguments is None else arguments)
 
 
@@ -117,29 +116,31 @@ Options = Annotated[
         "--option", metavar="KEY=VALUE", help="Set an option of the method; may be repeated."
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto takes a CUDA GPU if any.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what exists.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto uses a CUDA GPU, if any.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in that folder.")]
 
 
 @app.command(**examples("models"))
 def models() -> None:
-    """List the methods, their parameters and weights."""
+    """List all methods with their parameters, weights and options."""
     from llie_helpers.methods import list_methods
+    from llie_helpers.methods.classical import METHODS
     from llie_helpers.models import MODELS, create_model
     from llie_helpers.models.cards import shipped_cards
     from llie_helpers.models.cost import count_parameters
     from llie_helpers.tables import Table
 
     cards = sorted(shipped_cards(), key=lambda card: card.data)
+    made_by: dict[str, Callable[..., Any]] = {**METHODS, **MODELS}
     rows = []
     for name in list_methods():
         count = count_parameters(create_model(name)) if name in MODELS else 0
         # Some were trained with other options, and so have another number of parameters.
         weights = [f"{card.data} ({card.parameters:,})" for card in cards if card.model == name]
         options = [
-            f"{key}={json.dumps(option.default, separators=(',', ':'))}"
-            for key, option in method_options(name).items()
+            f"{option.name}={json.dumps(option.default, separators=(',', ':'))}"
+            for option in inspect.signature(made_by[name]).parameters.values()
         ]
         rows.append([name, f"{count:,}", ", ".join(weights) or "-", " ".join(options)])
     print(Table(["method", "parameters", "weights (their parameters)", "options"], rows))
@@ -161,7 +162,7 @@ def data_list() -> None:
 
 @data_app.command("get", **examples("data get lol_v1"))
 def data_get(name: Name) -> None:
-    """Download a data set from Kaggle, unless it is present."""
+    """Download a data set from Kaggle, unless it is already present."""
     from llie_helpers import data
 
     print(f"{name} is in {data.get(name)}")
@@ -169,7 +170,7 @@ def data_get(name: Name) -> None:
 
 @data_app.command("check", **examples("data check lol_v1"))
 def data_check(name: Name) -> None:
-    """Decode every image and report what is missing or damaged."""
+    """Decode every image of a data set and report what is missing or damaged."""
     from llie_helpers import data
 
     report = data.check(name)
@@ -179,7 +180,7 @@ def data_check(name: Name) -> None:
 
 @data_app.command("cache", **examples("data cache lol_v1"))
 def data_cache(name: Name) -> None:
-    """Decode a data set once, so that training reads it fast."""
+    """Decode a data set into the cache, so that training reads it fast."""
     from llie_helpers import data
     from llie_helpers.data.splits import NAMES
 
@@ -213,14 +214,14 @@ def train(
     changes: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change an entry of the recipe; may be repeated."
+            "--set", metavar="KEY=VALUE", help="Change a value of the recipe; may be repeated."
         ),
     ] = None,
     option: Options = None,
     mapped: Annotated[
         bool, typer.Option("--mapped", help="Train on histogram-mapped images (lesson 05).")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the initial weights and the crops.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights and the crops.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder of the run.", show_default="runs/MODEL_DATA_SEED"),
@@ -229,7 +230,7 @@ def train(
     device: Device = "auto",
     devices: Annotated[int, typer.Option(help="Number of processes or GPUs.")] = 1,
 ) -> None:
-    """Train a network by its recipe.
+    """Train a network with its recipe.
 
     Keeps the weights that score best on the validation images.
     """
@@ -247,7 +248,7 @@ def train(
     if epochs is not None:
         how = how.changed(epochs=epochs)
     torch.manual_seed(seed)
-    network = create_model(model, weights, **checked_options(model, option))
+    network = create_model(model, weights, **key_values(option))
     name = f"{model}_mapped" if mapped else model
     folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
     train_pairs, val_pairs = load_pairs(data, "train"), load_pairs(data, "val")
@@ -289,7 +290,7 @@ def evaluate(
     split: Split = "test",
     weights: Weights = None,
     option: Options = None,
-    each: Annotated[bool, typer.Option("--each", help="Also print each image's scores.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="Also print every image's scores.")] = False,
     device: Device = "auto",
 ) -> None:
     """Score a method under the frozen protocol."""
@@ -301,7 +302,7 @@ def evaluate(
     from llie_helpers.tables import Table
 
     place = choose_device(device)
-    method = create_method(model, weights, place, **checked_options(model, option))
+    method = create_method(model, weights, place, **key_values(option))
     pairs = load_pairs(data, split)
     scores = evaluate(method, pairs, progress=True)
     if each:
@@ -346,7 +347,7 @@ def enhance(
     weights: Weights = None,
     option: Options = None,
     exposure: Annotated[
-        float, typer.Option(metavar="STOPS", help="Stops of light to add, or below 0 to remove.")
+        float, typer.Option(metavar="STOPS", help="Stops of light to add; negative to remove.")
     ] = 0.0,
     strength: Annotated[float, typer.Option(help="From 0 (the input) to 1 (the result).")] = 1.0,
     fast: Annotated[
@@ -366,7 +367,7 @@ def enhance(
     from llie_helpers.methods import create_method
 
     postprocess = adjustment(exposure, strength)
-    method = create_method(model, weights, choose_device(device), **checked_options(model, option))
+    method = create_method(model, weights, choose_device(device), **key_values(option))
     summary = enhance_files(
         inputs,
         out,
@@ -390,7 +391,7 @@ def export(
     from llie_helpers.methods import create_method
 
     if out.exists() and not force:
-        raise CourseError(f"{out} exists already; add --force to overwrite it.")
+        raise CourseError(f"{out} already exists; add --force to overwrite it.")
     difference = export_onnx(create_method(model, weights), out)
     size = out.stat().st_size / 1e6
     print(f"{out}: {size:.1f} MB; its output differs from PyTorch's by {difference:.1g} at most.")
@@ -400,16 +401,16 @@ def export(
 def gallery(
     methods: Annotated[
         list[str],
-        typer.Argument(metavar="METHOD...", help="Classical, or a network with lol_v1 weights."),
+        typer.Argument(metavar="METHOD...", help="A method; networks use lol_v1 weights."),
     ],
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
     split: Split = "test",
     device: Device = "auto",
 ) -> None:
-    """Write a page of images before and after.
+    """Write a page that compares methods.
 
-    Shows every image of a split: the input, each method's output and the target.
+    Shows every image of a split: the input, the output of each method and the target.
     """
     from llie_helpers.data import load_pairs
     from llie_helpers.devices import choose_device
@@ -422,7 +423,7 @@ def gallery(
 
 
 def key_values(texts: Sequence[str] | None) -> dict[str, Any]:
-    """Turn ``["gamma=0.3"]`` into ``{"gamma": 0.3}``; values are JSON, or else plain text."""
+    """Turn ``["gamma=0.3"]`` into ``{"gamma": 0.3}``; values are JSON or plain text."""
     values: dict[str, Any] = {}
     for text in texts or ():
         key, equals, value = text.partition("=")
@@ -435,65 +436,28 @@ def key_values(texts: Sequence[str] | None) -> dict[str, Any]:
     return values
 
 
-def method_options(name: str) -> dict[str, inspect.Parameter]:
-    """Return the options of a method, with their types and defaults; none of an unknown one."""
-    from llie_helpers.methods import classical
-    from llie_helpers.models import MODELS
-
-    made_by: dict[str, Callable[..., Any]] = {**classical.METHODS, **MODELS}
-    if name not in made_by:
-        return {}
-    parameters = inspect.signature(made_by[name], eval_str=True).parameters
-    return {key: its for key, its in parameters.items() if its.default is not its.empty}
-
-
-def checked_options(name: str, texts: Sequence[str] | None) -> dict[str, Any]:
-    """Return the options of method ``name`` given as ``KEY=VALUE``.
-
-    Raises:
-        CourseError: a value of another type than the option has; unknown names are left to
-            whatever builds the method.
-    """
-    known, given = method_options(name), key_values(texts)
-    for key, value in given.items():
-        if key in known and not has_type(value, known[key].annotation):
-            raise CourseError(
-                f"The option {key} of {name} is {value!r}; it must be a value such as "
-                f"{json.dumps(known[key].default)}."
-            )
-    return given
-
-
-def has_type(value: Any, annotation: Any) -> bool:
-    """Tell whether a JSON value may be passed where ``annotation`` is expected."""
-    if get_origin(annotation) is tuple:
-        element = get_args(annotation)[0]
-        return isinstance(value, list) and all(has_type(item, element) for item in value)
-    return type(value) is annotation or (annotation is float and type(value) is int)
-
-
 def run_folder(name: str, out: Path | None, resume: bool) -> Path:
-    """Return the folder of a run, ``out`` or one in runs/, and protect an earlier run there.
+    """Return the folder of a run: ``out``, or one in runs/.
 
     Raises:
-        CourseError: it is a file, or holds a run that is not to be resumed.
+        CourseError: the folder is a file, or holds a run and ``resume`` is False.
     """
     folder = out or runs_dir() / name
     if folder.is_file():
         raise CourseError(f"{folder} is a file; choose a folder with --out.")
     if (folder / "last.ckpt").exists() and not resume and first_process():
         raise CourseError(
-            f"{folder} holds a run already; add --resume to continue it, or choose --out."
+            f"{folder} already holds a run; add --resume to continue it, or choose --out."
         )
     return folder
 
 
 def say(text: str) -> None:
-    """Print ``text`` once, however many processes train together."""
+    """Print ``text`` from the first process only."""
     if first_process():
         print(text, flush=True)
 
 
 def first_process() -> bool:
-    """Tell whether this is the only process, or the first of those that train together."""
+    """Return whether this is the first, or only, process of a training run."""
     return os.environ.get("LOCAL_RANK", "0") == "0"

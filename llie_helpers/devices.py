@@ -1,4 +1,4 @@
-"""Where networks run: one decision for lessons, training and the command line."""
+"""Choose the device that networks run on, for lessons, training and the command line."""
 
 import torch
 
@@ -14,7 +14,7 @@ def choose_device(name: str = AUTO) -> torch.device:
     course's networks are missing there.
 
     Args:
-        name: "auto", "cpu", "cuda", "cuda:1", "mps", or any other that PyTorch knows.
+        name: "auto", "cpu", "cuda", "cuda:1", "mps", or another name that PyTorch knows.
 
     Raises:
         CourseError: PyTorch knows no such device, or this computer has none.
@@ -32,7 +32,7 @@ def choose_device(name: str = AUTO) -> torch.device:
 
 
 def describe(device: torch.device) -> str:
-    """Return the device in words, such as "the CPU" or the name of the GPU."""
+    """Describe a device in words, such as "the CPU" or the name of the GPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return {"cpu": "the CPU", "mps": "Apple's GPU"}.get(device.type, str(device))

@@ -1,7 +1,19 @@
-"""The one exception for errors that a user can cause and mend."""
+"""The one exception for errors that a user can cause and correct, and checks that raise it."""
 
 import difflib
-from collections.abc import Iterable
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_args, get_origin
+
+# What an option of each type accepts, in words.
+ACCEPTED: dict[object, str] = {
+    bool: "true or false",
+    int: "a whole number from 1",
+    float: "a number",
+    tuple[int, ...]: "a list of whole numbers from 1",
+    tuple[float, ...]: "a list of numbers",
+}
 
 
 class CourseError(Exception):
@@ -9,11 +21,44 @@ class CourseError(Exception):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> CourseError:
-    """The error for a ``kind`` (such as "model") that is called ``name`` by mistake.
+    """Return the error for a ``kind`` (such as "model") for which there is no ``name``.
 
-    Suggests the nearest of the ``known`` names, or lists them all where none is near.
+    Suggests the most similar of the ``known`` names, or lists them all if none is similar.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}."
+    similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    advice = f"did you mean {' or '.join(similar)}?" if similar else f"known: {', '.join(known)}."
     return CourseError(f"There is no {kind} called {name!r}; {advice}")
+
+
+def check_options(name: str, build: Callable[..., object], options: Mapping[str, Any]) -> None:
+    """Check the names and types of ``options`` before ``build(**options)`` is called.
+
+    Args:
+        name: what messages call the network or method.
+        build: its class; the parameters have annotations and defaults.
+        options: values by name, as Python or JSON has them.
+
+    Raises:
+        CourseError: an unknown option, or a value that its annotation does not accept.
+    """
+    known = inspect.signature(build).parameters
+    for option, value in options.items():
+        if option not in known:
+            raise unknown_name(f"option of {name}", option, known)
+        kind = known[option].annotation
+        if kind in ACCEPTED and not _accepts(kind, value):
+            raise CourseError(
+                f"{name}'s option {option} is {value!r}; it must be {ACCEPTED[kind]}, such as "
+                f"{json.dumps(known[option].default)}."
+            )
+
+
+def _accepts(kind: Any, value: Any) -> bool:
+    if get_origin(kind) is tuple:
+        element = get_args(kind)[0]
+        is_list = isinstance(value, list | tuple) and len(value) > 0
+        return is_list and all(_accepts(element, item) for item in value)
+    if kind is int:
+        return type(value) is int and value > 0
+    return type(value) is kind or (kind is float and type(value) is int)

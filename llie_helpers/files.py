@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Write files atomically: a target is either complete or as it was before."""
 
 import errno
 import glob
@@ -16,15 +16,14 @@ from llie_helpers.errors import CourseError
 def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside ``target`` and move it there on success.
 
-    The block may write a file or make a folder at that path. Whatever happens
-    inside the block, ``target`` is either what it was before or complete; an
-    existing file or folder is replaced.
+    The block may write a file or make a folder at that path. An existing target is replaced
+    when the block succeeds, and left alone when it raises.
 
     Raises:
         CourseError: the disk is full or the folder cannot be written.
     """
     target = Path(target)
-    # The suffix stays last, because writers such as OpenCV choose the format by it.
+    # The suffix is kept, because writers such as OpenCV choose the format by it.
     temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +38,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Delete the temporary files of killed processes that wrote ``target``; none may run now."""
+    """Delete temporary files that killed processes left; none may be writing ``target`` now."""
     name = f".{glob.escape(target.stem)}.{'[0-9a-f]' * 8}{glob.escape(target.suffix)}"
     for leftover in target.parent.glob(name):
         remove(leftover)
@@ -54,7 +53,7 @@ def remove(path: Path) -> None:
 
 
 def explained(error: OSError, target: Path) -> Exception:
-    """Return a `CourseError` if a write to ``target`` failed as it may, else ``error`` itself."""
+    """Return a `CourseError` for a full disk or a refused permission, else ``error`` itself."""
     if error.errno == errno.ENOSPC:
         return CourseError(
             f"The disk is full: {target} was not written; free some space and retry."

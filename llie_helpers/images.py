@@ -1,4 +1,4 @@
-"""Image files: the edge where 8-bit files become float tensors and back."""
+"""Read and write image files, and convert between integer arrays and float tensors."""
 
 import io
 import os
@@ -13,13 +13,16 @@ from PIL import Image, UnidentifiedImageError
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
-BAND = 256  # rows of an image that are rounded at a time
+# Pillow's name of the format for each suffix.
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP",
+           ".tif": "TIFF", ".tiff": "TIFF"}  # fmt: skip
+IMAGE_SUFFIXES = frozenset(FORMATS)
+BAND = 256  # rows of a large image that are processed at a time, to save memory
 RAW_SUFFIXES = frozenset({".arw", ".raf", ".dng", ".nef", ".cr2", ".cr3", ".rw2", ".orf"})
 
 
 class Place(NamedTuple):
-    """The edges of a part of a photograph, as fractions of the whole's height and width."""
+    """The edges of a part of a photograph, as fractions of the photograph's height and width."""
 
     top: float = 0.0
     left: float = 0.0
@@ -27,7 +30,7 @@ class Place(NamedTuple):
     right: float = 1.0
 
     def scaled(self, height: float, width: float) -> "Place":
-        """Return the place with the same top left corner and its sides scaled by two factors."""
+        """Return the place with the same top left corner and scaled sides."""
         return Place(
             self.top,
             self.left,
@@ -52,7 +55,7 @@ def load_image(path: str | os.PathLike) -> torch.Tensor:
     files keep their precision. Camera RAW files are developed by `read_raw`.
 
     Raises:
-        CourseError: the file is missing, truncated or no image.
+        CourseError: the file is missing, truncated or not an image.
     """
     return to_float(_decode(path))
 
@@ -61,7 +64,7 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
     """Read an image file as uint8 ``(H, W, 3)`` RGB; 16 bits are rounded to 8.
 
     Raises:
-        CourseError: the file is missing, truncated or no image.
+        CourseError: the file is missing, truncated or not an image.
     """
     rgb = _decode(path)
     return rgb if rgb.dtype == np.uint8 else np.rint(rgb / 257).astype(np.uint8)
@@ -71,16 +74,21 @@ def save_image(path: str | os.PathLike, image: torch.Tensor) -> None:
     """Write ``(3, H, W)``, RGB, clamped to [0, 1], with 8 bits; the suffix sets the format.
 
     Raises:
-        CourseError: no such format, or the disk is full.
+        CourseError: the format is unknown, or the disk is full.
     """
     path = Path(path)
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+    check_suffix(path)
     bgr = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(path.suffix.lower(), bgr)
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a `CourseError` unless the suffix of ``path`` is that of an image format."""
+    if path.suffix.lower() not in FORMATS:
+        known = ", ".join(sorted(FORMATS))
+        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
 
 
 def to_float(image: np.ndarray) -> torch.Tensor:
@@ -103,7 +111,7 @@ def to_uint16(image: torch.Tensor) -> np.ndarray:
 
 
 def _to_levels(image: torch.Tensor, dtype: type) -> np.ndarray:
-    """Round a band at a time, because copies of a large photograph take much memory."""
+    """Round the image band by band, because copies of a large photograph take much memory."""
     channels, height, width = image.shape
     pixels: np.ndarray = np.empty((height, width, channels), dtype)
     bands = image.detach().split(BAND, dim=1)
@@ -116,12 +124,12 @@ def _to_levels(image: torch.Tensor, dtype: type) -> np.ndarray:
 def read_raw(path: str | os.PathLike) -> np.ndarray:
     """Develop a camera RAW file to uint8 ``(H, W, 3)`` sRGB, at half the sensor's size.
 
-    The camera's white balance is used and nothing is brightened, so that a short
-    exposure stays as dark as it was taken. At half size each 2x2 Bayer block gives
-    one pixel, with no demosaicing.
+    The camera's white balance is used and automatic brightening is off, so that a short
+    exposure stays dark. At half size each 2x2 Bayer block gives one pixel, without
+    demosaicing.
 
     Raises:
-        CourseError: rawpy is not installed, or the file is no RAW file.
+        CourseError: rawpy is not installed, or the file is not a RAW file.
     """
     try:
         import rawpy
@@ -131,7 +139,7 @@ def read_raw(path: str | os.PathLike) -> np.ndarray:
         ) from error
     try:
         with rawpy.imread(str(path)) as raw:
-            # dcraw's default curve is that of television; this one is sRGB's.
+            # dcraw's default curve is BT.709; this one is sRGB's.
             srgb = (2.4, 12.92)
             return raw.postprocess(
                 gamma=srgb, use_camera_wb=True, no_auto_bright=True, half_size=True
@@ -151,7 +159,7 @@ def _decode(path: str | os.PathLike) -> np.ndarray:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
     except UnidentifiedImageError as error:
-        raise _unreadable(path, "no known image format") from error
+        raise _unreadable(path, "unknown image format") from error
     # Pillow's decoders raise OSError, SyntaxError, ValueError and others on broken files.
     except Exception as error:
         raise _unreadable(path, error) from error
@@ -167,5 +175,5 @@ def _unreadable(path: str | os.PathLike, reason: object) -> CourseError:
         return CourseError(f"There is no image file {path}; check its name and folder.")
     reason = str(reason).rstrip(".") or type(reason).__name__
     return CourseError(
-        f"{path} cannot be read as an image ({reason}): it is damaged or cut short, get it again."
+        f"{path} cannot be read as an image ({reason}): it is damaged or cut short; get it again."
     )

@@ -1,4 +1,4 @@
-"""Tables that are HTML in a notebook and aligned text elsewhere."""
+"""Tables, shown as HTML in a notebook and as aligned text elsewhere."""
 
 import html
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ class Table:
 
     Args:
         header: one title per column.
-        rows: as many texts each.
+        rows: one text per column, for each row.
     """
 
     header: Sequence[str]

@@ -1,4 +1,4 @@
-"""How long a call takes, and how much memory a process has used."""
+"""Measure how long a call takes, and how much memory a process has used."""
 
 import math
 import statistics
@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Callable
 
-ENOUGH = 10.0  # seconds, after which a measurement is repeated no further
+ENOUGH = 10.0  # seconds, after which a measurement is not repeated any more
 
 
 def median_milliseconds(call: Callable[[], object], repeats: int) -> float:
-    """Return the median time of ``call()`` after one call that warms up and is not counted."""
+    """Return the median time of ``call()``, after one warm-up call."""
     call()
     seconds: list[float] = []
     while len(seconds) < repeats and sum(seconds) < ENOUGH:
@@ -21,7 +21,7 @@ def median_milliseconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def peak_megabytes() -> float:
-    """Return the most resident memory that this process has had; NaN on Windows, which hides it."""
+    """Return the peak resident memory of this process; NaN on Windows, which does not tell it."""
     try:
         import resource
     except ImportError:

@@ -69,7 +69,7 @@ def test_train_then_evaluate_then_enhance(pairs, capsys):
     assert load_image("enhanced.png").shape == (3, 24, 28)
 
     assert run(f"{TRAIN} {pairs} --out run") == 1
-    assert "holds a run already; add --resume" in capsys.readouterr().err
+    assert "already holds a run; add --resume" in capsys.readouterr().err
     assert run(f"{TRAIN} {pairs} --out run --resume --epochs 2") == 0
     assert "2 epochs" in capsys.readouterr().out
 
@@ -107,7 +107,7 @@ def test_enhance_never_overwrites_unless_told_to(capsys):
     save_image("enhanced.png", torch.ones(3, 16, 16))
     command = "enhance dark.png -o enhanced.png --model gamma"
     assert run(command) == 1
-    assert "exists already; add --force" in capsys.readouterr().err
+    assert "already exists; add --force" in capsys.readouterr().err
     assert load_image("enhanced.png").min() == 1
     assert run(f"{command} --force") == 0
     assert load_image("enhanced.png").max() < 0.6
@@ -134,7 +134,7 @@ EMBEDDED = "train --model mse_cnn --data embedded"
         ("enhance dark.png -o out.png --model gamma --exposure 99", "exposure"),
         ("enhance gone.png -o out.png --model gamma", "gone.png"),
         ("enhance dark.png -o out.gif --model gamma", "out.gif cannot be written"),
-        ("export --model mse_cnn -o dark.png", "dark.png exists already"),
+        ("export --model mse_cnn -o dark.png", "dark.png already exists"),
         ("export --model gamma -o gamma.onnx", "network"),
         (f"{EMBEDDED} --set epoch=3", "did you mean epochs"),
         (f"{EMBEDDED} --set epochs=many", "epochs"),

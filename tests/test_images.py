@@ -152,6 +152,6 @@ def test_a_broken_raw_file(tmp_path):
 def test_the_error_of_a_text_file_shows_no_memory_address(tmp_path):
     path = tmp_path / "note.png"
     path.write_text("not an image")
-    with pytest.raises(CourseError, match="no known image format") as raised:
+    with pytest.raises(CourseError, match="unknown image format") as raised:
         load_image(path)
     assert " at 0x" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Measure speed on this computer: inference, large photographs and videos, and data loading."""
+"""Measure the speed of inference, large photographs, videos and data loading."""
 
 import sys
 from typing import Annotated
@@ -21,9 +21,9 @@ def inference(
     size: Annotated[
         list[str], typer.Option(metavar="WIDTHxHEIGHT", help="May be repeated.")
     ] = SIZES,
-    repeats: Annotated[int, typer.Option(help="Of each, at most.")] = 7,
+    repeats: Annotated[int, typer.Option(help="At most, for each method.")] = 7,
 ) -> None:
-    """Time every network on one image, and CLAHE beside them."""
+    """Time every network, and CLAHE for comparison, on one image."""
     from benchmarks.inference import bench_inference, cost_table
 
     for width, height in map(parsed_size, size):
@@ -36,12 +36,14 @@ def enhance(
     model: Annotated[str, typer.Option(help="A network.")] = "dual_branch",
     weights: Weights = None,
     megapixels: Annotated[
-        list[float], typer.Option(help="Of the photographs; may be repeated.")
+        list[float], typer.Option(help="Size of a photograph; may be repeated.")
     ] = MEGAPIXELS,
-    frames: Annotated[int, typer.Option(help="Of the video.")] = 96,
-    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Of the video.")] = "1280x720",
+    frames: Annotated[int, typer.Option(help="Frames of the video.")] = 96,
+    size: Annotated[
+        str, typer.Option(metavar="WIDTHxHEIGHT", help="Frames of the video.")
+    ] = "1280x720",
 ) -> None:
-    """Time large photographs, tile by tile, and a video."""
+    """Time large photographs and a video."""
     from benchmarks.enhance import bench_photo, bench_video
 
     print(f"{model}, {torch.get_num_threads()} threads, float32")
@@ -54,9 +56,9 @@ def enhance(
 @app.command(**examples("data --data lol_v1", program=PROGRAM))
 def data(
     data: Annotated[str, typer.Option(help="A data set.")] = "lol_v1",
-    seconds: Annotated[float, typer.Option(help="For each way.")] = 5.0,
+    seconds: Annotated[float, typer.Option(help="Seconds for each way of reading.")] = 5.0,
 ) -> None:
-    """Compare random crops from the cache with decoding the files each time."""
+    """Compare reading random crops from the cache with decoding the files each time."""
     from benchmarks.data import bench_data
 
     print(bench_data(data, seconds))

@@ -6,8 +6,8 @@
     python tools/build.py --instructor DIR   copies with solutions, for nbgrader
     python tools/build.py --publish-as OWNER/REPO
 
-A build runs the notebook in the quick profile on the embedded data, so its outputs depend
-neither on the machine nor on the data that lie there.
+A build runs the notebook in the quick profile on the embedded data, so that its outputs do not
+depend on the machine or its data.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from llie_helpers.files import atomic_path
 
 
 def build(source: Path) -> None:
-    """Build one lesson's notebook; nothing is written unless all of it ran and is clean."""
+    """Build one lesson's notebook; it is written only if it runs without problems."""
     built = notebook(source, repository())
     with execution.quick_environment() as environment:
         execution.execute(built, built_path(source).parent, environment)
@@ -35,13 +35,13 @@ def build(source: Path) -> None:
 
 
 def write_instructor_copy(source: Path, folder: Path) -> None:
-    """The unexecuted notebook with its solutions: what nbgrader calls the source version."""
+    """Write the unexecuted notebook with its solutions, nbgrader's source version."""
     with atomic_path(folder / f"{source.stem}.ipynb") as temporary:
         nbformat.write(notebook(source, repository(), solutions=True), temporary)
 
 
 def check(source: Path) -> list[str]:
-    """What is wrong with one lesson's notebook, found without running it."""
+    """Return the problems of one lesson's notebook, without running it."""
     path = built_path(source)
     if not path.exists():
         return ["it was never built"]
@@ -62,7 +62,7 @@ def check_all(lessons: dict[str, Path], root: Path = ROOT) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

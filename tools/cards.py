@@ -27,9 +27,9 @@ from llie_helpers.training import load_history
 PROGRAM = "python tools/cards.py"
 README = Path(__file__).resolve().parent.parent / "README.md"
 MARKS = (f"<!-- results, written by `{PROGRAM} results` -->", "<!-- end of results -->")
-# Of a weights file in the repository, in bytes; larger ones are kept in half precision.
+# Bytes of a weights file in the repository; larger ones are stored in half precision.
 LARGEST = 2_000_000
-# Scores, and how many decimals of each are printed.
+# Number of printed decimals of each score.
 DECIMALS = {"psnr": 2, "ssim": 3, "psnr_gt_mean": 2}
 
 # What the README says above the table of each data set.
@@ -39,7 +39,7 @@ HEADINGS = {
     "tested on\nphotographs from the installed libraries:",
 }
 
-# What a new card has to say below its front matter.
+# The text of a new card, to be filled in.
 TEMPLATE = """# MODEL, trained on DATA
 
 ## Training
@@ -65,15 +65,15 @@ app = new_app(help=__doc__)
 def ship(
     model: Annotated[str, typer.Option(help="A network.")],
     data: Data,
-    title: Annotated[str, typer.Option(help="A few words for the README's table.")],
+    title: Annotated[str, typer.Option(help="Short title for the README's table.")],
     weights: Annotated[
         list[Path],
         typer.Option(
-            help="A .safetensors file; repeated for several seeds, of which the first is shipped."
+            help="A .safetensors file; may be repeated for several seeds, and the first is shipped."
         ),
     ],
 ) -> None:
-    """Put trained weights into the package and score them for their card."""
+    """Copy trained weights into the package, score them and write their card."""
     networks = [create_model(model, path) for path in weights]
     seeds = [load_history(path.with_name("history.json")).settings["seed"] for path in weights]
     parameters = count_parameters(networks[0])
@@ -84,7 +84,7 @@ def ship(
     if (mapper := mapper_path(weights[0])).is_file():
         with atomic_path(mapper_path(shipped)) as temporary:
             shutil.copyfile(mapper, temporary)
-    # What is shipped is scored as it is shipped.
+    # Score the shipped file, which may be in half precision.
     methods = [create_method(model, path) for path in [shipped, *weights[1:]]]
     runs = {}
     for split in ("test", "val"):
@@ -115,7 +115,7 @@ def results(
 
 
 def rounded(evaluation: Evaluation) -> dict[str, float]:
-    """Return an evaluation's scores, rounded as they are printed."""
+    """Return an evaluation's scores, rounded for printing."""
     return {name: round(getattr(evaluation, name), digits) for name, digits in DECIMALS.items()}
 
 
@@ -128,7 +128,7 @@ def write(card: Card, text: str) -> None:
 
 
 def with_table(readme: str) -> str:
-    """Return the README's text with the tables that the cards give.
+    """Return the README's text with tables from the cards.
 
     Raises:
         CourseError: one of the two marks around the tables is missing.
@@ -146,7 +146,7 @@ def with_table(readme: str) -> str:
 
 
 def table(of_one_set: list[Card]) -> str:
-    """Return the README's table of networks that were trained on one data set."""
+    """Return the README's table of the networks for one data set."""
     lines = [
         "| network | parameters | PSNR (dB) | SSIM | GT-mean PSNR (dB) | on unseen scenes (val) |",
         "| --- | --- | --- | --- | --- | --- |",

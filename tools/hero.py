@@ -1,4 +1,4 @@
-"""Draw the README's picture: photographs in low light, multiplied by a gain, and enhanced."""
+"""Create the README's picture: dark photographs, amplified, and enhanced."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ GAP = 6
 
 
 def row(name: str) -> np.ndarray:
-    """Return a photograph with a sixteenth of its light, this times sixteen, and enhanced."""
+    """Return a photograph at a sixteenth of its light, amplified by sixteen, and enhanced."""
     generator = torch.Generator().manual_seed(0)
     dark = darken(to_float(photograph(name)), STOPS, generator=generator)
     amplified = to_srgb(expose(to_linear(dark), STOPS)).clamp(0, 1)

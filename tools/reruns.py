@@ -1,7 +1,6 @@
-"""Train the five systems that the course rebuilds, each under its own protocol, and score them.
+"""Train the five rebuilt systems, each under its own protocol, and score them.
 
-A protocol is followed as far as it is known. Where a system does not say what it validates on,
-it is a random fifth of the files, as in the system of lesson 03.
+If a system's validation images are unknown, they are a random fifth of the files, as in lesson 03.
 """
 
 import math
@@ -30,23 +29,23 @@ from llie_helpers.training import fit, load_recipe
 
 PROGRAM = "python tools/reruns.py"
 SEED = 42
-# The one network of a system that is no part of the course; its recipe is beside it.
+# Not part of the package; its recipe is beside this file.
 RESIDUAL_ATTENTION_UNET = "residual_attention_unet"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a system trains, and how the score that it reports is computed.
+    """The protocol under which a system is trained and scored.
 
     Args:
-        size: images are resized to squares of this side, in pixels; None: random crops.
+        size: side in pixels to which images are resized; None for random crops.
         augment: flip, rotate and change the brightness of resized pairs.
-        changes: to the recipe of the network's name.
-        on_test: the test images validate, choose the weights and give the score; else a
-            random fifth of the training files does, so that both parts share scenes.
-        leaky: images are mapped by a `HistogramMapper` that was fitted to all training files,
-            those that validate included.
-        pooled: the score is one error over all pixels of all images, not a mean of scores.
+        changes: changes to the network's recipe.
+        on_test: validate and select weights on the test images; otherwise on a random fifth of the
+            training files, which shares scenes with the rest.
+        leaky: map images with a `HistogramMapper` fitted to all training files, including those
+            for validation.
+        pooled: score one error over all pixels of all images, not the mean of scores.
     """
 
     size: int | None = None
@@ -62,7 +61,7 @@ class Protocol:
 
 
 PROTOCOLS = {
-    # Lesson 03: the system's own network, and this course's in its place.
+    # Lesson 03: the system's own network, and the course's.
     RESIDUAL_ATTENTION_UNET: Protocol(size=128, pooled=True),
     "mse_cnn": Protocol(size=128, pooled=True),
     "unet": Protocol(
@@ -89,7 +88,7 @@ def main(
     data: cli.Data,
     option: cli.Options = None,
     epochs: Annotated[
-        int | None, typer.Option(help="At most.", show_default="the recipe's")
+        int | None, typer.Option(help="Largest number of epochs.", show_default="the recipe's")
     ] = None,
     out: Annotated[
         Path | None,
@@ -98,7 +97,7 @@ def main(
     resume: cli.Resume = False,
     device: cli.Device = "auto",
     keep: Annotated[
-        bool, typer.Option("--keep", help="Put the scores into the package, for lesson 08.")
+        bool, typer.Option("--keep", help="Write the scores into the package, for lesson 08.")
     ] = False,
 ) -> None:
     folder = cli.run_folder(f"rerun_{model}", out, resume)
@@ -120,19 +119,19 @@ def rerun(
 ) -> Rerun:
     """Train network ``name`` under its system's protocol and score it.
 
-    Pairs that are known to be mismatched are left out. A run in ``run_dir`` is resumed.
+    Mismatched pairs are excluded. A run in ``run_dir`` is resumed.
 
     Args:
-        name: of a network in `PROTOCOLS`.
+        name: a network in `PROTOCOLS`.
         data: a data set, such as "lol_v1".
-        run_dir: gets what `fit` writes.
-        epochs: at most; the recipe's where None.
-        device: as `choose_device` takes it.
+        run_dir: folder for the files of `fit`.
+        epochs: largest number of epochs, by default the recipe's.
+        device: see `choose_device`.
         progress: show one progress line.
-        options: of the network.
+        options: options of the network.
 
     Raises:
-        CourseError: no such protocol, or as `load_pairs` and `fit`.
+        CourseError: there is no such protocol; see also `load_pairs` and `fit`.
     """
     if name not in PROTOCOLS:
         raise unknown_name("network of a published system", name, PROTOCOLS)
@@ -161,7 +160,7 @@ def rerun(
         device=device,
         progress=progress,
     )
-    # Held-out images were mapped already, those of the test were not.
+    # Held-out images are already mapped, test images are not.
     own = evaluate(NetworkMethod(network), held_out)
     on_test = own if protocol.on_test else evaluate(method, test)
     frozen = evaluate(method, whole_test) if protocol.size else on_test
@@ -186,13 +185,13 @@ def build(name: str, **options: Any) -> Network:
 
 
 def leak(network: Network, files: Pairs) -> tuple[Method, Pairs]:
-    """Map ``files`` by trees that were fitted to their own targets; return also the method."""
+    """Map ``files`` with a mapper fitted to their own targets; return the method too."""
     mapper = HistogramMapper().fit(files)
     return NetworkMethod(network, mapper), mapper.map_pairs(files)
 
 
 def split_by_file(pairs: Pairs) -> list[Pairs]:
-    """Return four fifths and one fifth, drawn at random whatever the scenes."""
+    """Split pairs at random into four fifths and one fifth, ignoring scenes."""
     from sklearn.model_selection import train_test_split
 
     parts = train_test_split(range(len(pairs)), test_size=0.2, random_state=SEED)
@@ -200,7 +199,7 @@ def split_by_file(pairs: Pairs) -> list[Pairs]:
 
 
 def pooled_psnr(evaluation: Evaluation) -> float:
-    """Return the PSNR in dB of the mean squared error over all images of one size at once."""
+    """Return the PSNR in dB of the mean squared error over all images, which have one size."""
     return -10 * math.log10(fmean(10 ** (-row["psnr"] / 10) for row in evaluation.per_image))
 
 

@@ -1,7 +1,7 @@
 """The published system behind lesson 03: a U-Net of residual and attention blocks.
 
-Built as its notebook describes it, to be re-run under its own protocol (128x128, see
-`reruns`). Five levels of width, 2, 4, 8 and 16 times ``width`` filters.
+Built from the description in its notebook, to be trained under its own protocol (128x128, see
+`reruns`). Five levels of 1, 2, 4, 8 and 16 times ``width`` filters.
 """
 
 import torch
@@ -58,10 +58,10 @@ class DecayedBlocks(Objective):
     """Weight decay for the convolutions of residual blocks only, as published."""
 
     def parameter_groups(self) -> list[dict]:
-        """Return the convolutions of residual blocks apart.
+        """Return the convolutions of residual blocks as a group.
 
-        Their penalty is 1e-4 times the sum of squared weights, whose gradient Adam gets as a
-        weight decay of 2e-4.
+        Their penalty is 1e-4 times the sum of squared weights, whose gradient is that of a weight
+        decay of 2e-4.
         """
         decayed = [
             module.weight

@@ -1,6 +1,6 @@
-"""Pairs of low-light and normal-light images: where they come from and how they are read.
+"""Pairs of low-light and normal-light images: data sets, splits, caching and augmentation.
 
-``choose`` picks the best data set at hand and ``load_pairs`` returns its pairs::
+``choose`` returns a data set that is available, and ``load_pairs`` its pairs::
 
     name = data.choose("lol_v1")
     train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))

@@ -1,16 +1,16 @@
-"""Augmentation: new pairs from old ones, the same change made to both images."""
+"""Augmentation that changes both images of a pair alike."""
 
 import torch
 
-# Gains between these, drawn uniformly on a logarithmic scale, leave most highlights unclipped.
+# Gains are drawn from this range, uniformly on a logarithmic scale; it clips few highlights.
 DARKEST, BRIGHTEST = 0.8, 1.25
 
 
 def flip_rotate(image: torch.Tensor, k: int) -> torch.Tensor:
     """Apply one of the eight symmetries of the square.
 
-    ``image`` is ``(..., H, W)``. ``k % 4`` quarter turns, then a left-right flip where
-    ``k >= 4``; ``k = 0`` changes nothing. Odd ``k`` swaps height and width.
+    Rotate ``image`` ``(..., H, W)`` by ``k % 4`` quarter turns, then flip it left to right if
+    ``k >= 4``. Odd ``k`` swaps height and width.
     """
     turned = torch.rot90(image, k % 4, dims=(-2, -1))
     return turned.flip(-1) if k >= 4 else turned

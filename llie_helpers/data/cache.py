@@ -1,4 +1,4 @@
-"""Decoded images on disk, so that a random crop costs microseconds and not a PNG.
+"""Cache decoded images on disk, so that a random crop takes microseconds.
 
 A cache is a folder ``NAME-FINGERPRINT`` with two files: ``images.u8`` holds the pixels of
 all pairs one after the other, low then normal, each uint8 ``(H, W, 3)`` RGB; and
@@ -22,17 +22,17 @@ from llie_helpers.data.scenes import group_scenes
 from llie_helpers.files import atomic_path, remove
 from llie_helpers.paths import cache_dir
 
-# Part of the fingerprint: raise it when the layout of the two files changes.
+# Part of the fingerprint; increment it when the layout of the two files changes.
 FORMAT = 1
-# Pairs decoded side by side before they are written; it bounds the memory of a build.
+# Pairs that are decoded in parallel before they are written; bounds the memory of a build.
 BATCH = 32
 
 
 class CachedPairs:
     """The pairs of a cache folder: ``cached[i]`` is ``(low, normal)``, views without a copy.
 
-    ``names``, ``splits`` and ``scenes`` have one entry per pair. Pickling sends the
-    folder's name and not its pixels, so that other processes share the memory map.
+    ``names``, ``splits`` and ``scenes`` have one entry per pair. Pickling stores only the
+    folder's path, so that other processes share the memory map.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class CachedPairs:
         self.names = tuple(p["name"] for p in index["pairs"])
         self.splits = tuple(p["split"] for p in index["pairs"])
         self.scenes = tuple(p["scene"] for p in index["pairs"])
-        # A plain array over the map: slicing np.memmap itself is several times slower.
+        # View the map as a plain array: slicing np.memmap itself is several times slower.
         self._pixels = np.memmap(folder / "images.u8", np.uint8, mode="r").view(np.ndarray)
 
     def __len__(self) -> int:
@@ -59,11 +59,11 @@ class CachedPairs:
         return CachedPairs, (self.folder,)
 
 
-def open_cache(name: str, files: Sequence[PairFiles], progress: bool = True) -> CachedPairs:
-    """Open the cache of the data set ``name``, decoding its ``files`` first where need be.
+def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
+    """Open the cache of the data set ``name``, decoding its ``files`` first if necessary.
 
-    The cache is made again when a file is added, removed, renamed or changed, and the
-    outdated one is deleted.
+    The cache is rebuilt when a file is added, removed, renamed or changed, and the outdated
+    one is deleted.
 
     Raises:
         CourseError: an image cannot be read, a pair's sizes differ, or the disk is full.
@@ -71,7 +71,7 @@ def open_cache(name: str, files: Sequence[PairFiles], progress: bool = True) -> 
     """
     folder = cache_dir() / f"{name}-{fingerprint(files)}"
     if not _complete(folder):
-        build(folder, files, progress)
+        build(folder, files)
         for outdated in folder.parent.glob(f"{name}-{'?' * 12}"):
             if outdated != folder:
                 remove(outdated)
@@ -79,7 +79,7 @@ def open_cache(name: str, files: Sequence[PairFiles], progress: bool = True) -> 
 
 
 def fingerprint(files: Sequence[PairFiles]) -> str:
-    """Return 12 hexadecimal digits that change with any file's name, size or time of change."""
+    """Return 12 hexadecimal digits that depend on the name, size and time of every file."""
     sides = [(pair, path) for pair in files for path in (pair.low, pair.normal)]
     # Relative names, so that a data folder may be moved without decoding it again.
     parent = os.path.commonpath([path.parent for _, path in sides])
@@ -91,18 +91,18 @@ def fingerprint(files: Sequence[PairFiles]) -> str:
     return hashlib.sha256(json.dumps([FORMAT, listing]).encode()).hexdigest()[:12]
 
 
-def build(folder: Path, files: Sequence[PairFiles], progress: bool = True) -> None:
+def build(folder: Path, files: Sequence[PairFiles]) -> None:
     """Decode ``files`` into the cache ``folder``, all or nothing.
 
     Raises:
-        CourseError: as `open_cache`.
+        CourseError: see `open_cache`.
     """
     index: list[dict[str, Any]] = []
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        bar = tqdm(total=len(files), desc=f"caching {folder.name}", disable=not progress, delay=2)
+        bar = tqdm(total=len(files), desc=f"caching {folder.name}", delay=2)
         with open(temporary / "images.u8", "wb") as stream, bar:
-            # Scenes are found in passing: each image is on its way to the disk.
+            # Scenes are found while the images are written, so that each is decoded once.
             scenes = group_scenes(_write(files, stream, index, bar))
         for entry, scene in zip(index, scenes, strict=True):
             entry["scene"] = scene
@@ -112,7 +112,7 @@ def build(folder: Path, files: Sequence[PairFiles], progress: bool = True) -> No
 def _write(
     files: Sequence[PairFiles], stream: BinaryIO, index: list[dict[str, Any]], bar: tqdm
 ) -> Iterator[np.ndarray]:
-    """Append the pixels of each pair to ``stream`` and its place to ``index``; yield normals."""
+    """Append the pixels of each pair to ``stream`` and its offset to ``index``; yield normals."""
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(files), BATCH):
             batch = files[start : start + BATCH]
@@ -127,7 +127,7 @@ def _write(
 
 
 def _complete(folder: Path) -> bool:
-    """Return whether the cache is there; its pixels may have been deleted or cut short."""
+    """Return whether the cache exists and its pixel file has the expected size."""
     index, pixels = folder / "index.json", folder / "images.u8"
     if not (index.is_file() and pixels.is_file()):
         return False

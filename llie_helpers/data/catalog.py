@@ -1,4 +1,4 @@
-"""The data sets that the course knows, and what to expect of them."""
+"""The data sets that the course knows."""
 
 from functools import partial
 
@@ -8,8 +8,8 @@ from llie_helpers.data.sources import CatalogSet, Source
 
 NO_LICENCE = "none stated; research use only, do not republish the images"
 
-# 23 scenes with 45 pairs. They are named, and not drawn, so that validation is the same on
-# every computer and does not depend on how many of the 485 pairs are there.
+# One pair of each of 23 scenes, which have 45 pairs. They are listed, not drawn, so that the
+# split does not depend on how many of the 485 pairs are present.
 # fmt: off
 LOL_V1_VALIDATION = (
     "5", "25", "241", "251", "263", "468", "480", "483", "487", "492", "498", "517",
@@ -61,8 +61,8 @@ SOURCES: tuple[Source, ...] = (
             splits={"train": ("our485/low", "our485/high"), "test": ("eval15/low", "eval15/high")},
         ),
         counts={"train": 485, "test": 15},
-        # The ranks of the two images' pixels correlate below 0.8: the "low" image of
-        # 591 is bright, things moved in 648.
+        # Rank correlation of the two images is below 0.8: the "low" image of 591 is bright,
+        # objects moved in 648.
         mismatched=("142", "585", "586", "587", "588", "590", "591", "648"),
         validation=LOL_V1_VALIDATION,
     ),

@@ -13,7 +13,7 @@ from llie_helpers.data.thumbnails import Thumbnails
 from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float
 
-# Gains of targets that serve as bright inputs, drawn evenly on a logarithmic scale.
+# Gains of targets that serve as bright inputs, drawn uniformly on a logarithmic scale.
 LOWEST_GAIN, HIGHEST_GAIN = 0.6, 1.3
 
 
@@ -36,27 +36,28 @@ class CropInWhole(NamedTuple):
 class RandomCrops(Dataset[View | CropInWhole]):
     """``length`` random crops per epoch, each ``(low, normal)`` of ``(3, size, size)``.
 
-    Every crop is drawn from a random pair, at a random place, from ``seed``, the epoch
-    and its index alone: a run can be repeated whatever the number of workers. Call
-    `set_epoch` before each epoch to get new crops.
+    Pair and position of a crop depend only on ``seed``, the epoch and the crop's index, so a run
+    is reproducible with any number of workers. Call `set_epoch` before each epoch to get new
+    crops.
 
     Args:
         pairs: images to crop; from the cache a crop costs microseconds.
         size: height and width of a crop in pixels.
         length: crops in one epoch.
-        seed: first of the three numbers that decide on a crop.
+        seed: seed of the crops.
         augment: flip, rotate and change the brightness of a pair; see `augment_pair`.
         gain_jitter: multiply each low image, and not its target, by a gain between
             1/gain_jitter and gain_jitter.
-        brighten_prob: share of low images that are moved towards their targets, so that a
-            network meets photographs that are not dark. A third of them become the targets,
-            both with the same random gain: what is bright enough is to stay as it is.
-        thumbnails: return `CropInWhole`, with both whole images as `Thumbnails` that are
-            changed like the crop. Targets keep their brightness then, because thumbnails are
-            to teach which brightness photographers choose.
+        brighten_prob: share of low images that are moved towards their targets, so that the
+            network also sees photographs that are not dark. A third of them are replaced by
+            the target, both with the same random gain, so that it learns to leave bright
+            images alone.
+        thumbnails: return `CropInWhole`, with `Thumbnails` of both whole images that are
+            augmented like the crop. Targets then keep their brightness, because thumbnails
+            teach which brightness photographers choose.
 
     Raises:
-        CourseError: there are no pairs or, when a crop is drawn, an image is too small.
+        CourseError: there are no pairs, or an image is smaller than a crop.
     """
 
     def __init__(
@@ -102,10 +103,10 @@ class RandomCrops(Dataset[View | CropInWhole]):
         return views[0] if len(views) == 1 else CropInWhole(*views[0], *views[1])
 
     def _change(self, views: list[View], draw: np.random.Generator) -> list[View]:
-        """Return views of one pair after the same random changes of each."""
+        """Apply the same random augmentation to all views of one pair."""
         if self.augment:
             seed = int(draw.integers(2**63))
-            # The same generator for both, hence the same change.
+            # Generators with the same seed make the same change.
             views = [
                 View(
                     *augment_pair(
@@ -137,13 +138,13 @@ class RandomCrops(Dataset[View | CropInWhole]):
             )
         top = int(draw.integers(height - self.size + 1))
         left = int(draw.integers(width - self.size + 1))
-        # Crop the bytes first: only what is kept becomes float.
+        # Crop before the conversion to float, which takes time and memory.
         window = np.s_[top : top + self.size, left : left + self.size]
         return View(to_float(low[window]), to_float(normal[window]))
 
 
 class WholeImages(Dataset[View]):
-    """Every pair whole, in order, as ``(low, normal)`` of ``(3, H, W)``; sizes may differ."""
+    """Whole images of all pairs, in order: ``(low, normal)``, each ``(3, H, W)``, of any size."""
 
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
@@ -157,7 +158,7 @@ class WholeImages(Dataset[View]):
 
 
 def items_per_second(dataset: RandomCrops | WholeImages, seconds: float = 2.0) -> float:
-    """Fetch items one after the other for about ``seconds``; return how many a second."""
+    """Measure how many items per second a data set yields, for about ``seconds``."""
     fetched, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
         dataset[fetched % len(dataset)]

@@ -1,4 +1,4 @@
-"""Downloading a data set from Kaggle: resumed when cut off, verified, all or nothing."""
+"""Download a data set from Kaggle: resumable, verified, all or nothing."""
 
 import errno
 import os
@@ -17,10 +17,10 @@ from tqdm.auto import tqdm
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path, explained, remove
 
-# Kaggle's client, whether or not its script is on the PATH. It lets a command run without
-# an account only if argv[0] is "kaggle".
+# Runs Kaggle's client even if its script is not on the PATH. Without an account, it runs a
+# command only if argv[0] is "kaggle".
 CLIENT = "import sys; sys.argv[0] = 'kaggle'; from kaggle.cli import main; main()"
-# The client waits for ever on a network that swallows packets.
+# The client itself has no timeout for a connection that stalls.
 STALLED_SECONDS = 120
 # Bytes of disk space below which a download stops.
 LEAST_FREE = 1 << 20
@@ -31,12 +31,12 @@ UNREACHABLE = ("ConnectionError", "Max retries", "Timeout", "timed out", "Connec
 def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
     """Download the public Kaggle data set ``owner/name`` and unpack it to ``parent/name``.
 
-    The archive is downloaded to ``parent/.downloads``; when it is cut off, the next call
-    resumes it. The folder appears only when it is complete and ``recognise(folder)``.
+    The archive is downloaded to ``parent/.downloads``; the next call resumes an interrupted
+    download. The folder appears only when it is complete and ``recognise(folder)`` is true.
 
     Raises:
-        CourseError: no network, no such set, a damaged archive, a web page instead
-            of one, files that are not recognised, or a full disk.
+        CourseError: the network fails, there is no such set, the archive is damaged, its
+            files are not recognised, or the disk is full.
     """
     name = slug.split("/")[-1]
     target = parent / name
@@ -61,11 +61,11 @@ def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
 def unpack(archive: Path, folder: Path) -> None:
     """Extract a zip archive into the new ``folder``; each file's checksum is verified.
 
-    `zipfile` keeps paths that lead out of the folder inside it, and makes no links. A bad
-    archive is deleted, so that the next download starts from the beginning.
+    `zipfile` never writes outside the folder and makes no links. A bad archive is deleted, so
+    that the next download starts from the beginning.
 
     Raises:
-        CourseError: it is no complete zip archive.
+        CourseError: the file is not a complete zip archive.
         OSError: the disk is full.
     """
     try:
@@ -80,10 +80,10 @@ def unpack(archive: Path, folder: Path) -> None:
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         start = archive.read_bytes()[:512].lstrip().lower()
         remove(archive)
-        found = "a web page" if start.startswith((b"<!doctype", b"<html")) else "no complete zip"
+        found = "a web page" if start.startswith((b"<!doctype", b"<html")) else "not a complete zip"
         raise CourseError(
             f"What Kaggle sent as {archive.name} is {found} ({error}), so it was deleted; "
-            "wait a little and retry."
+            "wait a moment and retry."
         ) from error
 
 
@@ -110,7 +110,7 @@ def _download(slug: str, archive: Path) -> None:
                     moved = time.monotonic()
                 elif time.monotonic() - moved > STALLED_SECONDS:
                     raise _failed(slug, f"timed out: no data for {STALLED_SECONDS} seconds")
-                # The client itself would go on trying for a minute.
+                # The client itself would keep trying for a minute.
                 if shutil.disk_usage(archive.parent).free < LEAST_FREE:
                     raise _failed(slug, os.strerror(errno.ENOSPC))
         finally:
@@ -122,7 +122,7 @@ def _download(slug: str, archive: Path) -> None:
 
 
 def _failed(slug: str, output: str) -> CourseError:
-    """Return one clear sentence for what Kaggle's client printed before it gave up."""
+    """Return the error for what Kaggle's client printed before it stopped."""
     last = (output.strip().splitlines() or ["no message"])[-1].rstrip(".")
     if os.strerror(errno.ENOSPC) in output:
         what = "the disk is full; free some space and retry"

@@ -1,7 +1,7 @@
 """The embedded set: photographs that scikit-image, scikit-learn and matplotlib ship.
 
-They come with the wheels, so there is nothing to download. Each is a scene of its own,
-darkened several times by the physics of `synthesis`, always with the same seeds.
+They come with the wheels, so there is nothing to download. Each is a scene of its own, darkened
+several times by the camera model of `synthesis`, with fixed seeds.
 """
 
 import zlib
@@ -19,7 +19,7 @@ from llie_helpers.data.sources import Source
 from llie_helpers.data.synthesis import darken
 from llie_helpers.images import read_rgb, to_float, to_uint8
 
-# The package that ships a photograph and its path there; its scene is its index here.
+# Each photograph's package and its path there; the scene number is the position in this dict.
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data/astronaut.png"),
     "chelsea": ("skimage", "data/chelsea.png"),
@@ -31,8 +31,8 @@ PHOTOGRAPHS = {
     "rocket": ("skimage", "data/rocket.jpg"),
 }
 
-# Photographs of a split and how many stops darker they are made. Training covers the
-# exposures of the test; no photograph is in two splits.
+# Photographs of each split, and the stops by which they are darkened. The training range
+# covers that of the test; no photograph is in two splits.
 SPLITS = {
     "train": (("astronaut", "chelsea", "china", "flower"), (2.5, 3.0, 3.5, 4.0, 4.5, 5.0)),
     "val": (("hopper",), (2.75, 3.75, 4.75)),
@@ -44,10 +44,9 @@ LONGEST = 400
 
 
 class EmbeddedSamples(Source):
-    """Photographs that installed packages ship, darkened by a model of a camera.
+    """Photographs that installed packages ship, darkened by a camera model.
 
-    A name such as ``"coffee_3.75stops"`` tells the photograph and its darkness, and the
-    scene is the number of the photograph.
+    A pair's name, such as ``"coffee_3.75stops"``, is the photograph and its darkening.
     """
 
     def check(self) -> Report:
@@ -74,9 +73,9 @@ class EmbeddedSamples(Source):
 
 @cache
 def photograph(name: str) -> np.ndarray:
-    """Read a photograph of `PHOTOGRAPHS` as uint8 ``(H, W, 3)``, even sizes, at most 400 long."""
+    """Read a photograph of `PHOTOGRAPHS` as uint8 ``(H, W, 3)``, with even sides of at most 400."""
     package, path = PHOTOGRAPHS[name]
-    # The package's folder is found without importing it, which takes a second for some.
+    # Find the package's folder without importing it, which can take a second.
     spec = find_spec(package)
     assert spec is not None  # all three are dependencies of the course
     image = read_rgb(Path(str(spec.origin)).parent / path)
@@ -89,10 +88,7 @@ def photograph(name: str) -> np.ndarray:
 
 @cache
 def _pair(name: str, stops: float) -> RawPair:
-    """Return a photograph in the dark and in full light.
-
-    Sensor and colour cast of the dark one vary, drawn with the pair's own seed.
-    """
+    """Return a photograph, darkened and as it is; noise and colour cast are drawn per pair."""
     generator = torch.Generator().manual_seed(zlib.crc32(f"{name} {stops}".encode()))
     sensor, red, blue = torch.rand(3, generator=generator).tolist()
     low = darken(

@@ -1,4 +1,4 @@
-"""How the files of data sets are arranged on the disk: a layout lists the pairs in a folder."""
+"""Layouts of data sets on disk; each lists the pairs in a folder."""
 
 import os
 import re
@@ -11,14 +11,14 @@ from llie_helpers.data.matching import PairFiles, match, natural_sort
 from llie_helpers.errors import CourseError
 from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES
 
-# Archives are unpacked as name/name/..., Kaggle mounts sets as datasets/owner/name/, and
-# the images are up to three folders below.
+# Levels of folders that are searched: archives unpack as name/name/..., Kaggle mounts sets as
+# datasets/owner/name/, and images are up to three levels below.
 DEPTH = 8
 
 
 @dataclass
 class Listing:
-    """The pairs of files found in ``folder``, and what is wrong with them."""
+    """The pairs of files found in ``folder``, and one sentence per problem."""
 
     folder: Path
     files: list[PairFiles]
@@ -29,7 +29,7 @@ class Listing:
             self.problems.append("it holds no pairs")
 
 
-# Lists the pairs below a folder, however deep; None where none are arranged like this.
+# Lists the pairs below a folder; None if the folder does not have this layout.
 Layout = Callable[[Path], Listing | None]
 
 
@@ -37,7 +37,7 @@ def two_folders(low: Path, normal: Path) -> Listing:
     """List the pairs of any two folders, matched by name.
 
     Raises:
-        CourseError: one of them is no folder.
+        CourseError: one of the folders does not exist.
     """
     for folder in (low, normal):
         if not folder.is_dir():
@@ -50,11 +50,11 @@ def split_folders(
     splits: Mapping[str, tuple[str, str]],
     pairing: Callable[..., tuple[list[PairFiles], list[str]]] = match,
 ) -> Listing | None:
-    """List a set that has a low and a normal folder for each split, in upper or lower case.
+    """List a set that has a low and a normal folder for each split; case does not matter.
 
     Args:
-        root: searched for the folder that has the most of them; a shallow one comes first.
-        splits: the two folders of each split; a set with no official split has only ``"all"``.
+        root: searched for the folder that contains most of them, at the lowest depth.
+        splits: the two folders of each split; a set without official splits has only ``"all"``.
         pairing: pairs the files of two folders, as `match` does.
     """
     folders = {_parts(folder.relative_to(root)): folder for folder in _walk(root)}
@@ -82,9 +82,9 @@ def split_folders(
 def bursts(short: list[Path], long: list[Path], _: str) -> tuple[list[PairFiles], list[str]]:
     """Pair the short with the long exposures of SID by scene.
 
-    A name such as 10003_00_0.04s tells the scene (10003), the number in the burst and
-    the exposure time; the scene's first digit is its split. Many short exposures share
-    one long one.
+    A name such as 10003_00_0.04s consists of the scene (10003), whose first digit is the
+    split, the number in the burst and the exposure time. Many short exposures share one long
+    exposure.
     """
     splits = {"0": "train", "1": "test", "2": "val"}
     normal = {path.stem[:5]: path for path in reversed(long)}
@@ -104,7 +104,7 @@ def sice(root: Path) -> Listing | None:
     """List SICE: sequences 1/, 2/, ... of exposures from dark to bright, and Label/1.JPG, ...
 
     Part 1 is for training and part 2 for testing. The darker half of a sequence (3 of 7
-    or 4 of 9 exposures) is its low light, as in Guo et al., Zero-DCE, CVPR 2020.
+    or 4 of 9 exposures) serves as low light, as in Guo et al., Zero-DCE, CVPR 2020.
     """
     files: list[PairFiles] = []
     problems: list[str] = []
@@ -130,7 +130,7 @@ def sice(root: Path) -> Listing | None:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return the image files directly in a folder, sorted, without hidden ones."""
+    """Return the image files directly in a folder, sorted, without hidden files."""
     suffixes = IMAGE_SUFFIXES | RAW_SUFFIXES
     return sorted(
         path
@@ -140,7 +140,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """Yield ``root`` and the folders below it, shallow ones first."""
+    """Yield ``root`` and the folders below it, breadth first."""
     level = [root] if root.is_dir() else []
     for _ in range(DEPTH + 1):
         yield from level

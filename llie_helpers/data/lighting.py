@@ -1,4 +1,4 @@
-"""The light of a scene: how it varies from place to place, its colour, and lamps in the picture.
+"""The light of a scene: its variation over the picture, its colour, and visible lamps.
 
 Images are float tensors ``(3, H, W)``, RGB, in linear light, where 1 is white. Differences of
 light are maps of stops ``(H, W)``: ``expose(linear, -stops)`` of `synthesis` leaves ``2 ** -stops``
@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 Size = tuple[int, int]
 
-# The longer side of the thumbnail that tells which surfaces are in the shade.
+# Pixels, longer side of the thumbnail on which surfaces are separated.
 THUMBNAIL = 100
 # A difference of root luminance that separates two surfaces; less is texture.
 EDGE = 0.1
-# The least luminance that counts as a highlight, so that nothing in a black picture is one.
+# Least luminance of a highlight, so that a black picture has none.
 LEAST_HIGHLIGHT = 0.02
-# Linear light of a lamp's disc, and of its glare where the disc ends: enough to clip any colour.
+# Linear light of a lamp's disc, enough to clip any colour, and of the glare around its centre.
 DISC, GLARE = 2.0, 0.3
 
 
@@ -35,11 +35,10 @@ def light_field(size: Size, cells: int, generator: torch.Generator | None = None
 
 
 def lamp_stops(size: Size, y: float, x: float, reach: float, ambient: float = 0.0) -> torch.Tensor:
-    """Return how many stops darker each place ``(H, W)`` is than the one beside the lamp.
+    """Return by how many stops ``(H, W)`` each pixel is darker than the one next to the lamp.
 
     ``-log2((1 - a) / (1 + (d / r) ** 2) + a)``: the inverse-square law for a lamp at a distance
-    ``r`` in front of a wall, at distance ``d`` along the wall, and a share ``a`` of light that
-    comes from everywhere.
+    ``r`` in front of a wall, at distance ``d`` along the wall, with a share ``a`` of ambient light.
 
     Args:
         size: height and width in pixels.
@@ -58,17 +57,18 @@ def backlight_stops(
     """Return the stops ``(H, W)`` that a scene loses when it is exposed for its highlights.
 
     ``depth * (1 - min(b / h, 1) ** s)``, where ``b`` is the luminance of the surface and ``h`` its
-    quantile at ``level``. What is brighter keeps its light, and black loses ``depth`` stops. A
-    guided filter finds the surfaces: it removes texture and keeps edges, so that no halo of the
-    sky falls on what is before it. Source: He and Sun, "Fast guided filter", arXiv:1505.00996.
+    quantile at ``level``. Brighter surfaces keep their light, and black loses ``depth`` stops. A
+    guided filter separates the surfaces: it removes texture and keeps edges, so that the sky
+    causes no halos around objects in front of it. Source: He and Sun, "Fast guided filter",
+    arXiv:1505.00996.
 
     Args:
         linear: image ``(3, H, W)`` in [0, 1], linear light.
         depth: stops that the shadows lose, 2 to 5 in a backlit photograph.
-        level: share of the picture that is no highlight, in [0, 1].
-        softness: ``s``; the higher, the more the greys between lose.
+        level: share of the picture that is darker than the highlights, in [0, 1].
+        softness: ``s``; a higher value darkens mid-tones more.
     """
-    # Edges count by what the eye sees of them, for which the root is close enough.
+    # The root approximates perceived brightness, in which edges are measured.
     luminance = linear.mean(dim=0)[None, None].clamp(min=0).sqrt()
     height, width = linear.shape[-2:]
     scale = min(1.0, THUMBNAIL / max(height, width))
@@ -89,8 +89,8 @@ def light_colour(warmth: float, tint: float = 0.0) -> tuple[float, float, float]
 
     In proportion ``exp(warmth) : exp(tint) : exp(-warmth)``, by von Kries' rule. Under a white
     balance for daylight (D65), ``warmth`` is about 0.24 for horizon light (D50), -0.1
-    for shade (D75) and 1.0 for a tungsten bulb (A). A positive ``tint`` is greenish, as
-    fluorescent tubes are. Source: CIE 15, white points of standard illuminants.
+    for shade (D75) and 1.0 for a tungsten bulb (A). A positive ``tint`` is greenish, like
+    fluorescent light. Source: CIE 15, white points of standard illuminants.
     """
     third = tint / 3
     return math.exp(warmth - third), math.exp(2 * third), math.exp(-warmth - third)
@@ -125,14 +125,14 @@ def lamp_glare(
 
 
 def _blur(image: torch.Tensor) -> torch.Tensor:
-    """Average over 5 x 5 pixels, twice, so that the window has no corners."""
+    """Average over 5 x 5 pixels, twice, for a rounder window."""
     for _ in range(2):
         image = F.avg_pool2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), 5, stride=1)
     return image
 
 
 def _squared_distance(size: Size, y: float, x: float) -> torch.Tensor:
-    """Return the squared distance of pixel centres from a place, in units of the longer side."""
+    """Return squared distances of pixel centres from a point, in units of the longer side."""
     height, width = size
     rows = (torch.arange(height) + 0.5 - y * height) / max(size)
     columns = (torch.arange(width) + 0.5 - x * width) / max(size)

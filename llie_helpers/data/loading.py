@@ -1,4 +1,4 @@
-"""From the name of a data set to its pairs."""
+"""Find, check, download and load data sets by name."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def source(name: str) -> Source:
             ``"folders:LOW_DIR:NORMAL_DIR"``, or a path that ends in ``.npz``.
 
     Raises:
-        CourseError: there is none; suggests similar names.
+        CourseError: there is no such source; suggests similar names.
     """
     if name in CATALOG:
         return CATALOG[name]
@@ -33,17 +33,17 @@ def source(name: str) -> Source:
 def load_pairs(name: str, split: str) -> Pairs:
     """Return the pairs of one split of a data set that is on this computer.
 
-    The first call decodes all images into a cache; later calls open it at once.
+    The first call decodes all images into a cache, which later calls open immediately.
 
     Args:
         name: a data set, see `source`.
         split: ``"train"``, ``"val"`` or ``"test"``. The test split is the official one;
             a set without one is split by scene. Validation shares no scene with the other
-            two. Pairs known to be mismatched are in no split but an official test.
+            two. Pairs known to be mismatched are only in an official test split.
 
     Raises:
         CourseError: no such set or split, the set is not on this computer, or its files are
-            not usable: partners are missing, sizes differ, images are unreadable.
+            unusable: partners are missing, sizes differ, images are unreadable.
     """
     return source(name).pairs(split)
 
@@ -69,12 +69,12 @@ def get(name: str) -> Path:
 
 
 def available() -> dict[str, Path | None]:
-    """Return the folder of each published data set, None where it is not on this computer."""
+    """Return the folder of each published data set, or None if it is not on this computer."""
     return {name: entry.where() for name, entry in CATALOG.items() if entry is not EMBEDDED}
 
 
 def choose(name: str, download: bool = True) -> str:
-    """Return ``name`` if that data set can be had, else ``"embedded"``; print which and why.
+    """Return ``name`` if that data set is available, else ``"embedded"``; print which and why.
 
     Three sources are tried: this computer, Kaggle if ``download``, the embedded samples.
 

@@ -1,4 +1,4 @@
-"""Which two files make a pair: matched by name, never by their order in a folder."""
+"""Match files to pairs by name, never by their order in a folder."""
 
 import re
 from collections import defaultdict
@@ -14,8 +14,8 @@ from llie_helpers.images import read_rgb
 class PairFiles(NamedTuple):
     """The two files of one pair.
 
-    ``split`` is the official one, ``"all"`` if the data set has none; ``scene`` is the
-    scene's name where the data set tells it, else empty.
+    ``split`` is the official split, or ``"all"`` if there is none; ``scene`` is the name of the
+    scene, or empty if it is unknown.
     """
 
     name: str
@@ -40,7 +40,7 @@ class PairFiles(NamedTuple):
         return low, normal
 
     def problem(self) -> str | None:
-        """Return why the pair cannot be read, None if it can."""
+        """Return why the pair cannot be read, or None if it can."""
         try:
             self.read()
         except CourseError as error:
@@ -77,7 +77,7 @@ def natural_sort(names: Iterable[str]) -> list[str]:
     """Sort names so that numbers in them count as numbers: 2 before 10."""
 
     def key(name: str) -> tuple[list[str | int], str]:
-        # Splitting at numbers alternates text and number, so like meets like.
+        # Text and numbers alternate, so only like types are compared.
         parts = re.split(r"(\d+)", name)
         return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 

@@ -1,4 +1,4 @@
-"""Pairs from, and to, one ``dataset.npz`` of paired arrays."""
+"""Read and write pairs as one ``dataset.npz`` of paired arrays."""
 
 import os
 import zipfile
@@ -14,12 +14,12 @@ from llie_helpers.data.sources import Source
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 
-# Names of the low-light and the normal-light array, in the order they are looked for.
+# Names of the low-light and the normal-light array, in order of preference.
 KEYS = (("low", "normal"), ("low", "high"), ("low_light", "normal_light"), ("x", "y"))
 
 
 class NpzFile(Source):
-    """The pairs of an npz file, see `read_npz`; they have no official split."""
+    """The pairs of an npz file without official splits; see `read_npz`."""
 
     def check(self) -> Report:
         names, _ = read_npz(self.where())
@@ -43,16 +43,16 @@ def read_npz(path: Path) -> tuple[list[str], list[RawPair]]:
 
     The file holds two arrays ``(N, H, W, 3)``, uint8 or float in [0, 1], called low and
     normal, low and high, low_light and normal_light, or X and Y (upper or lower case). An
-    optional array ``names`` has N strings; else pairs are called 0, 1, 2, ...
+    optional array ``names`` has N strings; by default, pairs are called 0, 1, 2, ...
 
     Raises:
-        CourseError: no such file, no such arrays, or other shapes, types or values.
+        CourseError: the file or its arrays are missing, or of a wrong shape, type or value.
     """
     try:
         with np.load(path) as archive:
             arrays = {key.lower(): archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise CourseError(f"{path} is no readable npz file ({error}); get it again.") from error
+        raise CourseError(f"{path} is not a readable npz file ({error}); get it again.") from error
     for keys in KEYS:
         if arrays.keys() >= set(keys):
             low, normal = (_to_uint8(arrays[key], f"{key!r} in {path}") for key in keys)
@@ -78,7 +78,7 @@ def write_npz(path: str | os.PathLike, pairs: Pairs) -> None:
         CourseError: there are no pairs, they differ in size, or the file cannot be written.
     """
     if Path(path).suffix != ".npz":
-        raise CourseError(f"{path} is no name for such a file; let it end in .npz.")
+        raise CourseError(f"{path} is not the name of an npz file; use the suffix .npz.")
     sizes = {pairs.raw(i)[0].shape[:2] for i in range(len(pairs))}
     if len(sizes) != 1:
         found = ", ".join(f"{width}x{height}" for height, width in sorted(sizes)) or "none"

@@ -1,4 +1,4 @@
-"""Pairs of images of one scene: one taken in low light, one in normal light."""
+"""Pairs of images of one scene, taken in low light and in normal light."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Arrays(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Lazy:
-    """Raw pairs made only when they are asked for: number ``i`` is ``calls[i]()``."""
+    """Raw pairs computed on access: number ``i`` is ``calls[i]()``."""
 
     calls: Sequence[Callable[[], RawPair]]
 
@@ -50,7 +50,7 @@ class Pairs(Sequence[Pair]):
     """An immutable sequence of image pairs; ``pairs[i]`` is a `Pair`.
 
     Args:
-        title: what it is, such as ``"embedded/train"``.
+        title: what messages call the pairs, such as ``"embedded/train"``.
         names: one name per pair.
         scenes: one number per pair; pairs that show the same scene share it.
         arrays: per pair ``(low, normal)``, uint8 ``(H, W, 3)`` RGB.
@@ -80,11 +80,11 @@ class Pairs(Sequence[Pair]):
         return f"Pairs({self.title!r}, {len(self)} pairs, {len(set(self.scenes))} scenes)"
 
     def raw(self, index: int) -> RawPair:
-        """Return ``(low, normal)`` as stored, uint8 ``(H, W, 3)``, not copied where possible."""
+        """Return ``(low, normal)`` as stored, uint8 ``(H, W, 3)``, without a copy if possible."""
         return self.arrays[index]
 
     def subset(self, indices: Iterable[int], title: str | None = None) -> "Pairs":
-        """Return the pairs at ``indices``, in that order, decoding nothing."""
+        """Return the pairs at ``indices``, in that order, without decoding them."""
         chosen = [int(index) for index in indices]
         return Pairs(
             title or self.title,
@@ -94,7 +94,7 @@ class Pairs(Sequence[Pair]):
         )
 
     def resized(self, size: int) -> "Pairs":
-        """Return all pairs as squares of ``size`` pixels, whatever their shapes are."""
+        """Return all pairs resized to squares of ``size`` pixels; the aspect ratio changes."""
         arrays = []
         for i in range(len(self)):
             low, normal = (cv2.resize(image, (size, size)) for image in self.raw(i))
@@ -103,7 +103,7 @@ class Pairs(Sequence[Pair]):
 
 
 def concatenate(*parts: Pairs) -> Pairs:
-    """Return the pairs of all ``parts`` one after the other, decoding nothing.
+    """Return the pairs of all ``parts`` one after the other, without decoding them.
 
     Scene numbers are kept: the parts must be splits of one data set.
     """

@@ -1,4 +1,4 @@
-"""Random darkness: pairs to train on from photographs in good light.
+"""Synthesise training pairs with random low light from well-lit photographs.
 
     normal -> to_linear -> expose by a map of stops -> white_balance (colour of the light)
            -> lamp_glare -> capture -> low
@@ -27,7 +27,7 @@ from llie_helpers.images import quantise
 Range = tuple[float, float]
 Gains = tuple[float, float, float]
 
-# The kinds of pairs and how often `draw_kind` draws each.
+# The kinds of pairs and their probabilities.
 KINDS = {"unchanged": 0.2, "uniform": 0.32, "lamp": 0.1, "backlit": 0.38}
 
 # Stops that the whole picture loses: alone, and besides those by a lamp.
@@ -40,12 +40,12 @@ UNIFORM_FIELD: Range = (0.0, 0.6)
 LAMP_FIELD: Range = (0.0, 0.3)
 BACKLIT_FIELD: Range = (0.0, 0.4)
 FIELD_CELLS: Range = (2, 6)
-# A lamp: its reach and ambient light, and the part of its fall-off, in stops, that is left when
+# A lamp: its reach and ambient light, and the factor of its fall-off in stops, below 1 because
 # walls reflect.
 REACH: Range = (0.1, 0.4)
 AMBIENT: Range = (0.0, 0.1)
 FALLOFF: Range = (0.5, 1.0)
-# Backlight: stops that black loses, the share of the picture that is no highlight, softness.
+# Backlight, see `lighting.backlight_stops`.
 DEPTH: Range = (1.5, 5.0)
 LEVEL: Range = (0.5, 0.95)
 SOFTNESS: Range = (0.4, 1.2)
@@ -55,7 +55,7 @@ COLOUR = 0.1
 GLARE_SHARE = 0.2
 GLARE_RADIUS: Range = (0.01, 0.08)
 GLARE_WARMTH: Range = (0.0, 0.25)
-# The camera. The rest is all but free of noise, so that the steps of 8 bits show.
+# The camera. The others have almost no noise, so that 8-bit quantisation is visible.
 NOISY_SHARE = 0.85
 PHOTONS: Range = (400, 20_000)
 READ_SIGMA: Range = (0.0005, 0.004)
@@ -65,8 +65,8 @@ GRAIN: Range = (0.6, 2.5)
 CONTRAST: Range = (1.0, 1.35)
 JPEG_SHARE = 0.3
 JPEG_QUALITY: Range = (70, 98)
-# Unchanged pictures: stops of light gained, and strips of white or black along a side, as skies,
-# frames and captions have them; a few cover everything.
+# Unchanged pictures: stops of light gained, and white or black strips along a side, like skies,
+# frames and captions; a few cover everything.
 UNCHANGED_STOPS: Range = (-0.2, 0.8)
 UNCHANGED_QUALITY: Range = (80, 98)
 STRIP_SHARE = 0.3
@@ -94,7 +94,7 @@ def draw_pair(
     """Return a random pair ``(low, normal)`` of one of the `KINDS` from a photograph.
 
     Both are on the 256 levels of a file. An "unchanged" pair needs no enhancement: both are
-    the same, but for JPEG. The others are `draw_scene` and `relight`.
+    the same up to JPEG compression. The others come from `draw_scene` and `relight`.
     """
     if kind == "unchanged":
         return _draw_unchanged(normal, generator)
@@ -102,7 +102,7 @@ def draw_pair(
 
 
 def draw_kind(generator: torch.Generator | None = None) -> str:
-    """Return one of `KINDS`, as often as it says there."""
+    """Draw one of `KINDS` with its probability."""
     shares = torch.tensor(list(KINDS.values()))
     return list(KINDS)[int(torch.multinomial(shares, 1, generator=generator))]
 
@@ -110,9 +110,9 @@ def draw_kind(generator: torch.Generator | None = None) -> str:
 def draw_scene(normal: torch.Tensor, kind: str, generator: torch.Generator | None = None) -> Scene:
     """Return a random scene for a photograph.
 
-    Of kind "uniform" the light is the same everywhere but for a smooth field, of kind "lamp" it
-    falls off from a lamp, and of kind "backlit" the highlights keep theirs. Some have a lamp in
-    the picture, which for kind "lamp" is where the light comes from.
+    The light of kind "uniform" varies only by a smooth field, that of "lamp" falls off from a lamp,
+    and in "backlit" the highlights keep theirs. Some scenes have a lamp in the picture, which for
+    kind "lamp" is the source of the light.
     """
     size = (normal.shape[-2], normal.shape[-1])
     contrast = _uniform(CONTRAST, generator)
@@ -153,9 +153,9 @@ def draw_scene(normal: torch.Tensor, kind: str, generator: torch.Generator | Non
 def relight(
     normal: torch.Tensor, scene: Scene, generator: torch.Generator | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a photograph in the light of ``scene``, and the same in full light.
+    """Return a photograph in the light of ``scene``, and in full light.
 
-    A lamp in the picture is as bright in both.
+    A lamp in the picture is equally bright in both.
     """
     linear = to_linear(tone(normal, 1 / scene.contrast))
     dark = white_balance(expose(linear, -scene.stops), scene.colour) + scene.glare

@@ -1,4 +1,4 @@
-"""What a check of a data set found."""
+"""The result of checking a data set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ MOST = 5
 
 @dataclass(frozen=True)
 class Report:
-    """What a check of a data set found: ``str(report)`` is for people, ``ok`` for scripts.
+    """The result of checking a data set: ``str(report)`` is for people, ``ok`` for scripts.
 
     Args:
         title: the data set and its folder.
         counts: pairs per split.
         problems: what makes the set unusable: files without a partner, sizes that
             differ, unreadable files.
-        warnings: what is merely unusual, such as a count other than the published one.
+        warnings: what is unusual but usable, such as an unexpected number of pairs.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Which pairs show the same scene, and splits that keep a scene on one side."""
+"""Find pairs that show the same scene, and split a data set by scene."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,9 +8,9 @@ import numpy as np
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 
-# Two photographs correlated above this show the same scene from nearly the same place.
+# Photographs whose correlation is above this show one scene from almost the same viewpoint.
 SAME_SCENE = 0.95
-# Height and width of the thumbnails: small enough to forget noise and moved leaves.
+# Height and width of the thumbnails: small enough to remove noise and moving leaves.
 THUMBNAIL = (24, 36)
 
 
@@ -31,8 +31,8 @@ def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
     """Number the scenes that ``normals``, uint8 ``(H, W, 3)`` RGB images, show.
 
     Images whose thumbnails correlate above 0.95 share a scene, and so do images that are
-    linked through others: scenes are the connected components (union-find). Numbers
-    start at 0 in order of appearance.
+    linked through others: scenes are the connected components. Numbers start at 0 in order of
+    appearance.
     """
     # Slow to import, and needed only when a new data set is first opened.
     from scipy.sparse.csgraph import connected_components
@@ -48,8 +48,8 @@ def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
 def shared_scenes(ours: Pairs, theirs: Pairs) -> list[tuple[str, str]]:
     """Return the names of pairs, one of each set, whose normal-light images show the same scene.
 
-    A network trained on one of them has seen the answer to the other. Found by thumbnails
-    that correlate above 0.95, as in `group_scenes`.
+    Training on one pair and testing on the other would be a leak. Thumbnails are compared as in
+    `group_scenes`.
     """
     first, second = (
         np.array([thumbnail(pairs.raw(i)[1]) for i in range(len(pairs))])
@@ -60,13 +60,13 @@ def shared_scenes(ours: Pairs, theirs: Pairs) -> list[tuple[str, str]]:
 
 
 def scene_split(scenes: Sequence[int], fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Split pairs into training and validation so that no scene is on both sides.
+    """Split pairs into training and validation so that no scene is in both.
 
     Whole scenes are drawn at random, by ``seed``, until validation has at least
     ``fraction`` (0 to 1) of the pairs; training keeps at least one scene.
 
     Returns:
-        ``(train, val)``: indices into ``scenes``, ascending; together all of them.
+        ``(train, val)``: indices into ``scenes``, ascending.
 
     Raises:
         CourseError: there are fewer than two scenes.

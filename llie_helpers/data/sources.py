@@ -1,4 +1,4 @@
-"""Sources of pairs: one class for each kind, all with ``pairs``, ``check`` and ``where``."""
+"""Sources of pairs: one class for each kind, with ``pairs``, ``check`` and ``where``."""
 
 import hashlib
 import re
@@ -20,23 +20,23 @@ from llie_helpers.data.splits import NAMES, split_indices
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.paths import data_dir
 
-# Where a Kaggle notebook finds the data sets that were added to it.
+# The folder where Kaggle notebooks mount their data sets.
 KAGGLE_INPUT = Path("/kaggle/input")
 
 
 @dataclass(kw_only=True)
 class Source(ABC):
-    """A source of pairs; `data.source` makes it from its name.
+    """A source of pairs; `data.source` creates it from its name.
 
-    A new kind is a subclass with `check`, `where` and `_load`, and a line in `data.source`.
+    A new kind needs a subclass with `check`, `where` and `_load`, and a line in `data.source`.
 
     Args:
         name: what `data.source` takes.
         title: what messages call it.
-        mismatched: names of pairs whose two images do not belong together; they are left
-            out of training and validation.
-        validation: names of pairs whose scenes make up the validation split; empty means
-            that scenes are drawn at random with a fixed seed.
+        mismatched: names of pairs whose two images do not belong together; they are excluded
+            from training and validation.
+        validation: names of pairs whose scenes make up the validation split; if empty, scenes
+            are drawn at random with a fixed seed.
     """
 
     name: str
@@ -58,19 +58,19 @@ class Source(ABC):
 
     @abstractmethod
     def where(self) -> Path | None:
-        """Return the folder or file that holds the images, None if none does.
+        """Return the folder or file that holds the images, or None if they are absent.
 
         Raises:
-            CourseError: the name is a path, and nothing is there.
+            CourseError: the name is a path that does not exist.
         """
 
     def get(self) -> Path:
-        """Download the images if need be and return their folder, as `data.get` does."""
+        """Download the images if necessary and return their folder, as `data.get` does."""
         raise CourseError(f"{self.name} needs no download: it is on this computer.")
 
     @abstractmethod
     def _load(self) -> tuple[Pairs, Sequence[str]]:
-        """Return all pairs and the official split of each, ``"all"`` if it has none."""
+        """Return all pairs and the official split of each, or ``"all"`` if there is none."""
 
 
 @dataclass(kw_only=True)
@@ -79,8 +79,8 @@ class ImageFiles(Source):
 
     Args:
         counts: pairs per official split, as published.
-        cached: whether the decoded images are small enough to be kept on the disk; else
-            they are decoded each time they are asked for.
+        cached: keep the decoded images on disk; if False, because they take too much space,
+            they are decoded on each access.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class ImageFiles(Source):
 
     @abstractmethod
     def listing(self) -> Listing:
-        """List the files; raise a `CourseError` that says how to get them if they are absent."""
+        """List the files, or raise a `CourseError` that says how to get them."""
 
     def check(self) -> Report:
         listing = self.listing()
@@ -146,7 +146,7 @@ class TwoFolders(ImageFiles):
         return self.listing().folder
 
     def _cache_name(self) -> str:
-        # Two folders have no short name, so a digest of theirs takes its place.
+        # The name holds two paths, so it is replaced by a digest.
         return f"folders-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 
 
@@ -156,11 +156,10 @@ class CatalogSet(ImageFiles):
 
     Args:
         paper: the paper that introduced it.
-        licence: what is known of its licence.
+        licence: what is known about its licence.
         origin: where its authors publish it.
-        kaggle: ``owner/slug`` of a public copy on Kaggle, or None if no copy is known
-            to be complete.
-        layout: how its files are arranged.
+        kaggle: ``owner/slug`` of a complete public copy on Kaggle, or None.
+        layout: lists its files.
     """
 
     paper: str

@@ -1,4 +1,4 @@
-"""Which pairs train, validate and test."""
+"""Split a data set into training, validation and test pairs."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,8 +6,8 @@ from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.scenes import scene_split
 
 NAMES = ("train", "val", "test")
-# The share of pairs held out for validation, and for testing where there is no official
-# test split. With the seed it decides what is in which split, so it is not an option.
+# Share of pairs held out for validation, and for testing if there is no official test split.
+# Share and seed determine the splits, so they are constants.
 HELD_OUT = 0.1
 SEED = 0
 
@@ -19,31 +19,31 @@ def split_indices(
     mismatched: Collection[str] = (),
     validation: Collection[str] = (),
 ) -> list[int]:
-    """Return which ``pairs`` are in ``split``, ascending.
+    """Return the indices of the ``pairs`` in ``split``, ascending.
 
-    An official split is taken as it is. Otherwise whole scenes are held out of training,
-    drawn with a fixed seed or, for validation, named by one of their pairs. Validation
-    shares no scene with training or test.
+    An official split is used unchanged. Otherwise whole scenes are held out of training: drawn
+    with a fixed seed or, for validation, listed by one of their pairs. Validation shares no
+    scene with training or test.
 
     Args:
         split: ``"train"``, ``"val"`` or ``"test"``.
         pairs: all pairs of the data set.
-        official: per pair its official split, or ``"all"`` if the set has none.
-        mismatched: names of pairs that may neither train nor validate.
-        validation: names of pairs whose scenes validate; empty to draw them.
+        official: the official split of each pair, or ``"all"`` if there is none.
+        mismatched: names of pairs to exclude from training and validation.
+        validation: names of pairs whose scenes are for validation; empty to draw them.
 
     Raises:
         CourseError: there are too few scenes to split.
     """
     if split in official and split != "train":
-        return [i for i, its in enumerate(official) if its == split]
+        return [i for i, part in enumerate(official) if part == split]
     scenes, names = pairs.scenes, pairs.names
     train = [
         i
-        for i, its in enumerate(official)
-        if its in ("train", "all") and names[i] not in mismatched
+        for i, part in enumerate(official)
+        if part in ("train", "all") and names[i] not in mismatched
     ]
-    test = [i for i, its in enumerate(official) if its == "test"]
+    test = [i for i, part in enumerate(official) if part == "test"]
     if not test:
         train, test = _hold_out(train, scenes)
     if split == "test":
@@ -58,6 +58,6 @@ def split_indices(
 
 
 def _hold_out(indices: Sequence[int], scenes: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Set about a tenth of the pairs aside, by whole scenes."""
+    """Split off about a tenth of the pairs, by whole scenes."""
     kept, held_out = scene_split([scenes[i] for i in indices], HELD_OUT, SEED)
     return [indices[i] for i in kept], [indices[i] for i in held_out]

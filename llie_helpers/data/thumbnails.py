@@ -1,4 +1,4 @@
-"""Whole images as thumbnails: how bright a scene should be is seen in the whole of it."""
+"""Thumbnails of whole images, from which a network learns how bright a scene should be."""
 
 import numpy as np
 import torch
@@ -7,16 +7,16 @@ from torch.nn import functional as F
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.images import to_float
 
-SIDE = 64  # of a thumbnail, in pixels, whatever the image's shape
-STORED = 128  # of what is kept in memory, 0.4 MB a pair; a thumbnail may zoom in on a part
-SMALLEST_PART = 80  # stored pixels that a thumbnail zooms in on, at least
+SIDE = 64  # pixels, of a thumbnail; the aspect ratio is not kept
+STORED = 128  # pixels, side of the copies kept in memory (0.4 MB per pair)
+SMALLEST_PART = 80  # pixels of a stored copy, the least that a thumbnail zooms in on
 
 
 class Thumbnails:
     """Thumbnails ``(low, normal)`` of pairs, each ``(3, 64, 64)`` in [0, 1].
 
-    Half of the draws see the whole image, half a part of at least 5/8 of each side, so that
-    there is more to see than there are photographs.
+    Half of the draws show the whole image, half a random part of at least 5/8 of each side, as
+    augmentation.
     """
 
     def __init__(self, pairs: Pairs) -> None:
@@ -35,7 +35,7 @@ class Thumbnails:
 
     def _stored(self, which: int) -> torch.Tensor:
         if which not in self._kept:
-            # As floats: rounded to 8 bits again, means of dark pixels would all be alike.
+            # As floats: rounding to 8 bits would remove differences between means of dark pixels.
             images = (to_float(image) for image in self.pairs.raw(which))
             shrunk = [F.adaptive_avg_pool2d(image, STORED) for image in images]
             self._kept[which] = torch.stack(shrunk)

@@ -1,4 +1,4 @@
-"""Many photographs and videos at once: one that fails is named, and the rest are done."""
+"""Enhance many photographs and videos; a failure is reported and does not stop the rest."""
 
 import mimetypes
 from collections.abc import Callable, Iterator, Sequence
@@ -11,19 +11,19 @@ from tqdm.auto import tqdm
 
 from llie_helpers.errors import CourseError
 from llie_helpers.files import remove_leftovers
-from llie_helpers.images import RAW_SUFFIXES
-from llie_helpers.inference.photos import FORMATS, read_photo, write_photo
+from llie_helpers.images import FORMATS, RAW_SUFFIXES
+from llie_helpers.inference.photos import read_photo, write_photo
 from llie_helpers.inference.video import VIDEO_SUFFIXES
 
 
 @dataclass
 class Summary:
-    """Count what became of a batch.
+    """The result of a batch.
 
     Attributes:
-        done: photographs and videos that were written.
-        skipped: those whose output existed already.
-        failures: one sentence for each that could not be done.
+        done: number of files written.
+        skipped: number of files whose output already existed.
+        failures: one sentence for each file that failed.
     """
 
     done: int = 0
@@ -33,7 +33,7 @@ class Summary:
     def __str__(self) -> str:
         counts = f"{self.done} enhanced"
         if self.skipped:
-            counts += f", {self.skipped} left as they were (they exist; --force does them again)"
+            counts += f", {self.skipped} skipped (they exist already; use --force to overwrite)"
         if self.failures:
             counts += f", {len(self.failures)} failed:"
         return "\n  ".join([counts, *self.failures])
@@ -50,23 +50,22 @@ def enhance_files(
 
     Photographs keep their name, format and metadata; videos become .mp4.
 
-    Every output appears whole or not at all, so a batch that was stopped can be run again and
-    does the rest.
+    Every output is written atomically, so an interrupted batch can be run again to do the rest.
 
     Args:
-        inputs: files, and folders whose tree is kept.
-        out: a file, where there is one input file and this has a suffix; else a folder.
+        inputs: files and folders; the structure of folders is kept.
+        out: a file, if there is one input file and this has a suffix; else a folder.
         enhance: maps an ``(H, W, 3)`` array to a ``(3, H, W)`` tensor in [0, 1].
-        enhance_video: enhances the video in one file into another.
-        force: overwrite what exists.
+        enhance_video: reads the video at one path and writes it to another.
+        force: overwrite existing files.
 
     Raises:
-        CourseError: there is nothing to enhance, two inputs have one output, or ``out`` is a
-            file that exists or has no image's suffix.
+        CourseError: there is nothing to enhance, two inputs have the same output, or ``out`` is
+            an existing file or has an unknown suffix.
     """
     jobs = _targets([Path(path) for path in inputs], Path(out))
     if Path(out) in jobs and Path(out).exists() and not force:
-        raise CourseError(f"{out} exists already; add --force to overwrite it.")
+        raise CourseError(f"{out} already exists; add --force to overwrite it.")
     summary = Summary()
     megapixels = 0.0
     with tqdm(jobs.items(), unit="image") as progress:
@@ -92,7 +91,7 @@ def enhance_files(
 
 
 def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Return which file is made of which: ``{target: source}``."""
+    """Return the jobs as ``{target: source}``."""
     if missing := [path for path in inputs if not path.exists()]:
         raise CourseError(f"There is no file or folder {missing[0]}; check its name.")
     if len(inputs) == 1 and inputs[0].is_file() and out.suffix and not out.is_dir():
@@ -116,12 +115,12 @@ def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
                 )
             jobs[target] = source
     if not jobs:
-        raise CourseError(f"{', '.join(map(str, inputs))} holds no photographs or videos.")
+        raise CourseError(f"{', '.join(map(str, inputs))} contains no photographs or videos.")
     return jobs
 
 
 def _find_inputs(folder: Path, out: Path) -> Iterator[Path]:
-    """Yield images and videos under ``folder``, but no hidden files and nothing under ``out``."""
+    """Yield images and videos in ``folder``, except hidden files and those in ``out``."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and path.is_file() and out.resolve() not in path.resolve().parents:

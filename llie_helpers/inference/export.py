@@ -1,4 +1,4 @@
-"""Networks as ONNX files, for phones, browsers and programs without PyTorch."""
+"""Export networks as ONNX files, for phones, browsers and programs without PyTorch."""
 
 import contextlib
 import copy
@@ -20,30 +20,28 @@ from llie_helpers.methods import Method, NetworkMethod, as_method
 from llie_helpers.models.network import Network
 
 STEP = 64  # height and width of an image must be multiples of this
-LARGEST = 200 * STEP  # height and width
-TOLERANCE = 1e-3
+LARGEST = 200 * STEP  # pixels, of height and width
+TOLERANCE = 1e-3  # a quarter of an 8-bit step
 
 
 def export_onnx(
     method: Method | Callable[[torch.Tensor], torch.Tensor], target: str | os.PathLike
 ) -> float:
-    """Write a network as ONNX and compare it with PyTorch on two sizes.
+    """Write a network as ONNX and compare it with PyTorch on two image sizes.
 
     The file maps ``low`` to ``enhanced``, both float32 ``(1, 3, H, W)`` in [0, 1], where H and
-    W are multiples of 64 up to 12,800; whoever uses it mirrors an image at its border to such
-    a size.
+    W are multiples of 64 up to 12,800; other images have to be padded by reflection.
 
     Args:
         method: from `create_method`, or a network.
         target: the .onnx file.
 
     Returns:
-        The largest absolute difference between both.
+        The largest absolute difference from PyTorch.
 
     Raises:
-        CourseError: the packages for it are missing, the method is no network, has a histogram
-            mapper or an operation that ONNX lacks, or the two differ by more than 0.001; nothing
-            is written then.
+        CourseError: a package is missing, the method is not a network, has a histogram mapper or
+            an operation that ONNX lacks, or the results differ by more than 0.001.
     """
     network = _exportable(as_method(method))
     try:
@@ -58,7 +56,7 @@ def export_onnx(
             _traced(network).save(temporary)
         except torch.onnx.OnnxExporterError as error:
             raise CourseError(
-                f"{network.name} cannot be exported: it holds an operation that ONNX lacks."
+                f"{network.name} cannot be exported: it has an operation that ONNX lacks."
             ) from error
         session = onnxruntime.InferenceSession(temporary, providers=["CPUExecutionProvider"])
         difference = max(_difference(network, session, *size) for size in ((1, 1), (5, 7)))
@@ -71,9 +69,9 @@ def export_onnx(
 
 
 def _exportable(method: Method) -> Network:
-    """Return a copy of the method's network on the CPU, if that is all there is of the method."""
+    """Return a copy of the method's network on the CPU; refuse methods that need more."""
     if not isinstance(method, NetworkMethod):
-        raise CourseError(f"{method.name} cannot be exported: it is no network.")
+        raise CourseError(f"{method.name} cannot be exported: it is not a network.")
     if method.mapper is not None:
         raise CourseError(
             f"{method.name} cannot be exported: with these weights it needs a histogram mapper, "
@@ -84,7 +82,7 @@ def _exportable(method: Method) -> Network:
 
 @torch.no_grad()
 def _traced(network: Network) -> "torch.onnx.ONNXProgram":
-    """Trace the network with sizes left open."""
+    """Export the network with dynamic height and width."""
     low = torch.rand(1, 3, 2 * STEP, 3 * STEP)
     argument = next(iter(inspect.signature(network.forward).parameters))
     rows, columns = (torch.export.Dim(name, max=LARGEST // STEP) for name in ("rows", "columns"))
@@ -104,13 +102,13 @@ def _traced(network: Network) -> "torch.onnx.ONNXProgram":
             )
     finally:
         logger.setLevel(level)
-    assert program is not None  # as it is with dynamo=True
+    assert program is not None  # true with dynamo=True
     return program
 
 
 @torch.no_grad()
 def _difference(network: Network, session: Any, rows: int, columns: int) -> float:
-    """Return the largest difference between both on a random dark image."""
+    """Return the largest difference from PyTorch on a random dark image."""
     low = 0.3 * torch.rand(1, 3, STEP * rows, STEP * columns)
     (enhanced,) = session.run(None, {"low": low.numpy()})
     return float(np.abs(enhanced - network(low).numpy()).max())

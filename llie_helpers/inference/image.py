@@ -13,7 +13,7 @@ from llie_helpers.inference.photos import read_photo
 from llie_helpers.inference.tiles import Postprocess, enhance_tiled
 from llie_helpers.methods import Method, as_method, create_method
 
-MOST_STOPS = 10  # of exposure; beyond, nothing of an 8-bit file is left but black and white
+MOST_STOPS = 10  # of exposure; beyond it, an 8-bit image is only black and white
 
 
 def enhance(
@@ -29,17 +29,17 @@ def enhance(
 
     Args:
         image: ``(3, H, W)`` in [0, 1], ``(H, W, 3)`` RGB of uint8 or uint16, or a file's path.
-        method: a method's name, or what `create_method` returned for it.
-        weights: as `create_method` takes them, with a name.
-        exposure: stops of light more (or less) than the method chose.
-        strength: 1 for the result, 0 for the image as it was, between them for a mixture.
-        **options: as `create_method` takes them, with a name.
+        method: a method's name, a `Method`, or any function of images.
+        weights: see `create_method`; only with a method's name.
+        exposure: stops of light to add to the result; negative to remove.
+        strength: from 0, the original image, to 1, the result.
+        **options: see `create_method`; only with a method's name.
 
     Returns:
         ``(3, H, W)`` in [0, 1].
 
     Raises:
-        CourseError: the file cannot be read, or as `adjustment` or `create_method`.
+        CourseError: the file cannot be read; see also `adjustment` and `create_method`.
     """
     postprocess = adjustment(exposure, strength)
     if isinstance(image, str | os.PathLike):
@@ -50,14 +50,14 @@ def enhance(
 
 
 def adjustment(exposure: float = 0.0, strength: float = 1.0) -> Postprocess:
-    """Return a function that adjusts an enhanced image, given that and the dark one.
+    """Return a function ``(enhanced, low) -> adjusted`` that applies exposure and strength.
 
     Args:
-        exposure: stops of light more (or less) than the method chose.
-        strength: 1 for the result, 0 for the image as it was, between them for a mixture.
+        exposure: stops of light to add to the result; negative to remove.
+        strength: from 0, the original image, to 1, the result.
 
     Raises:
-        CourseError: an exposure beyond 10 stops, or a strength outside [0, 1].
+        CourseError: ``exposure`` is beyond 10 stops, or ``strength`` outside [0, 1].
     """
     if not -MOST_STOPS <= exposure <= MOST_STOPS:
         raise CourseError(

@@ -1,4 +1,4 @@
-"""A photographer's files: read and written back with depth, transparency and metadata kept."""
+"""Read and write photographs, keeping bit depth, transparency and metadata."""
 
 import io
 import os
@@ -14,25 +14,22 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
-from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES, read_raw, to_uint8, to_uint16
+from llie_helpers.images import FORMATS, RAW_SUFFIXES, check_suffix, read_raw, to_uint8, to_uint16
 
-# What Pillow calls the formats of these suffixes.
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP",
-           ".tif": "TIFF", ".tiff": "TIFF"}  # fmt: skip
-LARGEST = 150e6  # pixels; beyond it a file is more likely a trap than a photograph
+LARGEST = 150e6  # pixels; a larger file is more likely a decompression bomb than a photograph
 SMALLEST = 16  # pixels, along either side
 JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph as its file holds it, turned upright.
+    """A photograph from a file, turned upright.
 
     Attributes:
-        pixels: ``(H, W, 3)`` RGB, uint8 or uint16; a grey one has three equal channels.
+        pixels: ``(H, W, 3)`` RGB, uint8 or uint16; a grey photograph has three equal channels.
         alpha: ``(H, W)`` of the same type, or None.
-        grey: whether the file holds one channel.
-        exif, icc: EXIF data with the orientation set to upright, and colour profile; b"" if none.
+        grey: whether the file has a single channel.
+        exif, icc: EXIF data with upright orientation, and colour profile; b"" if absent.
     """
 
     pixels: np.ndarray
@@ -46,8 +43,8 @@ def read_photo(path: str | os.PathLike) -> Photo:
     """Read a photograph: PNG and TIFF with 8 or 16 bits, JPEG, WebP, BMP or camera RAW.
 
     Raises:
-        CourseError: the file is missing, damaged, of another format than its name says, an
-            animation, CMYK, or smaller than 16 or larger than 150 million pixels.
+        CourseError: the file is missing, damaged, of another format than its suffix says, an
+            animation, CMYK, has a side below 16 pixels or more than 150 million pixels.
     """
     path = Path(path)
     if path.suffix.lower() in RAW_SUFFIXES:
@@ -69,7 +66,7 @@ def read_photo(path: str | os.PathLike) -> Photo:
         raise CourseError(f"{path} cannot be read: {_reason(error, path)}.") from error
     # Pillow's decoders raise SyntaxError, ValueError, DecompressionBombError and others.
     except Exception as error:
-        raise CourseError(f"{path} cannot be read: it is damaged or no photograph.") from error
+        raise CourseError(f"{path} cannot be read: it is damaged or not a photograph.") from error
     encoded = np.frombuffer(content, np.uint8)
     # Pillow has no 16-bit colour, so the pixels come from OpenCV, which also turns them upright.
     bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
@@ -82,18 +79,18 @@ def read_photo(path: str | os.PathLike) -> Photo:
 
 
 def _check_readable(image: Image.Image, path: Path) -> None:
-    """Refuse what is no photograph; ``image`` is opened but not decoded."""
+    """Raise a `CourseError` unless ``image``, opened but not decoded, is a supported photograph."""
     width, height = image.size
     expected = FORMATS.get(path.suffix.lower())
     problem = ""
     if expected is None:
-        problem = f"no format that is supported ({', '.join(sorted(IMAGE_SUFFIXES))})"
+        problem = f"not in a supported format ({', '.join(sorted(FORMATS))})"
     elif image.format not in (expected, "MPO"):
         problem = f"a {image.format} file with the suffix of another format; rename it"
     elif image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         problem = f"an animation or a stack of {frames} images; save one of them"
     elif image.mode == "CMYK":
-        problem = "CMYK, colours for print; convert it to RGB"
+        problem = "in CMYK, colours for print; convert it to RGB"
     elif min(width, height) < SMALLEST:
         problem = f"{width}x{height} pixels; the smallest is {SMALLEST}x{SMALLEST}"
     elif width * height > LARGEST:
@@ -110,12 +107,12 @@ def _reason(error: OSError, path: Path) -> str:
     if path.stat().st_size == 0:
         return "it is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "it is no image"
+        return "it is not an image"
     return "it is damaged or cut short"
 
 
 def _alpha_channel(encoded: np.ndarray, bgr: np.ndarray) -> np.ndarray | None:
-    """Return the alpha channel, if there is one."""
+    """Return the alpha channel, or None."""
     raw = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if raw is None or raw.shape != (*bgr.shape[:2], 4):
         return None
@@ -125,17 +122,15 @@ def _alpha_channel(encoded: np.ndarray, bgr: np.ndarray) -> np.ndarray | None:
 def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) -> None:
     """Write ``enhanced`` ``(3, H, W)`` in [0, 1] with the depth, alpha and metadata of ``like``.
 
-    16 bits are kept by PNG and TIFF, alpha by PNG, WebP and TIFF, metadata by all but BMP; a
-    16-bit TIFF keeps its profile but not its EXIF data.
+    PNG and TIFF keep 16 bits; PNG, WebP and TIFF keep alpha; all but BMP keep metadata, except that
+    a 16-bit TIFF loses its EXIF data.
 
     Raises:
-        CourseError: no such format, or the disk is full.
+        CourseError: the format is unknown, or the disk is full.
     """
     path = Path(path)
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        known = ", ".join(sorted(FORMATS))
-        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+    check_suffix(path)
+    kind = FORMATS[path.suffix.lower()]
     deep = like.pixels.dtype == np.uint16 and kind in ("PNG", "TIFF")
     pixels = to_uint16(enhanced) if deep else to_uint8(enhanced)
     if like.grey:
@@ -156,7 +151,7 @@ def _encode(suffix: str, pixels: np.ndarray, like: Photo) -> bytes:
     if pixels.ndim == 3:
         order = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
         pixels = cv2.cvtColor(pixels, order)
-    # OpenCV wants EXIF data without the six bytes that JPEG puts before it.
+    # OpenCV expects EXIF data without JPEG's six-byte prefix.
     data = {
         cv2.IMAGE_METADATA_EXIF: like.exif.removeprefix(b"Exif\0\0"),
         cv2.IMAGE_METADATA_ICCP: like.icc,

@@ -1,4 +1,4 @@
-"""Large photographs in bounded memory: overlapping tiles, blended so that no seam shows."""
+"""Enhance large photographs in overlapping tiles, blended without visible seams."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,7 +9,7 @@ from llie_helpers.images import Place, to_float
 from llie_helpers.methods import Method
 
 TILE = 768  # pixels; about 0.3 GB of memory for `dual_branch`
-# Both are multiples of 64, so that the windows of `dual_branch` are the same in all tiles.
+# A multiple of 64, as is TILE, so that the windows of `dual_branch` align in all tiles.
 OVERLAP = 64
 
 Postprocess = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -21,14 +21,13 @@ def enhance_tiled(
 ) -> torch.Tensor:
     """Enhance a photograph of any size tile by tile.
 
-    The method looks at the whole photograph once (`Method.prepare`). Neighbouring tiles overlap
-    and are blended with the two halves of a Hann window, which add up to 1.
+    The whole photograph is analysed once (`Method.prepare`). Neighbouring tiles overlap and are
+    blended with the two halves of a Hann window, which add up to 1.
 
     Args:
         method: what to enhance with.
         image: ``(H, W, 3)`` RGB, uint8 or uint16, at least 16x16; or ``(3, H, W)`` in [0, 1].
-        postprocess: given an enhanced tile and the tile, both ``(1, 3, h, w)``, returns what to
-            keep.
+        postprocess: applied to an enhanced tile and the input tile, both ``(1, 3, h, w)``.
 
     Returns:
         ``(3, H, W)`` in [0, 1], on the CPU.
@@ -36,7 +35,7 @@ def enhance_tiled(
     height, width = image.shape[1:] if isinstance(image, torch.Tensor) else image.shape[:2]
 
     def crop(rows: slice, columns: slice) -> torch.Tensor:
-        # Of an array no more becomes floats than is needed, which take four times the memory.
+        # Only the crop becomes float, which takes four times the memory.
         if isinstance(image, torch.Tensor):
             part = image[:, rows, columns]
         else:
@@ -55,7 +54,7 @@ def enhance_tiled(
             output = postprocess(output, tile) if postprocess else output
             weight = blend_weights(rows, height)[:, None] * blend_weights(columns, width)
             enhanced[:, rows, columns] += output[0].cpu() * weight
-    # The weights add up to 1, but for rounding.
+    # The weights add up to 1 only up to rounding.
     return enhanced.clamp_(0, 1)
 
 
@@ -66,7 +65,7 @@ def tile_slices(length: int) -> Iterator[slice]:
 
 
 def blend_weights(span: slice, length: int) -> torch.Tensor:
-    """Return the weights of a tile along one side: 1, less where it overlaps another; never 0."""
+    """Return the weights of a tile along one side: 1, or less where it overlaps another tile."""
     ramp = torch.sin((torch.arange(OVERLAP) + 0.5) / OVERLAP * torch.pi / 2) ** 2
     weights = torch.ones(span.stop - span.start)
     if span.start > 0:

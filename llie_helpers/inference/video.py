@@ -1,8 +1,7 @@
-"""Video: whatever FFmpeg reads, written as H.264 that a browser plays, sound and timing kept.
+"""Enhance videos that FFmpeg reads, to H.264 that browsers play; sound and timing are kept.
 
-PyAV does the container work. Its wheel brings FFmpeg, so nothing else has to be installed,
-and it hands over each frame with its own time, which a pipe to an ffmpeg program would lose
-where the frame rate varies.
+PyAV reads and writes the files. Its wheel includes FFmpeg, and it gives the time of each frame,
+which a pipe to an ffmpeg process would lose if the frame rate varies.
 """
 
 import math
@@ -25,17 +24,17 @@ from llie_helpers.inference.tiles import Postprocess
 from llie_helpers.methods import Method, as_method, blend
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".3gp"})
-# Sound that MP4 holds as it is; any other is encoded as AAC.
+# Audio codecs that MP4 supports; others are converted to AAC.
 SOUND = {"aac", "mp3", "ac3", "eac3", "alac", "opus"}
-SETTLE = 0.5  # seconds in which the light follows a change
-THUMBNAIL = 64  # pixels, the sides of the small copies by which two frames are compared
-CUT = 0.35  # mean difference of two copies' logarithms that makes a new scene
+SETTLE = 0.5  # seconds, time constant with which the exposure follows a change
+THUMBNAIL = 64  # pixels, side of the thumbnails with which two frames are compared
+CUT = 0.35  # mean absolute difference of log thumbnails above which a new scene starts
 
 
 class TemporalSmoother:
-    """Prepare a method for each frame of a video, so that the light does not flicker.
+    """Prepare a method for each frame of a video, so that the exposure does not flicker.
 
-    What the method knows of the frame (`Method.prepare`) follows a change slowly, except at cuts.
+    The context (`Method.prepare`) follows changes slowly, except at cuts.
     """
 
     def __init__(self, method: Method) -> None:
@@ -66,16 +65,16 @@ def enhance_video(
     """Enhance a video and return the number of frames.
 
     Args:
-        source: any video that FFmpeg reads.
-        target: an .mp4 file; it appears when it is complete.
-        method: from `create_method`.
-        postprocess: given an enhanced frame and the frame ``(1, 3, H, W)``, returns what to keep.
-        fast: set the exposure alone (`Method.illuminate`), as one curve for each channel; noise
-            stays.
+        source: a video that FFmpeg reads.
+        target: an .mp4 file, written atomically.
+        method: a `Method`, or any function of images.
+        postprocess: applied to an enhanced frame and the input frame, both ``(1, 3, H, W)``.
+        fast: correct only the exposure (`Method.illuminate`), with one curve per channel; noise
+            remains.
 
     Raises:
-        CourseError: PyAV is missing, the target is no .mp4, the source is no video, or the
-            method has no fast mode.
+        CourseError: PyAV is missing, the target is not an .mp4 file, the source is not a video,
+            or the method has no fast mode.
     """
     source, target = Path(source), Path(target)
     if target.suffix.lower() != ".mp4":
@@ -85,7 +84,7 @@ def enhance_video(
         with av.open(str(source)) as given:
             first = next(given.decode(video=0), None) if given.streams.video else None
         if first is None:
-            raise CourseError(f"{source} holds no video that can be read.")
+            raise CourseError(f"{source} contains no video that can be read.")
         size = _upright(first).shape[:2]
         smoother = TemporalSmoother(as_method(method))
         with (
@@ -109,10 +108,10 @@ def enhance_frame(
     """Enhance one frame ``(H, W, 3)`` uint8 at ``time`` in seconds."""
     method = smoother.method
     if fast:
-        # Every fourth pixel of a large frame or so is plenty for the exposure.
+        # A subsampled frame, twice the size of a thumbnail or more, suffices for the exposure.
         step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
         context = smoother(to_float(image[::step, ::step])[None].to(method.device), time)
-        # All that happens to a pixel depends on its value alone: a table of 256 does it.
+        # The output depends only on the value of a pixel, so a table of 256 entries suffices.
         low = torch.linspace(0, 1, 256, device=method.device).expand(1, 3, 1, 256)
         enhanced = method.illuminate(low, context)
     else:
@@ -145,13 +144,13 @@ def _transcode(
     postprocess: Postprocess | None,
     fast: bool,
 ) -> int:
-    """Decode, enhance and encode the frames, copy the sound, and return the number of frames."""
+    """Decode, enhance and encode the frames, copy the audio, and return the number of frames."""
     video = given.streams.video[0]
     video.thread_type = "AUTO"
     encoder = made.add_stream("libx264", rate=video.average_rate or 25)
     encoder.height, encoder.width = size
     encoder.pix_fmt = "yuv420p"
-    # The source's own clock, so that a frame rate that varies goes on to vary.
+    # The time base of the source keeps variable frame rates.
     encoder.codec_context.time_base = video.time_base
     encoder.options = {"crf": "20", "preset": "veryfast"}
     sound = {stream.index: _sound_copier(stream, made) for stream in given.streams.audio}
@@ -176,7 +175,7 @@ def _transcode(
 
 
 def _upright(frame: Any) -> np.ndarray:
-    """Return a frame as ``(H, W, 3)`` RGB, turned as a player would, with even sides for H.264."""
+    """Return a frame as ``(H, W, 3)`` RGB, rotated upright, with even sides for H.264."""
     image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
     height, width = (side // 2 * 2 for side in image.shape[:2])
     return np.ascontiguousarray(image[:height, :width])

@@ -1,4 +1,4 @@
-"""What the lessons share: their start, results, baselines, exercises and widgets."""
+"""Helpers of the lessons: set-up, ledger, baselines, exercises and widgets."""
 
 from llie_helpers.lessons.baseline import Baselines, baselines, tune_gamma
 from llie_helpers.lessons.lesson import Lesson, begin, use_drive

@@ -1,4 +1,4 @@
-"""The baselines that a network has to beat, shown by every lesson that trains one."""
+"""Baselines without a network, for every lesson that trains one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from llie_helpers.metrics import Evaluation, evaluate, psnr
 from llie_helpers.tables import Table
 
 GAMMAS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-TUNING_PAIRS = 12  # enough to choose among so few exponents
+TUNING_PAIRS = 12  # enough to choose among a few exponents
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Baselines:
     Attributes:
         methods: the methods by title.
         scores: their evaluations on the test pairs, by title.
-        tuned_gamma: the title of the gamma curve that was tuned on training pairs.
+        tuned_gamma: title of the gamma correction that was tuned on training pairs.
     """
 
     methods: dict[str, Callable[[Tensor], Tensor]]
@@ -34,24 +34,24 @@ class Baselines:
 
     @property
     def best(self) -> str:
-        """The title of the method with the highest PSNR."""
+        """Return the title of the method with the highest PSNR."""
         return max(self.scores, key=lambda title: self.scores[title].psnr)
 
     def table(self) -> Table:
         """Return PSNR, SSIM and GT-mean PSNR of every method."""
         rows = [
-            [title, f"{its.psnr:.2f}", f"{its.ssim:.3f}", f"{its.psnr_gt_mean:.2f}"]
-            for title, its in self.scores.items()
+            [title, f"{score.psnr:.2f}", f"{score.ssim:.3f}", f"{score.psnr_gt_mean:.2f}"]
+            for title, score in self.scores.items()
         ]
         return Table(["to beat", "PSNR (dB)", "SSIM", "GT-mean PSNR (dB)"], rows)
 
 
 def baselines(train: Pairs, test: Pairs) -> Baselines:
-    """Evaluate on ``test`` what needs no network.
+    """Evaluate the methods without a network on ``test``.
 
-    These are the input as it is, gamma curves with the customary exponent of 0.5 and with one
-    tuned on ``train``, CLAHE, histogram equalisation, Retinex and, if XGBoost is installed, a
-    histogram mapper fitted to ``train``.
+    These are the unchanged input, gamma correction with an exponent of 0.5 and with one tuned on
+    ``train``, CLAHE, histogram equalisation, Retinex and, if XGBoost is installed, a histogram
+    mapper fitted to ``train``.
     """
     gamma = tune_gamma(train)
     tuned = f"gamma {gamma}"

@@ -1,4 +1,4 @@
-"""Check that everything is there that the course needs, for the first table of lesson 00."""
+"""Check the installation, for the first table of lesson 00."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ from llie_helpers.devices import choose_device, describe
 from llie_helpers.models.weights import SHIPPED
 from llie_helpers.tables import Table
 
-# Packages that only parts of the course use, by the name to import.
+# Packages that only parts of the course use: import name -> use.
 OPTIONAL = {
     "xgboost": "the histogram regressor of lesson 02",
     "torchvision": "perceptual losses (from lesson 04) and the LPIPS score",
@@ -52,7 +52,7 @@ def _packages() -> list[Row]:
 
 
 def _missing_or_old(need: Requirement) -> Row | None:
-    """Return what to do about one package, or None if it is installed and new enough."""
+    """Return a row for a package that is missing or too old, else None."""
     try:
         found = metadata.version(need.name)
     except metadata.PackageNotFoundError:
@@ -88,7 +88,9 @@ def _results() -> Row:
 def _optional() -> list[Row]:
     rows = []
     for name, use in OPTIONAL.items():
-        there = find_spec(name) is not None
-        advice = "" if there else f"; `pip install {name}` when you want it"
-        rows.append(Row(f"optional: {name}", "there" if there else "absent", f"for {use}{advice}"))
+        installed = find_spec(name) is not None
+        advice = "" if installed else f"; `pip install {name}` when you want it"
+        rows.append(
+            Row(f"optional: {name}", "installed" if installed else "absent", f"for {use}{advice}")
+        )
     return rows

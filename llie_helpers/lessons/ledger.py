@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 class Column(NamedTuple):
-    """The title of one entry of a row and how its value is formatted."""
+    """The title of a column and the format of its values."""
 
     title: str
     text: Callable[[Any], str] = str
@@ -41,12 +41,12 @@ COLUMNS = {
     "time": Column("time (UTC)", shown=False),
 }
 
-# Rows that agree in these are runs of one experiment; a table shows the latest.
+# Rows with equal values in these columns are runs of one experiment; a table shows the latest.
 EXPERIMENT = ("lesson", "model", "data", "split", "profile", "seed")
 
 
 class Ledger:
-    """The ledger in the file ``path``, which need not exist yet."""
+    """The ledger in the file ``path``, which is created on the first `append`."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
@@ -54,8 +54,7 @@ class Ledger:
     def append(self, row: Row) -> None:
         """Add one row.
 
-        A row is a single write to a file opened for appending, so the lines of notebooks that
-        run at the same time are never mixed.
+        A row is a single write in append mode, so that notebooks can write concurrently.
 
         Raises:
             CourseError: ``row`` has an unknown column, or the disk is full.
@@ -66,7 +65,7 @@ class Ledger:
                 f"{', '.join(COLUMNS)}."
             )
         line = json.dumps({name: row.get(name) for name in COLUMNS}) + "\n"
-        data = ("\n" + line if self._ends_torn() else line).encode()
+        data = ("\n" + line if self._ends_truncated() else line).encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab", buffering=0) as file:
@@ -76,7 +75,7 @@ class Ledger:
             raise explained(error, self.path) from error
 
     def rows(self) -> list[Row]:
-        """Return all rows, oldest first, without lines torn by a crash or a full disk."""
+        """Return all rows, oldest first, except lines truncated by a crash or a full disk."""
         if not self.path.exists():
             return []
         found = []
@@ -90,9 +89,9 @@ class Ledger:
         return found
 
     def table(self, lesson: str | None = None) -> Table:
-        """Return the latest row of every experiment, of one ``lesson`` or of all, as a table.
+        """Return a table of the latest row of every experiment, of one ``lesson`` or of all.
 
-        A value that was not measured is empty.
+        Values that were not measured are empty.
         """
         rows = [row for row in self.rows() if lesson in (None, row["lesson"])]
         latest = {tuple(row[name] for name in EXPERIMENT): row for row in rows}
@@ -108,7 +107,7 @@ class Ledger:
             ],
         )
 
-    def _ends_torn(self) -> bool:
+    def _ends_truncated(self) -> bool:
         if not self.path.exists() or self.path.stat().st_size == 0:
             return False
         with self.path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The start of every lesson: profile, device, seed, figure style and ledger."""
+"""The set-up of a lesson: profile, device, seed, figure style and ledger."""
 
 import functools
 import os
@@ -28,13 +28,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Lesson:
-    """A running lesson; made by `begin`.
+    """A running lesson, created by `begin`.
 
     Attributes:
         name: such as "03_mse_cnn".
         profile: "quick" (embedded data, minutes on two cores) or "full" (real data, a GPU).
         device: where networks run.
-        seed: the seed that Python, NumPy and PyTorch were given.
+        seed: seed of Python, NumPy and PyTorch.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Lesson:
     seed: int
 
     def choose(self, *, quick: T, full: T) -> T:
-        """Return ``quick`` or ``full``, as the profile says."""
+        """Return ``quick`` or ``full``, depending on the profile."""
         return quick if self.profile == "quick" else full
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger of all lessons."""
+        """Return the ledger of all lessons."""
         return Ledger(paths.runs_dir() / "ledger.jsonl")
 
     def run_dir(self, name: str) -> Path:
@@ -67,7 +67,6 @@ class Lesson:
         parameters: int | None = None,
         gmacs: float | None = None,
         train_seconds: float | None = None,
-        seed: int | None = None,
     ) -> None:
         """Add one result to the ledger.
 
@@ -77,9 +76,8 @@ class Lesson:
             split: "train", "val" or "test".
             evaluation: its scores, from `metrics.evaluate`.
             parameters: number of learned values; 0 for a classical method.
-            gmacs: 10^9 multiply-adds for one image.
+            gmacs: multiply-adds for one image, in 1e9.
             train_seconds: wall-clock time of training.
-            seed: by default the lesson's own.
         """
         scores = asdict(evaluation)
         del scores["per_image"]
@@ -94,7 +92,7 @@ class Lesson:
                 "parameters": parameters,
                 "gmacs": gmacs,
                 "train_seconds": train_seconds,
-                "seed": self.seed if seed is None else seed,
+                "seed": self.seed,
                 "version": code_version(),
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
             }
@@ -104,7 +102,7 @@ class Lesson:
 def begin(name: str, seed: int = 0) -> Lesson:
     """Begin lesson ``name``: choose profile and device, set seeds and style, and print one line.
 
-    The profile is ``$LLIE_PROFILE``; by default "full" with a GPU and "quick" without.
+    The profile is ``$LLIE_PROFILE``, by default "full" with a GPU and "quick" without one.
 
     Raises:
         CourseError: ``$LLIE_PROFILE`` is neither "quick" nor "full".
@@ -130,16 +128,16 @@ def begin(name: str, seed: int = 0) -> Lesson:
 
 
 def use_drive() -> Path:
-    """Keep the ledger and all checkpoints on your Google Drive, on Colab.
+    """Keep the ledger and all checkpoints on Google Drive, if the notebook runs on Colab.
 
-    Call it right after `begin`; nothing is lost then when Colab ends the runtime. Caches stay
-    on the runtime's own disk, which is faster. Elsewhere nothing changes.
+    Call it right after `begin`, so that results survive the end of the runtime. Caches stay on the
+    runtime's own disk, which is faster.
 
     Returns:
-        The folder of results from now on.
+        The folder of results.
     """
     if not _on_colab():
-        print("Drive is for Colab only; here results already stay on your own disk.")
+        print("Google Drive is used only on Colab; here, results stay on your own disk.")
         return paths.runs_dir()
     from google.colab import drive
 
@@ -169,7 +167,7 @@ def _on_colab() -> bool:
 
 
 def _gpu_menu() -> str:
-    """Return where to switch on a GPU, on Colab and Kaggle."""
+    """Return how to switch on a GPU on Colab or Kaggle."""
     if _on_colab():
         return " For a GPU: Runtime > Change runtime type > T4 GPU, then run all again."
     if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:

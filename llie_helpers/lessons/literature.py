@@ -1,7 +1,4 @@
-"""Published scores: networks to compare with, and the five systems that the course rebuilds.
-
-The scores of the course's own networks are in the model cards and in the ledger.
-"""
+"""Published scores: networks for comparison, and the five systems that the course rebuilds."""
 
 from typing import NamedTuple
 
@@ -48,8 +45,8 @@ class System(NamedTuple):
         title: what it is.
         lesson: the number of the lesson that rebuilds it.
         model: the network's name in the course.
-        reported: the score that its authors gave, in words.
-        measured_on: the images and the protocol behind that score.
+        reported: the score that its authors report.
+        measured_on: the images and the protocol of that score.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Scores of the systems that the course rebuilds, re-run under the protocols of their authors."""
+"""Scores of the rebuilt systems, trained under the protocols of their authors."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ KEPT = Path(__file__).resolve().parent / "rerun_results"
 
 @dataclass(frozen=True)
 class Scores:
-    """PSNR in dB and SSIM, under the authors' protocol or the frozen one."""
+    """PSNR in dB and SSIM."""
 
     psnr: float
     ssim: float
@@ -28,9 +28,9 @@ class Rerun:
     Attributes:
         model: the network's name.
         parameters: number of learned values.
-        epochs: how many were trained.
+        epochs: number of epochs.
         seconds: wall-clock time of training.
-        own: under the authors' protocol, on the images that its weights were selected on.
+        own: under the authors' protocol, on the images used for model selection.
         test: under the authors' protocol, on the test images.
         frozen: under the course's protocol, on the test images at full size.
     """
@@ -53,7 +53,7 @@ class Rerun:
         )
 
     def keep(self) -> Path:
-        """Write the scores into the package, for lesson 08; return the file."""
+        """Write the scores into the package, for lesson 08, and return the file."""
         path = KEPT / f"{self.model}.json"
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
@@ -61,7 +61,7 @@ class Rerun:
 
 
 def kept(model: str) -> Rerun | None:
-    """Return what was measured for a network on LOL v1, or None if it was not re-run."""
+    """Return the kept scores of a network on LOL v1, or None."""
     path = KEPT / f"{model}.json"
     if not path.is_file():
         return None

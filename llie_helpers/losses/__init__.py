@@ -1,8 +1,8 @@
-"""Every loss term of the course, and a weighted sum of them.
+"""Loss terms and their weighted sum.
 
-A term is a function ``(enhanced, normal) -> scalar`` on images (N, C, H, W) in [0, 1]. It
-runs in float32 whatever the training precision, because variances and Fourier transforms
-fail in half precision.
+A term is a function ``(enhanced, normal) -> scalar`` on images (N, C, H, W) in [0, 1]. It runs in
+float32 also in mixed-precision training, because variances and Fourier transforms are inaccurate
+in half precision.
 """
 
 from llie_helpers.losses.gan import gan_discriminator_loss, gan_generator_loss

@@ -1,7 +1,7 @@
-"""The two sides of adversarial training, as in pix2pix (Isola et al., CVPR 2017).
+"""Losses of adversarial training, as in pix2pix (Isola et al., CVPR 2017).
 
-Both take logits of any shape, such as the map of a PatchGAN; pix2pix adds L1 with weight
-100 to the generator's side.
+Both take logits of any shape, such as the map of a PatchGAN. In pix2pix, the generator also has an
+L1 loss with weight 100.
 """
 
 import torch
@@ -10,15 +10,15 @@ from torch.nn import functional as F
 
 
 def gan_generator_loss(fake_logits: Tensor) -> Tensor:
-    """Return ``-mean log D(fake)``: small when the discriminator takes the output for real."""
+    """Return ``-mean log D(fake)``: small when the discriminator classifies outputs as real."""
     return _cross_entropy(fake_logits, 1.0)
 
 
 def gan_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Return ``-mean(log D(real) + log(1 - D(fake))) / 2``: small when both are told apart.
+    """Return ``-mean(log D(real) + log(1 - D(fake))) / 2``: small when it separates both.
 
     Halved as in the paper, so that the discriminator learns more slowly than the generator.
-    Pass the logits of a detached output, or the generator gets this gradient too.
+    Pass the logits of a detached output, so that the generator gets no gradient.
     """
     return (_cross_entropy(real_logits, 1.0) + _cross_entropy(fake_logits, 0.0)) / 2
 

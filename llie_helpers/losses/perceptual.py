@@ -1,4 +1,4 @@
-"""A loss on what a classifier sees: edges and textures instead of pixels."""
+"""A loss on the features of a classifier, which represent edges and textures."""
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,9 @@ class Perceptual(nn.Module):
     """Mean squared difference of ImageNet features (Johnson, Alahi and Fei-Fei, ECCV 2016).
 
     The features are those of torchvision's VGG-19 up to its 18th layer (relu3_4); its weights,
-    about 550 MB, are downloaded once. The network is a constant: not trained, and not in
-    checkpoints.
+    about 550 MB, are downloaded once. The network is frozen, and not stored in checkpoints.
 
-    Args of a call:
-        enhanced, normal: images (N, 3, H, W), RGB, in [0, 1], at least 32x32.
+    Called with ``enhanced`` and ``normal``, images (N, 3, H, W), RGB, in [0, 1], at least 32x32.
 
     Raises:
         CourseError: torchvision or the weights are missing.
@@ -30,7 +28,7 @@ class Perceptual(nn.Module):
             from torchvision.models import VGG19_Weights, vgg19
 
             vgg = vgg19(weights=VGG19_Weights.IMAGENET1K_V1)
-        # OSError covers a failed download, RuntimeError a torchvision of another torch.
+        # OSError covers a failed download, RuntimeError an incompatible torchvision.
         except (ImportError, OSError, RuntimeError) as error:
             raise CourseError(
                 f"The perceptual loss cannot load VGG-19 ({error}); run `pip install torchvision` "
@@ -48,7 +46,7 @@ class Perceptual(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Turn RGB in [0, 1] into a network's input: ``(image - mean) / std`` per channel."""
+    """Normalise RGB in [0, 1] for a network: ``(image - mean) / std`` per channel."""
 
     mean: Tensor
     std: Tensor
@@ -63,7 +61,7 @@ class Normalise(nn.Module):
 
 
 def _frozen(network: nn.Module) -> nn.Module:
-    """Turn all weights into constants, which no optimiser sees and no checkpoint stores."""
+    """Turn all parameters into buffers, which no optimiser sees and no checkpoint stores."""
     for module in network.modules():
         constants = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
         for name, tensor in constants:

@@ -1,4 +1,4 @@
-"""What every loss term shares: full precision, and shapes that agree."""
+"""A decorator for loss terms: full precision, and a check of shapes."""
 
 import functools
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from llie_helpers.errors import CourseError
 
 
 def full_precision(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Run ``loss(enhanced, normal)`` in float32 (float64 stays), also under autocast."""
+    """Run ``loss(enhanced, normal)`` in float32, or float64 if given that, even under autocast."""
 
     @functools.wraps(loss)
-    def wrapped(enhanced: Tensor, normal: Tensor, **options: float) -> Tensor:
+    def wrapped(enhanced: Tensor, normal: Tensor) -> Tensor:
         check_shapes(enhanced, normal)
         dtype = torch.promote_types(enhanced.dtype, torch.float32)
         with torch.autocast(enhanced.device.type, enabled=False):
-            return loss(enhanced.to(dtype), normal.to(dtype), **options)
+            return loss(enhanced.to(dtype), normal.to(dtype))
 
     return wrapped
 
 
 def check_shapes(enhanced: Tensor, normal: Tensor) -> None:
-    """Refuse shapes that broadcasting would turn into a number without meaning.
+    """Check that the shapes are equal, so that nothing is broadcast.
 
     Raises:
         CourseError: the shapes differ or are not (N, C, H, W).

@@ -1,4 +1,4 @@
-"""Structural similarity as a loss: the metric of ``metrics.ssim``, made cheap to train on."""
+"""Structural similarity as a loss: `metrics.ssim`, made fast enough for training."""
 
 import torch
 from torch import Tensor
@@ -15,12 +15,12 @@ C1, C2 = 0.01**2, 0.03**2  # stabilisers of the two ratios, for data range 1
 def ssim_loss(enhanced: Tensor, normal: Tensor) -> Tensor:
     """Return ``1 - SSIM`` (Wang et al., IEEE TIP 2004) over the valid region, in [0, 2].
 
-    torchmetrics' ``structural_similarity_index_measure`` is the same within 1e-5, but takes
-    10.7 times as long with its gradient, which is why this one is written out.
+    torchmetrics' ``structural_similarity_index_measure`` agrees within 1e-5, but takes 10.7 times
+    as long with its gradient.
 
     Args:
         enhanced: images (N, C, H, W) in [0, 1], at least 11x11.
-        normal: their targets, shaped alike.
+        normal: their targets, of the same shape.
 
     Raises:
         CourseError: the images are smaller than the window.
@@ -32,7 +32,7 @@ def ssim_loss(enhanced: Tensor, normal: Tensor) -> Tensor:
             f"{height}x{width}; train on larger crops."
         )
     a, b = enhanced, normal
-    # The sum of both variances is all that SSIM needs, so four blurs do instead of five.
+    # SSIM needs only the sum of both variances, so four blurs suffice instead of five.
     mean_a, mean_b, square, product = _blur(torch.cat([a, b, a * a + b * b, a * b])).chunk(4)
     means_square, means_product = mean_a * mean_a + mean_b * mean_b, mean_a * mean_b
     contrast = (2 * (product - means_product) + C2) / (square - means_square + C2)
@@ -41,10 +41,10 @@ def ssim_loss(enhanced: Tensor, normal: Tensor) -> Tensor:
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Return the Gaussian mean wherever the window fits: (N, C, H, W) to (N, C, H-10, W-10).
+    """Blur with the Gaussian window, valid region only: (N, C, H, W) to (N, C, H-10, W-10).
 
-    The window is a product of a column and a row: 22 products a pixel instead of 121. All
-    planes are channels of one image, which is several times faster on a CPU than a batch.
+    The window is separable, which takes 22 products per pixel instead of 121. All planes are
+    channels of one image, which is several times faster on a CPU than a batch.
     """
     n, channels, height, width = images.shape
     planes = n * channels

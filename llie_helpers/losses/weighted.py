@@ -19,7 +19,7 @@ LOSSES: dict[str, Term | type[Perceptual]] = {
     "ssim": ssim_loss,
     "fft_amplitude": fft_amplitude,
     "gt_mean": gt_mean,
-    "perceptual": Perceptual,  # loads its network when it is first asked for by name
+    "perceptual": Perceptual,  # loads its network on construction
 }
 
 Weight = float | Sequence[tuple[int, float]]
@@ -29,19 +29,19 @@ class WeightedLoss(nn.Module):
     """``sum of weight * term``, such as ``WeightedLoss({"l1": 1.0, "ssim": 0.2})``.
 
     A weight may be a schedule ``[(0, 0.01), (50, 0.2)]``: 0.01 from epoch 0, 0.2 from
-    epoch 50 on (epochs count from 0). A term whose weight is 0 is not computed; where all
-    weights are, the loss is 0 and so is its gradient.
+    epoch 50 on (epochs count from 0). A term whose weight is 0 is not computed; if all weights
+    are 0, so are the loss and its gradient.
 
     Attributes:
         terms: the last call's terms by name, unweighted and detached, for logging.
-        weights: the weight of each term in the present epoch.
+        weights: the weight of each term in the current epoch.
 
     Args:
         weights: a number or a schedule for each name in ``LOSSES``.
 
     Raises:
-        CourseError: an unknown name, no term, a weight that is negative or no number, or a
-            schedule that does not begin at epoch 0 and go forward.
+        CourseError: a name is unknown, there is no term, a weight is negative or not a number, or
+            a schedule does not start at epoch 0 with increasing epochs.
     """
 
     def __init__(self, weights: Mapping[str, Weight]) -> None:
@@ -57,7 +57,7 @@ class WeightedLoss(nn.Module):
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the weights that hold in ``epoch``, counted from 0."""
+        """Use the weights of ``epoch``, counted from 0."""
         self.weights = {
             name: next(weight for start, weight in reversed(steps) if start <= epoch)
             for name, steps in self.schedules.items()
@@ -71,7 +71,7 @@ class WeightedLoss(nn.Module):
         }
         self.terms = {name: value.detach() for name, value in values.items()}
         if not values:
-            # A zero with a graph, so that a step without terms goes on like any other.
+            # A zero with a gradient, so that a step without terms needs no special case.
             return 0.0 * enhanced.float().sum()
         first, *others = (self.weights[name] * value for name, value in values.items())
         return sum(others, start=first)
@@ -90,7 +90,7 @@ def _schedule(name: str, weight: Weight) -> list[tuple[int, float]]:
     epochs = [epoch for epoch, _ in steps]
     if epochs[:1] != [0] or any(a >= b for a, b in itertools.pairwise(epochs)):
         raise CourseError(
-            f"{found} a schedule begins at epoch 0 and goes forward, such as "
+            f"{found} a schedule starts at epoch 0 with increasing epochs, such as "
             "[(0, 0.01), (50, 0.2)]."
         )
     if not all(0 <= value < float("inf") for _, value in steps):

@@ -1,4 +1,4 @@
-"""Everything that enhances, under one interface: classical methods, and networks with weights."""
+"""Classical methods and networks with weights, under one interface."""
 
 from llie_helpers.methods.method import Method, Pointwise, blend
 from llie_helpers.methods.network import NetworkMethod, as_method

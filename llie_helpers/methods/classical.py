@@ -1,9 +1,8 @@
-"""Enhancement without learning: the baselines that every network has to beat.
+"""Classical enhancement methods: the baselines that every network has to beat.
 
-Each is a plain function of images ``(N, 3, H, W)`` or ``(3, H, W)``, float, RGB, in [0, 1], whose
-output has the same shape, type and device; and a `Method`, which also enhances parts of a
-photograph. OpenCV works on 8-bit images, as these methods were defined, so all but identity and
-gamma round their input to 8 bits first.
+Each is a function of images ``(N, 3, H, W)`` or ``(3, H, W)``, float, RGB, in [0, 1], whose output
+has the same shape, type and device; and a `Method`, which also enhances parts of a photograph.
+OpenCV works on 8-bit images, so all but identity and gamma round their input to 8 bits first.
 """
 
 from collections.abc import Callable
@@ -18,12 +17,12 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import Place, to_uint8
 from llie_helpers.methods.method import Method
 
-# Pixels from which Retinex takes quantiles; of a larger photograph, an even grid of about as many.
+# Retinex computes quantiles of about this many pixels, on a regular grid in larger photographs.
 QUANTILE_PIXELS = 2**22
 
 
 def identity(image: Tensor) -> Tensor:
-    """Return the input as it is: the score of doing nothing."""
+    """Return the input unchanged: the baseline of doing nothing."""
     return image
 
 
@@ -59,7 +58,7 @@ class Identity(Method):
 
 
 class Gamma(Method):
-    """Raise each value to the power ``gamma``: below 1 brightens, most in the dark; 1 does nothing.
+    """Raise each value to the power ``gamma``; below 1, this brightens dark values most.
 
     Raises:
         CourseError: ``gamma`` is not positive.
@@ -77,7 +76,7 @@ class Gamma(Method):
 
 
 class _Equalisation(Method):
-    """Give each pixel the CIELAB lightness that it gets in the equalised whole; colours stay."""
+    """Replace the CIELAB lightness of each pixel by that of the equalised whole image."""
 
     def __init__(self, equalise: Callable[[np.ndarray], np.ndarray]) -> None:
         self.equalise = equalise
@@ -100,10 +99,10 @@ class _Equalisation(Method):
 
 
 class HistogramEqualisation(_Equalisation):
-    """Spread the lightness of each image evenly over its range.
+    """Equalise the lightness histogram of each image.
 
-    The L channel of CIELAB goes through its own cumulative histogram (Gonzalez and Woods,
-    Digital Image Processing, section 3.3).
+    The L channel of CIELAB is mapped by its cumulative histogram (Gonzalez and Woods, Digital Image
+    Processing, section 3.3).
     """
 
     name = "histogram_equalisation"
@@ -115,9 +114,9 @@ class HistogramEqualisation(_Equalisation):
 class CLAHE(_Equalisation):
     """Contrast-limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994).
 
-    Equalises the L channel of CIELAB in each of ``tiles`` x ``tiles`` regions and blends
-    between them; histogram counts above ``clip`` times the mean count are shared out, so
-    that noise in flat regions is not blown up.
+    Equalises the L channel of CIELAB in each of ``tiles`` x ``tiles`` regions and interpolates
+    between them. Histogram counts above ``clip`` times the mean count are redistributed, so that
+    noise in flat regions is not amplified.
 
     Raises:
         CourseError: ``clip`` or ``tiles`` is not positive.
@@ -137,17 +136,17 @@ class CLAHE(_Equalisation):
 class Retinex(Method):
     """Multi-scale Retinex (Jobson, Rahman and Woodell, IEEE TIP 1997); one sigma: single-scale.
 
-    Illumination is estimated as a Gaussian blur, and reflectance is what remains,
-    ``mean over sigmas of log(I) - log(blur(I, sigma))``. In place of the paper's fixed gain
-    and offset, the log ratios are stretched to [0, 1] over all three channels at once,
-    leaving out the ``clip`` share at either end.
+    Illumination is estimated by a Gaussian blur, and reflectance is the log ratio
+    ``mean over sigmas of log(I) - log(blur(I, sigma))``. Instead of the paper's fixed gain and
+    offset, the log ratios of all three channels together are stretched to [0, 1], with the
+    ``clip`` share saturated at either end.
 
     Args:
-        sigmas: widths of the blurs in pixels; the paper takes 15, 80 and 250.
+        sigmas: standard deviations of the blurs in pixels, by default those of the paper.
         clip: share of values saturated at each end, in [0, 0.5).
 
     Raises:
-        CourseError: no sigma, one that is not positive, or ``clip`` out of range.
+        CourseError: there is no sigma, a sigma is not positive, or ``clip`` is out of range.
     """
 
     name = "retinex"
@@ -167,7 +166,7 @@ class Retinex(Method):
         maps = tuple(torch.stack(each) for each in zip(*blurs, strict=True))
         step = int(np.ceil((height * width / QUANTILE_PIXELS) ** 0.5))
         sample = whole[..., ::step, ::step]
-        # Where pixels as large as the steps between the sampled ones would have these as centres.
+        # The place that is covered by pixels of ``step`` x ``step`` around the sampled ones.
         top, left = (1 - step) / 2 / height, (1 - step) / 2 / width
         rows, columns = sample.shape[-2:]
         place = Place(top, left, top + rows * step / height, left + columns * step / width)
@@ -192,7 +191,6 @@ class Retinex(Method):
 METHODS: dict[str, Callable[..., Method]] = {
     method.name: method for method in (Identity, Gamma, HistogramEqualisation, CLAHE, Retinex)
 }
-CLASSICAL = {name: method() for name, method in METHODS.items()}  # with their default options
 
 
 def _to_lab(image: Tensor) -> np.ndarray:
@@ -200,16 +198,16 @@ def _to_lab(image: Tensor) -> np.ndarray:
 
 
 def _light(image: Tensor) -> np.ndarray:
-    """Return levels ``(H, W, 3)`` float32 from 1 to 256, so that black has a logarithm."""
+    """Return levels ``(H, W, 3)`` float32 from 1 to 256, whose logarithm is finite."""
     light = to_uint8(image).astype(np.float32)
     light += 1
     return light
 
 
 def _blur(image: np.ndarray, sigma: float) -> Tensor:
-    """Blur a float (H, W, 3) array to (3, h, w): smaller for a wide blur, which holds no detail.
+    """Blur a float (H, W, 3) array to (3, h, w), reduced in size if the blur is wide.
 
-    The exact filter of sigma 250 has 2001 taps and takes seconds per megapixel.
+    At full size, the filter of sigma 250 has 2001 taps and takes seconds per megapixel.
     """
     height, width = image.shape[:2]
     shrink = max(1.0, sigma / 8)

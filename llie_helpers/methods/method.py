@@ -1,4 +1,4 @@
-"""The one interface of everything that enhances, with or without learning."""
+"""The interface of all enhancement methods."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ from llie_helpers.images import WHOLE, Place
 
 
 class Method:
-    """Map dark images to bright ones; a part of a photograph may depend on the whole of it.
+    """Base class: enhance images, or parts of a photograph given the whole.
 
-    ``method(image)`` enhances a whole image. For tiles, crops and video frames, look at the whole
-    once and then work on its parts::
+    ``method(image)`` enhances a whole image. For tiles, prepare the whole photograph once and then
+    enhance its parts::
 
         context = method.prepare(whole)
         enhanced = method(part, context, place)
@@ -30,47 +30,45 @@ class Method:
 
     @property
     def device(self) -> torch.device:
-        """Where images must be."""
+        """Return the device on which images must be."""
         return torch.device("cpu")
 
     @property
     def parameter_count(self) -> int:
-        """How many learned values it has."""
+        """Return the number of learned values."""
         return 0
 
     def prepare(self, whole: Tensor) -> Any:
-        """Return what the method needs to know of whole photographs ``(N, 3, H, W)``.
+        """Return what the method needs to know about whole photographs ``(N, 3, H, W)``, or None.
 
-        None if nothing. Tensors of floats, and tuples of them, are smoothed over the frames of a
-        video (`blend`).
+        Float tensors, and tuples of them, are smoothed over the frames of a video (`blend`).
         """
         return None
 
     def enhance(self, part: Tensor, context: Any, place: Place) -> Tensor:
-        """Enhance the part at ``place`` in the whole that ``context`` was prepared from."""
+        """Enhance the part at ``place`` of the photograph that ``context`` was prepared from."""
         raise NotImplementedError
 
     def illuminate(self, part: Tensor, context: Any, place: Place = WHOLE) -> Tensor:
-        """Set the exposure of ``part`` and leave its noise, each pixel by its value alone.
+        """Correct only the exposure of ``part``, as a function of each pixel's own value.
 
         Raises:
             CourseError: the method has no such step.
         """
         raise CourseError(
-            f"{self.name} cannot enhance by the exposure alone; leave out --fast, or use "
-            "dual_branch."
+            f"{self.name} cannot correct the exposure alone; leave out --fast, or use dual_branch."
         )
 
     @torch.no_grad()
     def __call__(self, part: Tensor, context: Any = None, place: Place = WHOLE) -> Tensor:
-        """Enhance ``part``; without a context it is a whole of its own."""
+        """Enhance ``part``; without a context, it is a whole image."""
         if part.dim() == 3:
             return self(part[None], context, place)[0]
         return self.enhance(part, self.prepare(part) if context is None else context, place)
 
 
 class Pointwise(Method):
-    """A method whose ``function`` maps images to images and needs nothing of the whole."""
+    """A method that applies ``function`` to images, independently of the whole photograph."""
 
     def __init__(self, function: Callable[[Tensor], Tensor], name: str = "function") -> None:
         self.function, self.name = function, name
@@ -80,9 +78,9 @@ class Pointwise(Method):
 
 
 def blend(old: Any, new: Any, share: float) -> Any:
-    """Return a context between two: ``old`` at a ``share`` of 0, ``new`` at 1.
+    """Interpolate two contexts: ``old`` at a ``share`` of 0, ``new`` at 1.
 
-    What is neither a tensor of floats nor a tuple of such is ``new``.
+    Anything but float tensors, and tuples of them, is taken from ``new``.
     """
     if isinstance(new, tuple):
         return tuple(blend(*both, share) for both in zip(old, new, strict=True))

@@ -1,4 +1,4 @@
-"""A network as a method: in evaluation mode, on its device, behind its histogram mapper."""
+"""A network as a method: in evaluation mode, with its histogram mapper if it has one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,21 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llie_helpers.images import WHOLE, Place, quantise
+from llie_helpers.images import BAND, WHOLE, Place, quantise
 from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.methods.method import Method, Pointwise
 from llie_helpers.models.cost import count_parameters
 from llie_helpers.models.network import Network
 
-BAND = 256  # rows that are mapped at a time, because mapping takes doubles
-
 
 class NetworkMethod(Method):
-    """A network, shown images as they are or as a `HistogramMapper` maps them first.
+    """A network, whose input a `HistogramMapper` may map first.
 
     Args:
-        network: switched to evaluation mode.
-        mapper: the one that the network was trained behind, if any.
+        network: is switched to evaluation mode.
+        mapper: the mapper of the images that the network was trained on, if any.
     """
 
     def __init__(self, network: Network, mapper: HistogramMapper | None = None) -> None:
@@ -39,7 +37,7 @@ class NetworkMethod(Method):
         if self.mapper is None:
             return None, self.network.prepare(whole)
         curves = self.mapper.prepare(whole)
-        if type(self.network).prepare is Network.prepare:  # which needs nothing of the whole
+        if type(self.network).prepare is Network.prepare:  # it needs no context
             return curves, None
         mapped = torch.empty_like(whole)
         for target, band in zip(mapped.split(BAND, dim=2), whole.split(BAND, dim=2), strict=True):
@@ -55,12 +53,12 @@ class NetworkMethod(Method):
         return self.network.illuminate(self._mapped(part, curves), of_network, place)
 
     def _mapped(self, image: Tensor, curves: Any) -> Tensor:
-        # Rounded, because the network was trained on images of 8 bits.
+        # Quantised, because the network was trained on 8-bit images.
         return image if self.mapper is None else quantise(self.mapper(image, curves))
 
 
 def as_method(function: Method | Callable[[Tensor], Tensor]) -> Method:
-    """Return a `Method` as it is, a network or any other callable as one."""
+    """Return ``function`` as a `Method`, which it may be already; networks are supported."""
     if isinstance(function, Method):
         return function
     if isinstance(function, Network):

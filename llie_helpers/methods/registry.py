@@ -1,12 +1,11 @@
 """Methods by name: ``create_method("clahe")``, ``create_method("dual_branch", "lol_v1")``."""
 
-import inspect
 import os
 from typing import Any
 
 import torch
 
-from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.errors import CourseError, check_options, unknown_name
 from llie_helpers.methods import classical
 from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.methods.method import Method
@@ -32,14 +31,14 @@ def create_method(
 
     Args:
         name: one of `list_methods`.
-        weights: for a network: shipped weights (default "lol_v1") or a .safetensors file. If there
-            is a mapper beside them, the network was trained behind it and is used behind it.
-        device: where a network runs.
+        weights: for a network, shipped weights (default "lol_v1") or a .safetensors file. A
+            histogram mapper beside the file is applied to the input.
+        device: the device of a network; classical methods run on the CPU.
         options: parameters of the method, such as ``gamma=0.3``.
 
     Raises:
-        CourseError: unknown name or option, an option's value that is out of range, or weights that
-            are missing, or given for a method that has none.
+        CourseError: the name or an option is unknown, an option has a wrong type or value, or
+            weights are missing, or given for a classical method.
     """
     if name in MODELS:
         file = find(name, weights or DEFAULT_WEIGHTS)
@@ -49,12 +48,6 @@ def create_method(
     if name not in classical.METHODS:
         raise unknown_name("method", name, list_methods())
     if weights is not None:
-        raise CourseError(f"{name} is a classical method: it learns nothing and takes no weights.")
-    known = list(inspect.signature(classical.METHODS[name]).parameters)
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option of {name}", option, known)
-    try:
-        return classical.METHODS[name](**options)
-    except TypeError as error:
-        raise CourseError(f"{name} cannot be built with {options}: {error}.") from error
+        raise CourseError(f"{name} is a classical method: it is not trained and takes no weights.")
+    check_options(name, classical.METHODS[name], options)
+    return classical.METHODS[name](**options)

@@ -55,17 +55,17 @@ def evaluate(
 
     Args:
         method: a `Method`, a network, or any other callable that maps images ``(1, 3, H, W)``,
-            RGB, in [0, 1] to the same. Images are moved to its device. A network runs in
-            evaluation mode and is left in the mode it was in.
+            RGB, in [0, 1] to the same. Images are moved to its device. A network is evaluated
+            in evaluation mode and restored to its mode.
         pairs: the images and their targets, of any size from 11x11.
         progress: show a progress bar.
 
     Raises:
-        CourseError: there are no pairs, an output has another shape than its target, or it
-            has values that are not finite.
+        CourseError: there are no pairs, or an output has another shape than its target or
+            values that are not finite.
     """
     if not len(pairs):
-        raise CourseError("There are no pairs to evaluate; choose a split that holds images.")
+        raise CourseError("There are no pairs to evaluate; choose a split that has images.")
     rows, distances, times = [], [], []
     with _evaluation_mode(method) as device:
         for pair in tqdm(pairs, desc="evaluate", unit="image", disable=not progress):
@@ -106,7 +106,7 @@ def evaluate(
 
 @contextmanager
 def _evaluation_mode(method: Callable[[Tensor], Tensor]) -> Iterator[torch.device]:
-    """Yield the device of ``method``; inside, a network is in evaluation mode."""
+    """Yield the device of ``method``, with a network in evaluation mode until the exit."""
     if not isinstance(method, nn.Module):
         yield getattr(method, "device", torch.device("cpu"))
         return
@@ -120,7 +120,7 @@ def _evaluation_mode(method: Callable[[Tensor], Tensor]) -> Iterator[torch.devic
 
 
 def _timed(method: Callable[[Tensor], Tensor], low: Tensor) -> tuple[Tensor, float]:
-    """Return the output and the seconds of one call, which on a GPU is asynchronous."""
+    """Return the output and the seconds of one call, synchronising with the GPU."""
     wait: Callable[[], None] = torch.cuda.synchronize if low.is_cuda else lambda: None
     wait()
     start = time.perf_counter()

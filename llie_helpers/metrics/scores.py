@@ -1,4 +1,4 @@
-"""Full-reference image quality metrics, each a pure function."""
+"""Full-reference image quality metrics."""
 
 import functools
 import logging
@@ -59,7 +59,7 @@ def ssim(enhanced: Tensor, normal: Tensor) -> Tensor:
             f"SSIM needs images of at least {WINDOW}x{WINDOW} pixels, but this one is "
             f"{height}x{width}; use a larger image."
         )
-    # torchmetrics pads by reflection; without that border, the map is the valid region.
+    # torchmetrics pads by reflection; cropping the border leaves the valid region.
     _, similarity = structural_similarity_index_measure(
         enhanced, normal, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
     )
@@ -70,8 +70,8 @@ def ssim(enhanced: Tensor, normal: Tensor) -> Tensor:
 def match_gt_mean(enhanced: Tensor, normal: Tensor) -> Tensor:
     """Scale each enhanced image to the mean of its ground truth, and clamp it to [0, 1].
 
-    The "GT-mean" of the low-light literature, with one gain per image. It is a diagnostic, not
-    a result, because it uses the ground truth: it tells how much of the error is exposure.
+    The "GT-mean" of the low-light literature, with one gain per image. It uses the ground truth, so
+    it is a diagnostic, not a result: it shows how much of the error is exposure.
 
     Args:
         enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1].
@@ -94,7 +94,7 @@ def lpips(enhanced: Tensor, normal: Tensor) -> Tensor | None:
 
     Returns:
         (N,) values, 0 for equal images; None if torchvision or its AlexNet weights are not
-        available, and the reason is logged once.
+        available (the reason is logged once).
     """
     enhanced, normal = _batches(enhanced, normal)
     metric = _lpips_metric()
@@ -113,9 +113,9 @@ def _lpips_metric() -> nn.Module | None:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
         return LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
-    # OSError covers a failed download, RuntimeError a torchvision that does not fit torch.
+    # OSError covers a failed download, RuntimeError an incompatible torchvision.
     except (ImportError, OSError, RuntimeError) as error:
-        # No warning: LPIPS is an extra, and a notebook would show it in every lesson.
+        # Not a warning: LPIPS is optional, and notebooks would show it in every lesson.
         logging.getLogger(__name__).info(
             'LPIPS is left out (pip install "llie_helpers[perceptual]"): %s', error
         )

@@ -1,10 +1,9 @@
 """Networks by name, one readable file each: ``create_model("mse_cnn", weights="lol_v1")``."""
 
-import inspect
 import os
 from typing import Any
 
-from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.errors import CourseError, check_options, unknown_name
 from llie_helpers.models import weights as weights_file
 from llie_helpers.models.dual_branch import DualBranch
 from llie_helpers.models.fft_dual_branch import FFTDualBranch
@@ -38,15 +37,15 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options:
     Args:
         name: one of `list_models`.
         weights: shipped weights ("lol_v1"), the path of a .safetensors file, or None.
-        options: arguments of the network's class; weights bring their own.
+        options: arguments of the network's class, by default those stored with the weights.
 
     Returns:
-        The network, in training mode; ``network.name`` and ``network.options`` tell
-        how it was made.
+        The network, in training mode; ``network.name`` and ``network.options`` record
+        how it was built.
 
     Raises:
-        CourseError: an unknown name or option, an option of the wrong type, or weights that are
-            missing or of another network.
+        CourseError: the name or an option is unknown, an option has a wrong type or value, or the
+            weights are missing or belong to another network.
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
@@ -57,11 +56,7 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options:
         if owner != name:
             raise CourseError(f"{path} holds weights of {owner}, not of {name}.")
         options = saved_options | options
-    known = inspect.signature(MODELS[name]).parameters
-    for option, value in options.items():
-        if option not in known:
-            raise unknown_name(f"option of {name}", option, known)
-        _check(f"{name}'s option {option}", value, known[option].annotation)
+    check_options(name, MODELS[name], options)
     try:
         model = MODELS[name](**options)
         if state is not None:
@@ -75,25 +70,5 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options:
 
 
 def save_weights(model: Network, path: str | os.PathLike) -> None:
-    """Write the weights of a network that `create_model` made, for ``weights=path``."""
+    """Write the weights of a network from `create_model`, to be loaded with ``weights=path``."""
     weights_file.save(model.state_dict(), path, model.name, model.options)
-
-
-def _check(option: str, value: Any, kind: object) -> None:
-    """Raise a `CourseError` unless ``value`` is of the type that a class asks for."""
-
-    def is_size(number: Any) -> bool:
-        return type(number) is int and number > 0
-
-    known: dict[object, tuple[bool, str]] = {
-        bool: (type(value) is bool, "true or false"),
-        int: (is_size(value), "a whole number from 1"),
-        float: (type(value) in (int, float), "a number"),
-        tuple[int, ...]: (
-            isinstance(value, list | tuple) and len(value) > 0 and all(map(is_size, value)),
-            "a list of whole numbers from 1",
-        ),
-    }
-    good, expected = known.get(kind, (True, ""))
-    if not good:
-        raise CourseError(f"{option} is {value!r}; it must be {expected}.")

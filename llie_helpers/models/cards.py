@@ -1,8 +1,7 @@
-"""Model cards: what shipped weights are, and how they score.
+"""Model cards: how shipped weights were trained, and how they score.
 
-A card is a Markdown file beside the weights, ``weights/MODEL_DATA.md``. Its front matter, between
-two lines of ``---``, is YAML for programs; what follows is for readers. ``tools/cards.py`` writes
-cards and the README's table of them.
+A card is a Markdown file beside the weights, ``weights/MODEL_DATA.md``, with YAML front matter.
+``tools/cards.py`` writes the cards and the README's table of them.
 """
 
 from dataclasses import dataclass, field
@@ -22,10 +21,10 @@ class Card:
         model, data: a network and the data set that it was trained on.
         title: a few words for a row of a table.
         parameters: number of parameters of the network.
-        seeds: of the runs that were scored.
+        seeds: seeds of the runs that were scored.
         scores: split -> ``psnr`` (dB), ``ssim`` and ``psnr_gt_mean`` (dB) of the shipped weights
             under the frozen protocol.
-        runs: split -> such scores for the weights of every seed, where there are several.
+        runs: split -> such scores for the weights of every seed, if there are several.
     """
 
     model: str
@@ -38,7 +37,7 @@ class Card:
 
     @property
     def path(self) -> Path:
-        """The card's file in the package."""
+        """Return the card's path in the package."""
         return SHIPPED / f"{self.model}_{self.data}.md"
 
 
@@ -46,17 +45,17 @@ def read(path: Path) -> tuple[Card, str]:
     """Return a card's front matter and its text.
 
     Raises:
-        CourseError: the file has no front matter, or one with other entries.
+        CourseError: the front matter is missing or has other entries.
     """
     try:
         _, front_matter, text = path.read_text(encoding="utf-8").split("---\n", 2)
         return Card(**yaml.safe_load(front_matter)), text
     except (TypeError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise CourseError(f"The front matter of {path.name} is no model card: {reason}.") from error
+        raise CourseError(f"{path.name} has no front matter of a model card: {reason}.") from error
 
 
 def shipped_cards() -> list[Card]:
-    """Return all cards in the package, best test PSNR last."""
+    """Return all cards in the package, in ascending order of test PSNR."""
     cards = [read(path)[0] for path in SHIPPED.glob("*.md")]
     return sorted(cards, key=lambda card: card.scores["test"]["psnr"])

@@ -1,4 +1,4 @@
-"""What a network costs: its parameters and its multiply-adds."""
+"""Count the parameters and multiply-adds of a network."""
 
 import copy
 
@@ -8,16 +8,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return the number of learned values; statistics of batch norm are not counted."""
+    """Return the number of parameters; running statistics of batch norm do not count."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def gmacs(model: nn.Module, height: int = 400, width: int = 600) -> float:
-    """Return 1e9 multiply-adds for one image of ``height`` x ``width`` pixels.
+    """Return the multiply-adds, in 1e9, for one image of ``height`` x ``width`` pixels.
 
-    Counts convolutions and matrix products, as torch's FlopCounterMode does;
-    one multiply-add is two of its FLOPs. Nothing is computed: on the "meta" device a
-    tensor has a shape and no values.
+    Counts convolutions and matrix products with torch's FlopCounterMode, where one multiply-add
+    is two FLOPs. Runs on the "meta" device, where tensors have shapes but no values.
     """
     shapes_only = copy.deepcopy(model).to("meta").eval()
     image = torch.empty(1, 3, height, width, device="meta")

@@ -1,4 +1,4 @@
-"""Lesson 07: a dual-branch network for any resolution, with fewer parameters than the published.
+"""Lesson 07: a dual-branch network for any resolution, smaller than the published one.
 
     image --.-- thumbnail --> gain and gamma of each channel
             |                           |
@@ -13,10 +13,10 @@
                x --|                                                          |-- mix --(+ x)-->
                    '-- a quarter: Fourier amplitudes of 8x8 windows ----------'
 
-Exposure first, because most of the error is light: a small network estimates it from a
-thumbnail. Then noise: the output starts from means over 4x4 pixels, and the blocks decide which
-detail passes and what is added. They depend on a pixel's surroundings and never on the size of
-the image, so tiles agree where they meet.
+Exposure causes most of the error, so it is corrected first, by gains and gammas that a small
+network estimates from a thumbnail. Noise comes second: the output starts from means over 4x4
+pixels, and the blocks decide which detail passes and what is added. They depend on a pixel's
+neighbourhood and not on the size of the image, so tiles agree where they overlap.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import Network, Objective, any_size, check_images
 from llie_helpers.models.thumbnail import thumbnail
 
-CELL = 4  # side in pixels of the cells that become channels, at a quarter of the size
-DARK = 1e-3  # a quarter of an 8-bit step: below it, logarithms and powers are too steep
+CELL = 4  # pixels, side of the cells that `pixel_unshuffle` turns into channels
+DARK = 1e-3  # a quarter of an 8-bit step; keeps gradients of logarithms and powers finite
 
 
 class DualBranch(Network):
@@ -64,44 +64,44 @@ class DualBranch(Network):
     def illuminate(
         self, image: torch.Tensor, context: torch.Tensor, place: Place = WHOLE
     ) -> torch.Tensor:
-        """Apply the gains and gammas that `prepare` estimated."""
+        """Apply the gains and gammas in ``context``, as `prepare` estimated them."""
         return expose(image, context)
 
     def forward(
         self, low: torch.Tensor, exposure: torch.Tensor | None = None, place: Place = WHOLE
     ) -> torch.Tensor:
         check_images(low)
-        # Estimated before `any_size` adds borders, which would count in it.
+        # Estimated before `any_size` pads the image, so that the border does not count.
         return self.restore(low, self.prepare(low) if exposure is None else exposure, place)
 
     @any_size
     def restore(self, low: torch.Tensor, exposure: torch.Tensor, place: Place) -> torch.Tensor:
-        """Enhance images whose exposure is decided."""
+        """Enhance images with known exposure parameters."""
         exposed = expose(low, exposure)
-        # The logarithm, scaled to about [-1, 1], shows detail in the dark.
+        # The logarithm, scaled to about [-1, 1], separates dark values.
         both = torch.cat([exposed, low.clamp_min(DARK).log() / 4 + 1], dim=1)
         cells = F.pixel_unshuffle(both, CELL).contiguous(memory_format=torch.channels_last)
         x = self.encoder(self.stem(cells))
         x = self.decoder(x + F.pixel_shuffle(self.up(self.bottleneck(self.down(x))), 2))
         residual, gate = F.pixel_shuffle(self.head(x), CELL).split((3, 1), dim=1)
-        # Start without the noise: detail is what the gate lets pass, or what the residual adds.
+        # The means are free of noise; detail passes the gate or is added by the residual.
         means = F.avg_pool2d(exposed, CELL)
         smooth = F.interpolate(means, scale_factor=CELL, mode="bilinear")
         enhanced = smooth + (gate - 2).sigmoid() * (exposed - smooth) + residual
         return enhanced if self.training else enhanced.clamp(0, 1)
 
     def objective(self, **options: float) -> Objective:
-        """Return `ExposureObjective` where the recipe has options for it."""
+        """Return `ExposureObjective` if the recipe has options for it."""
         return ExposureObjective.create(self, options) if options else Objective(self)
 
 
 @dataclass
 class ExposureObjective(Objective):
-    """Learn the exposure from thumbnails of whole images, and the rest from crops.
+    """Train the exposure estimator on thumbnails of whole images, and the rest on crops.
 
     Args:
-        weight: of the exposure's error, the root mean square on thumbnails.
-        schedule_share: part of a cosine schedule in which the exposure is learned.
+        weight: weight of the exposure error, the root mean square error on thumbnails.
+        schedule_share: part of a cosine schedule during which the exposure estimator learns.
     """
 
     network: DualBranch
@@ -115,16 +115,16 @@ class ExposureObjective(Objective):
     ) -> torch.Tensor:
         whole_low, whole_normal = whole
         exposure = self.network.prepare(whole_low)
-        # The exposure is learned from whole images alone; what suits a crop may not suit them.
+        # Detached: the exposure is learned from whole images only, not from crops.
         on_crops = loss(self.network(low, exposure.detach()), normal)
         errors = (expose(whole_low, exposure) - whole_normal).square().mean(dim=(1, 2, 3))
         return on_crops + self.weight * (errors + 1e-6).sqrt().mean()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the exposure estimator's parameters as a group that stops learning sooner."""
+        """Return the exposure estimator's parameters as a group that stops learning earlier."""
         exposure = list(self.network.exposure_estimator.parameters())
-        others = [p for p in self.network.parameters() if all(p is not its for its in exposure)]
-        # More steps would learn the exposure of each scene by heart.
+        others = [p for p in self.network.parameters() if all(p is not other for other in exposure)]
+        # With more steps, it overfits to the exposure of each training scene.
         return [{"params": others}, {"params": exposure, "schedule_share": self.schedule_share}]
 
 
@@ -140,7 +140,7 @@ def expose(image: torch.Tensor, exposure: torch.Tensor) -> torch.Tensor:
 
 
 class ExposureEstimator(nn.Module):
-    """Estimate gain and gamma of each channel from a thumbnail of the whole image."""
+    """Estimate a gain and a gamma for each channel from a thumbnail of the whole image."""
 
     SIDE = 64
 
@@ -152,7 +152,7 @@ class ExposureEstimator(nn.Module):
         self.dropout = nn.Dropout(0.3)
         self.head = nn.Linear(4 * width, 6)
         nn.init.zeros_(self.head.weight)
-        self.head.bias.data = torch.tensor([0.3] * 3 + [-0.3] * 3)  # a fair start for LOL
+        self.head.bias.data = torch.tensor([0.3] * 3 + [-0.3] * 3)  # roughly right for LOL
 
     def forward(self, whole: torch.Tensor) -> torch.Tensor:
         """Return logarithms of three gains and three gammas, ``(N, 6)``."""
@@ -161,12 +161,13 @@ class ExposureEstimator(nn.Module):
         maps = self.features(torch.cat([log / 1.5 + 2, log - mean], dim=1)).flatten(2)
         pooled = self.dropout(torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1))
         gain, gamma = self.head(pooled).chunk(2, dim=1)
-        # Half relative to the mean: a darker image is brightened more from the start.
+        # The gain is partly relative to the mean, so that darker images are brightened more even
+        # before training.
         return torch.cat([gain - gamma.exp() * mean.mean(dim=1)[..., 0] / 2, gamma], dim=1)
 
 
 class DualBlock(nn.Module):
-    """Most channels through space, some through frequency, then mixed by a gate."""
+    """Spatial branch for most channels, spectral branch for a quarter, then a gated mix."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -187,7 +188,7 @@ class DualBlock(nn.Module):
 
 
 class WindowAmplitude(nn.Module):
-    """Change the Fourier amplitudes of 8x8 windows by 1x1 convolutions that see them all."""
+    """Scale the Fourier amplitudes of 8x8 windows by factors that 1x1 convolutions predict."""
 
     SIDE = 8
 
@@ -195,7 +196,7 @@ class WindowAmplitude(nn.Module):
         super().__init__()
         one, two = (nn.Conv1d(channels, channels, kernel_size=1) for _ in range(2))
         self.gate = nn.Sequential(one, nn.GELU(), two)
-        # For so small a window a matrix product is faster than the fast transform.
+        # For such small windows a matrix product is faster than an FFT.
         pixels = torch.eye(self.SIDE**2).unflatten(1, (self.SIDE, self.SIDE))
         waves = torch.view_as_real(torch.fft.rfft2(pixels, norm="ortho"))
         matrix = waves.movedim(-1, 1).flatten(1)  # real parts, then imaginary ones
@@ -209,7 +210,7 @@ class WindowAmplitude(nn.Module):
         spectrum = (windows.flatten(4) @ self.dft).unflatten(4, (2, -1))
         power = spectrum.square().sum(dim=4)
         change = self.gate(power.log1p().flatten(2)).view_as(power)
-        # Real factors keep the phase. Means stay: steps between windows would show as squares.
+        # Real factors keep the phase. Means are not scaled: that would show as blocks.
         spectrum = spectrum * (1 + F.pad(change[..., 1:], (1, 0)))[..., None, :]
         windows = (spectrum.flatten(4) @ self.inverse_dft).unflatten(4, (side, side))
         return windows.transpose(3, 4).flatten(4).flatten(2, 3)[..., :height, :width]

@@ -1,4 +1,4 @@
-"""Lesson 07: the published dual branch, 129,016 parameters at 224x224.
+"""Lesson 07: the published dual-branch network, 129,016 parameters at 224x224.
 
             .-- 3x3, 32 --(+)-- 3x3 to 3 --------------------------.
     image --|      '-- 3x3, 64, stride 2 -- 4x4 up to 32 --^       |-- 1x1 to 3, tanh --(+)-- out
@@ -6,7 +6,7 @@
             '----------------------------------------------------------------------------'
 
 Instance norm (without parameters) and LeakyReLU 0.2 follow the first two convolutions. The
-mask has one real number for each channel and frequency: 75,936 of the parameters are one
+mask has one real number for each channel and frequency, so that 75,936 of the parameters form one
 fixed linear filter.
 """
 
@@ -19,18 +19,18 @@ from torch import nn
 from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import Network, any_size
 
-BAND = 64  # rows whose moments are taken at a time
-MARGIN = 4  # rows of its neighbours that a band needs; even, because of the stride
+BAND = 64  # rows whose moments are computed at a time, to save memory
+MARGIN = 4  # rows above and below a band that convolutions need; even, because of the stride
 
 
 class FFTDualBranch(Network):
     """Map ``(N, 3, H, W)`` in [0, 1] to the same; any size from 16x16 up.
 
-    Published for 224x224 alone. For any other size the mask is interpolated between its
-    frequencies, in cycles per pixel, so that the filter stays what it is.
+    Published for 224x224 only. For other sizes the mask is interpolated over frequency, in cycles
+    per pixel, so that the filter stays the same.
 
     Args:
-        size: height and width that the mask is made for; even.
+        size: height and width of the images that the mask is learned for; even.
     """
 
     multiple = 2
@@ -48,7 +48,7 @@ class FFTDualBranch(Network):
         self.fusion = nn.Conv2d(6, 3, kernel_size=1)
 
     def prepare(self, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the means and variances by which both layers are normalised."""
+        """Return the means and variances with which both layers are normalised."""
         first, second = self.full_size[0], self.half_size[0]
         full = moments(first(band)[:, :, above : above + BAND] for band, above in bands(whole))
         half = moments(
@@ -77,17 +77,17 @@ class FFTDualBranch(Network):
         return self.head(features + up(normalise(down(features), half)))
 
     def frequency(self, low: torch.Tensor) -> torch.Tensor:
-        # Half precision has no FFT on a CPU, and too few digits for one elsewhere.
+        # PyTorch has no half-precision FFT on a CPU, and elsewhere it is too inaccurate.
         spectrum = torch.fft.rfft2(low.float())
         spectrum = spectrum * self.mask_for(*low.shape[-2:])
         return torch.fft.irfft2(spectrum, s=low.shape[-2:])
 
     def mask_for(self, height: int, width: int) -> torch.Tensor:
-        """Return the mask for images of another size, ``(1, 3, height, width // 2 + 1)``."""
+        """Interpolate the mask for another image size, ``(1, 3, height, width // 2 + 1)``."""
         if (height, width // 2 + 1) == tuple(self.mask.shape[-2:]):
             return self.mask
-        # Rows run from 0 up and then through the negative frequencies. Put in order, and with
-        # the highest on both ends, they can be interpolated.
+        # Sort the rows by frequency, from negative to positive, and repeat the highest one at the
+        # other end, so that they can be interpolated.
         rows = torch.fft.fftshift(self.mask, dim=-2)
         rows = torch.cat([rows, rows[..., :1, :]], dim=-2)
         size = (height + 1, width // 2 + 1)
@@ -101,7 +101,7 @@ def norm(channels: int) -> tuple[nn.Module, nn.Module]:
 
 
 def normalise(features: torch.Tensor, moments: torch.Tensor | None) -> torch.Tensor:
-    """Apply instance norm by the moments of the whole image, None: those of ``features``."""
+    """Apply instance norm with given moments, by default those of ``features``, and LeakyReLU."""
     if moments is None:
         return F.leaky_relu(F.instance_norm(features), 0.2)
     mean, variance = moments
@@ -109,7 +109,7 @@ def normalise(features: torch.Tensor, moments: torch.Tensor | None) -> torch.Ten
 
 
 def bands(whole: torch.Tensor) -> Iterator[tuple[torch.Tensor, int]]:
-    """Yield bands of rows, each with rows above and below, and how many of them are above."""
+    """Yield overlapping bands of rows, and how many margin rows each has at its top."""
     for top in range(0, whole.shape[2], BAND):
         start = max(top - MARGIN, 0)
         yield whole[:, :, start : top + BAND + MARGIN], top - start

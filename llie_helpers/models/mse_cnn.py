@@ -13,9 +13,9 @@
    128 @ 1/16 ------------------- middle, + -------------------------'
 
 Each arrow is one 3x3 convolution with ReLU; "+" adds the encoder's features to the
-decoder's, as a ResNet's shortcut does (He et al., CVPR 2016) and as LinkNet does between
-encoder and decoder (Chaurasia and Culurciello, 2017). Half the work or more is done
-at reduced resolution, where a convolution is cheap and has a wide view.
+decoder's, like the shortcuts of ResNet (He et al., CVPR 2016) and, between encoder and decoder, of
+LinkNet (Chaurasia and Culurciello, 2017). At least half of the computation is done at reduced
+resolution, where convolutions are cheap and receptive fields are large.
 """
 
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What all networks share: any image size, and what a network may add to inference and training."""
+"""The base class of the networks, their training objective, and support for any image size."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.images import WHOLE, Place
 
-SMALLEST = 16  # pixels; mirroring at the border needs more pixels than it adds
+SMALLEST = 16  # pixels; reflection padding needs more pixels than it adds
 
 
 class Network(nn.Module):
     """Base class of the networks: map images ``(N, 3, H, W)`` in [0, 1] to the same.
 
-    A network that decides something from the whole photograph returns it from `prepare`; its
-    ``forward`` then takes that as ``context``, and the `Place` of the part that it is given.
+    A network that needs information about the whole photograph returns it from `prepare`; its
+    ``forward`` then takes that as ``context``, together with the `Place` of the part.
 
     Attributes:
         multiple: height and width are padded to a multiple of this.
-        name, options: how `create_model` built it; a class of your own has its name.
+        name, options: as passed to `create_model`; by default, the name of the class.
     """
 
     multiple: int = 1
@@ -33,10 +33,10 @@ class Network(nn.Module):
         self.options: dict[str, Any] = {}
 
     def prepare(self, whole: Tensor) -> Any:
-        """Return what the network needs to know of the whole photograph, or None if nothing.
+        """Return what the network needs to know about the whole photograph, or None.
 
         Args:
-            whole: ``(N, 3, H, W)`` in [0, 1], of any size from 16x16.
+            whole: ``(N, 3, H, W)`` in [0, 1], at least 16x16.
 
         Returns:
             A tensor, or a tuple of tensors.
@@ -44,24 +44,23 @@ class Network(nn.Module):
         return None
 
     def illuminate(self, image: Tensor, context: Any, place: Place = WHOLE) -> Tensor:
-        """Set the exposure of ``image`` and leave its noise, each pixel by its value alone.
+        """Correct only the exposure of ``image``, as a function of each pixel's own value.
 
         Raises:
             CourseError: the network has no such step.
         """
         raise CourseError(
-            f"{self.name} cannot enhance by the exposure alone; leave out --fast, or use "
-            "dual_branch."
+            f"{self.name} cannot correct the exposure alone; leave out --fast, or use dual_branch."
         )
 
     def objective(self, **options: float) -> "Objective":
         """Return what training minimises.
 
         Args:
-            options: the recipe's ``objective`` table; a network that takes any overrides this.
+            options: the recipe's ``objective`` table; a network with options overrides this.
 
         Raises:
-            CourseError: an option that the network's objective does not have.
+            CourseError: the network's objective does not have such an option.
         """
         return Objective.create(self, options)
 
@@ -75,7 +74,7 @@ class Objective:
 
     network: Network
 
-    # Whether training also shows thumbnails of the whole images that were cropped.
+    # Whether batches also hold thumbnails of the whole images that were cropped.
     sees_whole: ClassVar[bool] = False
 
     @classmethod
@@ -83,7 +82,7 @@ class Objective:
         """Return the objective of ``network`` with a recipe's ``options``.
 
         Raises:
-            CourseError: an unknown option, or a value that is no number.
+            CourseError: an option is unknown, or its value is not a number.
         """
         known = [field.name for field in fields(cls) if field.name != "network"]
         for option, value in options.items():
@@ -112,7 +111,7 @@ class Objective:
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return parameter groups as ``torch.optim`` takes them.
 
-        A group's ``schedule_share`` is the part of a cosine schedule after which its learning
+        A group's ``schedule_share`` is the fraction of a cosine schedule after which its learning
         rate is 0.
         """
         return [{"params": list(self.network.parameters())}]
@@ -121,12 +120,12 @@ class Objective:
 def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Let ``forward(self, image, ...)`` take images of any size from 16x16.
 
-    The image is mirrored at its right and lower edge to a multiple of ``self.multiple``, and the
-    output cropped again. The decorated method takes ``(N, 3, H, W)``; for a part of a photograph
-    also the ``context`` that `Network.prepare` returned for the whole, and the part's ``place``.
+    The image is padded by reflection at its right and lower edge to a multiple of
+    ``self.multiple``, and the output is cropped. The decorated method takes ``(N, 3, H, W)``; for a
+    part of a photograph also the ``context`` from `Network.prepare`, and the part's ``place``.
 
     Raises:
-        CourseError: as `check_images`.
+        CourseError: see `check_images`.
     """
 
     @functools.wraps(forward)
@@ -144,10 +143,10 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def check_images(image: Tensor) -> None:
-    """Refuse what is no batch of images for a network.
+    """Check that ``image`` is a batch of images for a network.
 
     Raises:
-        CourseError: the tensor is no batch of RGB images, or smaller than 16x16.
+        CourseError: the tensor is not a batch of RGB images, or smaller than 16x16.
     """
     if image.dim() != 4 or image.shape[1] != 3:
         raise CourseError(

@@ -4,8 +4,8 @@
       -> 64 @ 1/2 -> 128 @ 1/4 -> 256 @ 1/8 -> 512 @ 1/16    4x4, stride 2
       -> 512 -> 1                                            4x4, stride 1
 
-LeakyReLU after all but the last; batch norm from the second to the last but one. Each of
-its logits sees 142x142 pixels; the paper's, with one layer of stride 2 less, 70x70.
+LeakyReLU follows every layer but the last, batch norm every layer but the first and the last. The
+receptive field of a logit is 142x142 pixels; in the paper, with one layer of stride 2 less, 70x70.
 """
 
 import torch
@@ -14,11 +14,11 @@ from torch import nn
 from llie_helpers.errors import CourseError
 
 LAYERS = ((4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 1))  # kernel and stride of each
-SMALLEST = 48  # pixels, of which the layers leave one logit
+SMALLEST = 48  # pixels, which the layers reduce to one logit
 
 
 class PatchGAN(nn.Module):
-    """Tell of each patch whether the pair is real: ``(low, image) -> (N, 1, h, w)`` logits.
+    """Classify each patch of a pair as real or fake: ``(low, image) -> (N, 1, h, w)`` logits.
 
     ``low`` and ``image``, the target or the generator's output, are ``(N, 3, H, W)`` in
     [0, 1] and at least 48x48.

@@ -8,8 +8,8 @@
       |  3x3, stride 2                                           ^  x2, 1x1, dropout
     256 @ 1/4 --> six residual blocks of two 3x3 convolutions ---'
 
-Each convolution of the encoder and of the blocks is followed by batch norm and LeakyReLU;
-inside, images are in [-1, 1]. Its adversary is `patchgan`.
+Batch norm and LeakyReLU follow each convolution of the encoder and of the blocks. Internally,
+images are in [-1, 1]. The discriminator is `patchgan`.
 """
 
 import torch
@@ -26,7 +26,7 @@ class Pix2Pix(Network):
         width: channels at full resolution; the published network has 64.
         blocks: residual blocks at a quarter of the resolution.
         dropout: share of activations that the decoder drops in training.
-        median: side of a median filter over the output, not in training; 1: none.
+        median: side of a median filter over the output, except in training; 1 for none.
     """
 
     multiple = 4
@@ -71,7 +71,7 @@ class ResidualBlock(nn.Module):
 
 def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> list[nn.Module]:
     """Return a convolution and its batch norm."""
-    # Batch norm subtracts the mean, and with it any bias.
+    # No bias: batch norm subtracts the mean.
     layer = nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False)
     return [layer, nn.BatchNorm2d(channels_out)]
 

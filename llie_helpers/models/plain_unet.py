@@ -1,8 +1,8 @@
-"""Lesson 04's comparison: a U-Net proper, of about the parameters of the published one.
+"""Lesson 04's comparison: a standard U-Net with about as many parameters as the published one.
 
 Two 3x3 convolutions at each of four levels on both sides, 2x2 max-pooling down, 2x2
-transposed convolutions up, and skip connections that leave before the pooling
-(Ronneberger, Fischer and Brox, MICCAI 2015; padded here, so that the size stays).
+transposed convolutions up, and skip connections from before the pooling (Ronneberger, Fischer and
+Brox, MICCAI 2015; here with padding, so that the size stays the same).
 """
 
 from itertools import pairwise
@@ -31,7 +31,7 @@ class PlainUNet(Network):
         )
         self.decoder = nn.ModuleList(level(2 * fine, fine) for fine, _ in steps)
         self.head = nn.Conv2d(widths[0], 3, kernel_size=1)
-        # As the paper does; from PyTorch's default the signal vanishes in so many layers.
+        # As in the paper; with PyTorch's default the signal vanishes in so many layers.
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

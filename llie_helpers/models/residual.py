@@ -7,9 +7,8 @@
            x --|                     + -- ReLU -- y --|                 + -- ReLU -->
                '--- 3x3, ReLU, 3x3 --'                '- 3x3, ReLU, 3x3 '
 
-The second half is the block of He et al. (CVPR 2016); the first is their projection
-shortcut. Each convolution but the last is followed by batch norm (Ioffe and Szegedy, ICML
-2015), where ``batch_norm`` is on.
+The second half is the block of He et al. (CVPR 2016); the first is their projection shortcut. With
+``batch_norm``, batch norm (Ioffe and Szegedy, ICML 2015) follows each convolution but the last.
 """
 
 import torch
@@ -24,7 +23,7 @@ class Residual(Network):
     Args:
         width: channels of every convolution but the last.
         modules: number of two-path modules in series.
-        batch_norm: normalise after each convolution, or leave it out.
+        batch_norm: whether batch norm follows each convolution.
     """
 
     def __init__(self, width: int = 32, modules: int = 4, batch_norm: bool = True) -> None:
@@ -62,7 +61,7 @@ def two(width: int, batch_norm: bool) -> nn.Sequential:
 
 
 def conv(channels_in: int, channels_out: int, kernel: int, batch_norm: bool) -> list[nn.Module]:
-    """Return a convolution that keeps the size, with batch norm if asked for."""
-    # Batch norm subtracts the mean, and with it any bias.
+    """Return a convolution that keeps the size, and its batch norm if any."""
+    # No bias: batch norm subtracts the mean.
     layer = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=not batch_norm)
     return [layer, nn.BatchNorm2d(channels_out)] if batch_norm else [layer]

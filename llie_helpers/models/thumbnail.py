@@ -1,13 +1,13 @@
-"""A thumbnail of an image of any size, also inside an ONNX file."""
+"""Thumbnails of images of any size, also in an ONNX export."""
 
 import torch
 import torch.nn.functional as F
 
 
 def thumbnail(image: torch.Tensor, side: int) -> torch.Tensor:
-    """Return means over areas of ``image`` ``(N, C, H, W)``, as ``(N, C, side, side)``.
+    """Average ``image`` ``(N, C, H, W)`` over areas, to ``(N, C, side, side)``.
 
-    ONNX's pooling has a fixed kernel, so an exported network does the same by two matrix products.
+    ONNX has no adaptive pooling, so an exported network uses two matrix products instead.
     """
     if not torch.compiler.is_compiling():
         return F.adaptive_avg_pool2d(image, side)
@@ -16,7 +16,7 @@ def thumbnail(image: torch.Tensor, side: int) -> torch.Tensor:
 
 
 def _shares(length: int, side: int) -> torch.Tensor:
-    """Return ``(side, length)``: which pixels each pixel of a thumbnail is the mean of."""
+    """Return ``(side, length)``: the weight of each pixel in each pixel of the thumbnail."""
     i, pixel = torch.arange(side)[:, None], torch.arange(length)
     first, end = i * length // side, ((i + 1) * length + side - 1) // side
     inside = ((pixel >= first) & (pixel < end)).float()

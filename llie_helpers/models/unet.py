@@ -1,4 +1,4 @@
-"""Lesson 04: the published U-Net, whose skip connections leave after the max-pooling.
+"""Lesson 04: the published U-Net, whose skip connections start after the max-pooling.
 
     image                                                              enhanced
       |                                                                   ^  conv 3, sigmoid
@@ -13,10 +13,10 @@
     down2 @ 1/4 -----------'                                              |
     128, 128 @ 1/4 -------------------------------------------------------'
 
-Every convolution is 3x3 with ReLU but the last, and keeps the size. The decoder has no
-convolution of its own, and nothing at full resolution reaches the output: what crosses is
-`down1` and `down2`, already pooled. A U-Net proper (Ronneberger, Fischer and Brox, MICCAI
-2015; here `plain_unet`) takes its skip connections from before the pooling.
+Every convolution is 3x3 and keeps the size; ReLU follows all but the last. The decoder has no
+convolutions of its own, and no full-resolution features reach the output, because the skip
+connections carry `down1` and `down2`, which are already pooled. A standard U-Net (Ronneberger,
+Fischer and Brox, MICCAI 2015; here `plain_unet`) takes them from before the pooling.
 """
 
 import torch

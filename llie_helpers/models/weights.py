@@ -1,4 +1,4 @@
-"""Weights as safetensors: a file that holds numbers and runs no code when it is loaded."""
+"""Save and load weights as safetensors files, which cannot run code when they are loaded."""
 
 import json
 import os
@@ -23,16 +23,16 @@ def save(
     options: Mapping[str, Any],
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write weights, and the name and options that build their network.
+    """Write weights, and the name and options of their network.
 
-    The same weights give the same bytes, so that files can be compared by a hash.
+    Equal weights give equal bytes, so that files can be compared by hash.
 
     Args:
         state: a network's ``state_dict``.
-        path: where to, ending in .safetensors.
+        path: the .safetensors file to write.
         name: the network's name.
-        options: what `create_model` builds it with.
-        dtype: of floating-point values; float16 halves the file, and `read` widens it again.
+        options: options that `create_model` takes.
+        dtype: type of floating-point values; float16 halves the file, `read` converts it back.
 
     Raises:
         CourseError: the disk is full or the folder cannot be written.
@@ -41,14 +41,14 @@ def save(
         key: (v.to(dtype) if v.is_floating_point() else v).detach().cpu().contiguous()
         for key, v in state.items()
     }
-    # One entry, because safetensors writes several in random order.
+    # A single entry, because safetensors writes entries in random order.
     network = json.dumps({"model": name, "options": options}, sort_keys=True)
     with atomic_path(path) as temporary:
         temporary.write_bytes(to_bytes(tensors, {"network": network}))
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict[str, Any]]:
-    """Return ``(state, name, options)`` as saved; float16 weights come as float32.
+    """Return ``(state, name, options)`` as saved; float16 weights become float32.
 
     Raises:
         CourseError: the file is damaged, or was not written by `save`.
@@ -58,16 +58,16 @@ def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict[st
             metadata = file.metadata() or {}
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise CourseError(f"{path} is no readable safetensors file ({error}).") from error
+        raise CourseError(f"{path} is not a readable safetensors file ({error}).") from error
     if "network" not in metadata:
-        raise CourseError(f"{path} does not say which model it belongs to; use save_weights.")
+        raise CourseError(f"{path} does not say which network it belongs to; use save_weights.")
     network = json.loads(metadata["network"])
     state = {key: v.float() if v.dtype == torch.float16 else v for key, v in state.items()}
     return state, network["model"], network["options"]
 
 
 def find(name: str, weights: str | os.PathLike) -> Path:
-    """Return the file of ``weights``: a .safetensors path, or a shipped name ("lol_v1").
+    """Return the file of ``weights``: a .safetensors path, or shipped weights ("lol_v1").
 
     Raises:
         CourseError: there is no such file.
@@ -75,7 +75,7 @@ def find(name: str, weights: str | os.PathLike) -> Path:
     path = Path(weights)
     if path.suffix == ".safetensors":
         if not path.is_file():
-            raise CourseError(f"There is no weights file {path}; train the model to make one.")
+            raise CourseError(f"There is no weights file {path}; train the network to create one.")
         return path
     file = SHIPPED / f"{name}_{weights}.safetensors"
     if not file.is_file():
@@ -89,7 +89,7 @@ def find(name: str, weights: str | os.PathLike) -> Path:
 
 
 def shipped(name: str) -> list[str]:
-    """Return the names of the weights that the package holds for a network: ["lol_v1"]."""
+    """Return the names of the weights that are shipped for a network, such as ["lol_v1"]."""
     files = SHIPPED.glob(f"{name}_*.safetensors")
     return sorted(file.stem.removeprefix(f"{name}_") for file in files)
 

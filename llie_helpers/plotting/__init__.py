@@ -1,4 +1,4 @@
-"""The course's figures."""
+"""Figures of images, training runs and results."""
 
 from llie_helpers.plotting.figures import (
     CHANNELS,

@@ -1,4 +1,4 @@
-"""Drawings of network architectures."""
+"""Diagrams of network architectures."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,22 +10,22 @@ from matplotlib.patches import Rectangle
 
 from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
 
+# Colours of the arrows.
 CONVOLVE, DOWN, UP, SHORTCUT = "black", COLOURS[0], COLOURS[1], GREY
-STEP = 1.5  # between two boxes of one row, in units of the axes
-DROP = 1.5  # between two rows
+STEP = 1.5  # distance of neighbouring boxes, in units of the axes
+DROP = 1.5  # distance of rows
 
 Point = tuple[float, float]
 
 
-def show_encoder_decoder(widths: Sequence[int], joins: str = "+") -> Figure:
-    """Draw an encoder-decoder as a U, with the encoder on its left and the decoder on its right.
+def show_encoder_decoder(widths: Sequence[int]) -> Figure:
+    """Draw an encoder-decoder with additive shortcuts as a U.
 
-    The height of a box shows the resolution of a feature map, which each row halves, and its width
-    the number of channels.
+    The height of a box shows the resolution of a feature map, which is halved from row to row, and
+    its width the number of channels.
 
     Args:
         widths: channels at full resolution, at half of it, and so on.
-        joins: how skip connections join the decoder, such as "+" or "concatenate".
     """
     figure = CourseFigure(WIDTH, 4.9)
     axes = figure.subplots()
@@ -40,7 +40,7 @@ def show_encoder_decoder(widths: Sequence[int], joins: str = "+") -> Figure:
         axes.text(-1.7 * STEP, y, share, ha="right", va="center", color=GREY)
         if level == last:
             _arrow(axes, (x, y), (mirrored, y), CONVOLVE, bend=0.35)
-        _arrow(axes, (x, y), (mirrored, y), SHORTCUT, joins)
+        _arrow(axes, (x, y), (mirrored, y), SHORTCUT, "+")
         if level < last:
             below = y - DROP
             _arrow(axes, (x, y), (x + STEP, below), DOWN)
@@ -96,7 +96,7 @@ def _line(colour: str) -> Literal["-", "--"]:
 
 
 def show_two_path() -> Figure:
-    """Draw lesson 05's two-path module: two paths that are added, then a residual block."""
+    """Draw lesson 05's two-path module: the sum of two paths, then a residual block."""
     figure = CourseFigure(WIDTH, 1.9)
     axes = figure.subplots()
     for start, bypass in ((0.0, "1x1"), (4.9, "")):

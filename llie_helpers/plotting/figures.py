@@ -1,7 +1,7 @@
-"""The course's figures.
+"""Figures of images, training runs and results.
 
-Every function returns a figure that pyplot does not know. As the last line of a cell it is shown
-once; elsewhere write ``display(figure)``. Nothing has to be closed.
+Every function returns a figure that is independent of pyplot. As the last line of a cell it is
+shown once; elsewhere, use ``display(figure)``. Figures need not be closed.
 """
 
 import base64
@@ -26,16 +26,16 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise, to_uint8
 from llie_helpers.metrics import psnr, ssim
 
-# The palette of Okabe and Ito, which colour-blind readers can tell apart.
+# The palette of Okabe and Ito, which colour-blind readers can distinguish.
 CHANNELS = {"red": "#D55E00", "green": "#009E73", "blue": "#0072B2"}
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 GREY = "#666666"
 WIDTH = 9.0  # inches: 900 pixels, the width of a notebook
-LINE = 0.29  # inches, the height of a line of text
+LINE = 0.29  # inches, height of a line of text
 
 
 def use_style() -> None:
-    """Set matplotlib's defaults to the course's look."""
+    """Set matplotlib's defaults to the style of the course."""
     mpl.rcParams.update(
         {
             "figure.dpi": 100,
@@ -62,9 +62,9 @@ def use_style() -> None:
 
 
 class CourseFigure(Figure):
-    """A figure of ``width`` x ``height`` inches, shown as JPEG if it has photographs, else as PNG.
+    """A figure of ``width`` x ``height`` inches, shown as JPEG if it has images, else as PNG.
 
-    Notebooks are committed with their outputs, and a photograph takes five times the space as PNG.
+    Notebooks are committed with their outputs, and photographs are five times as large in PNG.
     """
 
     def __init__(self, width: float, height: float) -> None:
@@ -80,7 +80,7 @@ class CourseFigure(Figure):
         if not photographs:
             buffer = _with_palette(buffer)
         data = base64.b64encode(buffer.getvalue()).decode()
-        # For screen readers; nbconvert keeps it.
+        # For screen readers; nbconvert preserves it.
         titles = [axes.get_title() for axes in self.axes if axes.get_title()]
         alt = f"Figure: {', '.join(titles)}" if titles else "Figure"
         mime = f"image/{kind}"
@@ -88,7 +88,7 @@ class CourseFigure(Figure):
 
 
 def _with_palette(png: io.BytesIO) -> io.BytesIO:
-    """Return a chart's PNG with 256 colours, enough for lines and a third of the bytes."""
+    """Return a PNG with 256 colours, which are enough for a chart and need a third of the bytes."""
     smaller = io.BytesIO()
     Image.open(png).convert("RGB").quantize(256).save(smaller, "png", optimize=True)
     return smaller
@@ -104,8 +104,8 @@ def show_images(
 
     Args:
         images: ``(3, H, W)`` each, or one ``(N, 3, H, W)`` tensor, in [0, 1].
-        titles: one above each image, or none at all.
-        scores: one line under each image, or none at all.
+        titles: one above each image, or none.
+        scores: one below each image, or none.
         columns: images per row; by default up to four.
     """
     images = list(images)
@@ -144,8 +144,8 @@ def show_results(
 
     Args:
         low: ``(3, H, W)`` each, or one ``(N, 3, H, W)`` tensor, in [0, 1].
-        outputs: the name of a method -> its outputs, as many.
-        normal: the targets, as many.
+        outputs: method name -> one output for each image.
+        normal: one target for each image.
     """
     columns = {"low": low, **outputs, "target": normal}
     rows = list(zip(*columns.values(), strict=True))
@@ -158,7 +158,7 @@ def show_results(
 
 
 def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) -> Figure:
-    """Show each image beside the histogram of each channel, and the share of clipped values.
+    """Show each image with the histograms of its channels and the share of clipped values.
 
     Args:
         images: ``(3, H, W)`` each, in [0, 1].
@@ -177,15 +177,15 @@ def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) ->
 
 
 def show_history(history: Any) -> Figure:
-    """Show the curves of one training run, or of several, and the epoch that each run kept.
+    """Plot one or several training runs, and mark the epoch whose weights were kept.
 
     Args:
-        history: a run's `History`, the `TrainingRun` that holds it, or any list of one dict
-            per epoch with ``epoch``, ``train_loss``, ``val_loss`` and ``lr``, and ``val_psnr``
-            if there is one; or label -> one of these. A list keeps its lowest ``val_loss``.
+        history: a `History`, a `TrainingRun`, or a list of one dict per epoch with ``epoch``,
+            ``train_loss``, ``val_loss``, ``lr`` and optionally ``val_psnr``; or label -> one of
+            these. The best epoch of a list has the lowest ``val_loss``.
 
     Raises:
-        CourseError: a run has no epoch yet.
+        CourseError: a run has no epochs.
     """
     given = history if isinstance(history, Mapping) else {"": history}
     runs = {label: getattr(run, "history", run) for label, run in given.items()}
@@ -220,9 +220,9 @@ def show_history(history: Any) -> Figure:
 
 
 def _grid(rows: Sequence[Sequence[Tensor]], lines: int) -> tuple[CourseFigure, list[list[Axes]]]:
-    """Return a figure with one axis per image, and room for ``lines`` of text in its height."""
+    """Return a figure with one axis per image, and space for ``lines`` of text in its height."""
     columns = max(len(row) for row in rows)
-    # A single picture does not have to fill the page.
+    # A single column would be too large at full width.
     width = WIDTH if columns > 1 else WIDTH * 0.6
     tallest = [max(image.shape[-2] / image.shape[-1] for image in row) for row in rows]
     height = width / columns * sum(tallest) + LINE * lines
@@ -261,7 +261,7 @@ def _histogram(axis: Axes, image: Tensor) -> None:
 
 
 def _monitor(run: Sequence[Mapping[str, Any]]) -> str:
-    """Return the column by which a run kept its weights."""
+    """Return the column that decides which epoch of a run is the best."""
     return getattr(run, "monitor", "val_loss")
 
 
@@ -281,7 +281,7 @@ def _curves(axes: Mapping[str, Axes], run: Sequence[Mapping[str, Any]], colour: 
 
 
 def _log_scale(axis: Axes) -> None:
-    """A logarithmic axis with plain numbers, several of them even within one decade."""
+    """Make an axis logarithmic with plain numbers, several of them even within one decade."""
     axis.set_yscale("log")
     low, high = axis.get_ylim()
     ticks = (

@@ -1,4 +1,4 @@
-"""Write a page that shows every image of a set: input, the output of each method, and target."""
+"""Write a page that compares methods on every image of a data set."""
 
 import html
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ h2 { font-size: 1rem; margin: 1.5rem 0 .25rem }
 
 
 class Picture(NamedTuple):
-    """One image of the page: its file, what it shows, and its score."""
+    """One image of the page: its file, title and score."""
 
     file: str
     title: str
@@ -49,11 +49,11 @@ def write_gallery(
         The path of the HTML page.
 
     Raises:
-        CourseError: the folder exists already.
+        CourseError: the folder already exists.
     """
     folder = Path(folder)
     if folder.exists():
-        raise CourseError(f"{folder} exists already; remove it or choose another folder.")
+        raise CourseError(f"{folder} already exists; remove it or choose another folder.")
     by_title = {title: as_method(method) for title, method in methods.items()}
     with atomic_path(folder) as temporary:
         (temporary / "images").mkdir(parents=True)
@@ -88,11 +88,11 @@ def _page(title: str, rows: Mapping[str, Sequence[Picture]]) -> str:
     ]
     for name, pictures in rows.items():
         parts.append(f"<h2>{html.escape(name)}</h2>\n<section>")
-        for its in pictures:
-            alt = html.escape(f"{its.title} of {name}")
-            caption = html.escape(f"{its.title} {its.score}".strip())
+        for picture in pictures:
+            alt = html.escape(f"{picture.title} of {name}")
+            caption = html.escape(f"{picture.title} {picture.score}".strip())
             parts.append(
-                f'<figure><img src="{html.escape(its.file)}" alt="{alt}" loading="lazy">'
+                f'<figure><img src="{html.escape(picture.file)}" alt="{alt}" loading="lazy">'
                 f"<figcaption>{caption}</figcaption></figure>"
             )
         parts.append("</section>")
@@ -101,9 +101,9 @@ def _page(title: str, rows: Mapping[str, Sequence[Picture]]) -> str:
 
 def _markdown(title: str, rows: Mapping[str, Sequence[Picture]]) -> str:
     first = next(iter(rows.values()))
-    lines = [f"# {title}", "", "| image | " + " | ".join(its.title for its in first) + " |"]
+    lines = [f"# {title}", "", "| image | " + " | ".join(picture.title for picture in first) + " |"]
     lines.append("| --- " * (len(first) + 1) + "|")
     for name, pictures in rows.items():
-        cells = [f"![{its.title} of {name}]({its.file}) {its.score}".strip() for its in pictures]
+        cells = [f"![{p.title} of {name}]({p.file}) {p.score}".strip() for p in pictures]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])

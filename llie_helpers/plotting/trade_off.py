@@ -1,4 +1,4 @@
-"""Plot the quality of methods against their cost, each with a label that covers no other."""
+"""Plot the quality of methods against their cost, with labels that do not overlap."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,11 +10,11 @@ from matplotlib.transforms import Bbox
 
 from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
 
-# Offsets of a label from its marker, in points, and its alignment, in order of preference.
+# Offset of a label from its marker, in points, and alignment, in order of preference.
 OFFSETS = [(9, 0, "left"), (-9, 0, "right"), (0, 12, "center"), (0, -12, "center"),
            (9, 12, "left"), (-9, 12, "right"), (9, -12, "left"), (-9, -12, "right"),
            (0, 24, "center"), (0, -24, "center")]  # fmt: skip
-# Marker by the source of a score, and whether it is hollow.
+# Source of a score -> marker, and whether it is hollow.
 SOURCES = {"the course's": ("o", False), "published": ("o", True), "re-measured": ("s", True)}
 
 
@@ -57,7 +57,7 @@ def _look(source: str) -> dict[str, Any]:
 
 
 def _label_points(figure: Figure, axis: Axes, points: Sequence[Point]) -> None:
-    """Write each label beside its point, without covering another as far as there is room."""
+    """Write each label beside its point, without overlap if there is space."""
     figure.canvas.draw()  # sets the positions of everything
     dots = axis.transData.transform([(point.cost, point.quality) for point in points])
     taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in dots]

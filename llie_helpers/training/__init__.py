@@ -1,4 +1,4 @@
-"""How a network is trained: a recipe, and `fit`, which hands it to Lightning."""
+"""Training: recipes, and `fit`, which runs them with Lightning."""
 
 from llie_helpers.training.fitting import Snapshot, TrainingRun, fit
 from llie_helpers.training.history import History, load_history

@@ -1,4 +1,4 @@
-"""Adversarial training as in pix2pix: the Lightning module behind `training.fit` for a GAN."""
+"""Adversarial training as in pix2pix: the Lightning module of `training.fit` for a GAN."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,19 +13,19 @@ from llie_helpers.training.recipe import Recipe
 
 
 class Adversarial(EnhancementModule):
-    """A generator trained against a discriminator (Isola et al., CVPR 2017), in turns.
+    """Train a generator and a discriminator alternately (Isola et al., CVPR 2017).
 
-    On each batch the discriminator first learns to tell the real pair from the generated
-    one; then the generator learns to be taken for real, and to match the target by the
-    recipe's loss (L1 with weight 100 in the paper). ``adversarial_loss`` and
-    ``discriminator_loss`` join the history; ``train_loss`` and ``val_loss`` are the recipe's.
+    On each batch the discriminator first learns to distinguish real from generated pairs; then
+    the generator learns to fool it, and to match the target by the recipe's loss (L1 with weight
+    100 in the paper). The history also has ``adversarial_loss`` and ``discriminator_loss``;
+    ``train_loss`` and ``val_loss`` are the recipe's loss.
 
     Args:
         discriminator: maps ``(low, image)`` to logits of any shape.
-        model, recipe, seed, halves: as `EnhancementModule` takes them.
+        model, recipe, seed, halves: see `EnhancementModule`.
     """
 
-    # Two optimisers take turns, so Lightning must leave backward and step to us.
+    # Two optimisers alternate, which Lightning supports only in manual optimisation.
     automatic_optimization = False
 
     def __init__(
@@ -41,12 +41,12 @@ class Adversarial(EnhancementModule):
         enhanced = self.model(low)
 
         real = self.discriminator(low, normal)
-        # Detached, or the generator would learn from the discriminator's loss too.
+        # Detached, so that the generator gets no gradient of the discriminator's loss.
         fake = self.discriminator(low, enhanced.detach())
         discriminator_loss = self.checked(gan_discriminator_loss(real, fake))
         self.update(discriminator, discriminator_loss, batch_idx)
 
-        # The generator's loss passes through the discriminator, but must not train it.
+        # The generator's loss must not add gradients to the discriminator.
         self.toggle_optimizer(generator)
         loss, adversarial_loss = self.generator_losses(low, normal, enhanced)
         total = self.recipe.adversarial * adversarial_loss + loss
@@ -64,7 +64,7 @@ class Adversarial(EnhancementModule):
     def generator_losses(
         self, low: Tensor, normal: Tensor, enhanced: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the recipe's loss, and the loss of being told apart."""
+        """Return the recipe's loss and the adversarial loss."""
         return self.loss(enhanced, normal), gan_generator_loss(self.discriminator(low, enhanced))
 
     def training_loss(self, *batch: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class Adversarial(EnhancementModule):
         return self.recipe.adversarial * adversarial_loss + loss
 
     def update(self, optimizer: Any, loss: Tensor, batch_idx: int) -> None:
-        """Add the gradient of ``loss``; step when enough batches have added theirs."""
+        """Accumulate the gradient of ``loss``, and step after ``accumulate`` batches."""
         self.manual_backward(loss / self.recipe.accumulate)
         if (batch_idx + 1) % self.recipe.accumulate == 0 or self.trainer.is_last_batch:
             if self.recipe.gradient_clip:

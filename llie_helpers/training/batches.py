@@ -1,4 +1,4 @@
-"""The batches of a training run, as a function of seed and epoch alone."""
+"""Batches of a training run, which depend only on seed and epoch."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ from llie_helpers.errors import CourseError
 def epoch_loader(
     train: Dataset, batch_size: int, seed: int, epoch: int, processes: int = 1, rank: int = 0
 ) -> DataLoader:
-    """Return batches of one epoch, in an order that depends on ``seed`` and ``epoch`` alone.
+    """Return the batches of one epoch, in an order that depends only on ``seed`` and ``epoch``.
 
-    A run that is resumed, or shared by several processes, therefore sees the batches of
-    an uninterrupted run by one process; each of the processes gets its share of each batch.
+    A resumed run, or one shared by several processes, therefore sees the same batches as an
+    uninterrupted run by one process; each process gets its share of each batch.
 
     Args:
         train: a dataset of crops; its ``set_epoch`` is called if it has one.
-        batch_size: crops of a batch, over all processes.
-        seed: of the order.
+        batch_size: crops per batch, over all processes.
+        seed: seed of the order.
         epoch: counted from 0.
-        processes: that share the run.
-        rank: of this process among them.
+        processes: number of processes that share the run.
+        rank: rank of this process.
 
     Raises:
-        CourseError: a batch cannot be shared equally by the processes.
+        CourseError: ``batch_size`` is not divisible by ``processes``.
     """
     if batch_size % processes:
         raise CourseError(f"A batch of {batch_size} cannot be shared by {processes} processes.")
@@ -40,11 +40,11 @@ def epoch_loader(
 
 
 class TrainingData(lightning.LightningDataModule):
-    """What a run trains and validates on.
+    """The training and validation data of a run.
 
     Args:
-        train, val: datasets of ``(low, normal)``, each ``(3, H, W)``; those of ``val``
-            may differ in size, because it is taken one image at a time.
+        train, val: datasets of ``(low, normal)``, each ``(3, H, W)``; images of ``val`` may differ
+            in size, because its batch size is 1.
     """
 
     def __init__(self, train: Dataset, val: Dataset, batch_size: int, seed: int) -> None:
@@ -53,7 +53,7 @@ class TrainingData(lightning.LightningDataModule):
         self.batch_size, self.seed = batch_size, seed
 
     def train_dataloader(self) -> DataLoader:
-        # Lightning asks again in each epoch: see reload_dataloaders_every_n_epochs.
+        # Lightning calls this in each epoch: see reload_dataloaders_every_n_epochs.
         trainer = self.trainer
         assert trainer is not None
         return epoch_loader(
@@ -66,7 +66,7 @@ class TrainingData(lightning.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader:
-        # Every process validates all images, so that the score is exact on any number of them.
+        # Every process validates all images, so that scores are exact.
         return DataLoader(self.val)
 
 

@@ -1,4 +1,4 @@
-"""What happens between steps and epochs: averaged weights, the run's files, its progress line."""
+"""Lightning callbacks: averaged weights, the run's files, and its progress line."""
 
 import sys
 import time
@@ -21,38 +21,37 @@ from llie_helpers.training.module import EnhancementModule
 class MovingAverage(WeightAveraging):
     """Validate and keep an exponential moving average of the weights.
 
-    Lightning's own callback (its EMAWeightAveraging averages tensor by tensor, this all at
-    once), but for two things that it leaves open.
+    Lightning's WeightAveraging with two changes (its EMAWeightAveraging averages tensor by tensor,
+    which is slower).
 
     Args:
-        decay: share of the average that each step keeps, such as 0.999.
+        decay: decay of the average per step, such as 0.999.
     """
 
     def __init__(self, decay: float) -> None:
         super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        # Lightning moves the module to the GPU later and would average on the CPU.
+        # Lightning moves the module to the GPU only later, and would average on the CPU.
         pl_module.to(trainer.strategy.root_device)
         super().setup(trainer, pl_module, stage)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the weights: `fit` loads the best, and a discriminator keeps its last."""
+        """Do not copy the average into the module: `fit` loads the best weights from their file."""
 
 
 class RunKeeper(Checkpoint):
     """Keep the history, the best weights, snapshots and a checkpoint to resume from.
 
-    Lightning's ModelCheckpoint does not do: the best weights are to be safetensors without
-    code, and it writes in a temporary folder first, from where a checkpoint on another disk
-    can be cut short by a kill. As a `Checkpoint`, this runs after everything else of an epoch,
-    so that a checkpoint holds the epoch whole.
+    Lightning's ModelCheckpoint is not used, because the best weights are to be safetensors, and
+    because it is not atomic if the temporary folder is on another disk. As a `Checkpoint`, this
+    runs after all other callbacks of an epoch, so that a checkpoint holds the complete epoch.
 
     Args:
-        folder: gets history.json, best.safetensors, last.ckpt and snapshots/.
-        history: the run's settings; gets its rows.
-        crops: in an epoch.
-        snapshot_every: epochs between snapshots of the first validation image; 0: none.
+        folder: where history.json, best.safetensors, last.ckpt and snapshots/ are written.
+        history: the run's settings, to which rows are added.
+        crops: crops per epoch.
+        snapshot_every: epochs between snapshots of the first validation image; 0 for none.
     """
 
     def __init__(self, folder: Path, history: History, crops: int, snapshot_every: int) -> None:
@@ -84,12 +83,12 @@ class RunKeeper(Checkpoint):
         last = self.folder / "last.ckpt"
         if trainer.is_global_zero:
             self.history.save(self.folder / "history.json")
-        # All processes take part in saving, but only the first one writes.
+        # All processes have to call it, but only the first one writes.
         with atomic_path(last) if trainer.is_global_zero else nullcontext(last) as path:
             trainer.save_checkpoint(path)
 
     def row(self, trainer: Trainer, module: EnhancementModule) -> dict[str, Any]:
-        """Return the numbers of the epoch that ends; see `History`."""
+        """Return the row of the epoch that ends; see `History`."""
         measured = {key: value.item() for key, value in trainer.callback_metrics.items()}
         weights = {name: weight for name, weight in module.loss.weights.items() if weight}
         epoch = trainer.current_epoch + 1
@@ -109,7 +108,7 @@ class RunKeeper(Checkpoint):
         pl_module: LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
-        # The checkpoint holds the weights that were validated: the averages where there are any.
+        # The checkpoint has the validated weights, which are averaged with `MovingAverage`.
         if trainer.is_global_zero and self.history.rows[-1] is self.history.best:
             prefix, state = "model.", checkpoint["state_dict"]
             state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
@@ -121,7 +120,7 @@ class RunKeeper(Checkpoint):
 class ProgressLine(Callback):
     """One line for the whole run: batches done, time left and the latest scores.
 
-    Lightning's bar is one for each epoch, which does not say when the run ends.
+    Lightning's own bar restarts in each epoch and does not show when the run ends.
     """
 
     bar: tqdm | None = None
@@ -134,7 +133,7 @@ class ProgressLine(Callback):
             desc="training",
             unit="batch",
             mininterval=0.5 if sys.stderr.isatty() else 30,
-            # An argument would overrule TQDM_DISABLE, which keeps built notebooks clean.
+            # Only where needed: it overrides TQDM_DISABLE, which keeps built notebooks clean.
             **({} if trainer.is_global_zero else {"disable": True}),
         )
 

@@ -1,4 +1,4 @@
-"""Train a network on pairs: `fit` hands a recipe to Lightning and keeps the best weights."""
+"""Train a network on pairs with a recipe, and keep the best weights."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ Examples = Pairs | Dataset | Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
 class Snapshot(NamedTuple):
-    """The first validation image as the network enhanced it after an epoch, (3, H, W)."""
+    """The first validation image, enhanced by the network after an epoch, (3, H, W)."""
 
     epoch: int
     image: torch.Tensor
@@ -41,12 +41,12 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What `fit` did.
+    """The result of `fit`.
 
     Args:
         history: one row of numbers per epoch.
-        best_path: the weights of the epoch that was kept.
-        snapshots: of the epochs that the recipe's ``snapshot_every`` asks for.
+        best_path: the weights of the best epoch.
+        snapshots: snapshots, every ``snapshot_every`` epochs of the recipe.
     """
 
     history: History
@@ -55,12 +55,12 @@ class TrainingRun:
 
     @property
     def best(self) -> dict[str, Any]:
-        """Return the row of the epoch that was kept."""
+        """Return the row of the best epoch, whose weights were kept."""
         return self.history.best
 
     @property
     def seconds(self) -> float:
-        """Return how long the run took, over all its resumptions."""
+        """Return how long the run took in seconds, resumptions included."""
         return self.history.seconds
 
     def __str__(self) -> str:
@@ -86,31 +86,31 @@ def fit(
     devices: int = 1,
     **changes: Any,
 ) -> TrainingRun:
-    """Train ``model`` and leave it, in eval mode, with the weights that validated best.
+    """Train ``model``, load the weights of the best epoch, and set it to evaluation mode.
 
-    On a CPU the result depends on model, data, recipe and seed alone: a run that was
-    killed and resumed, or shared by two processes, ends like one that was not (the
-    latter up to rounding).
+    On a CPU the result depends only on model, data, recipe and seed: a run that was interrupted
+    and resumed gives the same result, and so, up to rounding, does one shared by several processes.
 
     Args:
         model: a network from `models.create_model`.
         train: pairs, cropped at random as the recipe says; or a dataset of (low, normal).
         val: pairs, validated whole, one at a time; or a dataset of (low, normal).
         recipe: how to train.
-        discriminator: the adversary, trained along; by default, where the recipe has an
-            adversarial loss, a `PatchGAN` as wide as the network.
-        run_dir: gets history.json (see `History`), best.safetensors, last.ckpt and snapshots/.
-        seed: of the crops, their order and dropout.
-        resume: go on from run_dir/last.ckpt if there is one; else start over.
+        discriminator: for a recipe with an adversarial loss; by default a `PatchGAN` as wide as
+            the network.
+        run_dir: folder for history.json (see `History`), best.safetensors, last.ckpt and
+            snapshots/.
+        seed: seed of the crops, their order and dropout.
+        resume: continue from run_dir/last.ckpt if there is one; False to start over.
         progress: show one progress line.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps"; see `devices.choose_device`.
-        devices: how many of them share each batch.
+        devices: number of devices, or processes, that share each batch.
         **changes: values to replace in the recipe, such as ``epochs=3``.
 
     Raises:
-        CourseError: the loss is no longer finite, or a batch exceeds the GPU's memory (the
-            last good checkpoint is kept); the recipe or the device is wrong, or run_dir holds
-            another run, a damaged one, or is a file.
+        CourseError: the loss is not finite or a batch exceeds the GPU's memory (the last
+            checkpoint is kept); the recipe or the device is invalid; or run_dir holds another
+            or a damaged run, or is a file.
     """
     if not isinstance(model, Network):
         raise CourseError(
@@ -127,7 +127,7 @@ def fit(
         "seed": seed,
         "recipe": asdict(recipe),
     }
-    # As JSON has it, so that it compares equal to what an earlier run wrote.
+    # Converted by JSON, so that it compares equal to what an earlier run wrote.
     history = History(json.loads(json.dumps(settings)))
     halves = scene_halves(val) if isinstance(val, Pairs) else ""
     module: EnhancementModule
@@ -136,7 +136,7 @@ def fit(
         module = Adversarial(model, adversary, recipe, seed, halves)
     else:
         module = Supervised(model, recipe, seed, halves)
-    # Lightning would leave a network in eval mode as it is.
+    # Lightning does not switch a network from evaluation to training mode.
     module.train()
     crops: Any = train
     if isinstance(train, Pairs):
@@ -187,18 +187,17 @@ def fit(
 
 
 def default_discriminator(model: Network, seed: int) -> PatchGAN:
-    """Return a `PatchGAN` as wide as ``model``, without a change to the caller's randomness."""
+    """Return a `PatchGAN` as wide as ``model``, keeping the global random state."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return PatchGAN(model.options.get("width", 64))
 
 
 def prepare(folder: Path, history: History, resume: bool) -> Path | None:
-    """Return the checkpoint to resume from, or clear the folder of an earlier run.
+    """Return the checkpoint to resume from, or clear the folder and return None.
 
     Raises:
-        CourseError: the folder is a file; the earlier run, which was to be resumed, had other
-            settings, or its files are damaged.
+        CourseError: the folder is a file, or holds a run with other settings or damaged files.
     """
     for path in (folder, *folder.parents):
         if path.is_file():
@@ -212,7 +211,7 @@ def prepare(folder: Path, history: History, resume: bool) -> Path | None:
             )
         try:
             torch.load(checkpoint, map_location="cpu", weights_only=True)
-        # A file that was cut short raises one of many errors, depending on where.
+        # A truncated file raises one of many errors, depending on where it ends.
         except Exception as error:
             raise CourseError(
                 f"{checkpoint} cannot be read, because it is damaged or cut short; start over "
@@ -226,9 +225,9 @@ def prepare(folder: Path, history: History, resume: bool) -> Path | None:
 
 
 def differences(earlier: dict[str, Any], settings: dict[str, Any]) -> list[str]:
-    """Return in words where settings differ that change the result of a resumed run."""
+    """Describe the differences between settings that matter to a resumed run."""
     before, now = (run | run["recipe"] | {"recipe": None} for run in (earlier, settings))
-    # Other numbers of epochs only move the end, unless the schedule depends on them.
+    # The number of epochs may change, unless the schedule depends on it.
     movable = {"patience"} if now["schedule"] == "cosine" else {"patience", "epochs"}
     return [
         f"{key} {before.get(key)!r}, now {value!r}"

@@ -1,4 +1,4 @@
-"""The record of a training run: numbers only, in one JSON file beside the weights."""
+"""The history of a training run, in one JSON file beside the weights."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from llie_helpers.files import atomic_path
 class History(Sequence):
     """One row of numbers per epoch, and the settings of the run.
 
-    A row holds, as far as the run has it:
+    A row has, where applicable:
 
     - ``epoch``, counted from 1; ``steps``, ``crops`` and ``seconds`` from the first epoch on;
     - ``lr``: the learning rate of the epoch's last step;
     - ``train_loss``, ``val_loss``, ``val_psnr`` (dB) and ``val_ssim``: means over the epoch's
       batches, or over the validation images;
-    - ``val_psnr_a``, ``val_psnr_b``: of the images of every other validation scene, and of
-      the rest, so that a choice made on one half can be checked on the other;
+    - ``val_psnr_a``, ``val_psnr_b``: PSNR on every other validation scene, and on the rest, so
+      that a choice made on one half can be checked on the other;
     - ``adversarial_loss``, ``discriminator_loss``: of adversarial training;
     - ``loss_weights`` and ``loss_terms``: the weight of each term of the loss in this epoch,
       and its unweighted mean in training.
@@ -46,22 +46,22 @@ class History(Sequence):
 
     @property
     def monitor(self) -> str:
-        """Return the column by which the weights of an epoch were kept."""
+        """Return the column that decides which epoch is the best."""
         return self.settings["recipe"]["monitor"]
 
     @property
     def best(self) -> dict[str, Any]:
-        """Return the row of the epoch whose weights were kept: the first of the best."""
+        """Return the row of the best epoch, the first of several."""
         sign = 1 if self.monitor == "val_loss" else -1
         return min(self.rows, key=lambda row: sign * row[self.monitor])
 
     @property
     def seconds(self) -> float:
-        """Return how long the run took, validation included."""
+        """Return how long the run took in seconds, validation included."""
         return self.rows[-1]["seconds"] if self.rows else 0.0
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the record as JSON, one line per epoch.
+        """Write the history as JSON, one line per epoch.
 
         Raises:
             CourseError: the disk is full or the folder cannot be written.
@@ -75,10 +75,10 @@ class History(Sequence):
 
 
 def load_history(path: str | os.PathLike) -> History:
-    """Read the record that `fit` wrote as history.json in its folder.
+    """Read the history.json that `fit` wrote.
 
     Raises:
-        CourseError: the file is missing, damaged or no such record.
+        CourseError: the file is missing, damaged or not a history.
     """
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -86,10 +86,10 @@ def load_history(path: str | os.PathLike) -> History:
         del record["best_epoch"]
         history = History(record, rows, stopped_early)
         _ = history.monitor, history.seconds
-    # JSON may be cut short, or be anything but a record.
+    # The JSON may be truncated, or not be a history.
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CourseError(
-            f"{path} is no readable record of a training run ({error}); train again with "
+            f"{path} is not a readable record of a training run ({error}); train again with "
             "resume=False, or choose another run_dir."
         ) from error
     return history

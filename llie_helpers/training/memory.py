@@ -1,4 +1,4 @@
-"""What to say when a batch exceeds a GPU's memory."""
+"""Advice for a batch that exceeds the GPU's memory."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,10 +9,10 @@ from llie_helpers.training.module import EnhancementModule
 
 
 def out_of_memory_error(module: EnhancementModule, example: Sequence[torch.Tensor]) -> CourseError:
-    """Return the error for a training that ran out of memory, with a batch size that was tried.
+    """Return the error for a run that exceeded the memory, with a batch size that fits.
 
     Args:
-        module: of the run that failed.
+        module: the module of the failed run.
         example: one item of the training data.
     """
 
@@ -31,21 +31,17 @@ def out_of_memory_error(module: EnhancementModule, example: Sequence[torch.Tenso
     if not batch_size:
         return CourseError(
             f"{found}, and so does a single one; choose smaller crops, such as crop_size = "
-            f"{width // 2}, or free the memory that other programs or notebooks hold."
+            f"{width // 2}, or free the memory that other programs or notebooks use."
         )
     accumulate = -(-recipe.batch_size * recipe.accumulate // batch_size)
     return CourseError(
         f"{found}; batch_size = {batch_size} fits, and with accumulate = {accumulate} "
-        "each step still sees as many crops (start over with resume=False)."
+        "each step still uses as many crops (start over with resume=False)."
     )
 
 
 def largest(attempt: Callable[[int], None], batch_size: int) -> int:
-    """Return the first of half, a quarter, ... of ``batch_size`` that ``attempt`` has memory for.
-
-    Returns:
-        That size, or 0 if a batch of one fails too.
-    """
+    """Halve ``batch_size`` until ``attempt`` has enough memory; return 0 if 1 is too large."""
     while batch_size := batch_size // 2:
         torch.cuda.empty_cache()
         try:

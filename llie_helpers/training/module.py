@@ -1,8 +1,8 @@
-"""What happens in a training step: the Lightning modules behind `training.fit`.
+"""The Lightning modules of `training.fit`.
 
-`EnhancementModule` holds what every kind of training shares: validation on whole images,
-reproducible dropout and a watch on the loss. `Supervised` adds the step; adversarial training
-is in `adversarial`.
+`EnhancementModule` has what supervised and adversarial training share: validation on whole images,
+reproducible dropout and a check of the loss. `Supervised` adds the training step; adversarial
+training is in `adversarial`.
 """
 
 import math
@@ -23,11 +23,11 @@ from llie_helpers.metrics import psnr
 from llie_helpers.models.network import Network
 from llie_helpers.training.recipe import Recipe
 
-# Losses of the course begin at 100 or less; one far above is on its way to infinity.
+# The course's losses start at 100 or less; one this large is diverging.
 EXPLODED = 1e4
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-ADAM_BETA2 = 0.999  # memory of squared gradients: PyTorch's default, and what papers use
+ADAM_BETA2 = 0.999  # PyTorch's default, as in the papers
 
 
 class EnhancementModule(lightning.LightningModule):
@@ -35,7 +35,7 @@ class EnhancementModule(lightning.LightningModule):
 
     Args:
         model: maps ``(N, 3, H, W)`` in [0, 1] to the same.
-        halves: "a" or "b" for each validation image, to score the two halves apart.
+        halves: "a" or "b" for each validation image, to score the two halves separately.
     """
 
     def __init__(self, model: Network, recipe: Recipe, seed: int, halves: str = "") -> None:
@@ -45,15 +45,15 @@ class EnhancementModule(lightning.LightningModule):
         self.objective = model.objective(**recipe.objective)
 
     def training_loss(self, *batch: Tensor) -> Tensor:
-        """Return what the network minimises on a batch."""
+        """Return the loss to minimise on a batch."""
         return self.objective(self.loss, *batch)
 
     def on_train_epoch_start(self) -> None:
         self.loss.set_epoch(self.current_epoch)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Dropout draws from torch's generator; set it once an epoch so that a resumed
-        # run draws what an uninterrupted one would.
+        # Dropout uses torch's global generator; seed it in each epoch, so that a resumed run draws
+        # the same numbers as an uninterrupted one.
         if batch_idx == 0:
             seeds = np.random.SeedSequence((self.seed, self.current_epoch, self.global_rank))
             torch.manual_seed(int(seeds.generate_state(1)[0]))
@@ -64,7 +64,7 @@ class EnhancementModule(lightning.LightningModule):
         self.log_dict({**losses, **terms}, on_step=False, on_epoch=True, sync_dist=True)
 
     def on_validation_epoch_start(self) -> None:
-        # Each process has batch statistics of its own; all must validate the same network.
+        # Processes have different batch statistics, but must validate the same network.
         if self.trainer.world_size > 1:
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, src=0)
@@ -77,14 +77,14 @@ class EnhancementModule(lightning.LightningModule):
             self.snapshot = enhanced[0].float()
         enhanced = quantise(enhanced.float())
         scores = {"val_loss": loss, "val_psnr": psnr(enhanced, normal).mean()}
-        # The metric's number, but a tenth of its time.
+        # Equal to the metric, but ten times as fast.
         scores["val_ssim"] = 1 - ssim_loss(enhanced, normal)
         if self.halves:
             scores[f"val_psnr_{self.halves[batch_idx]}"] = scores["val_psnr"]
         self.log_dict(scores, batch_size=1)
 
     def checked(self, loss: Tensor) -> Tensor:
-        """Return ``loss``; stop the training with advice if it is NaN, infinite or exploding."""
+        """Return ``loss``, or raise a `CourseError` if it is NaN, infinite or diverging."""
         if not loss.abs() < EXPLODED:
             raise CourseError(
                 f"The loss became {loss.item():.3g} at step {self.step} of epoch "
@@ -95,12 +95,12 @@ class EnhancementModule(lightning.LightningModule):
 
     @property
     def step(self) -> int:
-        """Return the steps taken so far; Lightning counts those of every optimiser."""
+        """Return the number of steps so far; Lightning adds up those of all optimisers."""
         return self.global_step // len(self.trainer.optimizers)
 
     @property
     def learning_rate(self) -> float:
-        """Return the present learning rate of the first parameter group."""
+        """Return the current learning rate of the first parameter group."""
         return self.trainer.optimizers[0].param_groups[0]["lr"]
 
     def optimizer(self, parameters: Iterable[Any]) -> torch.optim.Optimizer:
@@ -117,7 +117,7 @@ class EnhancementModule(lightning.LightningModule):
 
 
 class Supervised(EnhancementModule):
-    """Training on pairs: the network's objective, such as the loss between output and target."""
+    """Supervised training with the network's objective."""
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
         loss = self.checked(self.training_loss(*batch))
@@ -146,8 +146,8 @@ class Supervised(EnhancementModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        # Lightning would step a plateau schedule after the epoch's checkpoint is written,
-        # and a run resumed from it would miss that step; see on_train_epoch_end.
+        # Lightning would step a plateau schedule after writing the epoch's checkpoint, and a
+        # resumed run would miss that step; see on_train_epoch_end.
         if not isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step()
 
@@ -159,5 +159,5 @@ class Supervised(EnhancementModule):
 
 
 def cosine(step: int, end: float) -> float:
-    """Return the learning rate's factor: half a cosine from 1 to 0, which ``end`` reaches."""
+    """Return the factor of the learning rate: half a cosine, from 1 at step 0 to 0 at ``end``."""
     return (1 + math.cos(math.pi * min(step / end, 1.0))) / 2

@@ -1,4 +1,4 @@
-"""How a network is trained: a dataclass, read from one TOML file per network."""
+"""Training recipes: a dataclass, read from one TOML file per network."""
 
 import os
 import tomllib
@@ -24,34 +24,34 @@ POSITIVE = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything about a training run but its network, its data and its seed."""
+    """The hyperparameters of a training run."""
 
     epochs: int = 60
-    crops_per_epoch: int = 1600  # random crops that make one epoch
+    crops_per_epoch: int = 1600  # random crops per epoch
     crop_size: int = 128  # side of a crop in pixels
     batch_size: int = 8  # crops per optimiser step and process times `accumulate`
     augment: bool = True  # flip and rotate, both images of a pair alike
-    gain_jitter: float = 1.0  # low images are multiplied by between 1/gain_jitter and it
+    gain_jitter: float = 1.0  # low images get a gain from 1/gain_jitter to gain_jitter
     brighten_prob: float = 0.0  # share of low images that are moved towards their targets
     loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`
     objective: dict = field(default_factory=dict)  # options of the network's own objective
-    adversarial: float = 0.0  # weight of fooling a PatchGAN, as a GAN does; 0: no PatchGAN
+    adversarial: float = 0.0  # weight of the adversarial loss; 0 for none
     optimizer: str = "adam"
     learning_rate: float = 1e-3
-    beta1: float = 0.9  # Adam's memory of gradients
+    beta1: float = 0.9  # decay of Adam's mean gradient
     weight_decay: float = 0.0
-    schedule: str = "plateau"  # or "cosine" to zero over all steps, or "constant"
+    schedule: str = "plateau"  # or "cosine", to 0 over all steps, or "constant"
     plateau_factor: float = 0.5  # multiplies the learning rate ...
-    plateau_patience: int = 5  # ... after so many epochs without a new best
+    plateau_patience: int = 5  # ... after this many epochs without a new best
     min_lr: float = 1e-6
-    monitor: str = "val_loss"  # what the plateau, early stopping and the best weights follow
-    patience: int = 0  # epochs without a new best before training stops; 0: never
+    monitor: str = "val_loss"  # decides on plateaus, early stopping and the best weights
+    patience: int = 0  # epochs without a new best before training stops; 0 for never
     min_delta: float = 0.0  # the least change that counts as a new best for early stopping
-    ema: float = 0.0  # decay per step of averaged weights, such as 0.999; 0: none
-    gradient_clip: float = 0.0  # largest norm of the gradient; 0: any
+    ema: float = 0.0  # decay per step of averaged weights, such as 0.999; 0 for none
+    gradient_clip: float = 0.0  # largest norm of the gradient; 0 for no limit
     accumulate: int = 1  # batches per optimiser step
     precision: str = "32-true"  # or "bf16-mixed"; "16-mixed" applies on a GPU only
-    snapshot_every: int = 0  # epochs between enhanced validation images; 0: none
+    snapshot_every: int = 0  # epochs between enhanced validation images; 0 for none
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -63,7 +63,7 @@ class Recipe:
         if self.adversarial and self.schedule != "constant":
             raise CourseError(
                 f"A recipe with an adversarial loss has schedule {self.schedule!r}; it must be "
-                "'constant', because the two losses do not fall together."
+                "'constant', because the two losses do not decrease together."
             )
         if self.adversarial and self.objective:
             raise CourseError(
@@ -103,7 +103,7 @@ def load_recipe(name: str | os.PathLike, profile: str = "full") -> Recipe:
         profile: "full", or "quick" to apply the file's ``[quick]`` table as well.
 
     Raises:
-        CourseError: no such recipe, no valid TOML, or an entry that does not exist.
+        CourseError: the recipe does not exist, is not valid TOML, or has an unknown entry.
     """
     path = Path(name)
     if path.suffix != ".toml":
@@ -113,7 +113,7 @@ def load_recipe(name: str | os.PathLike, profile: str = "full") -> Recipe:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CourseError(f"{path} is no valid TOML: {error}.") from error
+        raise CourseError(f"{path} is not valid TOML: {error}.") from error
     quick = entries.pop("quick", {})
     if profile == "quick":
         entries |= quick

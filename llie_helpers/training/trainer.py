@@ -1,4 +1,4 @@
-"""Lightning's Trainer as the course needs it: silent, interruptible, one run a folder."""
+"""Set up Lightning's Trainer: silent, interruptible, without files of its own."""
 
 import logging
 import signal
@@ -18,7 +18,7 @@ from llie_helpers.training.recipe import Recipe
 
 
 class Hardware(NamedTuple):
-    """What to train on, in Lightning's terms, and how many processes that makes."""
+    """The devices to train on, in Lightning's terms, and the number of processes."""
 
     accelerator: str
     devices: int | list[int]
@@ -31,17 +31,17 @@ def make_trainer(
     callbacks: list[Callback],
     where: Hardware,
 ) -> lightning.Trainer:
-    """Return a Trainer for ``recipe`` that shows nothing and writes nothing by itself.
+    """Return a Trainer for ``recipe`` that prints and writes only through ``callbacks``.
 
     Args:
         recipe: how to train.
-        folder: where a callback of Lightning would write.
-        callbacks: what does write and show.
-        where: as `hardware` returns it.
+        folder: the default folder of Lightning's callbacks.
+        callbacks: write files and show progress.
+        where: from `hardware`.
     """
     options: dict[str, Any]
     if recipe.adversarial:
-        # Clipping and accumulating are left to the module, whose two networks take turns.
+        # `Adversarial` clips and accumulates gradients itself, because its networks alternate.
         shared = where.processes > 1
         options = {"strategy": "ddp_find_unused_parameters_true" if shared else "auto"}
     else:
@@ -71,11 +71,11 @@ def hardware(device: str, devices: int) -> Hardware:
     """Choose what to train on.
 
     Args:
-        device: as `choose_device` takes it.
-        devices: how many of them, or processes on a CPU.
+        device: see `choose_device`.
+        devices: number of devices, or of processes on a CPU.
 
     Raises:
-        CourseError: there are no such devices here, or not so many.
+        CourseError: this computer does not have so many such devices.
     """
     chosen = choose_device(device)
     if devices < 1:
@@ -88,8 +88,8 @@ def hardware(device: str, devices: int) -> Hardware:
     index = 0 if chosen.index is None else chosen.index
     if index + devices > present:
         raise CourseError(
-            f"{devices} devices from {chosen.type}:{index} on were asked for, but this computer "
-            f"has {present}; ask for fewer, or use cpu."
+            f"{devices} devices from {chosen.type}:{index} on were requested, but this computer "
+            f"has {present}; request fewer, or use cpu."
         )
     return Hardware(chosen.type, list(range(index, index + devices)), devices)
 
@@ -112,7 +112,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def keep_interrupt_handler() -> Iterator[None]:
-    """Keep Ctrl-C working: Lightning ignores it for good after the first and exits."""
+    """Turn Lightning's exit after Ctrl-C into a KeyboardInterrupt, and restore the handler."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield

@@ -36,7 +36,7 @@ def caches():
 
 
 def test_a_cache_holds_the_pixels_names_splits_and_scenes(files):
-    cached = cache.open_cache("tiny", files, progress=False)
+    cached = cache.open_cache("tiny", files)
     assert cached.names == ("0", "1", "2")
     assert cached.splits == ("train", "train", "test")
     assert cached.scenes == (0, 1, 2)
@@ -48,13 +48,13 @@ def test_a_cache_holds_the_pixels_names_splits_and_scenes(files):
 
 
 def test_a_second_opening_decodes_nothing(files, monkeypatch):
-    cache.open_cache("tiny", files, progress=False)
+    cache.open_cache("tiny", files)
     monkeypatch.setattr(PairFiles, "read", lambda pair: pytest.fail(f"{pair} was decoded again"))
     assert len(cache.open_cache("tiny", files)) == 3
 
 
 def test_pickling_sends_no_pixels(files):
-    cached = cache.open_cache("tiny", files, progress=False)
+    cached = cache.open_cache("tiny", files)
     pickled = pickle.dumps(cached)
     assert len(pickled) < 500
     assert np.array_equal(pickle.loads(pickled)[1][0], cached[1][0])
@@ -74,10 +74,10 @@ def move_a_pair(files):
 
 @pytest.mark.parametrize("change", [touch_later, drop_a_pair, move_a_pair])
 def test_a_changed_source_makes_a_new_cache_and_removes_the_old(files, change):
-    cache.open_cache("tiny", files, progress=False)
+    cache.open_cache("tiny", files)
     before = caches()
     change(files)
-    cached = cache.open_cache("tiny", files, progress=False)
+    cached = cache.open_cache("tiny", files)
     assert len(cached) == len(files)
     assert len(caches()) == 1
     assert caches() != before
@@ -99,24 +99,24 @@ def test_a_moved_data_folder_keeps_its_cache(files, tmp_path):
 
 
 def test_pixels_cut_short_are_made_again(files):
-    folder = cache.open_cache("tiny", files, progress=False).folder
+    folder = cache.open_cache("tiny", files).folder
     with open(folder / "images.u8", "r+b") as stream:
         stream.truncate(100)
-    assert cache.open_cache("tiny", files, progress=False)[2][1].shape == (16, 18, 3)
+    assert cache.open_cache("tiny", files)[2][1].shape == (16, 18, 3)
 
 
 def test_a_damaged_image_is_named_and_leaves_nothing(files):
     damaged = files[1].low
     damaged.write_bytes(damaged.read_bytes()[:200])
     with pytest.raises(CourseError, match=r"1\.png cannot be read"):
-        cache.open_cache("tiny", files, progress=False)
+        cache.open_cache("tiny", files)
     assert caches() == []
 
 
 def test_sizes_that_differ_are_named_and_leave_nothing(files):
     save_image(files[2].normal, torch.zeros(3, 16, 16))
     with pytest.raises(CourseError, match=r"is 18x16 but .* is 16x16"):
-        cache.open_cache("tiny", files, progress=False)
+        cache.open_cache("tiny", files)
     assert caches() == []
 
 
@@ -129,5 +129,5 @@ def test_a_full_disk_is_said_clearly_and_leaves_nothing(files, monkeypatch):
 
     monkeypatch.setattr(cache, "open", lambda path, mode: FullDisk(), raising=False)
     with pytest.raises(CourseError, match="disk is full"):
-        cache.open_cache("tiny", files, progress=False)
+        cache.open_cache("tiny", files)
     assert caches() == []

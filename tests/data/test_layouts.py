@@ -191,7 +191,7 @@ def test_an_npz_cannot_hold_sizes_that_differ(root):
     pairs = data.load_pairs("embedded", "test")
     with pytest.raises(CourseError, match=r"images of one size, but embedded/test has \d+x"):
         write_npz(root / "b.npz", pairs)
-    with pytest.raises(CourseError, match=r"b.zip is no name for such a file"):
+    with pytest.raises(CourseError, match=r"b.zip is not the name of an npz file"):
         write_npz(root / "b.zip", pairs)
     assert not list(root.glob("*b.*"))
 
@@ -223,7 +223,7 @@ def test_npz_with_wrong_arrays(root, message):
 
 def test_npz_that_is_none(root):
     (root / "a.npz").write_text("<html>")
-    with pytest.raises(CourseError, match="no readable npz"):
+    with pytest.raises(CourseError, match="not a readable npz"):
         data.load_pairs(str(root / "a.npz"), "train")
     source = data.source(str(root / "b.npz"))
     for call in (source.where, source.check, lambda: source.pairs("test")):

@@ -106,7 +106,7 @@ def test_a_stopped_batch_is_finished_by_a_second(mixed, tmp_path):
     assert len(files(tmp_path / "out")) == 7
     summary = enhance_files([mixed], tmp_path / "out", square_root, refuse_video)
     assert (summary.skipped, summary.done) == (7, 173)
-    assert "7 left as they were" in str(summary)
+    assert "7 skipped" in str(summary)
 
 
 WORKER = """
@@ -176,5 +176,5 @@ def test_a_full_disk_or_a_wrong_plan_is_named(mixed, tmp_path):
             refuse_video,
         )
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(CourseError, match="holds no photographs"):
+    with pytest.raises(CourseError, match="contains no photographs"):
         enhance_files([tmp_path / "nothing"], tmp_path / "out", square_root, refuse_video)

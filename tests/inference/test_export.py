@@ -25,16 +25,16 @@ def test_dual_branch_is_exported_for_any_size(tmp_path, capsys):
     (enhanced,) = session.run(None, {"low": low.numpy()})
     assert np.abs(enhanced - network(low).numpy()).max() < 1e-3
     assert main(command) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: create_model("fft_dual_branch", size=64), "it holds an operation that ONNX lacks"),
+        (lambda: create_model("fft_dual_branch", size=64), "it has an operation that ONNX lacks"),
         (lambda: create_method("residual", "embedded"), "needs a histogram mapper"),
-        (lambda: create_method("clahe"), "it is no network"),
-        (lambda: torch.sqrt, "it is no network"),
+        (lambda: create_method("clahe"), "it is not a network"),
+        (lambda: torch.sqrt, "it is not a network"),
     ],
 )
 def test_what_onnx_cannot_hold_is_refused(tmp_path, make, reason):

@@ -57,8 +57,8 @@ def test_a_network_with_a_mapper_is_shown_mapped_images(weights, tmp_path):
     [
         ("gama", {}, "no method called 'gama'; did you mean gamma"),
         ("gamma", {"gama": 1}, "no option of gamma called 'gama'; did you mean gamma"),
-        ("clahe", {"clip": "abc"}, "clahe cannot be built with {'clip': 'abc'}"),
-        ("retinex", {"sigmas": 3.0}, "retinex cannot be built with"),
+        ("clahe", {"clip": "abc"}, "clahe's option clip is 'abc'; it must be a number"),
+        ("retinex", {"sigmas": 3.0}, "option sigmas is 3.0; it must be a list of numbers"),
         ("gamma", {"gamma": -1.0}, "gamma is -1.0, but it must be positive"),
         ("gamma", {"weights": "lol_v1"}, "gamma is a classical method: .* takes no weights"),
         ("mse_cnn", {"weights": "gone.safetensors"}, "no weights file gone.safetensors"),

@@ -104,10 +104,10 @@ def bomb() -> bytes:
     [
         ("cut.jpg", lambda: jpeg()[:2000], "damaged or cut short"),
         ("empty.png", lambda: b"", "it is empty"),
-        ("text.jpg", lambda: b"not a photograph", "it is no image"),
+        ("text.jpg", lambda: b"not a photograph", "it is not an image"),
         ("dot.png", lambda: saved(Image.new("RGB", (1, 1)), "PNG"), "1x1 pixels; the smallest"),
         ("print.jpg", lambda: saved(Image.new("CMYK", (20, 20)), "JPEG"), "convert it to RGB"),
-        ("moving.gif", lambda: saved(Image.new("L", (20, 20)), "GIF"), "no format that is"),
+        ("moving.gif", lambda: saved(Image.new("L", (20, 20)), "GIF"), "not in a supported format"),
         ("named.jpg", lambda: saved(Image.new("RGB", (20, 20)), "PNG"), "a PNG file with the"),
         ("bomb.png", bomb, "20000x20000 pixels; the largest|damaged or no"),
         (
@@ -135,5 +135,7 @@ def test_a_missing_file_and_a_wrong_suffix_are_named(tmp_path):
 
 def test_float_files_are_refused(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tiff"), np.random.rand(20, 20, 3).astype(np.float32))  # noqa: NPY002
-    with pytest.raises(CourseError, match=r"damaged or no photograph|it is no image|8 and 16"):
+    with pytest.raises(
+        CourseError, match=r"damaged or not a photograph|it is not an image|8 and 16"
+    ):
         read_photo(tmp_path / "a.tiff")

@@ -112,7 +112,7 @@ def test_any_method_enhances_videos(tmp_path, name):
     source = clip(tmp_path / "in.mp4", [scene(0)] * 3, [0, 40, 80], sound=None)
     assert enhance_video(source, tmp_path / "out.mp4", create_method(name)) == 3
     assert np.mean(read(tmp_path / "out.mp4")[1]) > 1.2 * np.mean(read(source)[1])
-    with pytest.raises(CourseError, match=f"{name} cannot enhance by the exposure alone"):
+    with pytest.raises(CourseError, match=f"{name} cannot correct the exposure alone"):
         enhance_video(source, tmp_path / "fast.mp4", create_method(name), fast=True)
     assert not (tmp_path / "fast.mp4").exists()
 

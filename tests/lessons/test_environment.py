@@ -52,9 +52,9 @@ def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
     assert tmp_path.name in row("folder for results").found
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_optional_packages_are_never_demanded(monkeypatch, there):
-    monkeypatch.setattr(environment, "find_spec", lambda name: object() if there else None)
+@pytest.mark.parametrize("installed", [True, False])
+def test_optional_packages_are_never_demanded(monkeypatch, installed):
+    monkeypatch.setattr(environment, "find_spec", lambda name: object() if installed else None)
     found = row("optional: rawpy")
-    assert found.found == ("there" if there else "absent")
-    assert ("pip install" in found.remark) is not there
+    assert found.found == ("installed" if installed else "absent")
+    assert ("pip install" in found.remark) is not installed

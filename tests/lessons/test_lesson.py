@@ -156,4 +156,4 @@ def test_drive_keeps_ledger_and_checkpoints_but_no_cache(drive, monkeypatch, tmp
 def test_drive_elsewhere_changes_nothing(capsys):
     before = paths.runs_dir()
     assert lessons.use_drive() == before == paths.runs_dir()
-    assert "Colab only" in capsys.readouterr().out
+    assert "only on Colab" in capsys.readouterr().out

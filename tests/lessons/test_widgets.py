@@ -117,8 +117,7 @@ class TestBeforeAfter:
 
 class TestFramesSlider:
     def test_shows_the_first_frame_and_names_all(self):
-        text = frames_slider([flat(0.2), flat(0.4), flat(0.6)], [1, 2, 4], "gain", "Some gain").data
-        page = Page(text)
+        page = Page(frames_slider([flat(0.2), flat(0.4), flat(0.6)], [1, 2, 4], "gain").data)
         frames = [attrs for attrs in page.all("div") if "data-frame" in attrs]
         assert [f["data-frame"] for f in frames] == ["1", "2", "4"]
         assert [f["style"] for f in frames] == ["display:block", "display:none", "display:none"]
@@ -128,7 +127,6 @@ class TestFramesSlider:
         (slider,) = page.all("input")
         assert (slider["min"], slider["max"], slider["value"]) == ("0", "2", "0")
         assert (slider["aria-label"], slider["aria-valuetext"]) == ("gain", "1")
-        assert "Some gain" in text
         assert not page.all("script")
 
     def test_takes_figures(self):

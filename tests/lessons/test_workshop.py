@@ -65,6 +65,6 @@ def test_an_uploaded_photograph_is_saved_at_full_size(shop, tmp_path):
 def test_what_is_no_photograph_is_named_and_changes_nothing(shop):
     before = shop.photo
     upload(shop, "text.jpg", b"no photograph")
-    assert "text.jpg cannot be read: it is no image" in shop.message.value
+    assert "text.jpg cannot be read: it is not an image" in shop.message.value
     assert "/" not in shop.message.value
     assert shop.photo is before

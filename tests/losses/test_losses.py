@@ -192,9 +192,9 @@ def test_where_all_weights_are_zero_so_are_the_loss_and_its_gradient():
         ({"l1": "much"}, "must be a number or a schedule"),
         ({"l1": None}, "must be a number or a schedule"),
         ({"l1": [0, 1]}, "must be a number or a schedule"),
-        ({"l1": []}, "begins at epoch 0"),
-        ({"l1": [(1, 1.0)]}, "begins at epoch 0"),
-        ({"l1": [(0, 1.0), (5, 2.0), (5, 3.0)]}, "goes forward"),
+        ({"l1": []}, "starts at epoch 0"),
+        ({"l1": [(1, 1.0)]}, "starts at epoch 0"),
+        ({"l1": [(0, 1.0), (5, 2.0), (5, 3.0)]}, "increasing epochs"),
     ],
 )
 def test_weights_without_meaning_are_refused(weights, message):

@@ -189,7 +189,7 @@ def test_what_is_no_mapper_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(CourseError, match=r"x.json holds no histogram mapper"):
         HistogramMapper.load(tmp_path / "x.json")
-    with pytest.raises(CourseError, match="learned nothing yet"):
+    with pytest.raises(CourseError, match="not been fitted yet"):
         HistogramMapper().save(tmp_path / "y.json")
     assert not (tmp_path / "y.json").exists()
 

@@ -456,10 +456,10 @@ def test_foreign_and_damaged_weights_are_refused(tmp_path):
         create_model("mse_cnn", weights=path, widths=[4, 6, 9])
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(CourseError, match="no readable safetensors file"):
+    with pytest.raises(CourseError, match="not a readable safetensors file"):
         create_model("mse_cnn", weights=path)
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(CourseError, match="does not say which model"):
+    with pytest.raises(CourseError, match="does not say which network"):
         create_model("mse_cnn", weights=path)
 
 

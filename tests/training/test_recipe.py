@@ -31,7 +31,7 @@ def test_the_quick_table_overrides(tmp_path):
         ("precision = 'foo'", "no precision called 'foo'; known: 16-mixed, 32-true, bf16-mixed"),
         ("exposure = 1.0", "no recipe entry called 'exposure'"),
         ("gain_jitter = 0.0", "gain_jitter is 0.0; it must be > 0"),
-        ("epochs = ", "no valid TOML"),
+        ("epochs = ", "not valid TOML"),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, sentence):

@@ -363,7 +363,7 @@ class Greedy(Network):
 @pytest.mark.parametrize(
     ("room", "advice"),
     [
-        (3, "batch_size = 3 fits, and with accumulate = 4 each step still sees as many crops"),
+        (3, "batch_size = 3 fits, and with accumulate = 4 each step still uses as many crops"),
         (0, "so does a single one; choose smaller crops, such as crop_size = 8"),
     ],
 )
@@ -434,7 +434,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(train, val, tmp_path, insi
         ({"devices": 0}, "number of devices is 0; it must be 1 or more"),
         ({"device": "tpuu"}, "no device 'tpuu'"),
         ({"device": "meta"}, "Training on 'meta' is not supported"),
-        ({"device": "cuda"}, "2 devices from cuda:0 on were asked for, but this computer has 1"),
+        ({"device": "cuda"}, "2 devices from cuda:0 on were requested, but this computer has 1"),
         ({"device": "cuda:1"}, "no device 'cuda:1'"),
     ],
 )

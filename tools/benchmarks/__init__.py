@@ -1,4 +1,4 @@
-"""What `tools/bench.py` measures, on this computer and in one run each."""
+"""The measurements of `tools/bench.py`."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def alone(function: Callable[..., T], *arguments: object) -> T:
-    """Return ``function(*arguments)`` from a fresh process, whose memory is its own."""
+    """Run ``function(*arguments)`` in a fresh process, so that its memory can be measured."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as process:
         return process.submit(function, *arguments).result()

@@ -1,4 +1,4 @@
-"""How fast training data is read: from the cache, and by decoding files each time."""
+"""Measure how fast training data is read, from the cache and by decoding files."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ CROP_SIZE = 128
 
 @dataclass(frozen=True)
 class DataSpeed:
-    """Random pair crops of 128x128 per second, read the two ways in one run."""
+    """Random pair crops of 128x128 pixels per second, from the cache and from files."""
 
     title: str
     cached: float
@@ -35,15 +35,15 @@ class DataSpeed:
 
 
 def bench_data(name: str, seconds: float) -> DataSpeed:
-    """Measure for about ``seconds`` each way on the training split of the data set ``name``.
+    """Measure both for about ``seconds`` on the training split of the data set ``name``.
 
     Raises:
-        CourseError: the set is not present, or is not made of files (the embedded one).
+        CourseError: the set is not present, or has no files.
     """
     cached = load_pairs(name, "train")
     decoded = decoded_pairs(name, cached)
     threads = torch.get_num_threads()
-    # A crop is too small to share among threads, which would only wait for each other.
+    # A crop is too small for several threads, which would only wait for each other.
     torch.set_num_threads(1)
     try:
         return DataSpeed(cached.title, *(speed(pairs, seconds) for pairs in (cached, decoded)))
@@ -52,9 +52,9 @@ def bench_data(name: str, seconds: float) -> DataSpeed:
 
 
 def decoded_pairs(name: str, cached: Pairs) -> Pairs:
-    """Return the same pairs, decoded each time by one bare OpenCV call a file.
+    """Return the same pairs, decoded on each access by OpenCV alone.
 
-    That is the fastest way without a cache; `images.read_rgb` also checks every file.
+    This is the fastest way without a cache; `images.read_rgb` also checks every file.
     """
     files = source(name)
     if not isinstance(files, ImageFiles):
@@ -73,5 +73,5 @@ def decode(low: Path, normal: Path) -> tuple[np.ndarray, np.ndarray]:
 def speed(pairs: Pairs, seconds: float) -> float:
     """Return random crops per second."""
     crops = RandomCrops(pairs, CROP_SIZE, length=1_000_000, augment=False)
-    items_per_second(crops, seconds / 10)  # not counted: the first reads fetch from the disk
+    items_per_second(crops, seconds / 10)  # warm-up: the first reads access the disk
     return items_per_second(crops, seconds)

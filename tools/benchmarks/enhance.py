@@ -1,4 +1,4 @@
-"""How long photographs of many megapixels and a video take, and how much memory."""
+"""Measure time and memory for large photographs and a video."""
 
 import tempfile
 import time
@@ -18,7 +18,7 @@ FRAME_RATE = 24
 
 
 def bench_photo(model: str, weights: str | None, megapixels: float) -> str:
-    """Enhance a photograph enlarged to a size, 3:2, in a fresh process."""
+    """Enhance a 3:2 photograph of ``megapixels`` in a fresh process, and describe the cost."""
     seconds, megabytes = alone(photo_cost, model, weights, megapixels)
     return (
         f"photograph of {megapixels:5.1f} megapixels:{seconds:7.2f} s, "
@@ -27,11 +27,11 @@ def bench_photo(model: str, weights: str | None, megapixels: float) -> str:
 
 
 def photo_cost(model: str, weights: str | None, megapixels: float) -> tuple[float, float]:
-    """Return seconds, and the peak of this process in megabytes."""
+    """Return the seconds, and the peak memory of this process in megabytes."""
     method = create_method(model, weights)
     width = round((megapixels * 1e6 * 3 / 2) ** 0.5)
     image = dark(width, round(width * 2 / 3))
-    enhance(image[:64, :64], method)  # not timed: the first call warms up
+    enhance(image[:64, :64], method)  # warm-up
     start = time.perf_counter()
     enhance(image, method)
     return time.perf_counter() - start, peak_megabytes()
@@ -43,7 +43,7 @@ def bench_video(
     """Enhance a synthetic video of ``size``, (width, height), decoding and encoding included.
 
     Raises:
-        CourseError: PyAV is missing, or the model cannot enhance videos.
+        CourseError: PyAV is missing, or the network has no fast mode.
     """
     rate, megabytes = alone(video_cost, model, weights, frames, size, fast)
     return (
@@ -55,7 +55,7 @@ def bench_video(
 def video_cost(
     model: str, weights: str | None, frames: int, size: tuple[int, int], fast: bool
 ) -> tuple[float, float]:
-    """Return frames per second, and the peak of this process in megabytes."""
+    """Return frames per second, and the peak memory of this process in megabytes."""
     method = create_method(model, weights)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "dark.mp4", Path(folder) / "enhanced.mp4"
@@ -80,5 +80,5 @@ def make_video(target: Path, frames: int, size: tuple[int, int]) -> None:
 
 
 def dark(width: int, height: int) -> np.ndarray:
-    """Return an embedded photograph at a quarter of its values, ``(height, width, 3)`` uint8."""
+    """Return an embedded photograph times a quarter, ``(height, width, 3)`` uint8."""
     return cv2.resize(photograph("motorcycle"), (width, height)) // 4

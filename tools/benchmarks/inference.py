@@ -1,4 +1,4 @@
-"""How long every method takes for one image, and how much memory, side by side in one run."""
+"""Measure time and memory of every network for one image."""
 
 import math
 import tempfile
@@ -18,19 +18,18 @@ from llie_helpers.models.network import SMALLEST
 from llie_helpers.tables import Table
 from llie_helpers.timing import median_milliseconds, peak_megabytes
 
-REFERENCE = "clahe"  # the method without a network that all others are compared with
+REFERENCE = "clahe"  # the classical method that networks are compared with
 
 
 @dataclass(frozen=True)
 class InferenceCost:
-    """What one method costs for one image.
+    """The cost of one method for one image.
 
     Attributes:
         milliseconds: median over the repetitions, on the CPU.
-        megabytes: peak resident memory of a process that does nothing else; CLAHE's row shows
-            what Python and torch take without a network.
-        onnx: milliseconds and megabytes of the same network in onnxruntime, for the smallest
-            multiples of 64 that hold the image; None where ONNX lacks an operation.
+        megabytes: peak resident memory of its process; for CLAHE, that of Python and torch.
+        onnx: milliseconds and megabytes in onnxruntime, with sides rounded up to multiples of 64;
+            None if ONNX lacks an operation.
     """
 
     method: str
@@ -44,12 +43,12 @@ class InferenceCost:
 def bench_inference(
     names: Sequence[str], width: int, height: int, repeats: int
 ) -> list[InferenceCost]:
-    """Measure networks and CLAHE on one image, float32, on this CPU.
+    """Measure networks with random weights, and CLAHE, on one image, float32, on the CPU.
 
-    Each runs in processes of its own, so that memory is its own; weights are random.
+    Each runs in a process of its own.
 
     Raises:
-        CourseError: a size below 16 pixels, or no repetition.
+        CourseError: a side is below 16 pixels, or ``repeats`` below 1.
     """
     if min(width, height) < SMALLEST or repeats < 1:
         raise CourseError(
@@ -79,7 +78,7 @@ def cost_table(costs: Sequence[InferenceCost]) -> Table:
 
 
 def measure(name: str, width: int, height: int, repeats: int) -> InferenceCost:
-    """Return the cost of one method in PyTorch; run it in a fresh process, see `alone`."""
+    """Measure one method in PyTorch, in this process."""
     image = torch.rand(1, 3, height, width)
     network = None if name == REFERENCE else create_model(name).eval()
     method: Callable = network or clahe
@@ -95,7 +94,7 @@ def measure(name: str, width: int, height: int, repeats: int) -> InferenceCost:
 
 
 def export(name: str, file: Path) -> bool:
-    """Write network ``name`` as ONNX; False if that is not possible."""
+    """Write network ``name`` as ONNX; return whether that is possible."""
     try:
         export_onnx(create_model(name).eval(), file)
     except CourseError:
@@ -104,7 +103,7 @@ def export(name: str, file: Path) -> bool:
 
 
 def measure_onnx(file: Path, width: int, height: int, repeats: int) -> tuple[float, float]:
-    """Return milliseconds and peak megabytes of an exported network, without PyTorch's own."""
+    """Return milliseconds and peak megabytes of an exported network."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])

@@ -1,6 +1,5 @@
-"""How a lesson's source becomes the notebook that students open.
+"""Build notebooks from the sources of the lessons.
 
-``source`` reads the percent format and ``solutions`` its exercises, ``execution`` runs
-the result, ``inspection`` says what is wrong with a built notebook, and ``publishing``
-moves the course to another address.
+``source`` reads the percent format and ``solutions`` its exercises, ``execution`` runs the
+notebook, ``inspection`` finds its problems, and ``publishing`` changes the course's address.
 """

@@ -1,4 +1,4 @@
-"""Running a notebook so that its outputs are the same on every machine."""
+"""Run a notebook so that its outputs are the same on every machine."""
 
 import contextlib
 import os
@@ -22,10 +22,10 @@ NOWHERE = "http://127.0.0.1:9"  # the discard port, where nothing listens
 
 @contextlib.contextmanager
 def quick_environment() -> Iterator[dict[str, str]]:
-    """Variables for a run on embedded data: nothing of this machine, no network.
+    """Yield environment variables for a run on embedded data without network access.
 
-    An empty data folder keeps real data sets out of the stored outputs, and a fresh
-    runs folder keeps an older ledger or checkpoint from being taken up.
+    Data and runs folders are empty, so that no data set, ledger or checkpoint of this machine
+    affects the outputs.
     """
     with tempfile.TemporaryDirectory(prefix="llie-") as folder:
         for name in ("data", "runs"):
@@ -73,7 +73,7 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
         for output in state.get("outputs", ()):
             if output["output_type"] == "error":
                 raise CourseError(f"A widget failed: {output['ename']}: {output['evalue']}")
-    # This also drops the widgets' state, which means nothing without its kernel.
+    # This also drops the widgets' state, which is useless without the kernel.
     notebook.metadata = neutral_metadata()
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -81,6 +81,6 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
 
 
 def _without_widget(output: NotebookNode) -> bool:
-    """Drop a widget's live view; False where no static HTML beside it is left to show."""
+    """Drop a widget's live view; return whether the output has anything else to show."""
     data = output.get("data", {})
     return data.pop(WIDGET, None) is None or "text/html" in data

@@ -1,4 +1,4 @@
-"""What is wrong with a built notebook, in sentences."""
+"""Find the problems of a built notebook."""
 
 import json
 import re
@@ -12,7 +12,7 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 
 
 def problems(notebook: NotebookNode) -> list[str]:
-    """Why ``notebook`` must not be published; empty where all is well."""
+    """Return the reasons why ``notebook`` must not be published, if any."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     outputs = [output for cell in code for output in cell.outputs]
     found = []
@@ -54,12 +54,12 @@ def _output_problem(output: NotebookNode) -> str:
 
 
 def _without_images(text: str) -> str:
-    """Text without base64 images, whose letters may spell a path by chance."""
+    """Remove base64 images, which may contain a path by chance."""
     return re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
 
 
 def drift(committed: NotebookNode, regenerated: NotebookNode) -> str:
-    """Where a notebook no longer matches its source; empty where it does."""
+    """Return how a notebook differs from its source, or an empty string."""
     old, new = committed.cells, regenerated.cells
     for number, (was, becomes) in enumerate(zip(old, new, strict=False)):
         for part in ("cell_type", "source", "metadata", "id"):

@@ -1,4 +1,4 @@
-"""Moving the course to another address: one command, and no notebook runs again."""
+"""Change the course's address without running the notebooks again."""
 
 import re
 from pathlib import Path
@@ -11,12 +11,12 @@ from llie_helpers.files import atomic_path
 from . import inspection
 from .source import ROOT, built_path, notebook, repository, sources
 
-# Besides the notebooks, these carry the address.
+# Files with the address, besides the notebooks.
 FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md")
 
 
 def publish_as(address: str, root: Path = ROOT) -> list[str]:
-    """Rewrite the configured address and what carries it; return the changed files.
+    """Replace the configured address everywhere; return the changed files.
 
     Raises:
         CourseError: the address is not OWNER/REPO, or a notebook is out of date.

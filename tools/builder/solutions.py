@@ -1,4 +1,4 @@
-"""The solution of an exercise: put into its cell, cut out again, and found."""
+"""Insert, remove and find the solutions of exercises."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ from llie_helpers.lessons.checks.exercise import Exercise
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 MARKED = re.compile(rf"^([ \t]*){BEGIN}\n.*?^[ \t]*{END}[ \t]*$", re.DOTALL | re.MULTILINE)
-# In a source: a line of a function, or behind ``name = ...`` where the answer is a value.
+# In a source: a line of a function, or after ``name = ...`` if the answer is a value.
 DIRECTIVE = re.compile(r"^([ \t]*)(?:(\w+) = \.\.\. +)?### SOLUTION (\w+)$", re.MULTILINE)
 CHECK_CALL = re.compile(r"^check\.(\w+)\(", re.MULTILINE)
 
@@ -20,7 +20,7 @@ CHECK_CALL = re.compile(r"^check\.(\w+)\(", re.MULTILINE)
 def with_solution(code: str, find: Callable[[str], Exercise]) -> str:
     """Return ``code`` with each ``### SOLUTION name`` replaced by the solution of that exercise.
 
-    It is put between the marks that nbgrader knows.
+    The solution is put between nbgrader's marks.
     """
 
     def expand(match: re.Match) -> str:
@@ -36,8 +36,8 @@ def with_solution(code: str, find: Callable[[str], Exercise]) -> str:
 def without_solution(code: str) -> str:
     """Return ``code`` with its marked solutions replaced by what a student starts from.
 
-    Inside a function that is ``raise NotImplementedError``. Outside of one, where an
-    answer is a value, ``answer = 0.5`` becomes ``answer = ...``, so that Run-all goes on.
+    Inside a function, this is ``raise NotImplementedError``. Elsewhere, ``answer = 0.5`` becomes
+    ``answer = ...``, so that the notebook still runs.
     """
     return MARKED.sub(_stub, code)
 

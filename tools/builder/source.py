@@ -1,8 +1,7 @@
-"""From a percent-format source to the cells of a notebook.
+"""Turn a percent-format source into the cells of a notebook.
 
-A source is plain Python with ``# %%`` and ``# %% [markdown]`` cells (jupytext). On the
-way to the student's notebook, directives are expanded, solutions are put in for the
-instructor, and the cells of an exercise get the metadata that nbgrader needs.
+A source is plain Python with ``# %%`` and ``# %% [markdown]`` cells (jupytext). Directives are
+expanded, solutions are inserted for the instructor, and exercises get nbgrader's metadata.
 """
 
 import functools
@@ -30,32 +29,32 @@ SETUP = re.compile(r"\{\{setup(?: +([\w,]+))?\}\}")
 
 
 def repository(root: Path = ROOT) -> str:
-    """The one configured address of the course, as OWNER/REPO."""
+    """Return the configured address of the course, as OWNER/REPO."""
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     return settings["tool"]["course"]["repository"]
 
 
 def sources(root: Path = ROOT) -> dict[str, Path]:
-    """The source of each lesson, by the lesson's name and in the order of the course."""
+    """Return the source of each lesson by name, in the order of the course."""
     found = sorted((root / "notebooks" / "source").glob("[0-9][0-9]_*.py"))
     return {path.stem: path for path in found}
 
 
 def built_path(source: Path) -> Path:
-    """Return where the notebook of a source is: one folder up."""
+    """Return the path of a source's notebook, one folder up."""
     return source.parent.parent / f"{source.stem}.ipynb"
 
 
 def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNode:
-    """The unexecuted notebook of one lesson.
+    """Return the unexecuted notebook of one lesson.
 
     Args:
         source: the percent-format file.
         address: OWNER/REPO on GitHub, for the badges and the install line.
-        solutions: keep the solutions; this is the instructor's copy for nbgrader.
+        solutions: keep the solutions, for the instructor's copy.
 
     Raises:
-        CourseError: a directive, an exercise or a solution mark is not as it should be.
+        CourseError: a directive, an exercise or a solution mark is invalid.
     """
     name = source.stem
     cells = [v4.new_markdown_cell(wording.badges(name, address))]
@@ -78,7 +77,7 @@ def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNod
 
 
 def checks_of(name: str):
-    """The checks module of lesson ``name``, such as ``llie_helpers.lessons.checks.lesson_03``."""
+    """Return the checks of lesson ``name``, such as ``llie_helpers.lessons.checks.lesson_03``."""
     return importlib.import_module(f"llie_helpers.lessons.checks.lesson_{name[:2]}")
 
 
@@ -92,7 +91,7 @@ def find_check(name: str, exercise: str) -> Exercise:
 
 
 def neutral_metadata() -> dict:
-    """Metadata that names no version, so that a rebuild elsewhere changes nothing."""
+    """Return metadata without versions, so that a rebuild elsewhere changes nothing."""
     return {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -123,7 +122,7 @@ def _expand_directives(cells: list[NotebookNode], name: str) -> None:
 
 
 def _mark_for_nbgrader(cells: list[NotebookNode], name: str) -> None:
-    """Schema 3: the student fills the solution cell, the check cell is locked and graded."""
+    """Mark solution cells as editable, and check cells as locked and graded (nbgrader schema 3)."""
     for exercise, (solution, check) in exercises(cells).items():
         common = {"schema_version": 3, "task": False}
         solution.metadata["nbgrader"] = common | {
@@ -142,7 +141,7 @@ def _mark_for_nbgrader(cells: list[NotebookNode], name: str) -> None:
 
 
 def _give_ids(cells: list[NotebookNode]) -> None:
-    """Ids from the content, so that one edited cell leaves all other ids alone."""
+    """Derive cell ids from the content, so that editing a cell changes no other id."""
     seen = Counter()
     for cell in cells:
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]

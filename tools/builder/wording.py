@@ -1,4 +1,4 @@
-"""The text that every lesson shares: badges, setup, exercise headers and answers."""
+"""Text that all lessons share: badges, setup, exercise headers and answers."""
 
 from llie_helpers.lessons.checks.exercise import Exercise
 
@@ -25,7 +25,7 @@ UNPUBLISHED = """\
 
 
 def badges(name: str, address: str) -> str:
-    """Two images that open the lesson in Colab and in Kaggle."""
+    """Return two badges that open the lesson in Colab and in Kaggle."""
     page = f"https://github.com/{address}/blob/main/notebooks/{name}.ipynb"
     colab = page.replace("https://github.com", "https://colab.research.google.com/github")
     return (
@@ -37,13 +37,13 @@ def badges(name: str, address: str) -> str:
 
 
 def setup_note(address: str) -> str:
-    """The words above the setup cell; they say so while nobody can own the address."""
+    """Return the text above the setup cell, with a note if the address is a placeholder."""
     unpublished = "_" in address.split("/")[0]
     return SETUP_NOTE + ("\n" + UNPUBLISHED.format(address=address) if unpublished else "")
 
 
 def setup_code(name: str, address: str, extras: str = "") -> str:
-    """The setup cell: five lines, the same in every lesson but for the name and the extras."""
+    """Return the setup cell, which differs between lessons only in the name and the extras."""
     package = f"git+https://github.com/{address}"
     if extras:
         package = f'"llie_helpers[{extras}] @ {package}"'
@@ -51,7 +51,7 @@ def setup_code(name: str, address: str, extras: str = "") -> str:
 
 
 def exercise(number: int, check: Exercise) -> str:
-    """Return the header of an exercise: what it is, how hard, and how long."""
+    """Return the header of an exercise: title, difficulty and time."""
     dots = "●" * check.difficulty + "○" * (5 - check.difficulty)
     return (
         f"### Exercise {number}: {check.title}\n\n"
@@ -60,7 +60,7 @@ def exercise(number: int, check: Exercise) -> str:
 
 
 def answers(check: Exercise) -> str:
-    """Return collapsed hints, each a step further, and the solution at the end."""
+    """Return the collapsed hints and solution of an exercise."""
     folds = [(f"Hint {number}", hint.strip()) for number, hint in enumerate(check.hints, start=1)]
     folds.append(("Solution", f"```python\n{check.code.strip()}\n```"))
     return "\n\n".join(

@@ -1,1 +1,1 @@
-"""One module of exercises per lesson; ``exercise`` and ``compare`` serve them all."""
+"""Exercises, one module per lesson; ``exercise`` and ``compare`` are shared."""

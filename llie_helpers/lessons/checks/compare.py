@@ -1,4 +1,4 @@
-"""Comparing two answers to an exercise: what each returns, and what each does to its inputs."""
+"""Compare a student's result with the expected one, and inputs before and after a call."""
 
 import copy
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-# Starts the sentence for results that differ in no way we can name.
+# Starts the sentence for results of the right form with wrong values.
 UNNAMED = "the values differ from the expected ones"
 
-# With this tolerance `difference` looks at structure, shapes and dtypes only.
+# With this tolerance `difference` compares only structure, shapes and dtypes.
 _ANY_VALUE = 1e9
 
 NOTHING = "your function returned None; is the return statement missing?"
@@ -22,19 +22,18 @@ CHANGED = (
 
 
 class Finding(Exception):
-    """What is wrong with an answer, as one sentence; an observer raises it."""
+    """One sentence on what is wrong with an answer; raised by ``Exercise.observe``."""
 
 
 def difference(got: Any, expected: Any, tolerance: float = 1e-5) -> str | None:
-    """Return one sentence on how ``got`` differs from ``expected``, or None where it does not.
+    """Return one sentence on how ``got`` differs from ``expected``, or None if it does not.
 
-    Tensors, arrays, lists of numbers and Python numbers may take each other's place, and so may
-    floats of any precision; shapes and values must agree, and where whole numbers or truth values
-    are expected, the kind of number too.
+    Tensors, arrays, lists of numbers and Python numbers are interchangeable, as are floats of any
+    precision. Shapes and values must agree; if integers or booleans are expected, dtypes too.
 
     Args:
-        got: the result of a student.
-        expected: the right result: a tensor, array, number, string, or a tuple, list or dict
+        got: the student's result.
+        expected: the correct result: a tensor, array, number, string, or a tuple, list or dict
             of these.
         tolerance: largest absolute difference, or relative one for values above 1.
     """
@@ -77,9 +76,9 @@ def expect_form(got: Any, example: Any) -> Any:
 
 
 def copy_of(value: Any) -> Any:
-    """Return a copy of an argument that shares nothing with it."""
+    """Return a copy of an argument that shares no memory with it."""
     if isinstance(value, torch.Generator):
-        # copy.deepcopy knows no generators before torch 2.6.
+        # copy.deepcopy supports no generators before torch 2.6.
         return torch.Generator(value.device).set_state(value.get_state())
     if isinstance(value, torch.Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
@@ -87,7 +86,7 @@ def copy_of(value: Any) -> Any:
 
 
 def changed(before: Any, after: Any) -> bool:
-    """Return whether a tensor or array, alone or in a list, is not what it was."""
+    """Return whether a tensor or array, alone or in a list, has changed."""
     if isinstance(before, torch.Tensor | np.ndarray):
         same_type = before.shape == after.shape and before.dtype == after.dtype
         return not same_type or not np.array_equal(
@@ -99,7 +98,7 @@ def changed(before: Any, after: Any) -> bool:
 
 
 def _is(got: Any, expected: bool | str) -> bool:
-    # An array of several values is neither, and has no truth value.
+    # An array of several values is neither a bool nor a string, and has no truth value.
     return np.ndim(got) == 0 and bool(got == expected)
 
 

@@ -33,7 +33,7 @@ NOT_ATTEMPTED = "not attempted"
 # Separates the two texts of an edit.
 _ARROW = " => "
 
-# Frames in these folders are never the student's own lines.
+# Stack frames in these folders are not the student's code.
 _NOT_THE_STUDENT = (
     str(Path(__file__).resolve().parents[2]),
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
@@ -87,15 +87,14 @@ class Exercise:
             solution.
         mistakes: sentence -> function that makes this mistake, or how to edit the reference so
             that it does: "old => new", or several of these.
-        hints: from a nudge to nearly the answer.
-        inputs: returns the cases, each a tuple of arguments. Its random draws from torch are
-            seeded.
-        right: answers that are right as well, written in another style.
-        value: the answer is a number or word, which ``reference()`` returns, as the mistakes
+        hints: from a first idea to almost the answer.
+        inputs: returns the cases, each a tuple of arguments. Torch is seeded before.
+        right: other correct answers, in another style.
+        value: the answer is a number or word instead of a function; ``reference()``, mistakes
             and ``right`` return theirs.
-        observe: takes an answer and the arguments of a case and returns what is to be
-            compared, or raises a `Finding`. It is needed where one call does not tell: for a
-            training step, or for an answer that draws at random. Torch is seeded for each case.
+        observe: maps an answer and the arguments of a case to what is compared, or raises a
+            `Finding`; for a training step or a random answer, where one call is not enough.
+            Torch is seeded for each case.
         tolerance: largest absolute difference, or relative one for values above 1.
     """
 
@@ -173,7 +172,7 @@ class Exercise:
 
     @functools.cached_property
     def wrong_answers(self) -> dict[str, Callable]:
-        """The mistakes as functions."""
+        """Return the mistakes as functions."""
         return {
             sentence: mistake if callable(mistake) else edited(self.reference, mistake)
             for sentence, mistake in self.mistakes.items()

@@ -1,4 +1,4 @@
-"""Interactive displays of the lessons; each also shows something on a page without a kernel."""
+"""Interactive widgets of the lessons, with static content for pages without a kernel."""
 
 from llie_helpers.lessons.widgets.live import parameter_slider
 from llie_helpers.lessons.widgets.prediction import Prediction, predict

@@ -1,4 +1,4 @@
-"""Pictures inside HTML: tensors and figures as base64 data URLs."""
+"""Embed tensors and figures in HTML, as base64 data URLs."""
 
 import base64
 import html
@@ -12,17 +12,17 @@ from PIL import Image
 from llie_helpers.errors import CourseError
 from llie_helpers.images import to_uint8
 
-LARGEST = 150_000  # bytes; a notebook with a dozen such pictures stays below two megabytes
+LARGEST = 150_000  # bytes; a dozen such pictures stay below two megabytes
 NARROWEST = 480  # CSS pixels, so that controls fit under a small picture
 
 
 def picture(image: torch.Tensor | Figure) -> Image.Image:
     """Turn a ``(3, H, W)`` tensor in [0, 1] or a matplotlib Figure into an 8-bit RGB picture.
 
-    A figure made through pyplot is closed, so that the notebook does not show it again.
+    A pyplot figure is closed, so that the notebook does not show it again.
 
     Raises:
-        CourseError: the image is neither of the two.
+        CourseError: ``image`` is neither of these.
     """
     if isinstance(image, Figure):
         buffer = io.BytesIO()
@@ -42,8 +42,8 @@ def picture(image: torch.Tensor | Figure) -> Image.Image:
 def data_url(image: Image.Image) -> str:
     """Encode a picture as a ``data:`` URL of at most 150 kB.
 
-    The format is WebP, which keeps photographs small and the text of figures sharp. Quality is
-    reduced first, then size.
+    The format is WebP, which is small for photographs and sharp for text. Quality is reduced
+    first, then size.
     """
     quality = 90
     while len(data := _webp(image, quality)) > LARGEST:
@@ -57,7 +57,7 @@ def data_url(image: Image.Image) -> str:
 def image_tag(
     image: Image.Image, alt: str, style: str = "width:100%;height:auto", **attributes: str
 ) -> str:
-    """Return an ``<img>`` element with the picture in it, by default as wide as its parent."""
+    """Return an ``<img>`` element with the embedded picture, by default as wide as its parent."""
     more = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
     return (
         f'<img src="{data_url(image)}" alt="{html.escape(alt)}" '
@@ -66,7 +66,7 @@ def image_tag(
 
 
 def shown_width(image: Image.Image) -> str:
-    """Return the CSS width of a picture: its own, but not tiny and not wider than the page."""
+    """Return the CSS width of a picture: its own, within a minimum and the width of the page."""
     return f"min(100%, {max(image.width, NARROWEST)}px)"
 
 

@@ -1,4 +1,4 @@
-"""Controls that call a function in the kernel, with frames for pages without one."""
+"""Controls that call a function in the kernel, with static frames for pages without one."""
 
 import html
 import inspect
@@ -15,15 +15,15 @@ from llie_helpers.errors import CourseError
 from llie_helpers.lessons.widgets.embed import image_tag, picture, shown_width
 from llie_helpers.lessons.widgets.static import frames_html
 
-# The frames are open, so that a page without a kernel shows them, and closed when the live picture
-# loads. The handler closes the nearest ones only.
+# The static frames are open on a page without a kernel. When a live picture loads, its handler
+# closes the nearest ones.
 _FOLD_FRAMES = (
     "for (var box = this, frames = null; box && !frames; box = box.parentElement)"
     " frames = box.querySelector('details.llie-frames');"
     "if (frames && !frames.dataset.folded)"
     " { frames.dataset.folded = 'yes'; frames.open = false }"
 )
-# Seconds; a faster function is called while the mouse moves, a slower one when it is released.
+# Seconds; a faster function is called while a slider moves, a slower one when it is released.
 _FAST = 0.15
 
 
@@ -44,7 +44,7 @@ class ParameterSlider:
         }
         self.controls = {n: _control(n, r, defaults.get(n)) for n, r in ranges.items()}
         self.screen = ipywidgets.HTML()
-        # The frames come first, so that an error in the function stops the cell.
+        # The frames come first, so that an error in the function fails the cell.
         start = time.perf_counter()
         self.static = self._precomputed(frames)
         self._update()
@@ -57,14 +57,14 @@ class ParameterSlider:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The current value of each control."""
+        """Return the current value of each control."""
         return {name: control.value for name, control in self.controls.items()}
 
     def _update(self, _change: object = None) -> None:
         try:
             shown = picture(self.function(**self.values))
         except Exception as error:
-            # Jupyter hides errors in the callback of a widget, so the screen shows them too.
+            # Jupyter hides errors in widget callbacks, so show them on the screen too.
             text = html.escape(f"{type(error).__name__}: {error}")
             self.screen.value = f"<pre style='color:#B00020'>{text}</pre>"
             raise
@@ -96,21 +96,19 @@ def parameter_slider(
     frames: int = 5,
     **ranges: tuple | list,
 ) -> ParameterSlider:
-    """Show what ``function`` returns, with a control for each of its parameters.
+    """Show the result of ``function``, with a control for each of its parameters.
 
     ``parameter_slider(brighten, gamma=(0.2, 1.0, 0.05), method=["gamma", "clahe"])``
 
     Args:
-        function: returns a ``(3, H, W)`` image in [0, 1] or a figure. The controls start at the
+        function: returns a ``(3, H, W)`` image in [0, 1] or a figure. Controls start at the
             defaults of its parameters.
-        frames: number of values of the first parameter that are computed in advance, for
-            pages without a kernel.
-        ranges: a tuple ``(low, high)`` or ``(low, high, step)`` gives a slider, of integers
-            if all are integers; a list gives a menu.
+        frames: number of values of the first parameter to precompute for pages without a kernel.
+        ranges: for each parameter, ``(low, high)`` or ``(low, high, step)`` for a slider, or a
+            list for a menu.
 
     Raises:
         CourseError: there are no ranges, or a range has another form.
-        Exception: whatever ``function`` raises.
     """
     if not ranges:
         raise CourseError("parameter_slider needs a range, such as gamma=(0.2, 1.0, 0.05).")

@@ -1,4 +1,4 @@
-"""Predictions: a question before an experiment, and the answer beside the prediction after it."""
+"""Ask for a prediction before an experiment, and compare it with the result."""
 
 import html
 import string
@@ -22,9 +22,9 @@ class Prediction:
         )
 
     def reveal(self, answer: str, why: str = "") -> None:
-        """Print the prediction beside the ``answer``, with the reason.
+        """Print the prediction and the ``answer``, with the reason.
 
-        A prediction that was made can no longer be changed.
+        The prediction can then no longer be changed.
 
         Raises:
             ValueError: the answer is not one of the choices.
@@ -53,6 +53,6 @@ class Prediction:
 def predict(question: str, choices: Sequence[str]) -> Prediction:
     """Ask ``question`` before the experiment that answers it.
 
-    Keep the result, and call its ``reveal(answer, why)`` after the experiment.
+    Call ``reveal(answer, why)`` of the result after the experiment.
     """
     return Prediction(question, choices)

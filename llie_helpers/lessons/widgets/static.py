@@ -1,6 +1,6 @@
-"""Sliders in plain HTML, without a kernel or a library, with one inline handler each.
+"""Sliders in plain HTML that need no kernel and no library, with one inline handler each.
 
-They have no ids and no script elements, so a page can show any number of them, and a page that
+They have no ids and no script elements, so a page can have any number of them, and a page that
 strips handlers still shows the first state with all labels.
 """
 
@@ -15,10 +15,10 @@ from PIL import Image
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons.widgets.embed import image_tag, picture, shown_width
 
-# An invisible native slider covers the pictures and handles mouse, touch and arrow keys. It narrows
-# the box around the upper picture, and widens that picture by as much in per cent of the box. Only
-# widths change, because JupyterLab strips clip-path, object-fit and variables from a notebook that
-# it does not trust yet.
+# An invisible native slider covers the pictures and handles mouse, touch and arrow keys. It sets
+# the width of the box that clips the upper picture, and keeps that picture's width. Only
+# widths change, because JupyterLab strips clip-path, object-fit and variables from untrusted
+# notebooks.
 _CUT = (
     "var cut = Math.max(this.value, 0.1), box = this.parentNode.querySelector('.llie-before');"
     "box.style.width = cut + '%';"
@@ -55,12 +55,12 @@ def before_after(
     after: torch.Tensor | Figure,
     labels: tuple[str, str] = ("low", "enhanced"),
 ) -> HTML:
-    """Show two pictures over one another, with a divider to drag between them.
+    """Show two pictures on top of each other, with a draggable divider.
 
     Args:
         before: ``(3, H, W)`` in [0, 1], or a figure; shown to the left of the divider.
         after: of the same size; shown to the right of the divider.
-        labels: names of the two.
+        labels: names of the pictures.
 
     Raises:
         CourseError: the pictures differ in size.
@@ -98,34 +98,32 @@ def frames_slider(
     images: Sequence[torch.Tensor | Figure],
     labels: Sequence[object],
     title: str = "",
-    caption: str = "",
 ) -> HTML:
-    """Show one of several pictures, chosen with a slider that needs no kernel.
+    """Show one of several pictures, selected with a slider.
 
     Args:
         images: ``(3, H, W)`` tensors in [0, 1] or figures, of one size.
         labels: one per image, shown with it.
-        title: the name of the quantity that the labels are values of; shown before the label.
-        caption: a sentence under the slider.
+        title: the quantity that the labels are values of; shown before the label.
 
     Raises:
-        CourseError: no images, or not one label per image.
+        CourseError: there are no images, or not one label per image.
     """
     if not images or len(images) != len(labels):
         raise CourseError(
             f"Found {len(images)} images and {len(labels)} labels; give at least one image and "
             "one label for each."
         )
-    return HTML(frames_html([picture(image) for image in images], labels, title, caption))
+    return HTML(frames_html([picture(image) for image in images], labels, title))
 
 
 def frames_html(
-    pictures: Sequence[Image.Image], labels: Sequence[object], title: str, caption: str
+    pictures: Sequence[Image.Image], labels: Sequence[object], title: str, caption: str = ""
 ) -> str:
-    """Return the HTML of `frames_slider`."""
+    """Return the HTML of `frames_slider`, with an optional ``caption`` below the slider."""
     texts = [str(label) for label in labels]
-    # The column of a label is as wide as one step of the slider, whose ends are therefore half a
-    # column away from the edges.
+    # The column of a label is as wide as one step of the slider, so the slider is one column
+    # narrower than the pictures.
     column = 100 / len(texts)
     frames = "\n".join(
         _frame(picture, title, text, hidden=i > 0)

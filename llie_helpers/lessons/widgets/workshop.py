@@ -1,4 +1,4 @@
-"""A student's own photograph: upload it, choose the exposure, compare, save it at full size."""
+"""Enhance a student's own photograph: upload, adjust the exposure, compare and save it."""
 
 import base64
 import tempfile
@@ -16,7 +16,7 @@ from llie_helpers.images import IMAGE_SUFFIXES, to_float
 from llie_helpers.inference.photos import Photo, read_photo, write_photo
 from llie_helpers.lessons.widgets.static import before_after
 
-PREVIEW = 900  # pixels, the longer side of the copy that the sliders work on
+PREVIEW = 900  # pixels, longer side of the preview
 
 
 class Workshop:
@@ -90,11 +90,11 @@ class Workshop:
 
 
 def workshop(enhance: Callable[..., torch.Tensor], photo: Photo, folder: str | Path) -> Workshop:
-    """Let a student enhance a photograph of their own.
+    """Let a student enhance their own photograph.
 
     Args:
         enhance: called as ``enhance(pixels, exposure=..., strength=...)``, see `inference.enhance`.
-        photo: shown until another one is uploaded.
+        photo: the first photograph.
         folder: where photographs are saved at full size.
     """
     return Workshop(enhance, photo, Path(folder))

@@ -1,8 +1,8 @@
-"""Percentiles of images, and brightening by predicting the percentiles of the target.
+"""Enhancement by predicting the percentiles of the target.
 
-The values of each channel of an image are summed up by their percentiles at the levels ``Q``.
-A regressor predicts those of the normal-light image from those of the low-light one, and
-a piecewise-linear tone curve through them maps the image.
+The histogram of each channel is described by its percentiles at the levels ``Q``. A regressor
+predicts those of the normal-light image from those of the low-light one, and a piecewise-linear
+tone curve through them maps the image.
 """
 
 from llie_helpers.methods.histogram.mapper import HistogramMapper, cross_fit, map_splits

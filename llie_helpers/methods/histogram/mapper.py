@@ -24,19 +24,19 @@ from llie_helpers.methods.method import Method
 
 
 class HistogramMapper(Method):
-    """Brighten by predicted percentiles: gradient-boosted trees (XGBoost), quantile regression.
+    """Enhance by predicted percentiles: quantile regression with gradient-boosted trees (XGBoost).
 
-    One regressor answers for every channel and level: it sees the low image's percentiles
-    in that channel and on average, the level, and the low image's value there, and predicts
-    the ``quantile`` of the target's value. At 0.5 that is the median, so a few odd targets
-    do not pull it; 0.1 and 0.9 bracket how bright the target may be. The predicted
-    percentiles are sorted, so that tone curves never fall (monotone rearrangement,
-    Chernozhukov et al., Econometrica 2010).
+    One regressor serves all channels and levels. Its features are the low image's percentiles in
+    the channel and averaged over channels, the channel, the level, and the low image's percentile
+    at that level; it predicts the ``quantile`` of the target's percentile. The default of 0.5, the
+    median, is robust to outliers; 0.1 and 0.9 bracket the brightness of the target. Predicted
+    percentiles are sorted, so that tone curves are monotone (monotone rearrangement, Chernozhukov
+    et al., Econometrica 2010).
 
     Args:
         quantile: which quantile of the target to predict, in (0, 1).
         q: levels in percent.
-        seed: of the rows that each tree sees.
+        seed: seed of the sampling of rows and columns for each tree.
 
     Raises:
         CourseError: xgboost is not installed, or ``quantile`` is out of range.
@@ -46,7 +46,7 @@ class HistogramMapper(Method):
 
     def __init__(self, quantile: float = 0.5, q: Sequence[float] = Q, seed: int = 0) -> None:
         if not 0 < quantile < 1:
-            raise CourseError(f"quantile is {quantile}, but it must lie between 0 and 1.")
+            raise CourseError(f"quantile is {quantile}, but it must be between 0 and 1.")
         try:
             from xgboost import XGBRegressor
         except ImportError as error:
@@ -65,14 +65,14 @@ class HistogramMapper(Method):
             subsample=0.8,
             colsample_bytree=0.5,
             random_state=seed,
-            # A tree over so few rows takes milliseconds. Where another program holds a core,
-            # threads spend fifty times as long waiting for one another.
+            # Trees over so few rows take milliseconds. On a busy machine, several threads would
+            # wait for one another fifty times as long.
             n_jobs=1,
         )
         self.fitted = False
 
     def fit(self, pairs: Pairs) -> "HistogramMapper":
-        """Learn from ``pairs``, at least one, and return the mapper.
+        """Fit the regressor to ``pairs`` and return the mapper.
 
         Raises:
             CourseError: there are no pairs.
@@ -82,13 +82,13 @@ class HistogramMapper(Method):
         return self.fit_percentiles(*pair_percentiles(pairs, self.q))
 
     def fit_percentiles(self, low: np.ndarray, normal: np.ndarray) -> "HistogramMapper":
-        """Learn from percentiles (N, 3, len(q)) of low and normal images; return the mapper."""
+        """Fit the regressor to percentiles (N, 3, len(q)) of low and normal images."""
         self.regressor.fit(self._features(low), normal.reshape(-1))
         self.fitted = True
         return self
 
     def predict(self, low: Tensor) -> Tensor:
-        """Predict target percentiles: (N, 3, len(q)) for (N, 3, H, W), also without N.
+        """Predict target percentiles (N, 3, len(q)) of low images (N, 3, H, W), or without N.
 
         Raises:
             CourseError: the mapper has not been fitted.
@@ -96,13 +96,13 @@ class HistogramMapper(Method):
         return self._targets(percentiles(low, self.q))
 
     def predict_percentiles(self, low: np.ndarray) -> np.ndarray:
-        """Predict target percentiles in [0, 1], rising, from those of low images (N, 3, len(q))."""
+        """Predict target percentiles, sorted, from those of low images (N, 3, len(q))."""
         self._check_fitted()
         found = self.regressor.predict(self._features(low)).reshape(low.shape)
         return np.sort(found.clip(0, 1), axis=-1)
 
     def prepare(self, whole: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the percentiles of whole images, and those that they are to have."""
+        """Return the percentiles of whole images, and their predicted target percentiles."""
         source = percentiles(whole, self.q)
         return source, self._targets(source)
 
@@ -136,7 +136,7 @@ class HistogramMapper(Method):
         """Read a mapper that `save` wrote.
 
         Raises:
-            CourseError: there is no such file, or it holds no mapper.
+            CourseError: the file does not exist or does not hold a mapper.
         """
         from xgboost.core import XGBoostError
 
@@ -158,7 +158,7 @@ class HistogramMapper(Method):
 
     def _check_fitted(self) -> None:
         if not self.fitted:
-            raise CourseError("The histogram mapper has learned nothing yet; call fit(pairs).")
+            raise CourseError("The histogram mapper has not been fitted yet; call fit(pairs).")
 
     @staticmethod
     def _features(low: np.ndarray) -> np.ndarray:
@@ -173,22 +173,22 @@ class HistogramMapper(Method):
 
 
 def cross_fit(pairs: Pairs, folds: int = 4, **options: Any) -> Tensor:
-    """Predict the target percentiles of each pair by a mapper that never saw its scene.
+    """Predict the target percentiles of each pair with a mapper that was not fitted to its scene.
 
-    A network that trains on histogram-mapped images must train on these: predictions for
-    images that the regressor was fitted on carry their targets inside (a leak), and are far
-    better than those it will make at test time.
+    A network that trains on histogram-mapped images must train on these: predictions for images
+    that the regressor was fitted to leak their targets, and are much better than those at test
+    time.
 
     Args:
-        pairs: at least ``folds`` scenes.
+        pairs: pairs of at least ``folds`` scenes.
         folds: groups of scenes; each is predicted by a mapper fitted on the others.
-        options: of ``HistogramMapper``.
+        options: options of `HistogramMapper`.
 
     Returns:
         (len(pairs), 3, len(q)), in the order of ``pairs``.
 
     Raises:
-        CourseError: there are fewer scenes than folds, or fewer than two folds.
+        CourseError: there are fewer than two folds, or fewer scenes than folds.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -208,12 +208,11 @@ def cross_fit(pairs: Pairs, folds: int = 4, **options: Any) -> Tensor:
 
 
 def map_splits(train: Pairs, val: Pairs, seed: int = 0) -> tuple[Pairs, Pairs, HistogramMapper]:
-    """Map the input of two splits as they must be to train a network on and to validate it.
+    """Map the low images of two splits, to train and to validate a network on.
 
     Returns:
-        ``train``, each image mapped by a mapper that never saw its scene (`cross_fit`);
-        ``val``, mapped by a mapper fitted on all of ``train``; and that mapper, which is also
-        the one to use on new images.
+        ``train``, mapped without a leak (`cross_fit`); ``val``, mapped by a mapper fitted to all of
+        ``train``; and that mapper, which is also the one for new images.
 
     Raises:
         CourseError: ``train`` has fewer than four scenes.

@@ -12,12 +12,12 @@ from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float, to_uint8
 
-# In percent. The two ends are there so that the brightest and darkest values keep their order.
+# In percent. The two ends keep the order of the darkest and brightest values.
 Q = (0.0, 1.0, *(5.0 * step for step in range(1, 20)), 99.0, 100.0)
 
 
 def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
-    """Return percentiles of each channel's 8-bit levels, as ``numpy.percentile`` does, but faster.
+    """Return percentiles of each channel's 8-bit levels; equal to ``numpy.percentile``, but faster.
 
     Args:
         image: (3, H, W) or (N, 3, H, W) in [0, 1].
@@ -31,7 +31,7 @@ def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
     below = np.floor(position)
     values = []
     for plane in planes:
-        # The k-th smallest of 8-bit values is where the cumulative histogram passes k.
+        # The k-th smallest 8-bit value is where the cumulative histogram exceeds k.
         cumulative = np.bincount(plane.ravel(), minlength=256).cumsum()
         low, high = (
             cumulative.searchsorted(rank, side="right") for rank in (below, np.ceil(position))
@@ -44,9 +44,9 @@ def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
 class PercentileCorrelation(NamedTuple):
     """Pearson correlations between percentiles of the low and the normal image.
 
-    ``pooled`` is over all images, channels and levels at once, ``at_each`` is one value for
-    each level, over images and channels. The first is much the higher: every image has dark
-    and bright values, but how dark an image is says little about how bright it should be.
+    ``pooled`` is over all images, channels and levels at once; ``at_each`` has one value for each
+    level, over images and channels. The first is much higher: every image has dark and bright
+    values, but how dark an image is says little about how bright it should be.
     """
 
     pooled: float
@@ -56,7 +56,7 @@ class PercentileCorrelation(NamedTuple):
 def percentile_correlation(pairs: Pairs, q: Sequence[float] = Q) -> PercentileCorrelation:
     """Correlate the percentiles of the low and normal images of at least two pairs.
 
-    Where a percentile does not vary at all, its correlation is NaN.
+    The correlation of a percentile that does not vary is NaN.
 
     Raises:
         CourseError: there are fewer than two pairs.
@@ -83,17 +83,17 @@ def pair_percentiles(pairs: Pairs, q: Sequence[float] = Q) -> tuple[np.ndarray, 
 def map_histogram(
     image: Tensor, targets: Tensor, q: Sequence[float] = Q, source: Tensor | None = None
 ) -> Tensor:
-    """Give each channel the target percentiles, by a piecewise-linear tone curve.
+    """Map each channel to its target percentiles with a piecewise-linear tone curve.
 
-    The curve goes through the points (percentile of the image, target percentile); where
-    several percentiles of the image share one value, it takes the mean of their targets.
+    The curve goes through the points (percentile of the image, target percentile). If several
+    percentiles of the image are equal, their targets are averaged.
 
     Args:
         image: (3, H, W) or (N, 3, H, W) in [0, 1].
-        targets: (3, len(q)) or (N, 3, len(q)), rising along the last axis.
+        targets: (3, len(q)) or (N, 3, len(q)), sorted along the last axis.
         q: the levels in percent to which ``targets`` belong.
-        source: percentiles of the whole that ``image`` is a part of, shaped like ``targets``;
-            None: those of ``image``.
+        source: percentiles of the photograph that ``image`` is a part of, shaped like ``targets``;
+            by default those of ``image``.
 
     Returns:
         Images shaped like ``image``, within the range of their targets.
@@ -114,7 +114,7 @@ def _tone_curve(plane: np.ndarray, source: np.ndarray, target: np.ndarray) -> np
 def mapped(pairs: Pairs, targets: Tensor, q: Sequence[float] = Q) -> Pairs:
     """Map each low image of ``pairs`` to its ``targets`` (len(pairs), 3, len(q)).
 
-    Mapped when first asked for, rounded to 8 bits, and kept in memory.
+    Images are mapped on first access, rounded to 8 bits, and kept in memory.
     """
     title = f"{pairs.title}, mapped"
     return Pairs(title, pairs.names, pairs.scenes, _Mapped(pairs, targets, q))
