@@ -941,7 +941,7 @@ for i, number in enumerate(np.linspace(0, len(train) - 1, 12).astype(int)):
     for side, image in zip(("low", "normal"), train.raw(number), strict=True):
         images.save_image(folder / "png" / side / f"{i}.png", images.to_float(image))
 files, _ = match(*((folder / "png" / side).iterdir() for side in ("low", "normal")))
-build(folder / "cache", files, progress=False)
+build(folder / "cache", files)
 cached = CachedPairs(folder / "cache")
 print(f"{len(cached)} pairs, {(folder / 'cache' / 'images.u8').stat().st_size / 1e6:.1f} MB")
 
