@@ -8,6 +8,7 @@ import contextlib
 import os
 
 import matplotlib
+import pytest
 from builder.execution import quick_environment
 
 
@@ -20,3 +21,10 @@ def pytest_configure(config):
     # The tests' own figures open no windows; a kernel chooses its inline backend itself.
     os.environ.pop("MPLBACKEND", None)
     matplotlib.use("agg")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the cells of notebooks as slow."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.slow)
