@@ -63,6 +63,9 @@ for label, its in baselines.scores.items():
     lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
 baselines.table()
 
+# %% [markdown]
+# Two of these rows come back below: the best one, and the gamma that was tuned on training pairs.
+
 # %%
 best = baselines.scores[baselines.best]
 fitted = baselines.tuned_gamma
@@ -591,6 +594,9 @@ recipe = load_recipe("dual_branch", lesson.profile)
 for entry in ("epochs", "crops_per_epoch", "crop_size", "batch_size", "loss", "objective",
               "gain_jitter", "brighten_prob", "learning_rate", "weight_decay", "ema"):  # fmt: skip
     print(f"{entry:15} {getattr(recipe, entry)}")
+
+# %% [markdown]
+# And now the training itself, on the same photographs as before.
 
 # %%
 torch.manual_seed(lesson.seed)
