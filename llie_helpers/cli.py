@@ -98,7 +98,11 @@ def common(
 # Options that several commands have.
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set, see `data list`.")]
 Data = Annotated[
-    str, typer.Option(help="A data set (see `data list`), folders:LOW_DIR:NORMAL_DIR or FILE.npz.")
+    str,
+    typer.Option(
+        help="A data set (see `data list`), folders:LOW_DIR:NORMAL_DIR, photographs:DIR "
+        "or FILE.npz."
+    ),
 ]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Model = Annotated[str, typer.Option(help="A network or a classical method, see `models`.")]

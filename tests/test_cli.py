@@ -269,6 +269,7 @@ def test_data_list_check_and_cache(pairs, workspace, capsys):
     assert "lol_v1" in capsys.readouterr().out
     assert run("data cache folders:low:normal") == 0
     assert run("data check folders:low:normal") == 0
+    assert run("data check photographs:normal") == 0
     (workspace / "low" / "3.png").unlink()
     capsys.readouterr()
     assert run("data check folders:low:normal") == 1

@@ -5,6 +5,7 @@ from pathlib import Path
 from llie_helpers.data.catalog import CATALOG, EMBEDDED
 from llie_helpers.data.npz import NpzFile
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.photographs import PREFIX, Photographs
 from llie_helpers.data.report import Report
 from llie_helpers.data.sources import Source, TwoFolders
 from llie_helpers.errors import CourseError, unknown_name
@@ -16,7 +17,8 @@ def source(name: str) -> Source:
 
     Args:
         name: a name of the catalog such as ``"lol_v1"``, any two folders as
-            ``"folders:LOW_DIR:NORMAL_DIR"``, or a path that ends in ``.npz``.
+            ``"folders:LOW_DIR:NORMAL_DIR"``, photographs in good light, to be darkened, as
+            ``"photographs:DIR"``, or a path that ends in ``.npz``.
 
     Raises:
         CourseError: there is no such source; suggests similar names.
@@ -25,15 +27,19 @@ def source(name: str) -> Source:
         return CATALOG[name]
     if name.startswith("folders:"):
         return TwoFolders(name)
+    if name.startswith(PREFIX):
+        return Photographs(name=name, title=name)
     if name.endswith(".npz"):
         return NpzFile(name=name, title=name)
-    raise unknown_name("data set", name, [*CATALOG, "folders:LOW_DIR:NORMAL_DIR", "FILE.npz"])
+    forms = ["folders:LOW_DIR:NORMAL_DIR", "photographs:DIR", "FILE.npz"]
+    raise unknown_name("data set", name, [*CATALOG, *forms])
 
 
 def load_pairs(name: str, split: str) -> Pairs:
     """Return the pairs of one split of a data set that is on this computer.
 
-    The first call decodes all images into a cache, which later calls open immediately.
+    The first call decodes all images into a cache, which later calls open immediately, except
+    for sets whose pairs are computed or too large; those are made on each access.
 
     Args:
         name: a data set, see `source`.

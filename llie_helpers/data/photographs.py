@@ -1,0 +1,96 @@
+"""A folder of photographs taken in good light, darkened by the physics of `relighting`."""
+
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache, partial
+from pathlib import Path
+
+import cv2
+import torch
+from tqdm.auto import tqdm
+
+from llie_helpers.data.layouts import images_in
+from llie_helpers.data.pairs import Lazy, Pairs, RawPair
+from llie_helpers.data.relighting import draw_kind, draw_pair
+from llie_helpers.data.report import Report
+from llie_helpers.data.sources import Source
+from llie_helpers.errors import CourseError
+from llie_helpers.images import read_rgb, to_float, to_uint8
+
+# Pairs of a training photograph: one darkness could be learned by heart with its photograph, and
+# each kind of light should meet many photographs. Validation and test use the first.
+DARKNESSES = 4
+# Longest side in pixels, reached by averaging: a draw takes a fraction of a second, and a crop
+# shows about as much of the scene as one of LOL's 600 x 400.
+LONGEST = 640
+# Pairs kept in memory, at most 0.6 GB: without them every crop would need a draw.
+KEPT = 256
+PREFIX = "photographs:"
+
+
+class Photographs(Source):
+    """A folder of photographs in good light, ``"photographs:DIR"``; each is a scene of its own.
+
+    Pairs are computed on access: ``park.jpg`` gives ``park_0`` to ``park_3`` for training, or
+    ``park_0`` for validation or test, and always the same darkness for the same name.
+    """
+
+    def pairs(self, split: str) -> Pairs:
+        pairs = super().pairs(split)
+        return pairs if split == "train" else pairs[::DARKNESSES]
+
+    def check(self) -> Report:
+        files = images_in(self.where())
+        with ThreadPoolExecutor() as pool:
+            checks = pool.map(_problem, files, map(_modified, files))
+            problems = list(filter(None, tqdm(checks, "checking", len(files), delay=2)))
+        names = Counter(path.stem for path in files)
+        problems += [f"{n} photographs are called {name}" for name, n in names.items() if n > 1]
+        if not files:
+            problems.append("it holds no photographs")
+        return Report(self.title, {"all": len(files)}, tuple(problems))
+
+    def where(self) -> Path:
+        folder = Path(self.name.removeprefix(PREFIX))
+        if not folder.is_dir():
+            raise CourseError(f"There is no folder {folder}; check its name.")
+        return folder
+
+    def _load(self) -> tuple[Pairs, list[str]]:
+        self.check().raise_problems()
+        made = [
+            (scene, path, f"{path.stem}_{number}")
+            for scene, path in enumerate(images_in(self.where()))
+            for number in range(DARKNESSES)
+        ]
+        scenes, _, names = zip(*made, strict=True)
+        arrays = Lazy([partial(_pair, path, _modified(path), name) for _, path, name in made])
+        return Pairs(self.name, names, scenes, arrays), ["all"] * len(made)
+
+
+@lru_cache(KEPT)
+def _pair(path: Path, modified: int, name: str) -> RawPair:
+    """Return a photograph darkened as its pair's ``name`` seeds it, and in good light."""
+    image = read_rgb(path)
+    scale = min(1.0, LONGEST / max(image.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    small = to_float(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
+    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+    low, normal = map(to_uint8, draw_pair(small, draw_kind(generator), generator))
+    low.flags.writeable = normal.flags.writeable = False
+    return low, normal
+
+
+def _modified(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+@cache
+def _problem(path: Path, modified: int) -> str | None:
+    """Return why a file cannot be read, or None; each version is decoded once for all splits."""
+    try:
+        read_rgb(path)
+    except CourseError as error:
+        return str(error).rstrip(".")
+    return None
