@@ -240,12 +240,11 @@ def train(
     """
     import torch
 
-    from llie_helpers.data import load_pairs
     from llie_helpers.devices import choose_device, describe
     from llie_helpers.models import create_model
     from llie_helpers.models.cost import count_parameters
-    from llie_helpers.models.weights import mapper_path
     from llie_helpers.training import fit, load_recipe
+    from llie_helpers.training.splits import load_splits
 
     place = choose_device(device)
     how = load_recipe(recipe or model, "quick" if quick else "full").changed(**key_values(changes))
@@ -255,12 +254,7 @@ def train(
     network = create_model(model, weights, **key_values(option))
     name = f"{model}_mapped" if mapped else model
     folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
-    train_pairs, val_pairs = load_pairs(data, "train"), load_pairs(data, "val")
-    if mapped:
-        from llie_helpers.methods.histogram import map_splits
-
-        train_pairs, val_pairs, mapper = map_splits(train_pairs, val_pairs, seed)
-        mapper.save(mapper_path(folder / "best.safetensors"))
+    train_pairs, val_pairs = load_splits(data, folder, seed, mapped)
     say(
         f"{model}, {count_parameters(network):,} parameters, on {describe(place)}\n"
         f"{train_pairs}\nrun folder {folder}"

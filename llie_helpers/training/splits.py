@@ -1,0 +1,28 @@
+"""The pairs that a network is trained and validated on, as they are or behind the mapper."""
+
+from pathlib import Path
+
+from llie_helpers import data as data_sets
+from llie_helpers.data.pairs import Pairs
+from llie_helpers.models.weights import mapper_path
+
+
+def load_splits(data: str, folder: Path, seed: int, mapped: bool) -> tuple[Pairs, Pairs]:
+    """Return the training and validation pairs of a run.
+
+    Args:
+        data: a data set; see `load_pairs`.
+        folder: the run's folder; with ``mapped`` the mapper is saved in it.
+        seed: the run's seed.
+        mapped: map the low images by `map_splits` (lesson 05).
+
+    Raises:
+        CourseError: the data set is not available, or has too few scenes for a mapper.
+    """
+    train, val = data_sets.load_pairs(data, "train"), data_sets.load_pairs(data, "val")
+    if mapped:
+        from llie_helpers.methods.histogram import map_splits
+
+        train, val, mapper = map_splits(train, val, seed)
+        mapper.save(mapper_path(folder / "best.safetensors"))
+    return train, val
