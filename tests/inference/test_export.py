@@ -18,7 +18,7 @@ def test_dual_branch_is_exported_for_any_size(tmp_path, capsys):
     target = tmp_path / "net.onnx"
     command = ["export", "--model", "dual_branch", "--weights", "embedded", "-o", str(target)]
     assert main(command) == 0
-    assert "differs from PyTorch by" in capsys.readouterr().out
+    assert "differs from PyTorch's by" in capsys.readouterr().out
     session = runtime.InferenceSession(target, providers=["CPUExecutionProvider"])
     network = create_method("dual_branch", "embedded")
     low = 0.2 * torch.rand(1, 3, 256, 448)

@@ -50,7 +50,8 @@ def test_black_and_flat_images_stay_finite(name):
         assert torch.isfinite(create_method(name)(flat)).all()
 
 
-@given(value=st.floats(0, 1), exponent=st.floats(0.1, 4))
+# What float32 holds: a smaller number is 0 there, and the tenth root of it is not small.
+@given(value=st.floats(0, 1, width=32, allow_subnormal=False), exponent=st.floats(0.1, 4))
 def test_gamma_is_a_power(value, exponent):
     output = classical.gamma(torch.full((3, 2, 2), value), exponent)
     assert output.flatten().tolist() == pytest.approx([value**exponent] * 12, abs=1e-5)
