@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llie_helpers.errors import CourseError
 from llie_helpers.images import WHOLE, Place
+from llie_helpers.models.network import no_exposure_step
 
 
 class Method:
@@ -55,9 +55,7 @@ class Method:
         Raises:
             CourseError: the method has no such step.
         """
-        raise CourseError(
-            f"{self.name} cannot correct the exposure alone; leave out --fast, or use dual_branch."
-        )
+        raise no_exposure_step(self.name)
 
     @torch.no_grad()
     def __call__(self, part: Tensor, context: Any = None, place: Place = WHOLE) -> Tensor:

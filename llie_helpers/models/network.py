@@ -49,9 +49,7 @@ class Network(nn.Module):
         Raises:
             CourseError: the network has no such step.
         """
-        raise CourseError(
-            f"{self.name} cannot correct the exposure alone; leave out --fast, or use dual_branch."
-        )
+        raise no_exposure_step(self.name)
 
     def objective(self, **options: float) -> "Objective":
         """Return what training minimises.
@@ -63,6 +61,13 @@ class Network(nn.Module):
             CourseError: the network's objective does not have such an option.
         """
         return Objective.create(self, options)
+
+
+def no_exposure_step(name: str) -> CourseError:
+    """Return the error for a method without a separate exposure correction."""
+    return CourseError(
+        f"{name} cannot correct the exposure alone; leave out --fast, or use dual_branch."
+    )
 
 
 @dataclass

@@ -20,6 +20,12 @@ CHANGED = (
     "so that the caller's image stays as it was."
 )
 
+# An answer that is right for the first case fails where the numbers do not start at 0.
+ANY_NUMBER = (
+    "right for scenes numbered 0, 1, 2 and so on, but a scene may have any number; "
+    "np.unique(scenes) lists those that occur."
+)
+
 
 class Finding(Exception):
     """One sentence on what is wrong with an answer; raised by ``Exercise.observe``."""

@@ -5,7 +5,7 @@ import torch
 
 from llie_helpers.data.augment import flip_rotate
 from llie_helpers.data.synthesis import to_linear, to_srgb
-from llie_helpers.lessons.checks.compare import Finding, expect_form
+from llie_helpers.lessons.checks.compare import ANY_NUMBER, Finding, expect_form
 from llie_helpers.lessons.checks.exercise import Exercise
 
 
@@ -275,14 +275,8 @@ def split_observe(answer, scenes, fraction):
     drawn = set()
     for seed in range(12):
         got, again = (answer(scenes, fraction, seed) for _ in range(2))
-        found = _unfair(got, again, scenes, fraction)
-        if found and scenes.min() > 0:
-            found = (
-                "right for scenes numbered 0, 1, 2 and so on, but a scene may have any number; "
-                "np.unique(scenes) lists those that occur."
-            )
-        if found:
-            raise Finding(found)
+        if found := _unfair(got, again, scenes, fraction):
+            raise Finding(ANY_NUMBER if scenes.min() > 0 else found)
         drawn.add(frozenset(np.asarray(got[1]).tolist()))
     if len(drawn) == 1:
         raise Finding(
