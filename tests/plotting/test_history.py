@@ -57,13 +57,13 @@ def verticals(axis):
 
 def test_a_minute_is_drawn_above_the_whole_training():
     figure = plotting.show_history(minute(), recording())
-    above, below = figure.axes[:3], figure.axes[3:]
+    above, below = figure.axes[:4], figure.axes[4:]
     assert [axis.get_title() for axis in above][-1] == "learning rate"
     assert all(axis.get_xscale() == "log" for axis in figure.axes)
     assert above[0].get_xlim() == below[0].get_xlim()
     # The minute's end, the rate lowered, loss weights changed and the stop.
-    assert [verticals(axis) for axis in below] == [[200, 3000, 5000, 5000]] * 3
-    assert [verticals(axis) for axis in above] == [[]] * 3
+    assert [verticals(axis) for axis in below] == [[200, 3000, 5000, 5000]] * 4
+    assert [verticals(axis) for axis in above] == [[]] * 4
     assert below[0].get_ylabel() == "recorded: mse_cnn\nlol_v1, seed 3\n5.0 hours"
     assert figure.get_suptitle() == CAPTION
     for told in ("epoch 4 was kept", "lowered in epoch 3", "stopped early in epoch 5"):
@@ -81,7 +81,7 @@ def test_what_is_not_recorded_is_left_out(capsys):
     assert missing is None
     assert capsys.readouterr().out.count(".") == 1
     assert len(plotting.show_history(minute(), missing).axes) == 3
-    assert len(plotting.show_history(minute(), {"a": None, "b": recording()}).axes) == 6
+    assert len(plotting.show_history(minute(), {"a": None, "b": recording()}).axes) == 8
 
 
 @pytest.mark.parametrize("place", ["unet_lol_v1.history.json", "recordings/unet_lol_v1.json"])
