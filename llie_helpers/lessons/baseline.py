@@ -50,8 +50,8 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
     """Evaluate the methods without a network on ``test``.
 
     These are the unchanged input, gamma correction with an exponent of 0.5 and with one tuned on
-    ``train``, CLAHE, histogram equalisation, Retinex, LIME and, if XGBoost is installed, a histogram
-    mapper fitted to ``train``.
+    ``train``, CLAHE, histogram equalisation, Retinex, LIME and, if XGBoost is installed, a
+    histogram mapper fitted to ``train``.
     """
     gamma = tune_gamma(train)
     tuned = f"gamma {gamma}"

@@ -7,6 +7,6 @@ except in the diagnostic ``psnr_gt_mean``.
 """
 
 from llie_helpers.metrics.evaluation import Evaluation, evaluate
-from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
+from llie_helpers.metrics.scores import ciede2000, lpips, match_gt_mean, psnr, ssim
 
-__all__ = ["Evaluation", "evaluate", "lpips", "match_gt_mean", "psnr", "ssim"]
+__all__ = ["Evaluation", "ciede2000", "evaluate", "lpips", "match_gt_mean", "psnr", "ssim"]

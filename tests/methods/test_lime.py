@@ -18,7 +18,7 @@ def energy(found: torch.Tensor, brightest: torch.Tensor, smoothness: float) -> t
     total = (found - brightest).square().sum()
     for axis in (0, 1):
         step = brightest.diff(dim=axis)
-        # Differences beyond the border count as those at the border, and beyond the last pixel as 0.
+        # The difference of the last pixel is 0, and the Gaussian repeats what is at the border.
         padded = torch.cat([step, torch.zeros_like(brightest.narrow(axis, 0, 1))], axis)
         height, width = padded.shape
         reach = torch.arange(-8, 9)
