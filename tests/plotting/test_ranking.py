@@ -100,6 +100,16 @@ def test_no_name_is_shown_before_the_end(page):
 
 @pytest.mark.browser
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [500, 900, 1300])
+def test_all_outputs_are_equally_large(page, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    sizes = page.eval_on_selector_all("main img", "all => all.map((img) => img.offsetWidth)")
+    assert len(set(sizes)) == 1
+    assert sizes[0] > 100
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 def test_a_ranking_by_keyboard_survives_a_reload_and_can_be_downloaded(page):
     page.keyboard.press("Enter")  # nothing is chosen yet
     assert "Image 1 of 3" in page.inner_text("main")
