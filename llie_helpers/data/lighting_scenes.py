@@ -35,15 +35,17 @@ def lighting_scenes() -> dict[str, Pairs]:
 
     A pair's name, such as ``"coffee_backlit_3"``, is photograph, kind and stops.
     """
-    return {
-        kind: Pairs(
-            f"lighting scenes/{kind}",
-            tuple(f"{name}_{kind}_{s:g}" for name in SPLITS["test"][0] for s in stops),
-            tuple(list(PHOTOGRAPHS).index(name) for name in SPLITS["test"][0] for _ in stops),
-            Lazy([partial(_pair, name, kind, s) for name in SPLITS["test"][0] for s in stops]),
-        )
-        for kind, stops in KINDS.items()
-    }
+    return {kind: _pairs(kind) for kind in KINDS}
+
+
+def _pairs(kind: str) -> Pairs:
+    made = [(name, kind, stops) for name in SPLITS["test"][0] for stops in KINDS[kind]]
+    return Pairs(
+        f"lighting scenes/{kind}",
+        tuple(f"{name}_{kind}_{stops:g}" for name, _, stops in made),
+        tuple(list(PHOTOGRAPHS).index(name) for name, *_ in made),
+        Lazy([partial(_pair, *each) for each in made]),
+    )
 
 
 @cache
