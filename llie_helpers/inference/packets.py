@@ -1,0 +1,103 @@
+"""Read the packets of a film, even a damaged one, and write those of another, in order."""
+
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+
+class Source:
+    """The packets of a film, from time 0, and the frames of its main video.
+
+    Attributes:
+        container: the open film.
+        video: the stream of its main video, or None.
+        damaged: the number of packets so far that could not be decoded.
+    """
+
+    def __init__(self, container: Any) -> None:
+        self.container = container
+        self.video = container.streams.best("video")
+        self.damaged = 0
+        if self.video and self.video.codec_context:
+            self.video.thread_type = "AUTO"
+        else:
+            self.video = None
+
+    def packets(self, *streams: Any) -> Iterator[Any]:
+        """Yield the packets of ``streams``; the last one of each is empty."""
+        from av import FFmpegError, Packet
+
+        # Broadcasts and camcorders count from any time, in microseconds here.
+        start = Fraction(max(self.container.start_time or 0, 0), 1_000_000)
+        try:
+            for packet in self.container.demux(*streams):
+                shift = round(start / packet.time_base) if start else 0
+                packet.pts = None if packet.pts is None else packet.pts - shift
+                packet.dts = None if packet.dts is None else packet.dts - shift
+                yield packet
+        except FFmpegError:  # nothing more can be read
+            self.damaged += 1
+            for stream in streams:
+                packet = Packet()
+                packet.stream, packet.time_base = stream, stream.time_base
+                yield packet
+
+    def decoded(self, packet: Any) -> list[Any]:
+        """Return the frames that a packet completes."""
+        return self.attempt(lambda packet: packet.decode(), packet)
+
+    def frames(self) -> Iterator[Any]:
+        """Yield the frames of the video."""
+        for packet in self.packets(self.video):
+            yield from self.decoded(packet)
+
+    def attempt(self, convert: Callable[[Any], Iterable[Any]], packet: Any) -> list[Any]:
+        """Return what a packet converts to, or nothing, and count it, if it is damaged."""
+        from av import FFmpegError
+
+        try:
+            return list(convert(packet))
+        except FFmpegError:
+            self.damaged += 1
+            return []
+
+
+class Target:
+    """Writes packets to an open film; in each track, each comes later than the one before."""
+
+    def __init__(self, container: Any) -> None:
+        self.container = container
+        self._last: dict[int, int] = {}
+
+    def write(self, packets: Iterable[Any]) -> None:
+        """Write packets, and correct their times where a damaged film counts back."""
+        for packet in packets:
+            time = packet.pts if packet.dts is None else packet.dts
+            last = self._last.get(packet.stream.index)
+            if last is not None and (time is None or time <= last):
+                time = last + 1
+            packet.dts = self._last[packet.stream.index] = time or 0
+            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+            self.container.mux(packet)
+
+
+class Clock:
+    """Gives each frame of a video a time later than that of the frame before."""
+
+    def __init__(self, video: Any) -> None:
+        self._base = video.time_base
+        self._step = max(round(1 / (video.average_rate or 25) / self._base), 1)
+        self._last: int | None = None
+
+    def __call__(self, frame: Any) -> int:
+        """Return the time of a frame in the video's time base."""
+        # AVI gives the order of decoding alone, which is as regular.
+        given = frame.dts if frame.pts is None else frame.pts
+        if given is None:
+            time = 0 if self._last is None else self._last + self._step
+        else:
+            time = round(given * frame.time_base / self._base)
+            if self._last is not None and time <= self._last:
+                time = self._last + 1
+        self._last = time
+        return time

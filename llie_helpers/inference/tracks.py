@@ -1,0 +1,124 @@
+"""Carry sound, subtitles, chapters and descriptions from one film to another."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+# Codecs that players of MP4 know; other sound is converted to AAC.
+SOUND = {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}
+TEXT = {"mov_text", "subrip", "ass", "ssa", "webvtt", "text"}  # subtitles that are no pictures
+# What describes the encoding or the container of the source.
+STALE = re.compile(
+    "major_brand|minor_version|compatible_brands|encoder|vendor_id|duration"
+    "|(BPS|DURATION|NUMBER_OF_|_STATISTICS).*"
+)
+
+Convert = Callable[[Any], Iterable[Any]]
+
+
+class Tracks:
+    """All but the pictures of a film.
+
+    Attributes:
+        streams: the streams of the source whose packets go to `convert`.
+        notes: a sentence for each track that is not kept as it is.
+    """
+
+    def __init__(self, given: Any, made: Any, video: Any) -> None:
+        """Add tracks to ``made`` for all streams of ``given`` but ``video``, and describe it."""
+        self._made = made
+        self._converters: dict[int, Convert] = {}
+        self.streams = []
+        self.notes: list[str] = []
+        made.metadata.update(_description(given))
+        made.set_chapters(given.chapters())
+        for stream in given.streams:
+            if stream is not video and (convert := self._converter(stream)):
+                self._converters[stream.index] = convert
+                self.streams.append(stream)
+
+    def convert(self, packet: Any) -> Iterable[Any]:
+        """Return the packets to write for ``packet``; an empty one ends its track."""
+        return self._converters[packet.stream.index](packet)
+
+    def _converter(self, stream: Any) -> Convert | None:
+        codec = stream.codec_context and stream.codec_context.name
+        matroska = self._made.format.name == "matroska"
+        what = f"{stream.type} track {stream.index} ({codec or 'unknown'})"
+        if stream.type == "attachment" and matroska:
+            self._made.add_stream_from_template(stream)
+            return None
+        if stream.type == "audio" and codec and stream.codec_context.sample_rate:
+            if codec in SOUND or matroska:
+                return self._copied(stream)
+            self.notes.append(f"{what} became aac")
+            return self._sound(stream)
+        if stream.type == "subtitle" and codec:
+            if codec == "mov_text" if not matroska else codec != "mov_text":
+                return self._copied(stream)
+            if codec in TEXT:
+                return self._text(stream, "srt" if matroska else "mov_text")
+        if stream.type == "video" and "attached_pic" in stream.disposition.name:
+            return self._copied(stream)
+        if stream.metadata.get("timecode") is None:
+            self.notes.append(f"{what} is lost")
+        return None
+
+    def _copied(self, stream: Any) -> Convert:
+        copy = describe(self._made.add_stream_from_template(stream, opaque=True), stream)
+
+        def convert(packet: Any) -> Iterator[Any]:
+            if not is_end(packet):
+                packet.stream = copy
+                yield packet
+
+        return convert
+
+    def _sound(self, stream: Any) -> Convert:
+        from av import Codec
+
+        rates = Codec("aac", "w").audio_rates
+        rate = stream.rate if stream.rate in rates else max(rates)
+        encoder = describe(self._made.add_stream("aac", rate=rate), stream)
+        encoder.layout = stream.layout
+        encoder.bit_rate = 96_000 * stream.channels
+
+        def convert(packet: Any) -> Iterator[Any]:
+            for frame in packet.decode():
+                yield from encoder.encode(frame)
+            if is_end(packet):
+                yield from encoder.encode(None)
+
+        return convert
+
+    def _text(self, stream: Any, codec: str) -> Convert:
+        encoder = describe(self._made.add_stream(codec), stream)
+        stream.codec_context.open(strict=False)
+        encoder.codec_context.subtitle_header = stream.codec_context.subtitle_header
+        encoder.time_base = encoder.codec_context.time_base = stream.time_base
+
+        def convert(packet: Any) -> Iterator[Any]:
+            if is_end(packet) or not (subtitle := stream.codec_context.decode2(packet)):
+                return
+            text = encoder.codec_context.encode_subtitle(subtitle)
+            text.stream, text.time_base = encoder, packet.time_base
+            text.pts, text.dts, text.duration = packet.pts, packet.dts, packet.duration
+            yield text
+
+        return convert
+
+
+def describe(target: Any, source: Any) -> Any:
+    """Copy title, language, role and such to the track ``target``, and return it."""
+    target.metadata.update(_description(source))
+    target.disposition = source.disposition
+    return target
+
+
+def is_end(packet: Any) -> bool:
+    """Return whether a packet is the empty one that ends a track."""
+    return packet.size == 0 and packet.dts is None
+
+
+def _description(source: Any) -> dict[str, str]:
+    return {key: value for key, value in source.metadata.items() if not STALE.fullmatch(key)}
