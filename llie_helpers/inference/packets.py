@@ -88,15 +88,20 @@ class Clock:
         self._base = video.time_base
         self._step = max(round(1 / (video.average_rate or 25) / self._base), 1)
         self._last: int | None = None
+        # AVI has the times of decoding alone, which the order of frames delays.
+        self._decoding = video.container.format.name == "avi"
+        self._delay: int | None = None
 
     def __call__(self, frame: Any) -> int:
         """Return the time of a frame in the video's time base."""
-        # AVI gives the order of decoding alone, which is as regular.
-        given = frame.dts if frame.pts is None else frame.pts
+        given = frame.dts if self._decoding else frame.pts
         if given is None:
             time = 0 if self._last is None else self._last + self._step
         else:
             time = round(given * frame.time_base / self._base)
+            if self._decoding:
+                self._delay = time if self._delay is None else self._delay
+                time -= self._delay
             if self._last is not None and time <= self._last:
                 time = self._last + 1
         self._last = time

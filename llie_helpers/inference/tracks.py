@@ -30,8 +30,10 @@ class Tracks:
         self._converters: dict[int, Convert] = {}
         self.streams = []
         self.notes: list[str] = []
-        made.metadata.update(_description(given))
-        made.set_chapters(given.chapters())
+        made.metadata.update(description(given))
+        chapters = given.chapters()
+        self._chapters = len(chapters) or None
+        made.set_chapters(chapters)
         for stream in given.streams:
             if stream is not video and (convert := self._converter(stream)):
                 self._converters[stream.index] = convert
@@ -42,7 +44,7 @@ class Tracks:
         return self._converters[packet.stream.index](packet)
 
     def _converter(self, stream: Any) -> Convert | None:
-        codec = stream.codec_context and stream.codec_context.name
+        codec = stream.codec_context and stream.codec_context.codec.canonical_name
         matroska = self._made.format.name == "matroska"
         what = f"{stream.type} track {stream.index} ({codec or 'unknown'})"
         if stream.type == "attachment" and matroska:
@@ -58,9 +60,10 @@ class Tracks:
                 return self._copied(stream)
             if codec in TEXT:
                 return self._text(stream, "srt" if matroska else "mov_text")
-        if stream.type == "video" and "attached_pic" in stream.disposition.name:
+        if is_cover(stream):
             return self._copied(stream)
-        if stream.metadata.get("timecode") is None:
+        # MP4 stores chapters and the timecode, which are written in their own way, as tracks too.
+        if stream.frames != self._chapters and "timecode" not in stream.metadata:
             self.notes.append(f"{what} is lost")
         return None
 
@@ -110,7 +113,7 @@ class Tracks:
 
 def describe(target: Any, source: Any) -> Any:
     """Copy title, language, role and such to the track ``target``, and return it."""
-    target.metadata.update(_description(source))
+    target.metadata.update(description(source))
     target.disposition = source.disposition
     return target
 
@@ -120,5 +123,18 @@ def is_end(packet: Any) -> bool:
     return packet.size == 0 and packet.dts is None
 
 
-def _description(source: Any) -> dict[str, str]:
+def is_cover(stream: Any) -> bool:
+    """Return whether a stream is a picture on the cover and not a video."""
+    return "attached_pic" in (stream.disposition.name or "")
+
+
+def lost_tags(given: Any, made: Any) -> list[str]:
+    """Return a sentence if the film ``made`` lacks tags of the film ``given``, else nothing."""
+    kept = {key.lower() for key in made.metadata}
+    lost = [key for key in description(given) if key.lower() not in kept]
+    return [f"lost tags: {', '.join(lost)}"] if lost else []
+
+
+def description(source: Any) -> dict[str, str]:
+    """Return the tags of a film or a track, without those that describe its encoding."""
     return {key: value for key, value in source.metadata.items() if not STALE.fullmatch(key)}

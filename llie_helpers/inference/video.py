@@ -23,14 +23,14 @@ from llie_helpers.images import to_float, to_uint8
 from llie_helpers.inference.packets import Clock, Source, Target
 from llie_helpers.inference.pictures import Pictures, deinterlaced
 from llie_helpers.inference.tiles import Postprocess, enhance_tiled
-from llie_helpers.inference.tracks import Tracks, describe
+from llie_helpers.inference.tracks import Tracks, describe, is_cover, lost_tags
 from llie_helpers.methods import Method, as_method, blend
 
 VIDEO_SUFFIXES = frozenset(
     ".3g2 .3gp .asf .avi .dv .f4v .flv .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .qt"
     " .ts .vob .webm .wmv".split()
 )
-OPTIONS = {".mp4": {"movflags": "faststart+use_metadata_tags"}, ".mkv": {}}
+OUTPUT_SUFFIXES = frozenset({".mp4", ".mkv"})
 SETTLE = 0.5  # seconds, time constant with which the exposure follows a change
 THUMBNAIL = 64  # pixels, side of the thumbnails with which two frames are compared
 CUT = 0.35  # mean absolute difference of log thumbnails above which a new scene starts
@@ -89,7 +89,7 @@ def enhance_video(
             or the method has no fast mode.
     """
     source, target = Path(source), Path(target)
-    if target.suffix.lower() not in OPTIONS:
+    if target.suffix.lower() not in OUTPUT_SUFFIXES:
         raise CourseError(f"{target} cannot be written: videos are written as .mp4 or .mkv.")
     av = import_av(source)
     try:
@@ -102,9 +102,12 @@ def enhance_video(
         with (
             atomic_path(target) as temporary,
             _opened(source) as given,
-            av.open(str(temporary), "w", options=OPTIONS[target.suffix.lower()]) as made,
         ):
-            return _transcode(Source(given), made, first, smoother, postprocess, fast)
+            with av.open(str(temporary), "w", container_options=_options(given)) as made:
+                count, notes = _transcode(Source(given), made, first, smoother, postprocess, fast)
+            with _opened(temporary) as made:
+                notes += lost_tags(given, made)
+            return Film(count, "; ".join(notes))
     except av.FFmpegError as error:
         raise CourseError(f"{source} cannot be read as a video: {error.strerror}.") from error
 
@@ -160,6 +163,12 @@ def _opened(source: Path) -> Any:
     return import_av(source).open(str(source), metadata_errors="replace")
 
 
+def _options(given: Any) -> dict[str, str]:
+    """Return how to write MP4: with tags of any name, unless there is a cover, which excludes them."""
+    cover = any(is_cover(stream) for stream in given.streams)
+    return {"movflags": "faststart" if cover else "faststart+use_metadata_tags"}
+
+
 def _transcode(
     source: Source,
     made: Any,
@@ -167,8 +176,8 @@ def _transcode(
     smoother: TemporalSmoother,
     postprocess: Postprocess | None,
     fast: bool,
-) -> Film:
-    """Decode, enhance and encode the frames, and carry over the rest."""
+) -> tuple[int, list[str]]:
+    """Write the enhanced film; return the number of frames and what could not be kept."""
     video = source.video
     pictures = Pictures(first, video.sample_aspect_ratio)
     encoder = describe(made.add_stream("libx264", rate=video.average_rate or 25), video)
@@ -205,4 +214,4 @@ def _transcode(
     notes = pictures.notes + tracks.notes
     if source.damaged:
         notes.append(f"{source.damaged} damaged packets were skipped")
-    return Film(count, "; ".join(notes))
+    return count, notes
