@@ -36,12 +36,22 @@ class Kind:
     start: int = 0  # time of the first frame, in frames
     frames: int = 6
     rate: int = 25
+    fonts: bool = False
+    # What the enhanced film has, where that is not the same.
+    heard: tuple | None = None
+    read: tuple | None = None
+    colours: tuple | None = None
+    remarks: str = ""
 
     def __post_init__(self):
         if not self.meant:
             default = HD if self.size[0] >= 720 else SD
             limits = self.said[3] or 1
-            self.meant = (*(default[:3] if self.said == UNSAID else self.said[:3]), limits)
+            said = default if 2 in self.said[:3] or not self.said[2] else self.said
+            self.meant = (*said[:3], limits)
+        self.heard = self.sounds if self.heard is None else self.heard
+        self.read = self.subtitles if self.read is None else self.read
+        self.colours = self.meant if self.colours is None else self.colours
 
     def picture(self):
         """The picture as it is stored, ``(H, W, 3)``: four patches of colour."""
@@ -75,7 +85,9 @@ def make_film(path, kind):
             stream.set_display_rotation(kind.turn, hflip=kind.mirrored)
         tracks = []
         for codec, language in kind.sounds:
-            heard = made.add_stream(codec, rate=TONE, layout="stereo")
+            rate = 8000 if "amr" in codec else TONE
+            heard = made.add_stream(codec, rate=rate, layout="mono" if "amr" in codec else "stereo")
+            heard.bit_rate = 12200 if "amr" in codec else 128000
             heard.metadata["language"] = language
             tracks.append(heard)
         texts = []
@@ -89,6 +101,8 @@ def make_film(path, kind):
             art = made.add_stream("png", rate=1)
             art.width, art.height, art.pix_fmt = 16, 16, "rgb24"
             art.disposition = av.stream.Disposition.attached_pic
+        if kind.fonts:
+            made.add_attachment("font.ttf", "application/x-truetype-font", b"not a font")
         made.start_encoding()
         if kind.cover:
             frame = av.VideoFrame.from_ndarray(np.full((16, 16, 3), 200, np.uint8), "rgb24")
@@ -136,8 +150,13 @@ def picture_packets(stream, kind):
     for i in range(kind.frames):
         frame = av.VideoFrame.from_ndarray(kind.picture(), format="rgb24")
         frame.colorspace, frame.color_range = kind.meant[2], 2
-        frame = frame.reformat(format=kind.pix_fmt, dst_color_range=kind.meant[3])
+        limits = 2 if frame_is_rgb(kind.pix_fmt) else kind.meant[3]
+        frame = frame.reformat(format=kind.pix_fmt, dst_color_range=limits)
         frame.color_primaries, frame.color_trc = kind.said[:2]
         frame.pts, frame.time_base = i + kind.start, Fraction(1, kind.rate)
         yield from stream.encode(frame)
     yield from stream.encode(None)
+
+
+def frame_is_rgb(pix_fmt):
+    return av.VideoFormat(pix_fmt).is_rgb
