@@ -9,10 +9,11 @@ import numpy as np
 
 from llie_helpers.inference.hdr import TRANSFERS, tone_map
 
-# Numbers of ITU-T H.273, which FFmpeg uses: of primaries, transfer functions and matrices.
-BT709, BT601 = 1, 6
+# Numbers of ITU-T H.273, which FFmpeg uses, for primaries, transfer functions and matrices alike.
+BT709, BT601, BT2020 = 1, 6, 9
 UNSAID = {0, 2, 3}
-MATRICES = {1, 4, 5, 6, 7, 9}  # those that FFmpeg converts
+MATRICES = {BT709, 4, 5, BT601, 7, BT2020}  # those that FFmpeg converts
+TRANSFER_OF = {BT709: BT709, BT2020: 14}  # of a matrix; else that of BT.601
 LIMITED, FULL = 1, 2
 HD = 720  # rows from which players expect BT.709
 
@@ -121,7 +122,7 @@ def _colours(frame: Any) -> Colours:
     limits = LIMITED if frame.format.is_rgb or not frame.color_range else frame.color_range
     return Colours(
         matrix if primaries in UNSAID else primaries,
-        matrix if transfer in UNSAID else transfer,
+        TRANSFER_OF.get(matrix, BT601) if transfer in UNSAID else transfer,
         matrix,
         FULL if frame.format.name.startswith("yuvj") else limits,
     )

@@ -6,6 +6,8 @@ from typing import Any
 
 # Codecs that players of MP4 know; other sound is converted to AAC.
 SOUND = {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}
+# The usual places of so many speakers, for sound that names none.
+SPEAKERS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
 TEXT = {"mov_text", "subrip", "ass", "ssa", "webvtt", "text"}  # subtitles that are no pictures
 # What describes the encoding or the container of the source.
 STALE = re.compile(
@@ -83,8 +85,9 @@ class Tracks:
         rates = Codec("aac", "w").audio_rates
         rate = stream.rate if stream.rate in rates else max(rates)
         encoder = describe(self._made.add_stream("aac", rate=rate), stream)
-        encoder.layout = stream.layout
-        encoder.bit_rate = 96_000 * stream.channels
+        named = "channels" not in stream.layout.name
+        encoder.layout = stream.layout if named else SPEAKERS.get(stream.channels, "stereo")
+        encoder.bit_rate = 96_000 * encoder.layout.nb_channels
 
         def convert(packet: Any) -> Iterator[Any]:
             for frame in packet.decode():

@@ -25,9 +25,11 @@ ABOUT = {
 }
 PHONE = ABOUT | {"make": "Maker", "com.android.version": "13"}
 ANY_TAG = {"movflags": "use_metadata_tags"}
+JPEG, VP8 = (5, 6, 5, 2), (5, 6, 5, 1)
 PQ, HLG = (9, 16, 9, 1), (9, 18, 9, 1)
 BECAME = "audio track 1 ({}) became aac"
 MPEG4 = {"codec": "mpeg4", "said": UNSAID}
+LOSSLESS = {"x265-params": "lossless=1"}
 FIELDS = {"flags": "+ildct+ilme"}
 
 KINDS = {
@@ -41,7 +43,7 @@ KINDS = {
     "sRGB transfer": Kind(said=(1, 13, 1, 1)),
     "full range": Kind(said=(1, 1, 1, 2)),
     "full range BT.601": Kind(said=(5, 6, 6, 2)),
-    "motion JPEG": Kind(".avi", "mjpeg", "yuvj420p", said=(2, 2, 2, 2)),
+    "motion JPEG": Kind(".avi", "mjpeg", "yuvj420p", said=(2, 2, 2, 2), meant=JPEG),
     "no tags SD": Kind(said=UNSAID),
     "no tags HD": Kind(said=UNSAID, size=(720, 1280), frames=2),
     "MPEG-4 SD": Kind(**MPEG4),
@@ -55,9 +57,9 @@ KINDS = {
     "RGB": Kind(".mkv", "ffv1", "bgr0", said=(1, 13, 0, 0), colours=(1, 13, 6, 1)),
     "RGB HD": Kind(".mkv", "ffv1", "bgr0", said=UNSAID, size=(720, 1280), frames=2),
     "transparent": Kind(".mkv", "ffv1", "bgra", said=UNSAID, remarks="transparency is lost"),
-    "PQ": Kind(codec="libx265", pix_fmt="yuv420p10le", said=PQ, colours=HD,
+    "PQ": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=PQ, colours=HD,
                remarks=r"HDR \(PQ\) became SDR, with its highlights compressed"),
-    "HLG": Kind(codec="libx265", pix_fmt="yuv420p10le", said=HLG, colours=HD,
+    "HLG": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=HLG, colours=HD,
                 remarks=r"HDR \(HLG\) became SDR, with its highlights compressed"),
     # Shape.
     "wide pixels": Kind(aspect=Fraction(4, 3)),
@@ -78,7 +80,7 @@ KINDS = {
     "MOV ProRes": Kind(".mov", "prores_ks", "yuv422p10le", sounds=(("pcm_s16le", "eng"),),
                        heard=(("aac", "eng"),),
                        remarks=f"10 bits per channel became 8; {BECAME.format('pcm_s16le')}"),
-    "QT": Kind(".qt", "mjpeg", "yuvj420p", said=(2, 2, 2, 2)),
+    "QT": Kind(".qt", "mjpeg", "yuvj420p", said=(2, 2, 2, 2), meant=JPEG),
     "M4V": Kind(".m4v", sounds=(DEU,)),
     "3GP": Kind(".3gp", sounds=(("libopencore_amrnb", "eng"),), heard=(("aac", "eng"),),
                 remarks=BECAME.format("amr_nb")),
@@ -89,7 +91,7 @@ KINDS = {
     "ASF": Kind(".asf", "msmpeg4", said=UNSAID),
     "FLV": Kind(".flv", "flv", said=UNSAID),
     "FLV H.264": Kind(".flv", sounds=(("aac", "und"),)),
-    "WebM VP8": Kind(".webm", "libvpx", said=UNSAID, sounds=(("libopus", "eng"),)),
+    "WebM VP8": Kind(".webm", "libvpx", said=UNSAID, meant=VP8, sounds=(("libopus", "eng"),)),
     "WebM VP9": Kind(".webm", "libvpx-vp9"),
     "WebM AV1": Kind(".webm", "libsvtav1", size=(64, 64), options={"preset": "12"}),
     "MPEG-1": Kind(".mpg", "mpeg1video", said=UNSAID),
@@ -113,7 +115,7 @@ KINDS = {
                          subtitles=(("srt", "fra"), ("ass", "eng")), chapters=True, frames=7,
                          fonts=True),
     "WebM with text": Kind(".webm", "libvpx", subtitles=(("webvtt", "eng"),), said=UNSAID,
-                           read=(("mov_text", "eng"),)),
+                           meant=VP8, read=(("mov_text", "eng"),)),
 }  # fmt: skip
 CODECS = {"libmp3lame": "mp3", "libopus": "opus", "srt": "subrip"}
 NAMES = {  # ffprobe's
