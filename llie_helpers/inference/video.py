@@ -213,5 +213,5 @@ def _transcode(
     target.write(encoder.encode(None))
     notes = pictures.notes + tracks.notes
     if source.damaged:
-        notes.append(f"{source.damaged} damaged packets were skipped")
+        notes.append(f"damaged packets skipped: {source.damaged}")
     return count, notes

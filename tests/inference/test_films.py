@@ -233,3 +233,39 @@ def test_times(films, name):
     assert film.frames == len(times) == kind.frames
     assert np.diff(times) == pytest.approx(1 / kind.rate, abs=2e-3)
     assert times[0] <= 0.06  # sound may start a little earlier
+
+
+DAMAGED = {
+    "H.264 MP4": Kind(frames=12, options={"bf": "0"}),
+    "H.264 MKV": Kind(".mkv", frames=12, sounds=(("flac", "deu"),)),
+    "H.264 AVI": Kind(".avi", frames=12, options={"bf": "3"}),
+    "HEVC": Kind(".mov", "libx265", frames=12),
+    "MPEG-4": Kind(".avi", **MPEG4, frames=12),
+    "VP9": Kind(".webm", "libvpx-vp9", frames=12),
+    "motion JPEG": Kind(".mov", "mjpeg", "yuvj420p", said=(2, 2, 2, 2), frames=12),
+    "ProRes": Kind(".mov", "prores_ks", "yuv422p10le", frames=12),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_packet_is_skipped_and_counted(tmp_path, name):
+    kind = DAMAGED[name]
+    source = make_film(tmp_path / f"in{kind.suffix}", kind)
+    with av.open(str(source)) as given:
+        packet = [packet for packet in given.demux(video=0) if packet.size][7]
+    content = bytearray(source.read_bytes())
+    start = content.index(bytes(packet)[-12:]) + 12 - packet.size  # a container may escape the head
+    content[start : start + packet.size] = bytes(packet.size)
+    source.write_bytes(content)
+    target = tmp_path / f"out{video_suffix(source)}"
+    film = enhance_video(source, target, create_method("identity"))
+    assert "damaged packets skipped: 1" in film.remarks
+    with av.open(str(target)) as made:
+        assert kind.frames - 4 <= len(list(made.decode(video=0))) == film.frames < kind.frames
+
+
+def test_a_film_cut_short_keeps_what_is_there(tmp_path):
+    source = make_film(tmp_path / "in.mkv", Kind(".mkv", frames=40, options={"g": "2"}))
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    film = enhance_video(source, tmp_path / "out.mkv", create_method("identity"))
+    assert 5 < film.frames < 40
