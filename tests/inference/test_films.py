@@ -1,5 +1,6 @@
 """Films of many kinds keep their colours, shape, timing, tracks and descriptions."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -36,7 +37,8 @@ KINDS = {
     # Colours: primaries, transfer, matrix and range.
     "BT.709": Kind(),
     "BT.601": Kind(said=SD),
-    "PAL": Kind(said=(5, 5, 5, 1)),
+    "PAL": Kind(said=(5, 6, 5, 1)),
+    "gamma 2.8": Kind(said=(5, 5, 5, 1)),
     "SMPTE 240M": Kind(said=(7, 7, 7, 1)),
     "BT.2020 SDR": Kind(said=(9, 14, 9, 1)),
     "Display P3": Kind(said=(12, 1, 1, 1)),
@@ -269,3 +271,43 @@ def test_a_film_cut_short_keeps_what_is_there(tmp_path):
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
     film = enhance_video(source, tmp_path / "out.mkv", create_method("identity"))
     assert 5 < film.frames < 40
+
+
+SHOW = """async (film) => {
+  const video = document.createElement("video");
+  video.muted = true;
+  document.body.append(video);
+  const shown = new Promise(done => video.requestVideoFrameCallback(done));
+  video.src = film;
+  await video.play();
+  await shown;
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+  const brush = canvas.getContext("2d");
+  brush.drawImage(video, 0, 0);
+  const {width, height} = canvas;
+  return [width, height, ...brush.getImageData(0, 0, width, height).data];
+}"""
+
+
+@pytest.mark.browser
+def test_colours_and_shape_in_chromium(films):
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        names = ("BT.709", "no tags SD", "no tags HD", "full range", "PAL", "turned wide pixels")
+        for name in names:
+            kind, _, target, _ = films(name)
+            film = "data:video/mp4;base64," + base64.b64encode(target.read_bytes()).decode()
+            width, height, *values = page.evaluate(SHOW, film)
+            picture = np.array(values).reshape(height, width, 4)[..., :3]
+            rows, columns = ([side // 4, side * 3 // 4] for side in picture.shape[:2])
+            assert np.abs(picture[np.ix_(rows, columns)] - shown(kind)).max() <= 10, name
+            shape = kind.size[1] * kind.aspect / kind.size[0]
+            assert width / height == pytest.approx(
+                float(1 / shape if kind.turn == 90 else shape), rel=0.03
+            )
+        browser.close()
