@@ -41,7 +41,9 @@ def tone_map(image: np.ndarray, transfer: int) -> np.ndarray:
 def pq_to_light(code: np.ndarray) -> np.ndarray:
     """Return cd/m2 for PQ codes in [0, 1] (ITU-R BT.2100)."""
     power = code ** (32 / 2523)
-    return 1e4 * (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (8192 / 1305)
+    return 1e4 * (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (
+        8192 / 1305
+    )
 
 
 def light_to_pq(light: np.ndarray | float) -> np.ndarray:

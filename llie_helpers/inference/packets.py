@@ -57,7 +57,7 @@ class Source:
 
         try:
             return list(convert(packet))
-        except FFmpegError:
+        except (FFmpegError, ValueError):  # ValueError: sound that changes its format
             self.damaged += 1
             return []
 

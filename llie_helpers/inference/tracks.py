@@ -46,24 +46,29 @@ class Tracks:
         return self._converters[packet.stream.index](packet)
 
     def _converter(self, stream: Any) -> Convert | None:
+        """Return how the packets of a stream are carried over, or None if they are not."""
         codec = stream.codec_context and stream.codec_context.codec.canonical_name
         matroska = self._made.format.name == "matroska"
         what = f"{stream.type} track {stream.index} ({codec or 'unknown'})"
         if stream.type == "attachment" and matroska:
             self._made.add_stream_from_template(stream)
             return None
-        if stream.type == "audio" and codec and stream.codec_context.sample_rate:
-            if codec in SOUND or matroska:
-                return self._copied(stream)
-            self.notes.append(f"{what} became aac")
-            return self._sound(stream)
-        if stream.type == "subtitle" and codec:
-            if codec == "mov_text" if not matroska else codec != "mov_text":
-                return self._copied(stream)
-            if codec in TEXT:
+        same = {
+            "audio": codec in SOUND or matroska,
+            "subtitle": matroska != (codec == "mov_text"),
+            "video": is_cover(stream),
+        }
+        if codec and (stream.type != "audio" or stream.codec_context.sample_rate):
+            if same.get(stream.type):
+                try:
+                    return self._copied(stream)
+                except ValueError:  # the container has no place for such a codec
+                    pass
+            elif stream.type == "audio":
+                self.notes.append(f"{what} became aac")
+                return self._sound(stream)
+            elif codec in TEXT:
                 return self._text(stream, "srt" if matroska else "mov_text")
-        if is_cover(stream):
-            return self._copied(stream)
         # MP4 stores chapters and the timecode, which are written in their own way, as tracks too.
         if stream.frames != self._chapters and "timecode" not in stream.metadata:
             self.notes.append(f"{what} is lost")
@@ -82,7 +87,7 @@ class Tracks:
     def _sound(self, stream: Any) -> Convert:
         from av import Codec
 
-        rates = Codec("aac", "w").audio_rates
+        rates = Codec("aac", "w").audio_rates or []
         rate = stream.rate if stream.rate in rates else max(rates)
         encoder = describe(self._made.add_stream("aac", rate=rate), stream)
         named = "channels" not in stream.layout.name

@@ -27,9 +27,9 @@ from llie_helpers.inference.tracks import Tracks, describe, is_cover, lost_tags
 from llie_helpers.methods import Method, as_method, blend
 
 VIDEO_SUFFIXES = frozenset(
-    ".3g2 .3gp .asf .avi .dv .f4v .flv .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .qt"
-    " .ts .vob .webm .wmv".split()
-)
+    {".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov",
+     ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv"}
+)  # fmt: skip
 OUTPUT_SUFFIXES = frozenset({".mp4", ".mkv"})
 SETTLE = 0.5  # seconds, time constant with which the exposure follows a change
 THUMBNAIL = 64  # pixels, side of the thumbnails with which two frames are compared
@@ -164,7 +164,7 @@ def _opened(source: Path) -> Any:
 
 
 def _options(given: Any) -> dict[str, str]:
-    """Return how to write MP4: with tags of any name, unless there is a cover, which excludes them."""
+    """Return how to write MP4: with tags of any name, which a cover excludes."""
     cover = any(is_cover(stream) for stream in given.streams)
     return {"movflags": "faststart" if cover else "faststart+use_metadata_tags"}
 
