@@ -99,10 +99,7 @@ def enhance_video(
         if first is None:
             raise CourseError(f"{source} contains no video that can be read.")
         smoother = TemporalSmoother(as_method(method))
-        with (
-            atomic_path(target) as temporary,
-            _opened(source) as given,
-        ):
+        with atomic_path(target) as temporary, _opened(source) as given:
             with av.open(str(temporary), "w", container_options=_options(given)) as made:
                 count, notes = _transcode(Source(given), made, first, smoother, postprocess, fast)
             with _opened(temporary) as made:
@@ -130,16 +127,15 @@ def enhance_frame(
 ) -> np.ndarray:
     """Enhance one frame ``(H, W, 3)`` uint8 at ``time`` in seconds."""
     method = smoother.method
-    if fast:
-        # A subsampled frame, twice the size of a thumbnail or more, suffices for the exposure.
-        step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
-        context = smoother(to_float(image[::step, ::step])[None].to(method.device), time)
-        # The output depends only on the value of a pixel, so a table of 256 entries suffices.
-        low = torch.linspace(0, 1, 256, device=method.device).expand(1, 3, 1, 256)
-        enhanced = method.illuminate(low, context)
-    else:
+    if not fast:
         context = smoother(to_float(image)[None].to(method.device), time)
         return to_uint8(enhance_tiled(method, image, postprocess, context))
+    # A subsampled frame, twice the size of a thumbnail or more, suffices for the exposure.
+    step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
+    context = smoother(to_float(image[::step, ::step])[None].to(method.device), time)
+    # The output depends only on the value of a pixel, so a table of 256 entries suffices.
+    low = torch.linspace(0, 1, 256, device=method.device).expand(1, 3, 1, 256)
+    enhanced = method.illuminate(low, context)
     table = to_uint8((postprocess(enhanced, low) if postprocess else enhanced)[0])
     return cv2.LUT(image, table)
 
