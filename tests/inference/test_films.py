@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 av = pytest.importorskip("av")
+from benchmarks import alone  # noqa: E402
+from benchmarks.enhance import video_cost  # noqa: E402
 from films import HD, PATCHES, SD, UNSAID, Kind, make_film  # noqa: E402
 
 from llie_helpers.errors import CourseError  # noqa: E402
@@ -351,3 +353,9 @@ def test_a_broken_film_is_enhanced_whole_or_refused_in_a_sentence(tmp_path, kind
             with av.open(str(target)) as made:
                 assert len(list(made.decode(video=0))) == film.frames > 0
         assert {path.name for path in tmp_path.iterdir()} <= {source.name, target.name}
+
+
+@pytest.mark.slow
+def test_4k_takes_less_than_one_and_a_half_gigabytes():
+    _, megabytes = alone(video_cost, "dual_branch", None, 3, (3840, 2160), False)
+    assert megabytes < 1500
