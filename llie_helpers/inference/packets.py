@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
+LONGEST = 10  # seconds without a packet, beyond which a time is taken for that of another piece
+
 
 class Source:
     """The packets of a film, from time 0, and the frames of its main video.
@@ -29,11 +31,15 @@ class Source:
 
         # Broadcasts and camcorders count from any time, in microseconds here.
         start = Fraction(max(self.container.start_time or 0, 0), 1_000_000)
+        joins = {stream.index: Join(round(start / stream.time_base)) for stream in streams}
+        pieces = self.container.format.name in {"mpegts", "mpeg"}
         try:
             for packet in self.container.demux(*streams):
-                shift = round(start / packet.time_base) if start else 0
-                packet.pts = None if packet.pts is None else packet.pts - shift
-                packet.dts = None if packet.dts is None else packet.dts - shift
+                join = joins[packet.stream.index]
+                if pieces and packet.dts is not None and packet.stream.type in {"audio", "video"}:
+                    join.see(packet)
+                packet.pts = None if packet.pts is None else packet.pts - join.shift
+                packet.dts = None if packet.dts is None else packet.dts - join.shift
                 yield packet
         except FFmpegError:  # nothing more can be read
             self.damaged += 1
@@ -60,6 +66,29 @@ class Source:
         except (FFmpegError, ValueError):  # ValueError: sound that changes its format
             self.damaged += 1
             return []
+
+
+class Join:
+    """Joins the pieces of a track where time starts again, as in recordings put together.
+
+    Attributes:
+        shift: what to subtract from times, in the track's time base.
+    """
+
+    def __init__(self, shift: int) -> None:
+        self.shift = shift
+        self._last: int | None = None
+        self._step = 1
+
+    def see(self, packet: Any) -> None:
+        """Let a piece that starts with ``packet`` follow the one before."""
+        if self._last is not None:
+            step = packet.dts - self._last
+            if -1 < step * packet.time_base < LONGEST:
+                self._step = step
+            else:
+                self.shift += step - self._step
+        self._last = packet.dts
 
 
 class Target:

@@ -316,6 +316,22 @@ def test_colours_and_shape_in_chromium(films):
         browser.close()
 
 
+@pytest.mark.parametrize("offset", [0, 3_000_000], ids=["back", "ahead"])
+def test_time_goes_on_where_recordings_were_put_together(tmp_path, offset):
+    source = tmp_path / "in.ts"
+    pieces = [
+        make_film(tmp_path / f"{start}.ts", Kind(".ts", frames=30, start=start, sounds=(DEU,)))
+        for start in (100, 100 + offset)
+    ]
+    source.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    film = enhance_video(source, tmp_path / "out.mp4", create_method("identity"))
+    with av.open(str(tmp_path / "out.mp4")) as made:
+        times = [frame.time for frame in made.decode(video=0)]
+    assert film.frames == len(times) == 60
+    assert np.diff(times) == pytest.approx(1 / 25, abs=0.045)
+    assert times[-1] - times[0] == pytest.approx(59 / 25, abs=0.1)
+
+
 FLIPPED = [
     Kind(sounds=(DEU,), subtitles=(("mov_text", "fra"),), chapters=True, about=ABOUT),
     Kind(".mkv", sounds=(("flac", "deu"),), subtitles=(("srt", "fra"),)),
