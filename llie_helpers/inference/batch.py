@@ -13,7 +13,7 @@ from llie_helpers.errors import CourseError
 from llie_helpers.files import remove_leftovers
 from llie_helpers.images import FORMATS, RAW_SUFFIXES
 from llie_helpers.inference.photos import read_photo, write_photo
-from llie_helpers.inference.video import VIDEO_SUFFIXES
+from llie_helpers.inference.video import OUTPUT_SUFFIXES, VIDEO_SUFFIXES, Film, video_suffix
 
 
 @dataclass
@@ -23,11 +23,13 @@ class Summary:
     Attributes:
         done: number of files written.
         skipped: number of files whose output already existed.
+        remarks: one sentence for each film of which not all could be kept.
         failures: one sentence for each file that failed.
     """
 
     done: int = 0
     skipped: int = 0
+    remarks: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -36,19 +38,20 @@ class Summary:
             counts += f", {self.skipped} skipped (they exist already; use --force to overwrite)"
         if self.failures:
             counts += f", {len(self.failures)} failed:"
-        return "\n  ".join([counts, *self.failures])
+        return "\n".join([*self.remarks, "\n  ".join([counts, *self.failures])])
 
 
 def enhance_files(
     inputs: Sequence[str | Path],
     out: str | Path,
     enhance: Callable[[np.ndarray], torch.Tensor],
-    enhance_video: Callable[[Path, Path], object],
+    enhance_video: Callable[[Path, Path], Film],
     force: bool = False,
 ) -> Summary:
     """Enhance photographs and videos and write them under ``out``.
 
-    Photographs keep their name, format and metadata; videos become .mp4.
+    Photographs keep their name, format and metadata; videos become .mp4, or
+    stay .mkv.
 
     Every output is written atomically, so an interrupted batch can be run again to do the rest.
 
@@ -76,7 +79,8 @@ def enhance_files(
             remove_leftovers(target)
             try:
                 if source.suffix.lower() in VIDEO_SUFFIXES:
-                    enhance_video(source, target)
+                    if remarks := enhance_video(source, target).remarks:
+                        summary.remarks.append(f"{source}: {remarks}.")
                 else:
                     photo = read_photo(source)
                     write_photo(target, enhance(photo.pixels), photo)
@@ -95,9 +99,9 @@ def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     if missing := [path for path in inputs if not path.exists()]:
         raise CourseError(f"There is no file or folder {missing[0]}; check its name.")
     if len(inputs) == 1 and inputs[0].is_file() and out.suffix and not out.is_dir():
-        if out.suffix.lower() not in {*FORMATS, ".mp4"}:
+        if out.suffix.lower() not in {*FORMATS, *OUTPUT_SUFFIXES}:
             known = ", ".join(sorted(FORMATS))
-            raise CourseError(f"{out} cannot be written: use a suffix of {known} or .mp4.")
+            raise CourseError(f"{out} cannot be written: use a suffix of {known}, .mp4 or .mkv.")
         return {out: inputs[0]}
     if out.is_file():
         raise CourseError(f"{out} is a file; give a folder for several photographs.")
@@ -108,7 +112,7 @@ def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
             if target.suffix.lower() in RAW_SUFFIXES:
                 target = target.with_suffix(".png")  # RAW files cannot be written
             elif target.suffix.lower() in VIDEO_SUFFIXES:
-                target = target.with_suffix(".mp4")
+                target = target.with_suffix(video_suffix(target))
             if target in jobs:
                 raise CourseError(
                     f"{source} and {jobs[target]} would both become {target}; rename one of them."

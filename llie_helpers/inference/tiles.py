@@ -1,6 +1,7 @@
 """Enhance large photographs in overlapping tiles, blended without visible seams."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,10 @@ Postprocess = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @torch.no_grad()
 def enhance_tiled(
-    method: Method, image: np.ndarray | torch.Tensor, postprocess: Postprocess | None = None
+    method: Method,
+    image: np.ndarray | torch.Tensor,
+    postprocess: Postprocess | None = None,
+    context: Any = None,
 ) -> torch.Tensor:
     """Enhance a photograph of any size tile by tile.
 
@@ -28,6 +32,7 @@ def enhance_tiled(
         method: what to enhance with.
         image: ``(H, W, 3)`` RGB, uint8 or uint16, at least 16x16; or ``(3, H, W)`` in [0, 1].
         postprocess: applied to an enhanced tile and the input tile, both ``(1, 3, h, w)``.
+        context: what to know of the whole photograph; by default, what the method prepares.
 
     Returns:
         ``(3, H, W)`` in [0, 1], on the CPU.
@@ -42,7 +47,8 @@ def enhance_tiled(
             part = to_float(image[rows, columns])
         return part[None].to(method.device)
 
-    context = method.prepare(crop(slice(height), slice(width)))
+    if context is None:
+        context = method.prepare(crop(slice(height), slice(width)))
     enhanced = torch.zeros(3, height, width)
     for rows in tile_slices(height):
         for columns in tile_slices(width):

@@ -404,7 +404,7 @@ from IPython.display import Video
 for name, fast in (("bright", False), ("fast", True)):
     target = clip.with_name(f"{name}.mp4")
     start = time.perf_counter()
-    count = enhance_video(clip, target, method, fast=fast)
+    count = enhance_video(clip, target, method, fast=fast).frames
     print(f"{name:6} {count / (time.perf_counter() - start):5.1f} frames of 320 x 240 a second")
 Video(clip.with_name("bright.mp4"), embed=True, html_attributes="controls loop muted")
 
