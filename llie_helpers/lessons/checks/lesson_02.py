@@ -95,6 +95,8 @@ lime = Exercise(
             "smooth(image.amax(dim=0, keepdim=True)) => smooth(image).amax(dim=0, keepdim=True)"
         ),
         "the map is not smoothed; pass it to smooth(...).": "light = smooth => light = ",
+        "you keep the light at 0.01 before you smooth; do it after, to the map that you divide "
+        "by.": ["keepdim=True)).clamp(min=0.01) => keepdim=True).clamp(min=0.01))"],
         "where everything is black the light is 0, and you divide by it; keep it at 0.01 or "
         "more.": ".clamp(min=0.01) => ",
         "you divide by the light itself, whatever gamma is; divide by light ** gamma.": (
