@@ -506,7 +506,7 @@ def contrast(image):
     return image.diff(dim=2).abs().mean()
 
 
-def colour(image):
+def saturation(image):
     """Mean difference of the strongest and the weakest channel."""
     return (image.amax(dim=0) - image.amin(dim=0)).mean()
 
@@ -533,7 +533,7 @@ widgets.parameter_slider(
 # {{claim score(relit("blurred"), daylight) < score(edges, daylight) - 1}}
 # {{claim contrast(flat) < 0.9 * contrast(edges)}}
 # {{claim abs(score(curve, daylight) - score(edges, daylight)) < 0.5}}
-# {{claim colour(curve) < 0.8 * colour(daylight) < 0.8 * colour(edges)}}
+# {{claim saturation(curve) < 0.8 * saturation(daylight) < 0.8 * saturation(edges)}}
 #
 # With one value LIME is a gain, and the sky burns out. Without smoothing it is a gamma curve of the
 # brightest channel, and fine contrast goes flat. A plain blur puts a bright halo around the roof.
