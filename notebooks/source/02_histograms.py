@@ -386,6 +386,7 @@ def score_line(image):
 
 
 def try_gamma(gamma=0.35):
+    """The photograph under a gamma curve, and its histogram beside that of the target."""
     enhanced = quantise(classical.gamma(pair.low, gamma))
     figure = plotting.CourseFigure(8, 2.9)
     left, right = figure.subplots(1, 2)
@@ -515,6 +516,7 @@ edges, curve, flat = map(relit, ("blurred within edges", "(gamma curve)", "no sm
 
 
 def try_lime(smoothing="blurred within edges", gamma=0.5):
+    """The backlit photograph, its result after a division by the light, and daylight."""
     result = relit(smoothing, gamma)
     panels = {"dark": backlit, f"{score(result, daylight):.1f} dB": result, "daylight": daylight}
     figure = plotting.CourseFigure(9, 2.4)
@@ -912,6 +914,7 @@ CLASSICS = {
 
 
 def try_classic(method="CLAHE", amount=1.0):
+    """The photograph after a classic method, mixed with the original."""
     enhanced = quantise(torch.lerp(pair.low, CLASSICS[method](pair.low), amount))
     figure = plotting.CourseFigure(4.8, 3.6)
     axis = figure.subplots()
