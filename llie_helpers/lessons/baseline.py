@@ -15,7 +15,7 @@ from llie_helpers.metrics import Evaluation, evaluate, psnr
 from llie_helpers.tables import Table
 
 GAMMAS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-TUNING_PAIRS = 12  # enough to choose among a few exponents
+TUNING_PAIRS = 24  # enough to choose among a few exponents
 
 
 @dataclass(frozen=True)

