@@ -12,8 +12,8 @@ import sys
 import tempfile
 
 from builder.source import notebook, repository, sources
-from IPython.core.interactiveshell import InteractiveShell
 
+from llie_helpers import lessons
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.files import atomic_path
 from llie_helpers.lessons.measured import FOLDER
@@ -23,13 +23,13 @@ def measure(name: str) -> None:
     """Run the code of lesson ``name`` in the full profile and write its measurements."""
     if name not in sources():
         raise unknown_name("lesson", name, sources())
-    shell = InteractiveShell.instance()
     with tempfile.TemporaryDirectory() as runs:
-        os.environ.update(LLIE_PROFILE="full", LLIE_RUNS=runs, MPLBACKEND="agg")
+        os.environ.update(LLIE_PROFILE="full", LLIE_RUNS=runs)
+        found = {"lessons": lessons, "lesson": lessons.begin(name)}
         for cell in notebook(sources()[name], repository()).cells:
-            if cell.cell_type == "code" and "measured" not in shell.user_ns:
-                shell.run_cell(cell.source).raise_error()
-    found = shell.user_ns
+            setup = "%pip" in cell.source
+            if cell.cell_type == "code" and not setup and "measured" not in found:
+                exec(cell.source, found)
     if found["test"].title != "lol_v1/test":
         raise CourseError(f"The lesson ran on {found['test'].title}; set LLIE_DATA to LOL v1.")
     with atomic_path(FOLDER / f"{name}.json") as temporary:
