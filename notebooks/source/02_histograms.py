@@ -60,8 +60,8 @@ rng = np.random.default_rng(lesson.seed)
 titles = [str(title) for title in rng.permutation(list(baselines.methods))]
 guesses = {title: quantise(baselines.methods[title](unseen.low)) for title in titles}
 numbers = [f"picture {i}" for i in range(1, len(titles) + 1)]
-upper = unseen.low.shape[1] * 3 // 4  # without the dark jacket below
-figure = plotting.show_images([image[:, :upper] for image in guesses.values()], numbers)
+head = unseen.low.shape[1] * 3 // 4  # without the dark jacket below
+figure = plotting.show_images([image[:, :head] for image in guesses.values()], numbers)
 figure.alt = (
     "One dark portrait under eight methods: from almost black to grey, pale, grainy or natural."
 )
@@ -708,7 +708,7 @@ figure
 # %%
 images = [guesses[tuned], guesses["histogram mapper"], unseen.normal]
 figure = plotting.show_images(
-    [image[:, :upper] for image in images], [tuned, "mapper", "target"], columns=4
+    [image[:, :head] for image in images], [tuned, "mapper", "target"], columns=4
 )
 figure.alt = (
     "The dark portrait with one gamma for all, greyish; with the mapper, bright, grainy and a "
