@@ -176,7 +176,9 @@ def show_table(axis, table, title):
     axis.pcolormesh(np.array(table), vmin=-1, vmax=1, cmap="RdBu_r")
     for (j, i), value in np.ndenumerate(table):
         colour = "w" if abs(value) > 0.7 else "k"
-        axis.text(i + 0.5, j + 0.5, f"{value:.1f}", ha="center", va="center", color=colour)
+        axis.text(
+            i + 0.5, j + 0.5, f"{round(value, 1) + 0:.1f}", ha="center", va="center", color=colour
+        )
     centres = np.arange(len(Q)) + 0.5
     axis.set(xticks=centres, xticklabels=Q, yticks=centres, yticklabels=Q, title=title)
     axis.set(xlabel="percentile of low", ylabel="percentile of normal", aspect="equal")
@@ -386,7 +388,7 @@ def score_line(image):
 
 
 def try_gamma(gamma=0.35):
-    """The photograph under a gamma curve, and its histogram beside that of the target."""
+    """The photograph under a gamma curve, and its histogram beside that of the target"""
     enhanced = quantise(classical.gamma(pair.low, gamma))
     figure = plotting.CourseFigure(8, 2.9)
     left, right = figure.subplots(1, 2)
@@ -517,7 +519,7 @@ edges, curve, flat = map(relit, ("blurred within edges", "(gamma curve)", "no sm
 
 
 def try_lime(smoothing="blurred within edges", gamma=0.5):
-    """The backlit photograph, its result after a division by the light, and daylight."""
+    """The backlit photograph, its result after a division by the light, and daylight"""
     result = relit(smoothing, gamma)
     panels = {"dark": backlit, f"{score(result, daylight):.1f} dB": result, "daylight": daylight}
     figure = plotting.CourseFigure(7.8, 2.1)
@@ -706,12 +708,11 @@ figure
 # The mapper sends every value through the curve of its channel:
 
 # %%
-images = [guesses[tuned], guesses["histogram mapper"], unseen.normal]
-figure = plotting.show_images(
-    [image[:, :head] for image in images], [tuned, "mapper", "target"], columns=4
-)
+images = [unseen.low, guesses[tuned], guesses["histogram mapper"], unseen.normal]
+titles = ["low", tuned, "mapper", "target"]
+figure = plotting.show_images([image[:, :head] for image in images], titles)
 figure.alt = (
-    "The dark portrait with one gamma for all, greyish; with the mapper, bright, grainy and a "
+    "The dark portrait; with one gamma for all, greyish; with the mapper, bright, grainy and a "
     "little green; and the target, clean."
 )
 figure
@@ -922,7 +923,7 @@ CLASSICS = {
 
 
 def try_classic(method="CLAHE", amount=1.0):
-    """The photograph after a classic method, mixed with the original."""
+    """The photograph after a classic method, mixed with the original"""
     enhanced = quantise(torch.lerp(pair.low, CLASSICS[method](pair.low), amount))
     figure = plotting.CourseFigure(3.4, 2.6)
     axis = figure.subplots()
