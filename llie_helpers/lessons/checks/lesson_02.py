@@ -103,6 +103,9 @@ lime = Exercise(
             "light**gamma => light"
         ),
         "gamma is the wrong way round: 0 must change nothing.": "**gamma => ** (1 - gamma)",
+        "you add 0.01 to the light; only where it is less, raise it to 0.01 "
+        "(clamp).": ".clamp(min=0.01) =>  + 0.01",
+        "you raise the image to gamma; raise the light.": "/ light**gamma => ** gamma / light",
         "you multiply by the light, which darkens; divide by it.": "image / light => image * light",
         "the result leaves [0, 1]; clamp it.": ".clamp(0, 1) => ",
     },
