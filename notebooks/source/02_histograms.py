@@ -140,6 +140,9 @@ remains = ["almost none of it", "about a third", "more than half"]
 question_shuffle = widgets.predict("How much of the correlation survives the shuffling?", remains)
 question_shuffle
 
+# %% [markdown]
+# Shuffle fifty times, and leave out the pairs that meet their own scene:
+
 # %%
 scenes = np.array(train.scenes)
 
@@ -349,6 +352,9 @@ figure.alt = (
     "different."
 )
 figure
+
+# %% [markdown]
+# By construction PSNR cannot tell them apart. SSIM compares windows, so it can.
 
 # %%
 question_ssim = widgets.predict(
