@@ -21,7 +21,8 @@ from llie_helpers.errors import CourseError
 KINDS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "heif": ".avif"}
 # Pillow's names of the kinds that libvips does not read.
 OTHER_KINDS = {".bmp": "BMP", ".ppm": "PPM", ".pgm": "PPM", ".tga": "TGA", ".jp2": "JPEG2000"}
-IMAGE_SUFFIXES = frozenset({*KINDS.values(), *OTHER_KINDS, ".jpeg", ".jpe", ".jfif", ".tiff"})
+SAME_KIND = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
+IMAGE_SUFFIXES = frozenset({*KINDS.values(), *OTHER_KINDS, *SAME_KIND})
 RAW_SUFFIXES = frozenset(
     {".arw", ".raf", ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".rw2", ".orf", ".pef", ".srw"}
 )
@@ -152,6 +153,13 @@ def _check_size(width: int, height: int, name: str | os.PathLike) -> None:
         raise unreadable(name, f"{width}x{height} pixels; {largest}")
 
 
+def check_suffix(path: Path) -> None:
+    """Raise a `CourseError` unless the suffix of ``path`` is that of an image format."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+
+
 def unreadable(name: str | os.PathLike, reason: str) -> CourseError:
     """Return the error for an image file of which ``reason`` tells what it is."""
     return CourseError(f"{name} cannot be read: it is {reason}.")
@@ -191,9 +199,18 @@ def rgb(image: Any) -> np.ndarray:
 
 
 def encode(image: Any, suffix: str, **options: Any) -> bytes:
-    """Encode a libvips image for a file of that ``suffix``, with libvips' ``options``."""
-    if kind := OTHER_KINDS.get(suffix.lower()):
+    """Encode a libvips image for a file of that ``suffix``, with libvips' ``options``.
+
+    Raises:
+        CourseError: the image has more pixels along a side than such a file holds.
+    """
+    suffix = suffix.lower()
+    try:
+        if suffix not in OTHER_KINDS:
+            return image.write_to_buffer(suffix, **options)
         buffer = io.BytesIO()
-        Image.fromarray(image.numpy()).save(buffer, kind)
+        Image.fromarray(image.numpy()).save(buffer, OTHER_KINDS[suffix])
         return buffer.getvalue()
-    return image.write_to_buffer(suffix.lower(), **options)
+    except (libvips().Error, OSError) as error:
+        size = f"{image.width}x{image.height}"
+        raise CourseError(f"A photograph of {size} pixels is too large for {suffix}.") from error

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from llie_helpers.codecs import IMAGE_SUFFIXES, decode, encode, libvips, read_bytes, rgb
-from llie_helpers.errors import CourseError
+from llie_helpers.codecs import check_suffix, decode, encode, libvips, read_bytes, rgb
 from llie_helpers.files import atomic_path
 
 BAND = 256  # rows of a large image that are processed at a time, to save memory
@@ -74,13 +73,6 @@ def save_image(path: str | os.PathLike, image: torch.Tensor) -> None:
     pixels = libvips().Image.new_from_array(to_uint8(image))
     with atomic_path(path) as temporary:
         temporary.write_bytes(encode(pixels, path.suffix))
-
-
-def check_suffix(path: Path) -> None:
-    """Raise a `CourseError` unless the suffix of ``path`` is that of an image format."""
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
 
 
 def to_float(image: np.ndarray) -> torch.Tensor:
