@@ -7,9 +7,9 @@ import io
 import struct
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,8 +29,12 @@ PROGRAM = "python tools/kinds.py"
 README = Path(__file__).resolve().parent.parent / "README.md"
 MARKS = (f"<!-- kinds, written by `{PROGRAM} results` -->", "<!-- end of kinds -->")
 HEIGHT, WIDTH = 144, 192
+CONTAINERS = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WebP", ".avif": "AVIF",
+              ".bmp": "BMP", ".ppm": "PPM", ".pgm": "PGM", ".tga": "TGA",
+              ".jp2": "JPEG 2000"}  # fmt: skip
 # What a file may hold beside its pixels.
 CARRIED = ("profile", "EXIF", "XMP", "IPTC", "comments", "resolution")
+COLUMNS = ("pixels", "16 bits", "transparency", *CARRIED, "quality")
 EVERYTHING = frozenset(CARRIED)
 LOSSY = (".jpg", ".webp", ".avif")
 TIFFFILE = {"planarconfig", "byteorder", "bigtiff", "tile", "extrasamples"}
@@ -189,6 +193,7 @@ def picture(kind: Kind) -> np.ndarray:
     return np.rint(np.dstack(bands).squeeze() * levels).astype(np.uint8 if levels < 256 else "u2")
 
 
+@cache
 def icc(name: str) -> bytes:
     """Return a colour profile.
 
@@ -216,13 +221,21 @@ def exif(kind: Kind) -> bytes:
     if kind.edit == "broken EXIF":
         return b"Exif\0\0II*\0\xff\0\0\0"
     if kind.edit == "a wrong type":  # orientation as text, and a maker as a fraction
-        tags = struct.pack("<HHHI4sHHII", 2, 274, 2, 2, b"6", 271, 5, 1, 38) + struct.pack("<3I", 0, 1, 3)
+        tags = struct.pack("<HHHI4sHHII", 2, 274, 2, 2, b"6", 271, 5, 1, 38) + struct.pack(
+            "<3I", 0, 1, 3
+        )
         return b"Exif\0\0II*\0\x08\0\0\0" + tags
     if kind.edit == "a thumbnail":
         small = saved(Image.new("RGB", (16, 12)), "JPEG")
         first = struct.pack("<HHHI4sI", 1, 271, 2, 4, b"Cam", 26)
         second = struct.pack("<HHHIIHHIII", 2, 513, 4, 1, 56, 514, 4, 1, len(small), 0)
         return b"Exif\0\0II*\0\x08\0\0\0" + first + second + small
+    tags = exif_tags(kind)
+    return tags.tobytes() if len(tags) else b""
+
+
+def exif_tags(kind: Kind) -> Image.Exif:
+    """Return EXIF data for a kind as Pillow has them."""
     tags = Image.Exif()
     if "EXIF" in kind.carried:
         tags.update(TAGS[0])
@@ -230,7 +243,7 @@ def exif(kind: Kind) -> bytes:
             tags.get_ifd(directory).update(TAGS[directory])
     if kind.orientation > 1:
         tags[274] = kind.orientation
-    return tags.tobytes() if len(tags) else b""
+    return tags
 
 
 def make(kind: Kind) -> bytes:
@@ -241,7 +254,7 @@ def make(kind: Kind) -> bytes:
         return tiff(kind, pixels, profile)
     if kind.suffix == ".avif" and kind.bits > 8:
         image = libvips().Image.new_from_array(pixels)
-        return image.heifsave_buffer(compression="av1", bitdepth=kind.bits, Q=90, effort=0)
+        return image.heifsave_buffer(compression="av1", bitdepth=kind.bits, Q=80, effort=3)
     if kind.suffix == ".png" and kind.bits > 8:
         return png_of_16_bits(kind, pixels, profile)
     image = Image.fromarray(pixels)
@@ -265,8 +278,7 @@ def make(kind: Kind) -> bytes:
     if kind.container == ".png":
         options["pnginfo"] = texts
     if kind.container == ".tif":
-        options["exif"] = Image.Exif()
-        options["exif"].load(tags)
+        options["exif"] = exif_tags(kind)
         more = {"XMP": (700, XMP), "IPTC": (33723, IPTC)}
         options["exif"].update(dict(more[name] for name in more if name in kind.carried))
     name = {".jpg": "JPEG", ".tif": "TIFF", ".jp2": "JPEG2000", ".pgm": "PPM"}
@@ -275,8 +287,12 @@ def make(kind: Kind) -> bytes:
         resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC + bytes(len(IPTC) % 2)
         part = b"Photoshop 3.0\0" + resource
         at = 4 + int.from_bytes(content[4:6])
-        content = content[:at] + b"\xff\xed" + struct.pack(">H", len(part) + 2) + part + content[at:]
-    return {"no end mark": content[:-2], "bytes behind": content + b"more" * 99}.get(kind.edit, content)
+        content = (
+            content[:at] + b"\xff\xed" + struct.pack(">H", len(part) + 2) + part + content[at:]
+        )
+    return {"no end mark": content[:-2], "bytes behind": content + b"more" * 99}.get(
+        kind.edit, content
+    )
 
 
 def saved(image: Image.Image, name: str, **options: Any) -> bytes:
@@ -321,7 +337,8 @@ def png_of_16_bits(kind: Kind, pixels: np.ndarray, profile: bytes | None) -> byt
              cv2.IMAGE_METADATA_EXIF: exif(kind).removeprefix(b"Exif\0\0")}  # fmt: skip
     parts = {name: np.frombuffer(part, np.uint8) for name, part in parts.items() if part}
     if kind.mode == "LA":
-        content = libvips().Image.new_from_array(pixels).pngsave_buffer()
+        image = libvips().Image.new_from_array(pixels).copy(interpretation="grey16")
+        content = image.pngsave_buffer()
     else:
         if pixels.ndim == 3:
             pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
@@ -353,7 +370,8 @@ def contents(content: bytes) -> Contents:
     elif content.startswith(b"\x89PNG") and content[24] == 16:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
         if pixels.ndim == 3:
-            pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+            grey_with_alpha = content[25] == 4  # which OpenCV repeats
+            pixels = pixels[..., [0, 3] if grey_with_alpha else [2, 1, 0, 3][: pixels.shape[2]]]
     try:
         image = Image.open(io.BytesIO(content))
     except Image.UnidentifiedImageError:
@@ -375,11 +393,60 @@ def contents(content: bytes) -> Contents:
     turned = tags.get(274, 1) != 1
     if pixels is None:
         if image.mode == "CMYK":
-            profiles = [io.BytesIO(each) for each in (libvips().Image.profile_load("cmyk"), icc("sRGB"))]
+            profiles = [
+                io.BytesIO(each) for each in (libvips().Image.profile_load("cmyk"), icc("sRGB"))
+            ]
             image = ImageCms.profileToProfile(image, *profiles, renderingIntent=1, outputMode="RGB")
         upright = ImageOps.exif_transpose(image)
         pixels = np.asarray(upright.convert({"1": "L", "P": "RGB"}.get(upright.mode, upright.mode)))
     return Contents(pixels, carried, tables, turned)
+
+
+app = new_app(help=__doc__)
+
+
+@app.callback()
+def common() -> None:
+    """Judge what enhanced photographs keep."""
+
+
+@app.command(**examples("results", "results --check", program=PROGRAM))
+def results(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check that the table is up to date.")
+    ] = False,
+) -> None:
+    """Write README's table of what each kind of photograph keeps."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    expected = f"{before}{MARKS[0]}\n{table()}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
+    if check:
+        same = text == expected
+        print(f"README.md's table of kinds {'matches' if same else 'does not match'} the files.")
+        raise typer.Exit(0 if same else 1)
+    with atomic_path(README) as temporary:
+        temporary.write_text(expected, encoding="utf-8")
+
+
+def table() -> str:
+    """Return README's table: what the kinds of each container kept."""
+    kept: dict[str, dict[str, list[bool]]] = {name: {} for name in CONTAINERS}
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in kinds():
+            for what, so in judge(kind, Path(folder)).items():
+                kept[kind.container].setdefault(what, []).append(so)
+    lines = [f"| | {' | '.join(COLUMNS)} |", f"| --- |{' --- |' * len(COLUMNS)}"]
+    for container, name in CONTAINERS.items():
+        cells = [verdict(kept[container].get(column, [])) for column in COLUMNS]
+        lines.append(f"| {name}, {len(kept[container]['pixels'])} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def verdict(kept: list[bool]) -> str:
+    """Return a cell of the table for the kinds that have something."""
+    if not kept:
+        return "-"
+    return "kept" if all(kept) else f"{sum(kept)} of {len(kept)}"
 
 
 def judge(kind: Kind, folder: Path) -> dict[str, bool]:
@@ -434,3 +501,7 @@ def near(kind: Kind, given: Contents, kept: Contents) -> bool:
     if kind.lossy or kind.mode == "CMYK":
         return bool(difference.mean() <= max(2, 1.2 * np.abs(again.astype(int) - expected).mean()))
     return bool(difference.max() <= 2)
+
+
+if __name__ == "__main__":
+    sys.exit(run(app, sys.argv[1:], PROGRAM))

@@ -34,11 +34,12 @@ KEEP_EXIF, KEEP_XMP, KEEP_REST = 1, 2, 2 + 4 + 8 + 16  # libvips' flags
 OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"Q": 95, "subsample_mode": "off"},
     ".png": {"compression": 3, "filter": "sub"},
-    ".webp": {"lossless": True, "effort": 2},
+    ".webp": {"lossless": True},
     ".tif": {"compression": "deflate", "predictor": "horizontal"},
     ".avif": {"Q": 90, "effort": 2},
 }
 QUALITIES = range(30, 100, 3)
+EFFORTLESS = 1.2  # times the bytes of usual WebP and AVIF files, if libvips makes no effort
 FILLER = b"To be replaced by EXIF data. "
 STANDARD = 3688  # sum of the JPEG standard's quantisation table of luminance, at quality 50
 
@@ -117,7 +118,8 @@ def _encoding(content: bytes, kind: str, image: Any) -> dict[str, Any]:
     table = next((part[5:69] for marker, part in parts if marker == 0xDB), b"")
     # The first channel's sampling, 2x2 in 4:2:0; libvips calls 4:2:2 so too.
     halved = any(part[11:12] == b"\x22" for marker, part in parts if marker in (0xC0, 0xC1, 0xC2))
-    share = sum(table) / STANDARD or 0.1  # the standard's rule, by which quality scales its table
+    # The standard's rule, by which quality scales its table; the last step is too small for it.
+    share = 0 if set(table) == {1} else sum(table) / STANDARD
     return {
         "Q": round(100 - 50 * share if share < 1 else 50 / share),
         "subsample_mode": "on" if halved else "off",
@@ -173,7 +175,7 @@ def encode_photo(enhanced: torch.Tensor, like: Photo, suffix: str) -> bytes:
 
 
 def _quality(like: Photo, options: dict[str, Any]) -> int:
-    """Return the lowest quality at which the source takes as many bytes as its file does.
+    """Return the lowest quality at which the source's pixels take as many bytes as in its file.
 
     WebP and AVIF files do not tell theirs.
     """
@@ -183,7 +185,8 @@ def _quality(like: Photo, options: dict[str, Any]) -> int:
     def size(quality: int) -> int:
         return len(encode(source, like.kind, **fast | {"Q": quality}))
 
-    return QUALITIES[min(bisect_left(QUALITIES, like.size, key=size), len(QUALITIES) - 1)]
+    nearest = bisect_left(QUALITIES, EFFORTLESS * like.size, key=size)
+    return QUALITIES[min(nearest, len(QUALITIES) - 1)]
 
 
 def _assembled(pixels: np.ndarray, like: Photo, kind: str) -> Any:
