@@ -93,7 +93,8 @@ def enhance_files(
                 else:
                     _enhance_photo(source, target, enhance)
             # Whatever one file does to a decoder, the others must be done.
-            except Exception as error:
+            except Exception as raised:
+                error = explained(raised, target) if isinstance(raised, OSError) else raised
                 reason = " ".join(str(error).split()) or "no reason given"
                 if not isinstance(error, CourseError):
                     reason = f"{type(error).__name__}: {reason}"

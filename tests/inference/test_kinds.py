@@ -6,7 +6,7 @@ import io
 import kinds
 import pytest
 from kinds import Kind, contents, judge, make
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from llie_helpers.images import to_float
 from llie_helpers.inference.photos import decode_photo, encode_photo
@@ -70,8 +70,8 @@ def test_the_thumbnail_of_the_dark_photograph_is_dropped():
     before, after = (
         Image.open(io.BytesIO(each)).getexif() for each in (make(kind), enhanced(kind))
     )
-    assert before.get_ifd(1)
-    assert not after.get_ifd(1)
+    assert before.get_ifd(ExifTags.IFD.IFD1)
+    assert not after.get_ifd(ExifTags.IFD.IFD1)
     assert after[271] == before[271]
 
 
