@@ -3,6 +3,7 @@
 libvips reads and writes most kinds, and Pillow the few that its wheel does not know.
 """
 
+import atexit
 import io
 import logging
 import os
@@ -27,6 +28,7 @@ RAW_SUFFIXES = frozenset(
     {".arw", ".raf", ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".rw2", ".orf", ".pef", ".srw"}
 )
 HEIC = "HEIC, whose codec the course cannot include; save it as JPEG, PNG or AVIF"
+GLIB = b"GLib-GObject"
 GREY = ("1", "L", "LA")  # Pillow's modes
 MOST_PAGES = 10  # of a TIFF file that are looked at to tell previews from a stack
 LARGEST = 150e6  # pixels; a larger file is more likely a decompression bomb than a photograph
@@ -37,7 +39,11 @@ def libvips() -> ModuleType:
     """Import pyvips late, because that takes a while, and without its warnings and cache."""
     import pyvips
 
-    logging.getLogger("pyvips").setLevel(logging.CRITICAL)
+    logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
+    # What GLib prints of impossible sizes goes the same way, as long as Python runs.
+    glib, levels = pyvips.glib_lib, 8 + 16  # critical, warning
+    handler = glib.g_log_set_handler(GLIB, levels, pyvips._log_handler_cb, pyvips.ffi.NULL)
+    atexit.register(glib.g_log_remove_handler, GLIB, handler)
     pyvips.cache_set_max(0)
     return pyvips
 

@@ -23,7 +23,7 @@ STRUCTURE = {*range(254, 260), *range(262, 267), 273, ORIENTATION, *range(277, 2
              700, 34377, 34675}  # fmt: skip
 HEADER = b"II*\0\x08\0\0\0"
 Tags = dict[int, tuple[int, int, Any]]  # type, count, and bytes or tags, by number
-JFIF, COMMENT = 0xE0, 0xFE  # segments of JPEG
+JFIF, COMMENT, PIXELS = 0xE0, 0xFE, b"\xda"  # segments of JPEG
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG
 APART = (b"XML:", b"Raw ")
 
@@ -98,8 +98,10 @@ def into(content: bytes, exif: bytes, placeholder: bytes) -> bytes:
 def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the marker and the bytes of each segment before the pixels of a JPEG file."""
     at = 2
-    while content[at : at + 1] == b"\xff" and content[at + 1] != 0xDA:
+    while content[at : at + 1] == b"\xff" and content[at + 1 : at + 2] != PIXELS:
         end = at + 2 + int.from_bytes(content[at + 2 : at + 4])
+        if not at + 4 <= end <= len(content):  # damaged
+            return
         yield content[at + 1], content[at:end]
         at = end
 
@@ -109,10 +111,16 @@ def comments(content: bytes, kind: str) -> bytes:
     if kind == ".jpg":
         return b"".join(part for marker, part in segments(content) if marker in (JFIF, COMMENT))
     found, at = b"", 8
-    while kind == ".png" and at + 8 < len(content):
+    while kind == ".png" and at + 12 <= len(content):
         end = at + 12 + int.from_bytes(content[at : at + 4])
-        # Those that start so are XMP, and what ImageMagick writes as "Raw profile type iptc".
-        if content[at + 4 : at + 8] in TEXTS and content[at + 8 : at + 12] not in APART:
+        name, body, check = (
+            content[at + 4 : at + 8],
+            content[at + 8 : end - 4],
+            content[end - 4 : end],
+        )
+        # Those set apart are XMP, and what ImageMagick writes as "Raw profile type iptc".
+        whole = zlib.crc32(name + body).to_bytes(4) == check
+        if name in TEXTS and body[:4] not in APART and whole:
             found += content[at:end]
         at = end
     return found
