@@ -116,8 +116,9 @@ def _decode_by_libvips(content: bytes, name: str | os.PathLike) -> tuple[Any, st
         raise unreadable(name, "an animation or a stack of images; save one of them")
     _check_size(pages[0].width, pages[0].height, name)
     # Smaller pages are previews.
-    options = {"page": sizes.index(max(sizes))} if len(sizes) > 1 else {}
-    options["access"] = "sequential"
+    options: dict[str, Any] = {"access": "sequential"}
+    if len(sizes) > 1:
+        options["page"] = sizes.index(max(sizes))
     try:
         image = new(content, "", fail_on="error", **options).copy_memory()
     except vips.Error:

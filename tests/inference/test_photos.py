@@ -1,6 +1,8 @@
 """Photographs are turned upright once, and what is none is named in one sentence."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from llie_helpers.codecs import libvips
 from llie_helpers.errors import CourseError
 from llie_helpers.inference.photos import Photo, decode_photo, encode_photo, read_photo, write_photo
 
@@ -140,3 +143,27 @@ def test_a_photograph_too_large_for_its_kind_is_named(tmp_path, suffix, width):
     with pytest.raises(CourseError, match=rf"{width}x16 pixels is too large for \{suffix}"):
         write_photo(tmp_path / f"a{suffix}", torch.zeros(3, 16, width), Photo(noise()))
     assert list(tmp_path.iterdir()) == []
+
+
+MEASURE = """
+import sys
+from llie_helpers.inference.image import enhance
+from llie_helpers.inference.photos import read_photo, write_photo
+from llie_helpers.methods import create_method
+from llie_helpers.timing import peak_megabytes
+method = create_method("dual_branch")
+photo = read_photo(sys.argv[1])
+write_photo(sys.argv[2], enhance(photo.pixels, method), photo)
+print(peak_megabytes())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("suffix", "bits"), [(".jpg", 8), (".tif", 16)])
+def test_24_megapixels_take_little_memory(tmp_path, suffix, bits):
+    source = tmp_path / f"in{suffix}"
+    pixels = np.tile(noise(400, 600, np.uint8 if bits == 8 else np.uint16), (10, 10, 1))
+    libvips().Image.new_from_array(pixels).write_to_file(str(source))
+    command = [sys.executable, "-c", MEASURE, str(source), str(tmp_path / f"out{suffix}")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert float(printed) < 1200
