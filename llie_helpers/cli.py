@@ -334,12 +334,19 @@ def evaluate(
         "enhance dark.jpg -o enhanced.jpg",
         "enhance holiday/ evening.png -o enhanced/ --exposure -0.5",
         "enhance dark.jpg -o enhanced.png --model clahe --option clip=3.0",
+        "enhance - -o - < dark.jpg > enhanced.jpg",
     )
 )
 def enhance(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files and folders.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Files and folders, or - for standard input."),
+    ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="A file for one input file, else a folder.")
+        Path,
+        typer.Option(
+            "--out", "-o", help="A file for one input file, - for standard output, else a folder."
+        ),
     ],
     model: Model = "dual_branch",
     weights: Weights = None,
@@ -373,8 +380,8 @@ def enhance(
         lambda source, target: enhance_video(source, target, method, postprocess, fast),
         force,
     )
-    print(summary)
-    raise typer.Exit(1 if summary.failures else 0)
+    print(summary, file=sys.stderr if out == Path("-") else sys.stdout)
+    raise typer.Exit(1 if summary.failed else 0)
 
 
 @app.command(**examples("export --model dual_branch -o dual_branch.onnx"))
