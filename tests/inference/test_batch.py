@@ -18,6 +18,7 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float
 from llie_helpers.inference.batch import enhance_files
 from llie_helpers.inference.photos import read_photo
+from llie_helpers.inference.video import Film
 
 
 def square_root(pixels):
@@ -181,6 +182,7 @@ def test_a_wrong_plan_is_named(mixed, tmp_path):
 
 def copy_video(source, target):
     target.write_bytes(source.read_bytes())
+    return Film(1, "its chapters could not be kept")
 
 
 def test_two_inputs_never_share_an_output(tmp_path):
@@ -194,6 +196,7 @@ def test_two_inputs_never_share_an_output(tmp_path):
         assert set(summary.failed) == {tmp_path / "gone.jpg"}
         if attempt == 0:
             names = {source: target.name for source, target in summary.done.items()}
+            assert f"{film}: its chapters could not be kept." in str(summary)
             assert names == {film: "a.mov.mp4", one: "a.png", two: "a (2).png",
                              tmp_path / "a.mp4": "a.mp4"}  # fmt: skip
     assert set(summary.left) == set(names)
