@@ -61,14 +61,19 @@ darkened = {
 }
 brightened = {name: to_srgb(32 * light).clamp(0, 1) for name, light in darkened.items()}
 pictures = {"the photograph": photo, **brightened}
-plotting.show_images([picture[:, 20:180, 120:280] for picture in pictures.values()], list(pictures))
+plotting.show_images(
+    [picture[:, 20:180, 120:280] for picture in pictures.values()],
+    list(pictures),
+    alt="A woman's face three times. Darkened by a number and brightened it looks like the "
+    "photograph; darkened by a camera it is covered with coloured grain.",
+)
 
 # %% [markdown]
 # {{claim psnr(brightened["by a number"], photo) > 80}}
 # {{claim psnr(brightened["by a camera"], photo) < 25}}
 #
-# The same factor both times. The first photograph comes back without a trace. What did the second
-# one lose?
+# The same factor both times. By a number, the photograph comes back exactly. By a camera, it does
+# not. What did the camera lose?
 #
 # **After this lesson you will be able to**
 #
@@ -79,17 +84,17 @@ plotting.show_images([picture[:, 20:180, 120:280] for picture in pictures.values
 #
 # {{minutes}}
 #
-# ## 1. Pairs of photographs
+# ## 1. Networks learn from pairs
 #
-# Networks learn from **pairs**: each scene is photographed twice, once with too little light
-# (`low`) and once well lit (`normal`). `normal` is what a method should make of `low`; it is also
-# called the **target** or *ground truth*. A set comes in three parts. You fit on `train`, make your
-# choices on `val` and look at `test` once, at the end.
+# A **pair** is one scene photographed twice, once with too little light (`low`) and once well lit
+# (`normal`). `normal` is what a method should make of `low`, so it is also called the **target** or
+# *ground truth*. A set of pairs comes in three parts. You fit on `train`, make your choices on
+# `val` and look at `test` once, at the end.
 #
 # The set that most papers use is **LOL v1**, 500 real pairs. Its authors state no licence, so you
 # may learn from it, but no image of it is part of this course. The next cell fetches it from Kaggle
-# (0.3 GB, no account needed) in the full profile, or if you set `fetch = True`. All figures stored
-# in this notebook show photographs that come with the installed libraries, the *embedded* set.
+# (0.3 GB, no account needed) in the full profile, or if you set `fetch = True`. Without it, the
+# course uses the *embedded* set, photographs that come with the installed libraries.
 
 # %%
 fetch = lesson.profile == "full"
@@ -120,8 +125,13 @@ if present:
 # The filter is 0 where an image is smooth (Immerkær, 1996); fine texture counts as grain too.
 GRAIN = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]).view(1, 1, 3, 3)
 # Measured by this cell on 60 training pairs from across LOL v1: median, 10th and 90th percentile.
-LOL = [(5.39, 4.17, 7.31), (70, 35.57, 135.93), (4.35, 0.38, 15.80), (0.19, 0.06, 0.86),
-       (10.65, 6.02, 21.45)]  # fmt: skip
+LOL = [
+    (5.39, 4.17, 7.31),
+    (70.00, 35.57, 135.93),
+    (4.35, 0.38, 15.80),
+    (0.19, 0.06, 0.86),
+    (10.65, 6.02, 21.45),
+]
 LABELS = ("stops darker", "levels used", "% black", "colour cast (stops)", "grain, brightened")
 
 
@@ -216,7 +226,7 @@ question_pairing.reveal(
 # The course pairs by name, never by position. Three habits catch what is left: look at some pairs,
 # look at the worst scores first, and be suspicious of a network that does no better than grey.
 #
-# ## 3. Light, and the numbers in a file
+# ## 3. A file does not store light
 #
 # A pixel of a sensor counts photons: twice the light, twice the count. The numbers in an image file
 # are *not* proportional to light. The **sRGB** standard bends them by a curve, because our eyes
@@ -224,7 +234,12 @@ question_pairing.reveal(
 # light**. In the figure, each dot has half the light of the dot to its right.
 
 # %% tags=["hide-input"]
-figure = plotting.CourseFigure(6, 3.6)
+figure = plotting.CourseFigure(
+    6,
+    3.6,
+    alt="sRGB value against linear light: steep near black, flat near white. Half the light "
+    "is stored as 0.74, a quarter as 0.54, 1/32 as 0.2.",
+)
 axis = figure.subplots()
 light = torch.linspace(0, 1, 400)
 axis.plot(light, to_srgb(light))
@@ -280,8 +295,8 @@ my_to_linear = check.light(my_to_linear)
 #
 # {{exercise expose}}
 #
-# Change the exposure of an sRGB photograph by `stops`. Use `my_to_linear` to get the light, and
-# `to_srgb(light)`, which is imported above, to get back.
+# Change the exposure of an sRGB photograph by `stops`. `to_linear` and `to_srgb` are imported
+# above; the first does what you have just written, and the second is the way back.
 
 
 # %%
@@ -326,7 +341,10 @@ face = to_linear(photo[:, 20:180, 120:280])
 wells = (5, 50, 500, 5000)
 counted = [synthesis.shot_noise(face, well, generator).clamp(max=1) for well in wells]
 plotting.show_images(
-    [to_srgb(light) for light in counted], [f"white is {n} photons" for n in wells]
+    [to_srgb(light) for light in counted],
+    [f"white is {n} photons" for n in wells],
+    alt="A face counted with 5, 50, 500 and 5,000 photons at white: coarse coloured grain that "
+    "becomes finer and is hardly visible at 5,000.",
 )
 
 # %% [markdown]
@@ -391,7 +409,12 @@ with_read = read_noise(shot_only, 5 / 10_000, generator)
 levels = signal[:, 0] * 10_000
 ratios = {"shot noise": shot_only, "shot and read noise": with_read}
 ratios = {label: values.mean(1) / values.std(1) for label, values in ratios.items()}
-figure = plotting.CourseFigure(6, 3.8)
+figure = plotting.CourseFigure(
+    6,
+    3.8,
+    alt="SNR against photons, both logarithmic. Shot noise follows the square root. With "
+    "read noise the points fall away from that line below some 100 photons, and steeply below 25.",
+)
 axis = figure.subplots()
 axis.loglog(levels, levels.sqrt(), color=plotting.GREY, linewidth=1, label="square root of N")
 for marker, (label, values) in zip("os", ratios.items(), strict=True):
@@ -410,7 +433,7 @@ figure
 # low light" means. And brightening gives none of it back, since it multiplies signal and noise
 # alike.
 #
-# ## 5. A camera, step by step
+# ## 5. Which step of a camera costs most?
 #
 # A camera does five things to the light that it receives: it counts photons, adds read noise,
 # rounds the count to one of 4,096 levels (12 bits), multiplies red, green and blue by one gain each
@@ -450,7 +473,7 @@ question_step = widgets.predict(
 question_step
 
 # %% [markdown]
-# Here is the PSNR after each step alone, for all eight photographs. The gain is exactly the one
+# Measure the PSNR after each step alone, for all eight photographs. The gain is exactly the one
 # that undoes the darkness, so no choice of exposure can repair what is lost here.
 
 # %%
@@ -458,8 +481,6 @@ table = {
     name: {step: psnr(brighten(f(my_to_linear(p) / 16)), p) for step, f in steps.items()}
     for name, p in photos.items()
 }
-rows = [[name, *(f"{value:.1f}" for value in row.values())] for name, row in table.items()]
-display(Table(["PSNR (dB) after", *steps], rows))
 margins = [row["8-bit file"] - row["shot noise"] for row in table.values()]
 noisiest = [sorted(row, key=row.get)[:2] for row in table.values()]
 question_step.reveal(
@@ -470,12 +491,19 @@ question_step.reveal(
 
 # %% [markdown]
 # {{claim min(margins) > 5}}
+#
+# The comb looks terrible and costs next to nothing. Here are all the numbers. Which kind of noise
+# is worse depends on the photograph; can you see on what? (How much of it is nearly black?)
+
+# %%
+rows = [[name, *(f"{value:.1f}" for value in row.values())] for name, row in table.items()]
+Table(["PSNR (dB) after", *steps], rows)
+
+# %% [markdown]
 # {{claim all(set(pair) == {"shot noise", "read noise"} for pair in noisiest)}}
 #
-# The two kinds of noise cost more than the three other steps, on every photograph. (Which of the
-# two is worse depends on the photograph. On which, and why? Look at how much of it is black.)
-#
-# Now all steps in order, each on top of the last. This chain is `synthesis.darken` of the package,
+# The two kinds of noise cost more than the other three steps, on every photograph. Now all steps in
+# order, each on top of the last. This chain is `synthesis.darken` of the package,
 # which also made the embedded set. With the same seed it gives the same image, unless you draw your
 # photons in another way than by `torch.poisson`.
 
@@ -491,7 +519,14 @@ package = synthesis.darken(photo, 4, 1000, 0.002, gains=(1.15, 1.0, 0.87), gener
 largest = (package - to_srgb(light)).abs().max()
 print(f"largest difference from darken: {largest:.6f}")
 crops = [stage[:, 20:145, 100:320] for stage in stages]
-plotting.show_images(crops, ["no step", *(f"+ {step}" for step in steps)], scores, columns=3)
+plotting.show_images(
+    crops,
+    ["no step", *(f"+ {step}" for step in steps)],
+    scores,
+    columns=3,
+    alt="A face after each step of the camera, brightened. Shot and read noise add grain, the "
+    "12-bit sensor and the 8-bit file change nothing visible, the white balance makes it warmer.",
+)
 
 # %% [markdown]
 # {{claim largest < 1e-4}}
@@ -546,7 +581,7 @@ question_gain.reveal(
 # And the *light* is wrong, by an amount that nobody tells you and that may differ from place to
 # place. Lesson 02 works on the light, 03 and 04 on the noise.
 #
-# ## 7. Scenes and leakage
+# ## 7. Does your split leak?
 #
 # To collect pairs, people put the camera on a tripod and press the shutter several times, with
 # other settings. So most views occur more than once. A **scene** is one view of one place, in
@@ -648,20 +683,21 @@ def mean_scores(split):
     return {label: np.mean([row[label] for row in rows]) for label in rows[0]}
 
 
-# %% [markdown]
-# The mean over the five seeds, for both ways of splitting:
-
-# %%
 splits = {"random split": random_split, "by scene": my_scene_split}
 results = {title: mean_scores(split) for title, split in splits.items()}
-rows = [[title, *(f"{value:.1f}" for value in row.values())] for title, row in results.items()]
-display(Table(["PSNR (dB)", *results["by scene"]], rows))
 gained = {title: row["copying"] - row["gamma 0.5"] for title, row in results.items()}
 at_random = gained["random split"]
 question_leak.reveal(
     list(question_leak.letters)[int(at_random > -3) + int(at_random > 3)],
     f"{at_random:+.1f} dB beside gamma. By scene it is {gained['by scene']:+.1f} dB.",
 )
+
+# %% [markdown]
+# The mean scores over the five seeds:
+
+# %%
+rows = [[title, *(f"{value:.1f}" for value in row.values())] for title, row in results.items()]
+Table(["PSNR (dB)", *results["by scene"]], rows)
 
 # %% [markdown]
 # {{claim gained["random split"] > 3 and gained["by scene"] < -1}}
@@ -672,21 +708,28 @@ question_leak.reveal(
 # parameters finds the same door. It can remember how bright a scene is meant to be.
 #
 # **Is this real?** On LOL v1, 14 of the 15 official test images have a training image of the same
-# scene. There the input scores 7.77 dB, a gamma curve 12.33 dB and *copying* 23.50 dB, more than
-# the published network IAT (23.38 dB, with its authors' weights). This does not mean that IAT
-# copies. It means that these 15 images cannot tell enhancing from copying. Not every leak is that
-# large: lesson 02 meets one that costs 0.4 dB on LOL.
+# scene. The scores there:
 #
-# The course keeps these 15 images, because results must stay comparable. But validation never
-# shares a scene with training or test, and where it matters, unseen scenes are reported beside
-# them.
+# | on the test images of LOL v1 | PSNR (dB) |
+# | --- | --- |
+# | doing nothing | 7.77 |
+# | gamma 0.5 | 12.33 |
+# | IAT, a published network, with its authors' weights | 23.38 |
+# | **copying** | **23.50** |
+#
+# This does not mean that IAT copies. It means that these 15 images cannot tell enhancing from
+# copying. Not every leak is that large: lesson 02 meets one of 0.4 dB on LOL.
+#
+# The course keeps these images, because results must stay comparable. But its validation never
+# shares a scene with training or test, and where it matters, you will see scores on unseen scenes
+# too.
 #
 # ## Recap
 #
 # - Darkness means fewer photons. What was not counted cannot come back, and brightening multiplies
 #   signal and noise alike.
 # - Files hold sRGB values, not light. Stops are factors of two in light.
-# - The SNR is the square root of the photons, and worse where read noise rules.
+# - The SNR is the square root of the number of photons, and lower where read noise dominates.
 # - Light may differ from place to place, and then no single gain restores it.
 # - A split that ignores scenes measures memory. A mispaired list makes perfection worse than grey.
 #
@@ -791,12 +834,16 @@ widgets.parameter_slider(grainy, frames=4, grain=(0.5, 3.5, 0.5), photons=[300, 
 # %% [markdown]
 # **JPEG.** Most photographs on the web are JPEG files. The format divides the picture into blocks
 # of 8x8 pixels and rounds their frequencies, more coarsely at lower `quality`. In the dark it takes
-# faint detail for nothing. Watch for squares in the brightened picture.
+# faint detail for nothing, so brightening shows more damage the darker the picture was. Watch for
+# squares.
 
 
 # %%
+enlarged = interpolate(to_srgb(face)[None], scale_factor=3)[0]
+
+
 def compressed(quality=90, stops_dark=4):
-    dark = to_srgb(expose(to_linear(photo[:, 20:180, 120:280]), -stops_dark))
+    dark = to_srgb(expose(face, -stops_dark))
     stored = to_linear(synthesis.jpeg(dark, quality))
     return interpolate(shown(expose(stored, stops_dark))[None], scale_factor=3)[0]
 
@@ -804,9 +851,11 @@ def compressed(quality=90, stops_dark=4):
 widgets.parameter_slider(compressed, frames=4, quality=(30, 100, 10), stops_dark=(0, 5))
 
 # %% [markdown]
+# {{claim psnr(compressed(70, 4), enlarged) < psnr(compressed(70, 0), enlarged) - 2}}
+#
 # **All at once.** `draw_pair` draws a scene at random, of one of four kinds, and photographs it.
 # One photograph gives as many pairs as you like. A folder of photographs of your own becomes a data
-# set in the same way, under the name `photographs:DIR`; lesson 09 trains on one.
+# set in the same way: `python -m llie_helpers train --model dual_branch --data photographs:DIR`.
 
 
 # %%
@@ -818,18 +867,10 @@ def random_pair(seed=1, kind="backlit"):
 widgets.parameter_slider(random_pair, frames=4, seed=(1, 20), kind=list(KINDS)[::-1])
 
 # %% [markdown]
-# ### Levels
+# ### How many levels does a dark file use?
 #
-# How many of its 256 levels does a dark file use? That depends on where the rounding happens: in
-# the file, after the sRGB curve, or on the sensor, in linear light.
-
-# %%
-question_levels = widgets.predict(
-    "A smooth ramp from black to white is darkened by 4 stops and saved with 8 bits. How many of "
-    "the 256 levels does it use?",
-    ["about 16", "about 70", "about 130"],
-)
-question_levels
+# That depends on where the rounding happens: in the file, after the sRGB curve, or on the sensor,
+# in linear light. Darken a smooth ramp from black to white, and count the levels that are left.
 
 
 # %% tags=["nbval-check-output"]
@@ -838,23 +879,20 @@ def count_levels(values, bits):
 
 
 ramp = torch.linspace(0, 1, 100_000)
+kept = {}
 print("stops   8-bit sRGB file   8-bit linear   12-bit linear")
 for stops in (0, -2, -4, -6):
     darker = expose(ramp, stops)
-    linear = [f"{count_levels(darker, bits):14}" for bits in (8, 12)]
-    print(f"{stops:5}   {count_levels(to_srgb(darker), 8):15}", *linear)
-
-# %%
-used = count_levels(to_srgb(expose(ramp, -4)), 8)
-question_levels.reveal(
-    nearest(used, {"about 16": 16, "about 70": 70, "about 130": 130}),
-    f"{used}. Linear 8-bit values would keep only {count_levels(expose(ramp, -4), 8)}; the sRGB "
-    "curve gives more levels to the dark tones.",
-)
+    kept[stops] = [count_levels(to_srgb(darker), 8)]
+    kept[stops] += [count_levels(darker, bits) for bits in (8, 12)]
+    print("{:5}   {:15} {:14} {:15}".format(stops, *kept[stops]))
 
 # %% [markdown]
-# Linear values spend most levels on highlights, so sensors have 12 bits or more. Choose the bits of
-# the *file* below, and look for flat patches in hair and wall.
+# {{claim kept[-4][0] > 3 * kept[-4][1] and kept[-4][2] > kept[-4][0]}}
+#
+# Linear values spend most levels on highlights, so sensors use 12 bits or more. The sRGB curve
+# gives more of them to the dark tones. Choose the bits of the *file* below, and look for flat
+# patches in hair and wall.
 
 
 # %%
@@ -924,6 +962,8 @@ ghost = torch.stack(turned).mean(0)
 plotting.show_images(
     [square, turned[5], ghost],
     ["what it should return", "a target it was given", "what the error rewards"],
+    alt="A portrait, the same turned by a quarter and mirrored, and the mean of all eight "
+    "symmetries: a grey kaleidoscope without a face.",
 )
 
 # %% [markdown]
