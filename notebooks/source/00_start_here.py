@@ -8,7 +8,7 @@
 # %% [markdown]
 # {{setup}}
 
-# %% tags=["hide-input"]
+# %% Imports tags=["hide-input"]
 import numpy as np
 import torch
 from IPython.display import display
@@ -254,7 +254,7 @@ print("file  ", stored.shape, stored.dtype, stored[row, column].tolist())
 # its red is high, its green and blue are low.
 
 
-# %% tags=["hide-input"]
+# %% Draw the zoom tags=["hide-input"]
 def zoom(photo, top, left, size=6):
     figure = plotting.CourseFigure(
         plotting.WIDTH,
@@ -367,7 +367,7 @@ plotting.show_images(
 # when it reads a file). One called `reshape` where `permute` was right. One brightened the stored
 # numbers: `stored + 60`.
 
-# %% tags=["hide-input"]
+# %% Make the three mistakes tags=["hide-input"]
 mistakes = {
     "stored + 60": my_to_tensor(stored + np.uint8(60)),
     "reshape for permute": torch.from_numpy(stored).reshape(photo.shape) / 255,
@@ -540,7 +540,7 @@ widgets.frames_slider([frame(stops) for stops in range(8)], range(8), "stops les
 # %% [markdown]
 # The means over all three photographs, with the range of most of LOL's photographs shaded:
 
-# %% tags=["hide-input"]
+# %% Draw the scores tags=["hide-input"]
 figure = plotting.CourseFigure(
     7,
     3.8,
@@ -620,7 +620,7 @@ figure
 # Plot the mean value of each output instead of its score. A method that restores the truth follows
 # the grey line.
 
-# %% tags=["hide-input"]
+# %% Draw the mean values tags=["hide-input"]
 figure = plotting.CourseFigure(
     plotting.WIDTH,
     3.4,

@@ -8,7 +8,7 @@
 # %% [markdown]
 # {{setup}}
 
-# %% tags=["hide-input"]
+# %% Imports tags=["hide-input"]
 import tempfile
 import time
 from pathlib import Path
@@ -121,7 +121,7 @@ if present:
 # many of the 256 levels it uses, how much of it is pure black, how far its colour is off, and how
 # grainy it is once brightened.
 
-# %% tags=["hide-input"]
+# %% Describe both sets tags=["hide-input"]
 # The filter is 0 where an image is smooth (Immerkær, 1996); fine texture counts as grain too.
 GRAIN = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]).view(1, 1, 3, 3)
 # Measured by this cell on 60 training pairs from across LOL v1: median, 10th and 90th percentile.
@@ -233,7 +233,7 @@ question_pairing.reveal(
 # tell dark tones apart better than bright ones. Values before the curve are called **linear
 # light**. In the figure, each dot has half the light of the dot to its right.
 
-# %% tags=["hide-input"]
+# %% Draw the sRGB curve tags=["hide-input"]
 figure = plotting.CourseFigure(
     6,
     3.6,
@@ -402,7 +402,7 @@ question_snr.reveal(
 # contribute whether light falls or not: here 5 electrons. Both axes are logarithmic, so a square
 # root becomes a straight line. Where do the two rows part?
 
-# %% tags=["hide-input"]
+# %% Measure and draw the SNR tags=["hide-input"]
 signal = torch.logspace(-4, 0, 25)[:, None].expand(-1, 20_000)
 shot_only = synthesis.shot_noise(signal, 10_000, generator)
 with_read = read_noise(shot_only, 5 / 10_000, generator)
@@ -589,7 +589,7 @@ question_gain.reveal(
 # nudged by a few pixels and both exposures varied.
 
 
-# %% tags=["hide-input"]
+# %% Take the series tags=["hide-input"]
 def press_shutter(view, draw, nudge=3):
     top, left = draw.integers(nudge + 1, size=2)
     moved = to_linear(images.to_float(view[top : top + 240, left : left + 320]))
@@ -724,6 +724,13 @@ Table(["PSNR (dB)", *results["by scene"]], rows)
 # shares a scene with training or test, and where it matters, you will see scores on unseen scenes
 # too.
 #
+# One detail of the garage goes with you through the course, with one panel more in each lesson. So
+# far it has been brightened, by exactly what it lacked.
+
+# %%
+lessons.strip(lesson)
+
+# %% [markdown]
 # ## Recap
 #
 # - Darkness means fewer photons. What was not counted cannot come back, and brightening multiplies
@@ -1004,7 +1011,7 @@ print(f"{sum(not torch.equal(*trial) for trial in trials)} of 200 pairs torn")
 # crop. So the course decodes each image once and keeps the bytes in one large file, a *memory map*:
 # the file appears as an array, and the operating system reads only the parts that you touch.
 
-# %% tags=["hide-input"]
+# %% Build the cache and time it tags=["hide-input"]
 for i, number in enumerate(np.linspace(0, len(train) - 1, 12).astype(int)):
     for side, image in zip(("low", "normal"), train.raw(number), strict=True):
         images.save_image(folder / "png" / side / f"{i}.png", images.to_float(image))
