@@ -33,7 +33,7 @@ from llie_helpers.tables import Table
 test = data.load_pairs("embedded", "test")
 garage = test[test.names.index("motorcycle_4stops")]
 enhanced = inference.enhance(garage.low)
-widgets.before_after(garage.low, enhanced, labels=("dark", "network"))
+widgets.before_after(garage.low, enhanced, labels=("dark", "network"), alt="a garage")
 
 # %% [markdown]
 # Is that hard? A sixteenth of the light is left, so multiply the light by sixteen and you are done.
@@ -64,12 +64,12 @@ plotting.show_images(
 # red of the tank, and at the brightness of the floor.
 
 # %%
-widgets.before_after(enhanced, garage.normal, labels=("network", "truth"))
+widgets.before_after(enhanced, garage.normal, labels=("network", "truth"), alt="a garage")
 
 # %% [markdown]
-# {{claim metrics.ssim(enhanced, garage.normal) < 0.97}}
-#
 # <details><summary>What to look for</summary>
+#
+# {{claim metrics.ssim(enhanced, garage.normal) < 0.97}}
 #
 # *Fine lines.* Where a spoke was fainter than the grain around it, the dark photograph no longer
 # holds it, and something smooth takes its place. *Colour.* Grain hides colour too, so weak colours
@@ -90,6 +90,9 @@ widgets.before_after(enhanced, garage.normal, labels=("network", "truth"))
 # - say for which photographs a trained network can be trusted.
 #
 # {{minutes}}
+#
+# It runs in a minute, with 1 GB of memory, in the **quick** profile, which needs no GPU. The
+# **full** profile, with real data, adds the download.
 #
 # ## 2. Is everything there?
 #
@@ -134,7 +137,12 @@ outputs = {
 }
 shown = {**outputs, "truth": normal}
 rows = zip(*shown.values(), strict=True)
-plotting.show_images([image for row in rows for image in row], list(shown) * 3)
+plotting.show_images(
+    [image for row in rows for image in row],
+    list(shown) * 3,
+    alt="A cup of coffee, the garage and a rocket at night, each dark, under the gamma curve with "
+    "grain, by the network, and in truth.",
+)
 
 # %% [markdown]
 # Score every output, after rounding it to the 256 levels of a file:
@@ -169,12 +177,12 @@ def show(scored):
 show(scored)
 
 # %% [markdown]
-# {{claim psnrs["doing nothing"] < min(psnrs["gamma 0.5"], psnrs["network"]) - 3}}
-# {{claim np.greater(scored["network"][1], np.add(scored["gamma 0.5"][1], 0.02)).all()}}
-#
 # In SSIM the network beats the curve on every photograph. In PSNR the race is closer, because PSNR
 # asks above all whether the brightness is right, and hardly minds grain. Is there a photograph on
 # which the two scores disagree? Go back to its pictures: whose side are you on?
+#
+# {{claim psnrs["doing nothing"] < min(psnrs["gamma 0.5"], psnrs["network"]) - 3}}
+# {{claim np.greater(scored["network"][1], np.add(scored["gamma 0.5"][1], 0.02)).all()}}
 #
 # Neither score sees what you see. So in this course you look first, then measure, and you measure
 # with two scores beside two baselines.
@@ -393,9 +401,9 @@ question_mistake.reveal(
 )
 
 # %% [markdown]
-# {{claim all(m.shape == photo.shape and 0 <= m.min() and m.max() <= 1 for m in mistakes.values())}}
-#
 # ## 6. A bug that raises no error
+#
+# {{claim all(m.shape == photo.shape and 0 <= m.min() and m.max() <= 1 for m in mistakes.values())}}
 #
 # The mistakes above can at least be seen. The next one hides in a number.
 
@@ -448,10 +456,10 @@ for name, copy in {"2 too dark": truth - 2, "2 too bright": truth + 2}.items():
     print(f"{name:13} with the bug {buggy:.3f}, repaired {my_distance(truth, copy):.3f}")
 
 # %% [markdown]
-# {{claim buggy > 0.5 and my_distance(truth, copy) < 0.01}}
-#
 # The brighter copy scores as if black and white had been swapped. Nothing crashed. Most wrong
 # results in this field are of this kind, and every lesson hunts some of them.
+#
+# {{claim buggy > 0.5 and my_distance(truth, copy) < 0.01}}
 
 # %% [markdown]
 # ## 7. Turn the light down
@@ -535,7 +543,13 @@ def frame(stops):
     return plotting.show_images(list(row.values()), list(row), scores)
 
 
-widgets.frames_slider([frame(stops) for stops in range(8)], range(8), "stops less light:")
+widgets.frames_slider(
+    [frame(stops) for stops in range(8)],
+    range(8),
+    "stops less light:",
+    alt="the garage as it is, under the gamma curve, and by the two networks, each with its PSNR",
+    first=4,
+)
 
 # %% [markdown]
 # The means over all three photographs, with the range of most of LOL's photographs shaded:

@@ -69,11 +69,11 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# {{claim psnr(brightened["by a number"], photo) > 80}}
-# {{claim psnr(brightened["by a camera"], photo) < 25}}
-#
 # The same factor both times. By a number, the photograph comes back exactly. By a camera, it does
 # not. What did the camera lose?
+#
+# {{claim psnr(brightened["by a number"], photo) > 80}}
+# {{claim psnr(brightened["by a camera"], photo) < 25}}
 #
 # **After this lesson you will be able to**
 #
@@ -83,6 +83,9 @@ plotting.show_images(
 # - split data by scene, and measure what a careless split would have made you believe.
 #
 # {{minutes}}
+#
+# It runs in a minute, with 1 GB of memory, in the **quick** profile, and in two with LOL v1 in the
+# **full** one.
 #
 # ## 1. Networks learn from pairs
 #
@@ -161,10 +164,10 @@ rows = [[label, cells(a), cells(b)] for label, a, b in zip(LABELS, ours, lol, st
 Table(["median (10th to 90th of 100)", "embedded", "LOL v1"], rows)
 
 # %% [markdown]
-# {{claim ours[0][0] < LOL[0][0] - 1 and ours[0][2] - ours[0][1] < LOL[0][2] - LOL[0][1]}}
-#
 # Real pairs are more than a stop darker than ours, and they differ more from one another. Keep that
 # in mind whenever a number in this course comes from the embedded set.
+#
+# {{claim ours[0][0] < LOL[0][0] - 1 and ours[0][2] - ours[0][1] < LOL[0][2] - LOL[0][1]}}
 #
 # ## 2. The bug that no file check finds
 #
@@ -217,11 +220,11 @@ question_pairing.reveal(
 )
 
 # %% [markdown]
-# {{claim perfect < grey - 1}}
-#
 # With wrong pairs, perfection scores worse than grey. A network trained on them learns to return
 # the mean of all targets, close to grey. Its loss falls a little and then stops, and nothing
 # crashes.
+#
+# {{claim perfect < grey - 1}}
 #
 # The course pairs by name, never by position. Three habits catch what is left: look at some pairs,
 # look at the worst scores first, and be suspicious of a network that does no better than grey.
@@ -318,6 +321,7 @@ my_expose = check.expose(my_expose)
 
 # %%
 def exposed(stops=-4.0):
+    """The portrait at another exposure, with the histograms of its channels."""
     image = my_expose(photo, stops)
     return plotting.show_histograms([image], [f"{stops:+.1f} stops, mean {image.mean():.3f}"])
 
@@ -396,11 +400,11 @@ question_snr.reveal(
 )
 
 # %% [markdown]
-# {{claim abs(at_400 / at_100 - 2) < 0.06}}
-#
 # The same for 25 light levels. The second row of points adds **read noise**, which the electronics
 # contribute whether light falls or not: here 5 electrons. Both axes are logarithmic, so a square
 # root becomes a straight line. Where do the two rows part?
+#
+# {{claim abs(at_400 / at_100 - 2) < 0.06}}
 
 # %% Measure and draw the SNR tags=["hide-input"]
 signal = torch.logspace(-4, 0, 25)[:, None].expand(-1, 20_000)
@@ -425,13 +429,13 @@ axis.legend()
 figure
 
 # %% [markdown]
-# {{claim float(ratios["shot and read noise"][0] / ratios["shot noise"][0]) < 0.3}}
-# {{claim float(ratios["shot and read noise"][-1] / ratios["shot noise"][-1]) > 0.97}}
-#
 # In good light, each stop less costs a factor of 1.4 in SNR. Below about 25 photons, the square of
 # 5, read noise takes over and each stop costs nearly a factor of two. That corner is what "extreme
 # low light" means. And brightening gives none of it back, since it multiplies signal and noise
 # alike.
+#
+# {{claim float(ratios["shot and read noise"][0] / ratios["shot noise"][0]) < 0.3}}
+# {{claim float(ratios["shot and read noise"][-1] / ratios["shot noise"][-1]) > 0.97}}
 #
 # ## 5. Which step of a camera costs most?
 #
@@ -490,22 +494,22 @@ question_step.reveal(
 )
 
 # %% [markdown]
-# {{claim min(margins) > 5}}
-#
 # The comb looks terrible and costs next to nothing. Here are all the numbers. Which kind of noise
 # is worse depends on the photograph; can you see on what? (How much of it is nearly black?)
+#
+# {{claim min(margins) > 5}}
 
 # %%
 rows = [[name, *(f"{value:.1f}" for value in row.values())] for name, row in table.items()]
 Table(["PSNR (dB) after", *steps], rows)
 
 # %% [markdown]
-# {{claim all(set(pair) == {"shot noise", "read noise"} for pair in noisiest)}}
-#
 # The two kinds of noise cost more than the other three steps, on every photograph. Now all steps in
 # order, each on top of the last. This chain is `synthesis.darken` of the package,
 # which also made the embedded set. With the same seed it gives the same image, unless you draw your
 # photons in another way than by `torch.poisson`.
+#
+# {{claim all(set(pair) == {"shot noise", "read noise"} for pair in noisiest)}}
 
 # %%
 torch.manual_seed(lesson.seed)
@@ -529,9 +533,9 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# {{claim largest < 1e-4}}
-#
 # ## 6. Light differs from place to place
+#
+# {{claim largest < 1e-4}}
 #
 # So far the whole scene lost the same number of stops. Real scenes seldom do. Here is a temple
 # against a bright sky, exposed for the sky: the sky keeps its light, and the darkest surfaces lose
@@ -559,6 +563,7 @@ question_gain
 
 # %%
 def one_gain(stops=0.0):
+    """The temple as it was, and backlit and brightened by one gain."""
     back = to_srgb(expose(backlit, stops).clamp(0, 1))
     titles = ["original", f"backlit, {stops:+.2f} stops"]
     return plotting.show_images([temple, back], titles, ["", f"{psnr(back, temple):.1f} dB"])
@@ -575,11 +580,11 @@ question_gain.reveal(
 )
 
 # %% [markdown]
-# {{claim best < 22}}
-#
 # So darkness takes two things. The *signal* is drowned in noise, and no brightening gives it back.
 # And the *light* is wrong, by an amount that nobody tells you and that may differ from place to
 # place. Lesson 02 works on the light, 03 and 04 on the noise.
+#
+# {{claim best < 22}}
 #
 # ## 7. Does your split leak?
 #
@@ -608,10 +613,10 @@ print(series)
 plotting.show_pairs(series, 6)
 
 # %% [markdown]
-# {{claim len(set(scenes)) == 8}}
-#
 # A real set does not say which shots belong together. `group_scenes` finds out, by correlating grey
 # thumbnails of the normal images: above 0.95, two images show the same scene.
+#
+# {{claim len(set(scenes)) == 8}}
 #
 # **A method that has learned nothing.** It never brightens a pixel. It looks for the training image
 # whose dark thumbnail resembles the input most, and returns that image's *normal* partner.
@@ -700,12 +705,12 @@ rows = [[title, *(f"{value:.1f}" for value in row.values())] for title, row in r
 Table(["PSNR (dB)", *results["by scene"]], rows)
 
 # %% [markdown]
-# {{claim gained["random split"] > 3 and gained["by scene"] < -1}}
-#
 # The random split calls a program that has learned nothing the best by far, because nearly every
 # held-out image has a near-duplicate in training. The split by scene shows what it is worth. This
 # is **leakage**: information about the test reaches training by a back door. A network with enough
 # parameters finds the same door. It can remember how bright a scene is meant to be.
+#
+# {{claim gained["random split"] > 3 and gained["by scene"] < -1}}
 #
 # **Is this real?** On LOL v1, 14 of the 15 official test images have a training image of the same
 # scene. The scores there:
@@ -766,6 +771,7 @@ def shown(light):
 
 
 def uneven(cells=3, stops=1.0):
+    """The garage in uneven light, and the smooth map of stops that made it."""
     light = to_linear(photos["motorcycle"])
     field = lighting.light_field(light.shape[-2:], cells, torch.Generator().manual_seed(1))
     pictures = [shown(expose(light, stops * field - 1)), (0.5 + field / 6).expand(3, -1, -1)]
@@ -783,6 +789,7 @@ widgets.parameter_slider(uneven, frames=3, cells=(2, 8), stops=(0.0, 2.0, 0.25))
 
 # %%
 def lamp(reach=0.2, ambient=0.0):
+    """A cup of coffee lit by a lamp at the upper left, and the map of stops lost."""
     light = to_linear(photos["coffee"])
     stops = lighting.lamp_stops(light.shape[-2:], 0.3, 0.3, reach, ambient)
     pictures = [shown(expose(light, -stops)), (stops / 6).expand(3, -1, -1)]
@@ -799,6 +806,7 @@ widgets.parameter_slider(lamp, frames=4, reach=(0.1, 0.5, 0.1), ambient=(0.0, 0.
 
 # %%
 def glare(radius=0.02, stops_dark=3):
+    """The dark garage with a bright round lamp and its glow."""
     light = expose(to_linear(photos["motorcycle"]), -stops_dark)
     warm = lighting.light_colour(0.2)
     return shown(light + lighting.lamp_glare(light.shape[-2:], 0.2, 0.5, radius, warm))
@@ -815,6 +823,7 @@ widgets.parameter_slider(glare, frames=4, radius=(0.01, 0.1, 0.01), stops_dark=(
 
 # %%
 def cast(warmth=0.25, tint=0.0):
+    """The portrait in coloured light, 5 stops dark and brightened."""
     light = expose(to_linear(photo[:, :200, 60:]), -5)
     light = white_balance(light, lighting.light_colour(warmth, tint))
     return plotting.show_images([shown(light), shown(32 * light)], ["5 stops dark", "brightened"])
@@ -831,6 +840,7 @@ widgets.parameter_slider(cast, frames=3, warmth=(-0.5, 0.5, 0.125), tint=(-0.3, 
 
 # %%
 def grainy(grain=1.0, photons=1000):
+    """A face with noise in blotches, brightened."""
     noise = torch.Generator().manual_seed(lesson.seed)
     light = synthesis.grainy_noise(expose(face, -4), photons, 0.002, grain, noise)
     return interpolate(shown(16 * light)[None], scale_factor=3)[0]
@@ -850,6 +860,7 @@ enlarged = interpolate(to_srgb(face)[None], scale_factor=3)[0]
 
 
 def compressed(quality=90, stops_dark=4):
+    """A face stored as JPEG in the dark and brightened, with square blocks."""
     dark = to_srgb(expose(face, -stops_dark))
     stored = to_linear(synthesis.jpeg(dark, quality))
     return interpolate(shown(expose(stored, stops_dark))[None], scale_factor=3)[0]
@@ -858,15 +869,16 @@ def compressed(quality=90, stops_dark=4):
 widgets.parameter_slider(compressed, frames=4, quality=(30, 100, 10), stops_dark=(0, 5))
 
 # %% [markdown]
-# {{claim psnr(compressed(70, 4), enlarged) < psnr(compressed(70, 0), enlarged) - 2}}
-#
 # **All at once.** `draw_pair` draws a scene at random, of one of four kinds, and photographs it.
 # One photograph gives as many pairs as you like. A folder of photographs of your own becomes a data
 # set in the same way: `python -m llie_helpers train --model dual_branch --data photographs:DIR`.
+#
+# {{claim psnr(compressed(70, 4), enlarged) < psnr(compressed(70, 0), enlarged) - 2}}
 
 
 # %%
 def random_pair(seed=1, kind="backlit"):
+    """A random pair of the temple: low and normal."""
     pair = draw_pair(temple, kind, torch.Generator().manual_seed(seed))
     return plotting.show_images(pair, ["low", "normal"])
 
@@ -895,15 +907,16 @@ for stops in (0, -2, -4, -6):
     print("{:5}   {:15} {:14} {:15}".format(stops, *kept[stops]))
 
 # %% [markdown]
-# {{claim kept[-4][0] > 3 * kept[-4][1] and kept[-4][2] > kept[-4][0]}}
-#
 # Linear values spend most levels on highlights, so sensors use 12 bits or more. The sRGB curve
 # gives more of them to the dark tones. Choose the bits of the *file* below, and look for flat
 # patches in hair and wall.
+#
+# {{claim kept[-4][0] > 3 * kept[-4][1] and kept[-4][2] > kept[-4][0]}}
 
 
 # %%
 def brightened_back(bits=8, stops=5):
+    """A face stored in the dark and brightened, with a comb in its histogram."""
     stored = quantise(to_srgb(expose(face, -stops)), bits)
     back = to_srgb(expose(to_linear(stored), stops).clamp(max=1.0))
     return plotting.show_histograms([back], [f"{bits} bits, {stops} stops, and back"])
@@ -931,10 +944,10 @@ report = str(data.check(f"folders:{folder / 'low'}:{folder / 'normal'}"))
 print(report.replace(f"{folder}{os.sep}", ""))
 
 # %% [markdown]
-# {{claim report.count("problem:") == 3}}
-#
 # Loading such a set stops with one sentence instead of training on it. On the command line the
 # check is `python -m llie_helpers data check NAME`.
+#
+# {{claim report.count("problem:") == 3}}
 #
 # ### Augmentation: new pairs from old ones
 #
@@ -958,10 +971,10 @@ torn = [psnr(*trial) for trial in trials if not torch.equal(*trial)]
 print(f"{len(torn)} of 200 pairs torn; between their halves {np.mean(torn):.1f} dB")
 
 # %% [markdown]
-# {{claim len(torn) > 140}}
-#
 # What would a network make of such pairs? It cannot know how the target was turned. Trained with
 # the mean squared error, it does best by returning the *mean* of all that the target might be:
+#
+# {{claim len(torn) > 140}}
 
 # %%
 turned = [flip_rotate(square, k) for k in range(8)]
@@ -1003,9 +1016,9 @@ trials = [my_augment(square[:, ::4, ::4], square[:, ::4, ::4]) for _ in range(20
 print(f"{sum(not torch.equal(*trial) for trial in trials)} of 200 pairs torn")
 
 # %% [markdown]
-# {{claim all(torch.equal(*trial) for trial in trials)}}
-#
 # ### Decode once
+#
+# {{claim all(torch.equal(*trial) for trial in trials)}}
 #
 # Networks are trained on small random crops. A PNG can only be decoded whole, however small the
 # crop. So the course decodes each image once and keeps the bytes in one large file, a *memory map*:
@@ -1057,9 +1070,9 @@ for split in ("train", "val"):
     print(data.load_pairs(str(folder / "dataset.npz"), split))
 
 # %% [markdown]
-# {{claim same}}
-#
 # ### The official split of your data set
+#
+# {{claim same}}
 #
 # Score doing nothing, gamma and copying on the test images of your set, under the protocol that the
 # course uses everywhere (lesson 02), and note them in the *ledger*, the file of results that lesson
