@@ -69,8 +69,6 @@ widgets.before_after(enhanced, garage.normal, labels=("network", "truth"), alt="
 # %% [markdown]
 # <details><summary>What to look for</summary>
 #
-# {{claim metrics.ssim(enhanced, garage.normal) < 0.97}}
-#
 # *Fine lines.* Where a spoke was fainter than the grain around it, the dark photograph no longer
 # holds it, and something smooth takes its place. *Colour.* Grain hides colour too, so weak colours
 # are guessed. *Brightness.* Nobody told the network how bright the garage was. It answers with the
@@ -81,6 +79,8 @@ widgets.before_after(enhanced, garage.normal, labels=("network", "truth"), alt="
 # So a network does not undo the darkness. **It guesses, from what it was shown.** Some guesses are
 # so good that you forget they are guesses. This course teaches you to build such a network, and to
 # tell how far you can trust it.
+#
+# {{claim metrics.ssim(enhanced, garage.normal) < 0.97}}
 #
 # **After this lesson you will be able to**
 #
@@ -403,9 +403,9 @@ question_mistake.reveal(
 # %% [markdown]
 # ## 6. A bug that raises no error
 #
-# {{claim all(m.shape == photo.shape and 0 <= m.min() and m.max() <= 1 for m in mistakes.values())}}
-#
 # The mistakes above can at least be seen. The next one hides in a number.
+#
+# {{claim all(m.shape == photo.shape and 0 <= m.min() and m.max() <= 1 for m in mistakes.values())}}
 
 # %%
 question_minus = widgets.predict(
@@ -571,17 +571,16 @@ axis.legend()
 figure
 
 # %% [markdown]
-# {{claim full["doing nothing"] > max(full[m] for m in full if m != "doing nothing") + 1}}
-# {{claim full["saw dark rooms"] < 18 and full["saw every exposure"] > full["saw dark rooms"] + 3}}
-# {{claim all(curves["saw every exposure"][s] > curves["gamma 0.5"][s] + 1 for s in range(4, 8))}}
-#
-# {{claim all(curves["saw dark rooms"][s] < curves["gamma 0.5"][s] - 1 for s in (1, 2, 3))}}
-# {{claim 4 <= np.argmax(curves["saw dark rooms"]) <= 7}}
-#
 # One network answers everything with the rooms that it knows. It is at its best in the shaded
 # range. With 1 to 3 stops less it loses to one line of code, and it turns photographs that need no
 # help into others. The network that was shown every exposure does far better on those. But even for
 # it, doing nothing is best in full light. Is there a darkness in which the specialist wins?
+#
+# {{claim full["doing nothing"] > max(full[m] for m in full if m != "doing nothing") + 1}}
+# {{claim full["saw dark rooms"] < 18 and full["saw every exposure"] > full["saw dark rooms"] + 3}}
+# {{claim all(curves["saw every exposure"][s] > curves["gamma 0.5"][s] + 1 for s in range(4, 8))}}
+# {{claim all(curves["saw dark rooms"][s] < curves["gamma 0.5"][s] - 1 for s in (1, 2, 3))}}
+# {{claim 4 <= np.argmax(curves["saw dark rooms"]) <= 7}}
 #
 # This is called **domain shift**: the photographs are of another kind than those in training. Keep
 # the question for your own photographs. Before you ask how good a network is, ask what it was

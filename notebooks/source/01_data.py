@@ -434,7 +434,7 @@ figure
 # low light" means. And brightening gives none of it back, since it multiplies signal and noise
 # alike.
 #
-# {{claim float(ratios["shot and read noise"][0] / ratios["shot noise"][0]) < 0.3}}
+# {{claim (ratios["shot and read noise"][3] / ratios["shot and read noise"][0]) ** (1 / 1.66) > 1.8}}
 # {{claim float(ratios["shot and read noise"][-1] / ratios["shot noise"][-1]) > 0.97}}
 #
 # ## 5. Which step of a camera costs most?
@@ -533,9 +533,11 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# ## 6. Light differs from place to place
+# Your chain and the package's agree.
 #
 # {{claim largest < 1e-4}}
+#
+# ## 6. Light differs from place to place
 #
 # So far the whole scene lost the same number of stops. Real scenes seldom do. Here is a temple
 # against a bright sky, exposed for the sky: the sky keeps its light, and the darkest surfaces lose
@@ -869,11 +871,14 @@ def compressed(quality=90, stops_dark=4):
 widgets.parameter_slider(compressed, frames=4, quality=(30, 100, 10), stops_dark=(0, 5))
 
 # %% [markdown]
+# At quality 70, JPEG costs far more in the dark than in full light.
+#
+# {{claim psnr(compressed(70, 4), enlarged) < psnr(compressed(70, 0), enlarged) - 2}}
+#
 # **All at once.** `draw_pair` draws a scene at random, of one of four kinds, and photographs it.
 # One photograph gives as many pairs as you like. A folder of photographs of your own becomes a data
 # set in the same way: `python -m llie_helpers train --model dual_branch --data photographs:DIR`.
 #
-# {{claim psnr(compressed(70, 4), enlarged) < psnr(compressed(70, 0), enlarged) - 2}}
 
 
 # %%
@@ -971,8 +976,9 @@ torn = [psnr(*trial) for trial in trials if not torch.equal(*trial)]
 print(f"{len(torn)} of 200 pairs torn; between their halves {np.mean(torn):.1f} dB")
 
 # %% [markdown]
-# What would a network make of such pairs? It cannot know how the target was turned. Trained with
-# the mean squared error, it does best by returning the *mean* of all that the target might be:
+# Most pairs are torn. What would a network make of them? It cannot know how the target was turned.
+# Trained with the mean squared error, it does best by returning the *mean* of all that the target
+# might be:
 #
 # {{claim len(torn) > 140}}
 
@@ -1016,9 +1022,11 @@ trials = [my_augment(square[:, ::4, ::4], square[:, ::4, ::4]) for _ in range(20
 print(f"{sum(not torch.equal(*trial) for trial in trials)} of 200 pairs torn")
 
 # %% [markdown]
-# ### Decode once
+# Not one pair is torn any more.
 #
 # {{claim all(torch.equal(*trial) for trial in trials)}}
+#
+# ### Decode once
 #
 # Networks are trained on small random crops. A PNG can only be decoded whole, however small the
 # crop. So the course decodes each image once and keeps the bytes in one large file, a *memory map*:
@@ -1070,9 +1078,11 @@ for split in ("train", "val"):
     print(data.load_pairs(str(folder / "dataset.npz"), split))
 
 # %% [markdown]
-# ### The official split of your data set
+# The file has kept every pixel.
 #
 # {{claim same}}
+#
+# ### The official split of your data set
 #
 # Score doing nothing, gamma and copying on the test images of your set, under the protocol that the
 # course uses everywhere (lesson 02), and note them in the *ledger*, the file of results that lesson
