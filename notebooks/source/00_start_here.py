@@ -51,9 +51,9 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The middle picture is what multiplying gives: the right brightness, and grain all over. The right
-# one comes from a network, a program whose behaviour is set by some 100,000 numbers that were
-# learned from examples. By lesson 07 you will have built it.
+# The middle picture is what multiplying gives: the right brightness, since we know the factor, and
+# grain all over. The right one comes from a network, a program whose behaviour is set by some
+# 100,000 numbers that were learned from examples. By lesson 07 you will have built it.
 #
 # {{claim 90_000 < create_method("dual_branch").parameter_count < 130_000}}
 # {{claim metrics.ssim(enhanced, garage.normal) > metrics.ssim(multiplied, garage.normal) + 0.1}}
@@ -177,9 +177,9 @@ def show(scored):
 show(scored)
 
 # %% [markdown]
-# In SSIM the network beats the curve on every photograph. In PSNR the race is closer, because PSNR
-# asks above all whether the brightness is right, and hardly minds grain. Is there a photograph on
-# which the two scores disagree? Go back to its pictures: whose side are you on?
+# In SSIM the network beats the curve on every photograph. PSNR asks something else: above all,
+# whether the brightness is right. It hardly minds grain. Is there a photograph on which the two
+# scores disagree? Go back to its pictures: whose side are you on?
 #
 # {{claim psnrs["doing nothing"] < min(psnrs["gamma 0.5"], psnrs["network"]) - 3}}
 # {{claim np.greater(scored["network"][1], np.add(scored["gamma 0.5"][1], 0.02)).all()}}
@@ -603,9 +603,12 @@ figure
 # | **08 Comparison** | which method is best, for what, and whether it was chance | 72 min |
 # | **09 Your own photographs** | what makes a network a tool | 70 min |
 #
-# Take them in order. If you know how a camera works, skim 01, but read what it says about leaks. If
-# you know PSNR and SSIM, skim 02, but not its last section. Answer the questions before the
-# experiments, even by a guess: students who predict a demonstration understand it better than
+# In lessons 03 to 07 your own training takes a minute. The weights behind the first picture above
+# took hours, and those lessons show what comes after your minute.
+#
+# Take the lessons in order. If you know how a camera works, skim 01, but read what it says about
+# leaks. If you know PSNR and SSIM, skim 02, but not its last section. Answer the questions before
+# the experiments, even by a guess: students who predict a demonstration understand it better than
 # those who only watch it (Crouch et al., 2004).
 #
 # ## Recap

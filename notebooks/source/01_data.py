@@ -413,6 +413,7 @@ with_read = read_noise(shot_only, 5 / 10_000, generator)
 levels = signal[:, 0] * 10_000
 ratios = {"shot noise": shot_only, "shot and read noise": with_read}
 ratios = {label: values.mean(1) / values.std(1) for label, values in ratios.items()}
+shot, both = ratios.values()
 figure = plotting.CourseFigure(
     6,
     3.8,
@@ -434,8 +435,7 @@ figure
 # low light" means. And brightening gives none of it back, since it multiplies signal and noise
 # alike.
 #
-# {{claim (ratios["shot and read noise"][3] / ratios["shot and read noise"][0]) ** (1 / 1.66) > 1.8}}
-# {{claim float(ratios["shot and read noise"][-1] / ratios["shot noise"][-1]) > 0.97}}
+# {{claim (both[3] / both[0]) ** (1 / 1.66) > 1.8 and both[-1] / shot[-1] > 0.97}}
 #
 # ## 5. Which step of a camera costs most?
 #
