@@ -141,19 +141,19 @@ halves = Exercise(
             "after[:, :, middle:] => after[:, middle:]",
             "dim=2 => dim=1",
         ],
-        "both halves are left halves; the second one begins in the middle.": lambda before, after: (
-            torch.cat(
-                [before[:, :, : before.shape[-1] // 2], after[:, :, : -(before.shape[-1] // 2)]],
-                dim=2,
-            )
+        "you take half of the height, shape[1]; the width is the last number of the "
+        "shape.": "shape[-1] => shape[1]",
+        "you take channels from both; a half has all three.": lambda before, after: torch.cat(
+            [before[:1], after[1:]]
         ),
+        "both halves are left halves; the second one begins in the "
+        "middle.": "after[:, :, middle:] => after[:, :, :-middle]",
         "the middle column of an odd width belongs to after.": "// 2 => // 2 + before.shape[2] % 2",
-        "you put whole images side by side; take half of each.": lambda before, after: torch.cat(
-            [before, after], dim=2
-        ),
-        "the halves are on top of each other; join them along the width, axis 2.": lambda b, a: (
-            torch.cat([b[:, :, : b.shape[-1] // 2], a[:, :, b.shape[-1] // 2 :]], dim=1)
-        ),
+        "you put whole images side by side; take half of each.": [
+            "[:, :, :middle] => ",
+            "[:, :, middle:] => ",
+        ],
+        "the halves are on top of each other; join them along the width, axis 2.": "dim=2 => dim=1",
         "you mix the two images everywhere; each pixel comes from one of "
         "them.": lambda before, after: (before + after) / 2,
     },

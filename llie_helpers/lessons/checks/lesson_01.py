@@ -303,6 +303,8 @@ def split_observe(answer, scenes, fraction):
 
 
 def _unfair(got, again, scenes, fraction):
+    if isinstance(got, tuple | list) and any(isinstance(part, tuple) for part in got):
+        return "np.where puts its indices into a tuple; take np.where(mask)[0] or np.flatnonzero."
     if not isinstance(got, tuple | list) or [np.ndim(part) for part in got] != [1, 1]:
         return "return two things: the indices for training and those for validation."
     if any(np.asarray(part).dtype == bool for part in got):
@@ -347,6 +349,7 @@ split = Exercise(
     mistakes={
         "return two things": "np.flatnonzero(~in_val), => ",
         "you return masks": "np.flatnonzero( => (",
+        "np.where puts its indices into a tuple": "np.flatnonzero( => np.where(",
         "you return scene numbers": [
             "np.flatnonzero(~in_val) => np.setdiff1d(drawn, held_out)",
             "np.flatnonzero(in_val) => held_out",
