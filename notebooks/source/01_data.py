@@ -62,7 +62,7 @@ darkened = {
 brightened = {name: to_srgb(32 * light).clamp(0, 1) for name, light in darkened.items()}
 pictures = {"the photograph": photo, **brightened}
 plotting.show_images(
-    [picture[:, 20:180, 120:280] for picture in pictures.values()],
+    [picture[:, 30:140, 150:260] for picture in pictures.values()],
     list(pictures),
     alt="A woman's face three times. Darkened by a number and brightened it looks like the "
     "photograph; darkened by a camera it is covered with coloured grain.",
@@ -115,7 +115,7 @@ print(train, val, test, sep="\n")
 
 # %%
 embedded = data.load_pairs("embedded", "train")
-display(plotting.show_pairs(embedded.subset(np.linspace(1, len(embedded) - 1, 4)), 4))
+display(plotting.show_pairs(embedded.subset((7, 11, 15, 23)), 4))
 if present:
     display(plotting.show_pairs(data.load_pairs("lol_v1", "train").subset(range(0, 320, 80)), 4))
 
@@ -341,7 +341,7 @@ widgets.parameter_slider(exposed, stops=(-7.0, 1.0, 0.5))
 
 # %%
 generator = torch.Generator().manual_seed(lesson.seed)
-face = to_linear(photo[:, 20:180, 120:280])
+face = to_linear(photo[:, 45:125, 165:245])
 wells = (5, 50, 500, 5000)
 counted = [synthesis.shot_noise(face, well, generator).clamp(max=1) for well in wells]
 plotting.show_images(
@@ -467,7 +467,7 @@ def brighten(light):
 # %%
 dark = my_to_linear(photo) / 16
 comb = brighten(steps["8-bit file"](dark))
-plotting.show_histograms([photo, comb], ["the photograph", "after the 8-bit file"])
+plotting.show_histograms([comb], ["stored with 8 bits"])
 
 # %%
 question_step = widgets.predict(
@@ -522,12 +522,12 @@ seeded = torch.Generator().manual_seed(lesson.seed)
 package = synthesis.darken(photo, 4, 1000, 0.002, gains=(1.15, 1.0, 0.87), generator=seeded)
 largest = (package - to_srgb(light)).abs().max()
 print(f"largest difference from darken: {largest:.6f}")
-crops = [stage[:, 20:145, 100:320] for stage in stages]
+crops = [stage[:, 45:120, 165:240] for stage in stages]
 plotting.show_images(
     crops,
     ["no step", *(f"+ {step}" for step in steps)],
     scores,
-    columns=3,
+    columns=6,
     alt="A face after each step of the camera, brightened. Shot and read noise add grain, the "
     "12-bit sensor and the 8-bit file change nothing visible, the white balance makes it warmer.",
 )
@@ -551,7 +551,8 @@ plotting.show_images(
 
 # %%
 temple = photos["china"]
-backlit = expose(to_linear(temple), -lighting.backlight_stops(to_linear(temple), 4, level=0.8))
+lost = lighting.backlight_stops(to_linear(temple), 4, level=0.8)
+backlit = expose(to_linear(temple), -lost)
 question_gain = widgets.predict(
     "You may brighten the picture by any one number of stops, the best there is. How close does it "
     "come to the original?",
@@ -565,13 +566,14 @@ question_gain
 
 # %%
 def one_gain(stops=0.0):
-    """The temple as it was, and backlit and brightened by one gain."""
+    """The temple, the map of stops lost, and the backlit temple brightened by one gain."""
     back = to_srgb(expose(backlit, stops).clamp(0, 1))
-    titles = ["original", f"backlit, {stops:+.2f} stops"]
-    return plotting.show_images([temple, back], titles, ["", f"{psnr(back, temple):.1f} dB"])
+    titles = ["original", "stops lost (white: 4)", f"backlit, {stops:+.2f} stops"]
+    pictures = [temple, lost.expand(3, -1, -1) / 4, back]
+    return plotting.show_images(pictures, titles, ["", "", f"{psnr(back, temple):.1f} dB"])
 
 
-widgets.parameter_slider(one_gain, stops=(0.0, 4.0, 0.25))
+widgets.parameter_slider(one_gain, frames=4, stops=(0.0, 4.0, 0.25))
 
 # %%
 gains = np.arange(0, 4.25, 0.25)
@@ -612,7 +614,9 @@ scenes = group_scenes(normal for _, normal in shots)
 names = tuple(f"{view} {shot}" for view in PHOTOGRAPHS for shot in range(4))
 series = data.Pairs("series", names, tuple(scenes), shots)
 print(series)
-plotting.show_pairs(series, 6)
+plotting.show_images(
+    [pair.normal for pair in series[2:8]], names[2:8], columns=6, alt="Six shots of two scenes."
+)
 
 # %% [markdown]
 # A real set does not say which shots belong together. `group_scenes` finds out, by correlating grey
@@ -764,20 +768,25 @@ lessons.strip(lesson)
 #
 # **Uneven light.** A smooth random map $m$ of stops, $\text{light} \cdot 2^{m}$. A few random
 # numbers on a coarse grid are enlarged by bicubic interpolation (value noise, after Perlin, 1985).
-# How many cells does the light of a room have? Of a street at night?
+# The right half shows the map. How many cells does the light of a room have? And of a street?
 
 
 # %%
-def shown(light):
-    return to_srgb(light.clamp(0, 1))
+def shown(*lights):
+    """Pictures of linear light, side by side."""
+    return torch.cat([to_srgb(light.clamp(0, 1)) for light in lights], dim=2)
+
+
+def half_size(name):
+    """The linear light of a photograph at half its size."""
+    return interpolate(to_linear(photos[name])[None], scale_factor=0.5, mode="area")[0]
 
 
 def uneven(cells=3, stops=1.0):
     """The garage in uneven light, and the smooth map of stops that made it."""
-    light = to_linear(photos["motorcycle"])
+    light = half_size("motorcycle")
     field = lighting.light_field(light.shape[-2:], cells, torch.Generator().manual_seed(1))
-    pictures = [shown(expose(light, stops * field - 1)), (0.5 + field / 6).expand(3, -1, -1)]
-    return plotting.show_images(pictures, ["1 stop dark, uneven", "the map: white is +3"])
+    return shown(expose(light, stops * field - 1), expose(torch.ones(3, 1, 1) / 8, field))
 
 
 widgets.parameter_slider(uneven, frames=3, cells=(2, 8), stops=(0.0, 2.0, 0.25))
@@ -785,20 +794,19 @@ widgets.parameter_slider(uneven, frames=3, cells=(2, 8), stops=(0.0, 2.0, 0.25))
 # %% [markdown]
 # **A lamp in front of a wall.** The inverse-square law: at a distance $d$ along the wall, with the
 # lamp a distance $r$ (`reach`) in front of it and a share $a$ of ambient light, the wall receives
-# $(1 - a) / (1 + (d/r)^2) + a$ of the light beside the lamp. How much ambient light makes the lamp
-# harmless?
+# $(1 - a) / (1 + (d/r)^2) + a$ of the light beside the lamp. The right half is a white wall.
+# How much ambient light makes the lamp harmless?
 
 
 # %%
 def lamp(reach=0.2, ambient=0.0):
-    """A cup of coffee lit by a lamp at the upper left, and the map of stops lost."""
-    light = to_linear(photos["coffee"])
+    """A cup of coffee lit by a lamp at the upper left, and a white wall in its place."""
+    light = half_size("coffee")
     stops = lighting.lamp_stops(light.shape[-2:], 0.3, 0.3, reach, ambient)
-    pictures = [shown(expose(light, -stops)), (stops / 6).expand(3, -1, -1)]
-    return plotting.show_images(pictures, ["light", "stops lost: white is 6"])
+    return shown(expose(light, -stops), expose(torch.ones(3, 1, 1), -stops))
 
 
-widgets.parameter_slider(lamp, frames=4, reach=(0.1, 0.5, 0.1), ambient=(0.0, 0.2, 0.02))
+widgets.parameter_slider(lamp, frames=3, reach=(0.1, 0.5, 0.1), ambient=(0.0, 0.2, 0.02))
 
 # %% [markdown]
 # **A lamp in the picture.** A disc brighter than white, and glare around it that falls as
@@ -814,7 +822,7 @@ def glare(radius=0.02, stops_dark=3):
     return shown(light + lighting.lamp_glare(light.shape[-2:], 0.2, 0.5, radius, warm))
 
 
-widgets.parameter_slider(glare, frames=4, radius=(0.01, 0.1, 0.01), stops_dark=(0, 5))
+widgets.parameter_slider(glare, frames=3, radius=(0.01, 0.1, 0.01), stops_dark=(0, 5))
 
 # %% [markdown]
 # **The colour of the light.** A bulb is redder than daylight. One gain per channel models it (von
@@ -826,9 +834,9 @@ widgets.parameter_slider(glare, frames=4, radius=(0.01, 0.1, 0.01), stops_dark=(
 # %%
 def cast(warmth=0.25, tint=0.0):
     """The portrait in coloured light, 5 stops dark and brightened."""
-    light = expose(to_linear(photo[:, :200, 60:]), -5)
+    light = expose(half_size("astronaut")[:, :100, 30:], -5)
     light = white_balance(light, lighting.light_colour(warmth, tint))
-    return plotting.show_images([shown(light), shown(32 * light)], ["5 stops dark", "brightened"])
+    return shown(light, 32 * light)
 
 
 widgets.parameter_slider(cast, frames=3, warmth=(-0.5, 0.5, 0.125), tint=(-0.3, 0.3, 0.1))
@@ -848,7 +856,7 @@ def grainy(grain=1.0, photons=1000):
     return interpolate(shown(16 * light)[None], scale_factor=3)[0]
 
 
-widgets.parameter_slider(grainy, frames=4, grain=(0.5, 3.5, 0.5), photons=[300, 1000, 10_000])
+widgets.parameter_slider(grainy, frames=3, grain=(1.0, 3.0, 0.5), photons=[300, 1000, 10_000])
 
 # %% [markdown]
 # **JPEG.** Most photographs on the web are JPEG files. The format divides the picture into blocks
@@ -861,14 +869,14 @@ widgets.parameter_slider(grainy, frames=4, grain=(0.5, 3.5, 0.5), photons=[300, 
 enlarged = interpolate(to_srgb(face)[None], scale_factor=3)[0]
 
 
-def compressed(quality=90, stops_dark=4):
+def compressed(quality=60, stops_dark=4):
     """A face stored as JPEG in the dark and brightened, with square blocks."""
     dark = to_srgb(expose(face, -stops_dark))
     stored = to_linear(synthesis.jpeg(dark, quality))
     return interpolate(shown(expose(stored, stops_dark))[None], scale_factor=3)[0]
 
 
-widgets.parameter_slider(compressed, frames=4, quality=(30, 100, 10), stops_dark=(0, 5))
+widgets.parameter_slider(compressed, frames=3, quality=(30, 100, 10), stops_dark=(0, 5))
 
 # %% [markdown]
 # At quality 70, JPEG costs far more in the dark than in full light.
@@ -876,19 +884,20 @@ widgets.parameter_slider(compressed, frames=4, quality=(30, 100, 10), stops_dark
 # {{claim psnr(compressed(70, 4), enlarged) < psnr(compressed(70, 0), enlarged) - 2}}
 #
 # **All at once.** `draw_pair` draws a scene at random, of one of four kinds, and photographs it.
-# One photograph gives as many pairs as you like. A folder of photographs of your own becomes a data
-# set in the same way: `python -m llie_helpers train --model dual_branch --data photographs:DIR`.
+# One photograph gives as many pairs as you like: `low` is at the left. A folder of photographs of
+# your own becomes a data set in the same way: `python -m llie_helpers train --model dual_branch
+# --data photographs:DIR`.
 #
 
 
 # %%
 def random_pair(seed=1, kind="backlit"):
-    """A random pair of the temple: low and normal."""
-    pair = draw_pair(temple, kind, torch.Generator().manual_seed(seed))
-    return plotting.show_images(pair, ["low", "normal"])
+    """A random pair of the temple, low at the left and normal at the right."""
+    view = temple[:, :, 60:320]
+    return torch.cat(draw_pair(view, kind, torch.Generator().manual_seed(seed)), dim=2)
 
 
-widgets.parameter_slider(random_pair, frames=4, seed=(1, 20), kind=list(KINDS)[::-1])
+widgets.parameter_slider(random_pair, frames=2, seed=(1, 20), kind=list(KINDS)[::-1])
 
 # %% [markdown]
 # ### How many levels does a dark file use?
@@ -986,7 +995,7 @@ print(f"{len(torn)} of 200 pairs torn; between their halves {np.mean(torn):.1f} 
 turned = [flip_rotate(square, k) for k in range(8)]
 ghost = torch.stack(turned).mean(0)
 plotting.show_images(
-    [square, turned[5], ghost],
+    [picture[:, ::2, ::2] for picture in (square, turned[5], ghost)],
     ["what it should return", "a target it was given", "what the error rewards"],
     alt="A portrait, the same turned by a quarter and mirrored, and the mean of all eight "
     "symmetries: a grey kaleidoscope without a face.",
