@@ -588,20 +588,21 @@ figure
 #
 # ## 8. The map
 #
-# Each lesson has a core path, which is enough to go on, and a second half for those who want more.
+# Each lesson has a core path of about an hour, which is enough to go on, and a second half for those
+# who want more. Its first page says how long each takes.
 #
-# | lesson | what you find out there | core |
-# | --- | --- | --- |
-# | **00 Start here** | what such a program can do, and where it breaks | 60 min |
-# | **01 What a dark photo is** | what darkness takes that multiplying cannot give back | 72 min |
-# | **02 Histograms** | how far you get without a network | 75 min |
-# | **03 The first network** | what a network gains that sees more than one pixel | 74 min |
-# | **04 U-Net** | why results are so soft | 74 min |
-# | **05 Residual CNN** | what happens if something else sets the light | 74 min |
-# | **06 GAN** | whether sharpness can be learned, and what is invented on the way | 75 min |
-# | **07 FFT dual branch** | where light and structure can be told apart | 75 min |
-# | **08 Comparison** | which method is best, for what, and whether it was chance | 72 min |
-# | **09 Your own photographs** | what makes a network a tool | 70 min |
+# | lesson | what you find out there |
+# | --- | --- |
+# | **00 Start here** | what such a program can do, and where it breaks |
+# | **01 What a dark photo is** | what darkness takes that multiplying cannot give back |
+# | **02 Histograms** | how far you get without a network |
+# | **03 The first network** | what a network gains that sees more than one pixel |
+# | **04 U-Net** | why results are so soft |
+# | **05 Residual CNN** | what happens if something else sets the light |
+# | **06 GAN** | whether sharpness can be learned, and what is invented on the way |
+# | **07 FFT dual branch** | where light and structure can be told apart |
+# | **08 Comparison** | which method is best, for what, and whether it was chance |
+# | **09 Your own photographs** | what makes a network a tool |
 #
 # In lessons 03 to 07 your own training takes a minute. The weights behind the first picture above
 # took hours, and those lessons show what comes after your minute.
