@@ -86,7 +86,7 @@ widgets.before_after(enhanced, garage.normal, labels=("network", "truth"), alt="
 #
 # - brighten a photograph with one call, and judge the result beside a baseline and the truth;
 # - read an image as numbers, and recognise three mistakes that raise no error;
-# - use questions, exercises, hints and checks, the parts of which every lesson is made;
+# - use the questions, exercises, hints and checks that every lesson is made of;
 # - say for which photographs a trained network can be trusted.
 #
 # {{minutes}}
@@ -457,17 +457,17 @@ for name, copy in {"2 too dark": truth - 2, "2 too bright": truth + 2}.items():
 
 # %% [markdown]
 # The brighter copy scores as if black and white had been swapped. Nothing crashed. Most wrong
-# results in this field are of this kind, and every lesson hunts some of them.
+# results in this field are of this kind, and every lesson looks for some of them.
 #
 # {{claim buggy > 0.5 and my_distance(truth, copy) < 0.01}}
 
 # %% [markdown]
 # ## 7. Turn the light down
 #
-# *It guesses, from what it was shown.* Time to test that sentence, with two networks. The one you
-# know was shown photographs of every exposure. The other is the network of lesson 03, which was
-# shown LOL v1 and nothing else: 500 real photographs taken twice, too dark and well lit, nearly
-# all of them in rooms, and mostly with 4 to 7 stops too little light (Wei et al., 2018).
+# *It guesses, from what it was shown.* Time to test that sentence, with two networks. The final
+# network, which you know, was shown photographs of every exposure. The network of lesson 03 was
+# shown LOL v1 and nothing else: 500 real photographs taken twice, too dark and well lit, nearly all
+# of them in rooms, and mostly with 4 to 7 stops too little light (Wei et al., 2018).
 
 # %%
 question_bright = widgets.predict(
@@ -482,8 +482,8 @@ question_cross = widgets.predict(
 display(question_bright, question_cross)
 
 # %% [markdown]
-# Darken each photograph by 0 to 7 stops, always from the same original, and let everyone try. Zero
-# stops means the camera's noise in full light, and nothing else.
+# Darken each photograph by 0 to 7 stops, always from the same original, and let each method try.
+# Zero stops means the camera's noise in full light, and nothing else.
 
 # %%
 dark_rooms, every_exposure = create_method("mse_cnn"), create_method("dual_branch")
@@ -588,8 +588,8 @@ figure
 #
 # ## 8. The map
 #
-# Each lesson has a core path of about an hour, which is enough to go on, and a second half for those
-# who want more. Its first page says how long each takes.
+# Each lesson has a core path of about an hour, which is enough to go on, and a second half for
+# those who want more. It says at the top how long each takes.
 #
 # | lesson | what you find out there |
 # | --- | --- |
