@@ -96,8 +96,9 @@ plotting.show_images(
 #
 # The set that most papers use is **LOL v1**, 500 real pairs. Its authors state no licence, so you
 # may learn from it, but no image of it is part of this course. The next cell fetches it from Kaggle
-# (0.3 GB, no account needed) in the full profile, or if you set `fetch = True`. Without it, the
-# course uses the *embedded* set, photographs that come with the installed libraries.
+# (0.3 GB, no account needed) in the full profile, or if you set `fetch = True`. In the quick
+# profile the lesson works with the *embedded* set, photographs that come with the installed
+# libraries.
 
 # %%
 fetch = lesson.profile == "full"
