@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -69,8 +68,7 @@ def enhance_video(
         target: an .mp4 file, written atomically.
         method: a `Method`, or any function of images.
         postprocess: applied to an enhanced frame and the input frame, both ``(1, 3, H, W)``.
-        fast: correct only the exposure (`Method.illuminate`), with one curve per channel; noise
-            remains.
+        fast: correct only the exposure (`Method.illuminate`); noise remains.
 
     Raises:
         CourseError: PyAV is missing, the target is not an .mp4 file, the source is not a video,
@@ -107,18 +105,14 @@ def enhance_frame(
 ) -> np.ndarray:
     """Enhance one frame ``(H, W, 3)`` uint8 at ``time`` in seconds."""
     method = smoother.method
+    low = to_float(image)[None].to(method.device)
     if fast:
         # A subsampled frame, twice the size of a thumbnail or more, suffices for the exposure.
         step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
-        context = smoother(to_float(image[::step, ::step])[None].to(method.device), time)
-        # The output depends only on the value of a pixel, so a table of 256 entries suffices.
-        low = torch.linspace(0, 1, 256, device=method.device).expand(1, 3, 1, 256)
-        enhanced = method.illuminate(low, context)
+        enhanced = method.illuminate(low, smoother(low[..., ::step, ::step], time))
     else:
-        low = to_float(image)[None].to(method.device)
         enhanced = method(low, smoother(low, time))
-    result = to_uint8((postprocess(enhanced, low) if postprocess else enhanced)[0])
-    return cv2.LUT(image, result) if fast else result
+    return to_uint8((postprocess(enhanced, low) if postprocess else enhanced)[0])
 
 
 def import_av(source: Path) -> ModuleType:

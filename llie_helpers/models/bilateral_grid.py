@@ -131,7 +131,8 @@ def positions(
     """Return the centres of the pixels along ``dim`` of ``image``, as fractions of the whole.
 
     Args:
-        start, end: edges of the image in the whole, numbers or tensors ``(N,)``.
+        start: the image's first edge in the whole, a number or a tensor ``(N,)``.
+        end: its last edge.
         image: ``(N, C, H, W)``.
         dim: 2 for rows, 3 for columns.
 
