@@ -181,8 +181,8 @@ def show_history(history: Any) -> Figure:
 
     Args:
         history: a `History`, a `TrainingRun`, or a list of one dict per epoch with ``epoch``,
-            ``train_loss``, ``val_loss``, ``lr`` and optionally ``val_psnr``; or label -> one of
-            these. The best epoch of a list has the lowest ``val_loss``.
+            ``train_loss``, ``lr`` and, where they were measured, ``val_loss`` and ``val_psnr``; or
+            label -> one of these. The best epoch of a list has the lowest ``val_loss``.
 
     Raises:
         CourseError: a run has no epochs.
@@ -271,10 +271,12 @@ def _curves(axes: Mapping[str, Axes], run: Sequence[Mapping[str, Any]], colour: 
     look: dict[str, Any] = {"color": colour, "marker": "." if len(run) == 1 else ""}
     axes["loss"].plot(epochs, [row["train_loss"] for row in run], linestyle="--", **look)
     for column, axis in {"val_loss": axes["loss"], **axes}.items():
-        if column.startswith("val_"):
+        if column.startswith("val_") and column in run[0]:
             axis.plot(epochs, [row[column] for row in run], **look)
     axes["lr"].step(epochs, [row["lr"] for row in run], where="post", **look)
     monitor = _monitor(run)
+    if monitor not in run[0]:
+        return
     kept = min(run, key=lambda row: row[monitor] if monitor == "val_loss" else -row[monitor])
     axis = axes["loss" if monitor == "val_loss" else monitor]
     axis.plot(kept["epoch"], kept[monitor], "o", color=colour, markersize=7)

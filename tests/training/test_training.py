@@ -191,9 +191,10 @@ def test_averaged_weights_are_validated_and_kept(train, val, tmp_path):
     assert (weights(frozen) - before).abs().max() <= 1e-2 + 1e-6
 
 
-def test_light_is_learned_from_placed_crops(train, val, tmp_path):
+def test_light_is_learned_from_placed_crops(val, tmp_path):
+    train = toy_pairs("toy/train", height=40, width=36)
     recipe = SMALL.changed(
-        objective={"light": 1.0}, learning_rate=1e-2, schedule="cosine", warmup=2
+        objective={"light": 1.0}, crop_size=32, learning_rate=1e-2, schedule="cosine", warmup=2
     )
     model = fresh("dual_branch", width=4, blocks=1)
     run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
