@@ -18,7 +18,7 @@ from llie_helpers.images import quantise
 from llie_helpers.metrics import ssim
 from llie_helpers.models import create_model
 from llie_helpers.models.network import Network, Objective
-from llie_helpers.training import TrainingRun, fit, load_history
+from llie_helpers.training import History, TrainingRun, fit, load_history
 from llie_helpers.training.batches import epoch_loader, scene_halves
 from llie_helpers.training.callbacks import MovingAverage
 from llie_helpers.training.module import Supervised, cosine
@@ -260,6 +260,18 @@ def test_the_history_is_recorded_as_it_was(train, val, tmp_path):
         halves = (row["val_psnr_a"] + row["val_psnr_b"]) / 2
         assert row["val_psnr"] == pytest.approx(halves, rel=1e-5)
         assert 0 < row["seconds"] <= record.seconds
+
+
+def test_a_history_without_validation_can_be_read(tmp_path):
+    rows = [
+        {"epoch": 1, "train_loss": 2.0, "seconds": 5.0},
+        {"epoch": 2, "train_loss": 1.0, "seconds": 9.0},
+    ]
+    settings = {"model": "mse_cnn", "recipe": {"monitor": "val_loss"}}
+    History(settings, rows).save(tmp_path / "history.json")
+    record = load_history(tmp_path / "history.json")
+    assert record.best == rows[1]  # the last weights were kept
+    assert record.seconds == 9.0
 
 
 def test_halves_of_validation_are_whole_scenes():
