@@ -101,7 +101,7 @@ Data = Annotated[
     str,
     typer.Option(
         help="A data set (see `data list`), folders:LOW_DIR:NORMAL_DIR, photographs:DIR "
-        "or FILE.npz."
+        "or FILE.npz; A+B for both."
     ),
 ]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
@@ -111,7 +111,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         help="Shipped weights, see `models`, or a .safetensors file.",
-        show_default="lol_v1 for a network",
+        show_default="of a network, photographs or else lol_v1",
     ),
 ]
 Options = Annotated[
@@ -406,7 +406,7 @@ def export(
 def gallery(
     methods: Annotated[
         list[str],
-        typer.Argument(metavar="METHOD...", help="A method; networks use lol_v1 weights."),
+        typer.Argument(metavar="METHOD...", help="A method; networks use their default weights."),
     ],
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],

@@ -15,12 +15,15 @@ BAND = 256  # rows of a large image that are processed at a time, to save memory
 
 
 class Place(NamedTuple):
-    """The edges of a part of a photograph, as fractions of the photograph's height and width."""
+    """The edges of a part of a photograph, as fractions of the photograph's height and width.
 
-    top: float = 0.0
-    left: float = 0.0
-    bottom: float = 1.0
-    right: float = 1.0
+    For a batch of parts at different places, each edge is a tensor ``(N,)``.
+    """
+
+    top: float | torch.Tensor = 0.0
+    left: float | torch.Tensor = 0.0
+    bottom: float | torch.Tensor = 1.0
+    right: float | torch.Tensor = 1.0
 
     def scaled(self, height: float, width: float) -> "Place":
         """Return the place with the same top left corner and scaled sides."""

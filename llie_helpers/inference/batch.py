@@ -62,9 +62,9 @@ def enhance_files(
 ) -> Summary:
     """Enhance photographs and videos and write them under ``out``.
 
-    Photographs keep their name, format and metadata; videos become .mp4, or stay .mkv; all keep their
-    time. Of
-    two inputs with the same output, the second gets a name with its suffix or a number.
+    Photographs keep their name, format and metadata; videos become .mp4, or stay .mkv; all keep
+    their time. Of two inputs with the same output, the second gets a name with its suffix or a
+    number.
 
     Every output is written atomically, so an interrupted batch can be run again to do the rest.
 

@@ -10,8 +10,9 @@ from llie_helpers.images import Place, to_float
 from llie_helpers.methods import Method
 
 TILE = 768  # pixels; about 0.3 GB of memory for `dual_branch`
-# A multiple of 64, as is TILE, so that the windows of `dual_branch` align in all tiles.
-OVERLAP = 64
+# A multiple of 64, as is TILE, so that the windows of `dual_branch` align in all tiles, and enough
+# for its reach.
+OVERLAP = 192
 
 Postprocess = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

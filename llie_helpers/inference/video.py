@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -81,8 +80,7 @@ def enhance_video(
         target: an .mp4 or .mkv file, written atomically; see `video_suffix`.
         method: a `Method`, or any function of images.
         postprocess: applied to an enhanced part and the input part, both ``(1, 3, h, w)``.
-        fast: correct only the exposure (`Method.illuminate`), with one curve per channel; noise
-            remains.
+        fast: correct only the exposure (`Method.illuminate`); noise remains.
 
     Raises:
         CourseError: PyAV is missing, the target has another suffix, the source is not a video,
@@ -130,14 +128,11 @@ def enhance_frame(
     if not fast:
         context = smoother(to_float(image)[None].to(method.device), time)
         return to_uint8(enhance_tiled(method, image, postprocess, context))
+    low = to_float(image)[None].to(method.device)
     # A subsampled frame, twice the size of a thumbnail or more, suffices for the exposure.
     step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
-    context = smoother(to_float(image[::step, ::step])[None].to(method.device), time)
-    # The output depends only on the value of a pixel, so a table of 256 entries suffices.
-    low = torch.linspace(0, 1, 256, device=method.device).expand(1, 3, 1, 256)
-    enhanced = method.illuminate(low, context)
-    table = to_uint8((postprocess(enhanced, low) if postprocess else enhanced)[0])
-    return cv2.LUT(image, table)
+    enhanced = method.illuminate(low, smoother(low[..., ::step, ::step], time))
+    return to_uint8((postprocess(enhanced, low) if postprocess else enhanced)[0])
 
 
 def import_av(source: Path) -> ModuleType:

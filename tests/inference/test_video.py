@@ -120,7 +120,7 @@ def test_any_method_enhances_videos(tmp_path, name):
 def test_the_exposure_follows_slowly_but_for_a_cut():
     torch.manual_seed(0)
     network = create_model("dual_branch", width=4, blocks=1, deep=1).eval()
-    torch.nn.init.normal_(network.exposure_estimator.head.weight, std=0.5)
+    torch.nn.init.normal_(network.grid_predictor.head.weight, std=0.5)
     dark, lighter = scene(0), (scene(0) * 1.15).astype(np.uint8)
     cut = scene(7)[::-1] * 2
     method = as_method(network)
