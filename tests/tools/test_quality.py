@@ -54,7 +54,7 @@ def test_every_method_has_kept_scores():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lime", "dual_branch lol_v1"])
+@pytest.mark.parametrize("name", ["lime", "dual_branch photographs"])
 def test_kept_scores_are_those_of_today(name):
     found, kept = score(every_method()[name]), quality.load()[name]
     for kind, values in kept.items():
