@@ -10,8 +10,8 @@ from llie_helpers.images import Place, to_float
 from llie_helpers.methods import Method
 
 TILE = 768  # pixels; about 0.3 GB of memory for `dual_branch`
-# A multiple of 64, as is TILE, so that the windows of `dual_branch` align in all tiles, and enough
-# for its reach.
+# A multiple of 64, as is TILE, so that the windows of `dual_branch` align in all tiles. Within a
+# third of it from its border a tile is not used: `dual_branch` lacks surroundings there.
 OVERLAP = 192
 
 Postprocess = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -27,7 +27,8 @@ def enhance_tiled(
     """Enhance a photograph of any size tile by tile.
 
     The whole photograph is analysed once (`Method.prepare`). Neighbouring tiles overlap and are
-    blended with the two halves of a Hann window, which add up to 1.
+    blended across the middle third of their overlap with the halves of a Hann window, which add up
+    to 1.
 
     Args:
         method: what to enhance with.
@@ -73,7 +74,8 @@ def tile_slices(length: int) -> Iterator[slice]:
 
 def blend_weights(span: slice, length: int) -> torch.Tensor:
     """Return the weights of a tile along one side: 1, or less where it overlaps another tile."""
-    ramp = torch.sin((torch.arange(OVERLAP) + 0.5) / OVERLAP * torch.pi / 2) ** 2
+    across = (torch.arange(OVERLAP) + 0.5) / OVERLAP
+    ramp = torch.sin((3 * across - 1).clamp(0, 1) * torch.pi / 2) ** 2
     weights = torch.ones(span.stop - span.start)
     if span.start > 0:
         weights[:OVERLAP] *= ramp
