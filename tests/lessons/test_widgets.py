@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import re
+import types
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -70,8 +71,13 @@ def screen(slider) -> dict:
 def displayed(monkeypatch):
     """What is displayed during the test."""
     objects = []
-    monkeypatch.setattr(live, "display", objects.append)
-    monkeypatch.setattr(prediction, "display", objects.append)
+
+    def show(shown, display_id=False):
+        objects.append(shown)
+        return types.SimpleNamespace(update=objects.append)
+
+    monkeypatch.setattr(live, "display", show)
+    monkeypatch.setattr(prediction, "display", show)
     return objects
 
 
@@ -102,6 +108,7 @@ class TestBeforeAfter:
         text = before_after(flat(0.1), flat(0.8), labels=("low", "<b>")).data
         page = Page(text)
         after, before = page.all("img")
+        assert before["alt"] == "the same photograph: low"
         assert level(before["src"]) == pytest.approx(0.1, abs=0.02)
         assert level(after["src"]) == pytest.approx(0.8, abs=0.02)
         (slider,) = page.all("input")
@@ -142,6 +149,7 @@ class TestFramesSlider:
 class TestParameterSlider:
     def test_follows_its_controls(self):
         def brighten(gain=0.5, add=0, mode="plain"):
+            """A grey"""
             return flat(1 - gain if mode == "inverted" else gain + add / 10)
 
         slider = parameter_slider(
@@ -156,13 +164,24 @@ class TestParameterSlider:
         assert level(screen(slider)["src"]) == pytest.approx(0.5, abs=0.02)
         slider.controls["mode"].value = "inverted"
         assert level(screen(slider)["src"]) == pytest.approx(0.8, abs=0.02)
-        assert screen(slider)["alt"] == "gain = 0.2, add = 3, mode = inverted"
+        assert screen(slider)["alt"] == "A grey, gain = 0.2, add = 3, mode = inverted"
 
     def test_frames_for_pages_without_a_kernel(self):
-        slider = parameter_slider(lambda x=0.3: flat(x), x=(0.0, 1.0, 0.25), frames=3)
+        def grey(x=0.3):
+            return flat(x)
+
+        slider = parameter_slider(grey, x=(0.0, 1.0, 0.25), frames=3)
         page = Page(slider.static)
-        assert [level(i["src"]) for i in page.all("img")] == pytest.approx([0, 0.5, 1], abs=0.02)
-        assert [i["alt"] for i in page.all("img")] == ["x = 0", "x = 0.5", "x = 1"]
+        assert [level(i["src"]) for i in page.all("img")] == pytest.approx([0, 0.3, 1], abs=0.02)
+        frames = [attrs["style"] for attrs in page.all("div") if "data-frame" in attrs]
+        assert frames == ["display:none", "display:block", "display:none"]
+        (slider,) = page.all("input")
+        assert (slider["value"], slider["aria-valuetext"]) == ("1", "0.3")
+        assert [i["alt"] for i in page.all("img")] == [
+            "grey, x = 0",
+            "grey, x = 0.3",
+            "grey, x = 1",
+        ]
 
     def test_frames_of_a_menu(self):
         slider = parameter_slider(lambda x: flat(x), x=[0.1, 0.9])
@@ -212,22 +231,26 @@ class TestPredict:
     def make(self):
         return predict("Which way?", ["up", "down & out"])
 
-    def test_nothing_is_chosen_at_first(self, capsys):
+    def test_the_answer_is_folded_until_there_is_a_prediction(self, displayed):
         question = self.make()
         assert question.control.value is None
-        question.reveal("up")
-        assert capsys.readouterr().out == (
-            "You predicted: nothing yet; choose above and run this again\nWhat happens:  A. up\n"
-        )
+        question.reveal("up", "It is lighter.")
+        (text,) = displayed
+        assert Page(text.data).all("details") == [{"class": "llie-answer"}]
         assert not question.control.disabled
+        question.control.value = "down & out"
+        _, text = displayed
+        assert Page(text.data).all("details") == [{"class": "llie-answer", "open": None}]
+        assert question.control.disabled
 
-    def test_shows_the_prediction_beside_the_outcome(self, capsys):
+    def test_shows_the_prediction_beside_the_outcome(self, displayed):
         question = self.make()
         question.control.value = "down & out"
         question.reveal("up", "It is lighter.")
-        assert capsys.readouterr().out == (
-            "You predicted: B. down & out\nWhat happens:  A. up\nWhy:           It is lighter.\n"
-        )
+        (text,) = displayed
+        told = "You predicted: B. down &amp; out<br>What happens: A. up<br>It is lighter."
+        assert f"<summary>Show the answer</summary><p>{told}</p>" in text.data
+        assert Page(text.data).all("details") == [{"class": "llie-answer", "open": None}]
         assert question.control.disabled
 
     def test_the_answer_must_be_a_choice(self):

@@ -1,3 +1,4 @@
+import inspect
 import shutil
 import sys
 import types
@@ -5,11 +6,12 @@ import types
 import build
 import nbformat
 import pytest
-from builder import inspection, publishing
+from builder import inspection, publishing, wording
 from builder.solutions import with_solution, without_solution
 from builder.source import notebook
 
 from llie_helpers.errors import CourseError
+from llie_helpers.lessons.checks.compare import Finding
 from llie_helpers.lessons.checks.exercise import Exercise
 
 ADDRESS = "some_body/course"
@@ -104,14 +106,30 @@ def test_badges_and_setup_carry_the_configured_address(course):
     badges, _, note, setup = cells(course)[:4]
     assert f"github/{ADDRESS}/blob/main/notebooks/99_toy.ipynb" in badges.source
     assert "kaggle" in badges.source
-    assert "does not exist, on purpose" in note.source
+    assert "Run this cell first" in note.source
     assert f"git+https://github.com/{ADDRESS}" in setup.source
     assert 'lessons.begin("99_toy")' in setup.source
     assert len(setup.source.splitlines()) <= 5
 
 
 def test_a_published_address_is_not_called_a_placeholder(course):
-    assert "on purpose" not in notebook(course, "somebody/course").cells[2].source
+    assert "on purpose" not in wording.setup_note("00_toy", "somebody/course")
+    assert "on purpose" in wording.setup_note("00_toy", ADDRESS)
+
+
+def test_the_time_that_a_student_needs_is_computed(course):
+    core = "\n# ".join(["word " * 200] * 4)
+    deeper = "# %% [markdown]\n# ## Going deeper\n# {{exercise double}}\n"
+    course.write_text(
+        TOY.replace("# # Toy", f"# # Toy\n#\n# {{{{minutes}}}}\n#\n# {core}")
+        .replace("# %% [markdown]\n# {{exercise double}}\n", deeper)
+        .replace("# {{answers double}}", "# {{answers double}}\n#\n# ## Papers\n# " + core)
+        .replace("print(2 + 2)", "\n".join(["print(2 + 2)"] * 24))
+    )
+    *_, core_row, deeper_row = cells(course)[1].source.split("\n\n")[1].splitlines()
+    # 800 words, and 30 lines with the setup.
+    assert core_row == "| core path | 7 minutes | none | 7 minutes |"
+    assert deeper_row == "| going deeper | 0 minutes | 1 in 7 minutes | 7 minutes |"
 
 
 def test_the_student_gets_no_solution_and_the_instructor_does(course):
@@ -164,9 +182,74 @@ def test_an_answer_that_is_a_value_is_left_open():
     assert without_solution(solved) == "numbers = ...\na = ...\nprint(a)"
 
 
+class Twice:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        """Twice."""
+        return self.factor * x
+
+
+def test_an_answer_may_be_a_class_with_some_methods_left_open():
+    exercise = Exercise("Class", 1, 1, reference=Twice, mistakes={}, hints=["*"])
+    posed = """class My:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        \"\"\"Write this one.\"\"\"
+        """
+    solved = with_solution(f"{posed}### SOLUTION twice.__call__", {"twice": exercise}.get)
+    assert "        ### BEGIN SOLUTION\n        return self.factor * x\n" in solved
+    assert without_solution(solved) == f"{posed}raise NotImplementedError"
+
+
+def test_the_answer_may_be_used_from_the_check_on(course):
+    course.write_text(TOY.replace("# %%\ncheck.double", "# %%\nmy_double = check.double"))
+    assert "my_double = check.double(my_double)" in [cell.source for cell in cells(course)]
+
+
+def test_claims_of_the_text_become_metadata(course):
+    (claiming,) = [c for c in cells(_claiming(course)) if "claims" in c.metadata]
+    assert claiming.source.startswith("# Toy")
+    assert claiming.metadata["claims"] == ["2 + 2 == 4"]
+    without = notebook(course, ADDRESS)
+    without.cells[1].metadata.clear()
+    assert "metadata of cell 1" in inspection.drift(without, notebook(course, ADDRESS))
+
+
+def _claiming(source):
+    source.write_text(TOY.replace("# # Toy", "# # Toy\n#\n# {{claim 2 + 2 == 4}}"))
+    return source
+
+
+def test_a_class_of_the_package_is_shown_as_it_is(course):
+    shown = "### SOURCE llie_helpers.lessons.checks.compare.Finding"
+    course.write_text(TOY.replace("print(2 + 2)", f"a = 1\n\n\n{shown}"))
+    assert cells(course)[4].source.endswith(f"a = 1\n\n\n{inspect.getsource(Finding).rstrip()}")
+
+
+def test_a_hidden_cell_is_folded_under_its_title(course):
+    course.write_text(
+        TOY.replace('%% tags=["nbval', '%% Add two numbers tags=["hide-input", "nbval')
+    )
+    cell = cells(course)[4]
+    assert cell.source.startswith('#@title Add two numbers {display-mode: "form"}\n')
+    assert cell.metadata == {
+        "tags": ["hide-input", "nbval-check-output"],
+        "cellView": "form",
+        "jupyter": {"source_hidden": True},
+    }
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("print(2 + 2)", "### SOURCE llie_helpers.models.Nothing", "names no class"),
+        ("print(2 + 2)", "### SOURCE llie_helpers.nothing.Net", "names no class"),
+        ('%% tags=["nbval', '%% tags=["hide-input", "nbval', "needs a title"),
+        ("# # Toy", "# # Toy\n# {{claim 2 +}}", "not an expression"),
         ("SOLUTION double", "SOLUTION duble", "did you mean double"),
         ("{{answers double}}", "{{answer double}}", "not a directive"),
         ("{{answers double}}", "{{answers duble}}", "did you mean double"),
