@@ -22,12 +22,15 @@ RAW_SUFFIXES = frozenset({".arw", ".raf", ".dng", ".nef", ".cr2", ".cr3", ".rw2"
 
 
 class Place(NamedTuple):
-    """The edges of a part of a photograph, as fractions of the photograph's height and width."""
+    """The edges of a part of a photograph, as fractions of the photograph's height and width.
 
-    top: float = 0.0
-    left: float = 0.0
-    bottom: float = 1.0
-    right: float = 1.0
+    For a batch of parts at different places, each edge is a tensor ``(N,)``.
+    """
+
+    top: float | torch.Tensor = 0.0
+    left: float | torch.Tensor = 0.0
+    bottom: float | torch.Tensor = 1.0
+    right: float | torch.Tensor = 1.0
 
     def scaled(self, height: float, width: float) -> "Place":
         """Return the place with the same top left corner and scaled sides."""

@@ -19,7 +19,7 @@ from llie_helpers.data.embedded import SPLITS, photograph
 from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
-from llie_helpers.images import WHOLE, to_float
+from llie_helpers.images import Place, to_float
 from llie_helpers.inference.image import MOST_STOPS, enhance
 from llie_helpers.inference.traceable_mapper import TraceableMapper
 from llie_helpers.methods import Method, NetworkMethod, as_method
@@ -92,7 +92,9 @@ class _Exported(nn.Module):
         # As `any_size` pads, which decides by the size whether to pad, and a graph cannot.
         down, across = (_reflected(side, self.network.multiple) for side in (height, width))
         image = image[:, :, down][:, :, :, across]
-        place = WHOLE.scaled(image.shape[2] / height, image.shape[3] / width)
+        # Tensors: a network may compute with them, and the tracer's open numbers are no tensors.
+        bottom, right = (torch.scalar_tensor(pixels.shape[0]) for pixels in (down, across))
+        place = Place(0.0, 0.0, bottom / height, right / width)
         enhanced = self.network(image, context, place)[..., :height, :width].clamp(0, 1)
         enhanced = to_srgb(expose(to_linear(enhanced), exposure)).clamp(0, 1)
         return torch.lerp(low, enhanced, strength).clamp(0, 1)
