@@ -25,6 +25,7 @@ from llie_helpers.inference.traceable_mapper import TraceableMapper
 from llie_helpers.methods import Method, NetworkMethod, as_method
 from llie_helpers.models.network import SMALLEST
 
+OLDEST_TORCH = "2.9"
 LARGEST = 16384  # pixels, of height and width
 TOLERANCE = 1 / 255  # one 8-bit level
 # Exposure and strength of each photograph that a file is compared on.
@@ -65,6 +66,12 @@ def export_onnx(method: Method | Callable[[Tensor], Tensor], target: str | os.Pa
         raise CourseError(
             "ONNX needs two more packages: run `pip install onnxruntime onnxscript`."
         ) from error
+    if torch.__version__ < OLDEST_TORCH:
+        raise CourseError(
+            f"ONNX export needs PyTorch {OLDEST_TORCH} or later, but this is {torch.__version__}, "
+            "whose torch.export.export lacks prefer_deferred_runtime_asserts_over_guards; run "
+            "`pip install --upgrade torch`."
+        )
     with atomic_path(target) as temporary:
         temporary.write_bytes(_onnx_file(method))
         session = onnxruntime.InferenceSession(temporary, providers=["CPUExecutionProvider"])

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.torch_version import TorchVersion
 
 from llie_helpers.cli import main
 from llie_helpers.errors import CourseError
@@ -105,6 +106,13 @@ class Unusual(Network):
 def test_what_onnx_cannot_hold_is_refused(tmp_path, make, reason):
     with pytest.raises(CourseError, match=f"cannot be exported: .*{reason}"):
         export_onnx(make(), tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_older_pytorch_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.8.1+cpu"))
+    with pytest.raises(CourseError, match=r"needs PyTorch 2\.9 or later, but this is 2\.8\.1"):
+        export_onnx(small("residual"), tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
 
 
