@@ -101,7 +101,7 @@ Data = Annotated[
     str,
     typer.Option(
         help="A data set (see `data list`), folders:LOW_DIR:NORMAL_DIR, photographs:DIR "
-        "or FILE.npz."
+        "or FILE.npz; A+B for both."
     ),
 ]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
@@ -111,7 +111,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         help="Shipped weights, see `models`, or a .safetensors file.",
-        show_default="lol_v1 for a network",
+        show_default="of a network, photographs or else lol_v1",
     ),
 ]
 Options = Annotated[
@@ -334,12 +334,19 @@ def evaluate(
         "enhance dark.jpg -o enhanced.jpg",
         "enhance holiday/ evening.png -o enhanced/ --exposure -0.5",
         "enhance dark.jpg -o enhanced.png --model clahe --option clip=3.0",
+        "enhance - -o - < dark.jpg > enhanced.jpg",
     )
 )
 def enhance(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files and folders.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Files and folders, or - for standard input."),
+    ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="A file for one input file, else a folder.")
+        Path,
+        typer.Option(
+            "--out", "-o", help="A file for one input file, - for standard output, else a folder."
+        ),
     ],
     model: Model = "dual_branch",
     weights: Weights = None,
@@ -374,8 +381,8 @@ def enhance(
         lambda source, target: enhance_video(source, target, method, postprocess, fast),
         force,
     )
-    print(summary)
-    raise typer.Exit(1 if summary.failures else 0)
+    print(summary, file=sys.stderr if out == Path("-") else sys.stdout)
+    raise typer.Exit(1 if summary.failed else 0)
 
 
 @app.command(**examples("export --model dual_branch -o dual_branch.onnx"))
@@ -403,7 +410,7 @@ def export(
 def gallery(
     methods: Annotated[
         list[str],
-        typer.Argument(metavar="METHOD...", help="A method; networks use lol_v1 weights."),
+        typer.Argument(metavar="METHOD...", help="A method; networks use their default weights."),
     ],
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
@@ -422,6 +429,36 @@ def gallery(
     place = choose_device(device)
     chosen = {name: create_method(name, device=place) for name in methods}
     print(write_gallery(chosen, load_pairs(data, split), out))
+
+
+@app.command(**examples("ranking photographs/ -m clahe -m lime -m dual_branch -o ranking.html"))
+def ranking(
+    folder: Annotated[Path, typer.Argument(help="A folder of dark photographs.")],
+    methods: Annotated[
+        list[str],
+        typer.Option(
+            "--model", "-m", help="A method, repeated for each; networks use lol_v1 weights."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .html file to write.")],
+    force: Force = False,
+    device: Device = "auto",
+) -> None:
+    """Write a page on which to rank methods blind.
+
+    It shows the photographs with the outputs in random order, and counts which is preferred.
+    """
+    from llie_helpers.data.layouts import images_in
+    from llie_helpers.devices import choose_device
+    from llie_helpers.images import load_image
+    from llie_helpers.methods import create_method
+    from llie_helpers.plotting.ranking import ranking
+
+    if out.exists() and not force:
+        raise CourseError(f"{out} already exists; add --force to overwrite it.")
+    place = choose_device(device)
+    chosen = {name: create_method(name, device=place) for name in methods}
+    print(ranking({path.name: load_image(path) for path in images_in(folder)}, chosen, out))
 
 
 def key_values(texts: Sequence[str] | None) -> dict[str, Any]:

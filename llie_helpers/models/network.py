@@ -45,7 +45,12 @@ class Network(nn.Module):
         return None
 
     def illuminate(self, image: Tensor, context: Any, place: Place = WHOLE) -> Tensor:
-        """Correct only the exposure of ``image``, as a function of each pixel's own value.
+        """Correct only the exposure of ``image``; noise remains.
+
+        Args:
+            image: ``(N, 3, H, W)`` in [0, 1], the whole photograph or a part of it.
+            context: from `prepare`.
+            place: where ``image`` is in the photograph.
 
         Raises:
             CourseError: the network has no such step.
@@ -80,7 +85,7 @@ class Objective:
 
     network: Network
 
-    # Whether batches also hold thumbnails of the whole images that were cropped.
+    # Whether batches also hold thumbnails of the whole images, see `data.placed_crops`.
     sees_whole: ClassVar[bool] = False
 
     @classmethod
@@ -110,16 +115,13 @@ class Objective:
             loss: maps ``(enhanced, normal)`` to a scalar.
             low: crops ``(N, 3, H, W)`` in [0, 1].
             normal: their targets.
-            whole: where `sees_whole`, thumbnails of both whole images, ``(N, 3, h, w)``.
+            whole: where `sees_whole`, thumbnails of both whole images, ``(N, 3, h, w)``, and
+                the edges of the crops' places in them, ``(N, 4)``.
         """
         return loss(self.network(low), normal)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return parameter groups as ``torch.optim`` takes them.
-
-        A group's ``schedule_share`` is the fraction of a cosine schedule after which its learning
-        rate is 0.
-        """
+        """Return parameter groups as ``torch.optim`` takes them."""
         return [{"params": list(self.network.parameters())}]
 
 

@@ -46,14 +46,14 @@ device = lesson.device
 # %% [markdown]
 # ## 1. The network
 #
-# `dual_branch` of lesson 07, with the weights that the course trained on LOL v1. `create_method`
+# `dual_branch` of lesson 07, with the weights that the course trained on LOL v1 and on photographs
+# that were darkened by the physics of lesson 01. `create_method`
 # gives a method by its name, ready to use; `method.network` is the network in it.
 
 # %%
-weights = "lol_v1" if "lol_v1" in models.shipped("dual_branch") else "embedded"
-method = create_method("dual_branch", weights, device)
+method = create_method("dual_branch", device=device)
 network = method.network
-print(f"dual_branch, weights {weights}")
+print(f"dual_branch, {method.parameter_count:,} parameters")
 
 
 def night(name, stops=4.0, seed=1):
@@ -353,8 +353,9 @@ check.steady(my_steady)
 # ### Fast: the exposure alone
 #
 # On two processor cores the network takes a quarter of a second for a frame of 1280 x 720, and a
-# film has 24 frames in a second. The exposure alone can be had in a millisecond: a byte has 256
-# values, so a table of 256 numbers for each channel says it all.
+# film has 24 frames in a second. The light alone is ready in a fraction of that. Where it is one
+# curve for all places, a table is faster still: a byte has 256 values, so 256 numbers for each
+# channel say it all.
 #
 # {{exercise table}}
 #
@@ -409,7 +410,7 @@ from IPython.display import Video
 for name, fast in (("bright", False), ("fast", True)):
     target = clip.with_name(f"{name}.mp4")
     start = time.perf_counter()
-    count = enhance_video(clip, target, method, fast=fast)
+    count = enhance_video(clip, target, method, fast=fast).frames
     print(f"{name:6} {count / (time.perf_counter() - start):5.1f} frames of 320 x 240 a second")
 Video(clip.with_name("bright.mp4"), embed=True, html_attributes="controls loop muted")
 

@@ -21,7 +21,7 @@ from llie_helpers.metrics import evaluate
 from llie_helpers.models import shipped
 
 META = torch.device("meta")
-CLASSICAL = ("identity", "gamma", "histogram_equalisation", "clahe", "retinex")
+CLASSICAL = ("identity", "gamma", "histogram_equalisation", "clahe", "retinex", "lime")
 # Their 2200x1650 take minutes; only their mapper looks at more than a pixel's surroundings.
 SLOW = ("pix2pix", "residual", "unet")
 
@@ -135,7 +135,7 @@ def test_a_method_that_sets_no_exposure_has_no_fast_mode(method):
 
 
 def test_fast_is_what_the_network_offers():
-    method, image = a_method("dual_branch"), dark_photograph(64, 64)
+    method, image = create_method("dual_branch"), dark_photograph(64, 64)
     context = method.prepare(image)
     lit = method.illuminate(image, context)
     assert lit.mean() > 1.5 * image.mean()
