@@ -209,8 +209,11 @@ class WindowAmplitude(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         side, (height, width) = self.SIDE, features.shape[-2:]
-        full = F.pad(features, (0, -width % side, 0, -height % side), mode="replicate")
-        windows = full.unflatten(3, (-1, side)).unflatten(2, (-1, side)).transpose(3, 4)
+        # With sizes as multiples of `side`, an export with open sizes takes seconds, not minutes.
+        rows, columns = ((length + side - 1) // side for length in (height, width))
+        bottom, right = rows * side - height, columns * side - width
+        full = F.pad(features, (0, right, 0, bottom), mode="replicate")
+        windows = full.unflatten(3, (columns, side)).unflatten(2, (rows, side)).transpose(3, 4)
         spectrum = (windows.flatten(4) @ self.dft).unflatten(4, (2, -1))
         power = spectrum.square().sum(dim=4)
         change = self.gate(power.log1p().flatten(2)).view_as(power)

@@ -1,6 +1,7 @@
 """The base class of the networks, their training objective, and support for any image size."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
@@ -103,7 +104,7 @@ class Objective:
                 )
             if option not in known:
                 raise unknown_name(f"objective option of {network.name}", option, known)
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if type(value) not in (int, float) or not math.isfinite(value):
                 raise CourseError(f"The objective's {option} is {value!r}; it must be a number.")
         return cls(network, **options)
 

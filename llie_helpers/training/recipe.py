@@ -1,5 +1,6 @@
 """Training recipes: a dataclass, read from one TOML file per network."""
 
+import math
 import os
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
@@ -90,6 +91,8 @@ class Recipe:
                 raise unknown_name("recipe entry", name, known)
             if known[name] is float and type(value) is int:
                 changes[name] = value = float(value)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise CourseError(f"The recipe's {name} is {value}; it must be a finite number.")
             if type(value) is not known[name]:
                 raise CourseError(
                     f"The recipe's {name} is {value!r}; it must be of type {known[name].__name__}."
