@@ -9,7 +9,9 @@ import os
 
 import matplotlib
 import pytest
+from builder import claims
 from builder.execution import quick_environment
+from nbval.plugin import IPyNbCell
 
 
 def pytest_configure(config):
@@ -28,3 +30,18 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Check the claims of the text below a notebook's cell, in the kernel that ran it."""
+    result = yield
+    if isinstance(item, IPyNbCell):
+        client = item.parent.kernel.kc
+        for claim, text in claims.after(item.parent.nb.cells, item.cell):
+            asked = client.execute(claims.probe(claim), silent=True, stop_on_error=False)
+            while (reply := client.get_shell_msg())["parent_header"].get("msg_id") != asked:
+                pass
+            if wrong := claims.told(reply["content"], text):
+                item.raise_cell_error(wrong)
+    return result

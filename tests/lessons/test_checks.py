@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
+from torch import nn
 
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import checks
@@ -30,6 +32,7 @@ from llie_helpers.lessons.checks.exercise import (
     combine,
     edited,
 )
+from llie_helpers.lessons.checks.networks import network
 
 EXERCISES = {
     f"{module.name}-{name}": value
@@ -72,21 +75,21 @@ STYLES = {
 
 @every_exercise
 def test_the_solution_is_right(exercise):
-    result = exercise(given(exercise, exercise.reference))
+    result = exercise.examine(given(exercise, exercise.reference))
     assert result.verdict == CORRECT, result
 
 
 @every_exercise
 def test_other_right_answers_are_right(exercise):
     for number, answer in enumerate(exercise.right, start=1):
-        result = exercise(given(exercise, answer))
+        result = exercise.examine(given(exercise, answer))
         assert result.verdict == CORRECT, f"{number}: {result}"
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
 @by_value
 def test_the_solution_is_right_in_any_style(exercise, style):
-    result = exercise(
+    result = exercise.examine(
         given(exercise, lambda *arguments: restyled(exercise.reference(*arguments), style))
     )
     assert result.verdict == CORRECT, result
@@ -94,14 +97,14 @@ def test_the_solution_is_right_in_any_style(exercise, style):
 
 @every_exercise
 def test_the_stub_is_not_attempted(exercise):
-    assert exercise(... if exercise.value else stub).verdict == NOT_ATTEMPTED
+    assert exercise.examine(... if exercise.value else stub).verdict == NOT_ATTEMPTED
 
 
 @every_exercise
 def test_every_mistake_is_named(exercise):
     assert len(exercise.mistakes) >= 3
     for sentence, answer in exercise.wrong_answers.items():
-        result = exercise(given(exercise, answer))
+        result = exercise.examine(given(exercise, answer))
         assert result.verdict == WRONG, sentence
         assert sentence in result.message, f"{sentence}: {result}"
 
@@ -117,7 +120,7 @@ def test_an_input_changed_in_place_is_told(exercise):
 
     changeable = torch.Tensor | np.ndarray
     if any(isinstance(argument, changeable) for argument in exercise.inputs()[0]):
-        assert exercise(careless).message == CHANGED
+        assert exercise.examine(careless).message == CHANGED
 
 
 @every_exercise
@@ -147,6 +150,17 @@ double = Exercise(
 )
 
 
+double_total = Exercise(
+    title="Sum",
+    minutes=1,
+    difficulty=1,
+    reference=lambda: 4,
+    mistakes={"a pair was counted twice.": lambda: 3},
+    hints=["2 + 2"],
+    value=True,
+)
+
+
 def in_place(image):
     return image.mul_(2).clamp(0, 1)
 
@@ -170,16 +184,32 @@ class TestExercise:
         ],
     )
     def test_names_the_mistake(self, answer, words, capsys):
-        result = double(answer)
+        result = double.examine(answer)
         assert result.verdict == WRONG
         assert words in result.message
+        assert double(answer) is double_solution
         assert capsys.readouterr().out == f"wrong: {result.message}\n"
+
+    @pytest.mark.parametrize("answer", [stub, lambda image: image])
+    def test_the_lesson_goes_on_with_the_packages_version(self, answer):
+        assert double(answer) is double_solution
+
+    def test_the_lesson_goes_on_with_a_right_answer(self):
+        def mine(image):
+            return (image + image).clamp(0, 1)
+
+        assert double(mine) is mine
+        assert double_total(4.0) == 4.0
+        assert double_total(...) == double_total(5) == 4
+
+    def test_a_check_on_the_last_line_shows_its_verdict_alone(self):
+        assert DisplayFormatter().format(double(double_solution)) == ({}, {})
 
     def test_shows_the_students_line(self):
         def broken(image):
             return image.reshape(7)
 
-        message = double(broken).message
+        message = double.examine(broken).message
         assert "RuntimeError" in message
         assert message.endswith("return image.reshape(7))")
 
@@ -187,8 +217,8 @@ class TestExercise:
         def unsupported(image):
             raise NotImplementedError("not implemented for 'Byte'")
 
-        assert double(unsupported).verdict == WRONG
-        assert double(stub).verdict == NOT_ATTEMPTED
+        assert double.examine(unsupported).verdict == WRONG
+        assert double.examine(stub).verdict == NOT_ATTEMPTED
 
     @pytest.mark.parametrize(
         ("answer", "words"),
@@ -204,22 +234,15 @@ class TestExercise:
         ],
     )
     def test_an_answer_may_be_a_value(self, answer, words):
-        total = Exercise(
-            title="Sum",
-            minutes=1,
-            difficulty=1,
-            reference=lambda: 4,
-            mistakes={"a pair was counted twice.": lambda: 3},
-            hints=["2 + 2"],
-            value=True,
-        )
-        assert str(total(answer)).startswith(words)
+        assert str(double_total.examine(answer)).startswith(words)
 
     def test_the_case_is_shown_where_it_is_plain(self):
         product = replace(
             double, reference=lambda a, b: a * b, mistakes={}, inputs=lambda: [(2, 2), (3, 5)]
         )
-        assert product(lambda a, b: a + b).message == "for 3, 5 the answer is 15, yours is 8."
+        assert (
+            product.examine(lambda a, b: a + b).message == "for 3, 5 the answer is 15, yours is 8."
+        )
 
     def test_an_observer_looks_at_more_than_the_result(self):
         def observe(answer, image):
@@ -228,19 +251,19 @@ class TestExercise:
             return "right"
 
         bright = replace(double, observe=observe)
-        assert bright(lambda image: image + 1).message == "far too bright."
-        assert bright(lambda image: 0 * image).verdict == CORRECT
-        assert bright(lambda image: image.add_(1)).message == CHANGED
+        assert bright.examine(lambda image: image + 1).message == "far too bright."
+        assert bright.examine(lambda image: 0 * image).verdict == CORRECT
+        assert bright.examine(lambda image: image.add_(1)).message == CHANGED
 
     def test_answers_draw_the_same_random_numbers(self):
         noisy = replace(double, reference=lambda image: image + torch.randn(image.shape))
-        assert noisy(lambda image: torch.randn_like(image) + image).verdict == CORRECT
+        assert noisy.examine(lambda image: torch.randn_like(image) + image).verdict == CORRECT
 
     def test_leaves_the_notebooks_random_state_alone(self):
         torch.manual_seed(5)
         expected = torch.rand(1)
         torch.manual_seed(5)
-        assert double(double_solution).verdict == CORRECT
+        assert double.examine(double_solution).verdict == CORRECT
         assert torch.rand(1) == expected
 
     def test_code_is_the_body_without_the_docstring(self):
@@ -261,7 +284,7 @@ class TestExercise:
         monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
         with pytest.raises(AssertionError):
             double(answer)
-        assert double(double_solution).verdict == CORRECT
+        assert double(double_solution) is double_solution
 
     @pytest.mark.parametrize(
         ("change", "words"), [({"difficulty": 6}, "not 1 to 5"), ({"hints": "think"}, "a list")]
@@ -269,6 +292,77 @@ class TestExercise:
     def test_its_parts_are_checked(self, change, words):
         with pytest.raises(ValueError, match=words):
             replace(double, **change)
+
+
+class TwoLayers(nn.Module):
+    """Two convolutions with a ReLU between."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Conv2d(3, width, 3, padding=1)
+        self.norm = nn.BatchNorm2d(width)
+        self.last = nn.Conv2d(width, 3, 1)
+
+    def forward(self, low):
+        return self.last(torch.relu(self.norm(self.first(low))))
+
+
+two_layers = Exercise(
+    title="Two layers",
+    minutes=5,
+    difficulty=2,
+    reference=TwoLayers,
+    inputs=lambda: [({"width": 4}, torch.rand(1, 3, 5, 6)), ({"width": 2}, torch.rand(2, 3, 4, 4))],
+    observe=network,
+    mistakes={
+        "there is no ReLU.": "torch.relu( => (",
+        "the second layer looks at neighbours.": "width, 3, 1 => width, 3, 3, padding=1",
+        "the norm is not used.": "self.norm(self.first(low)) => self.first(low)",
+    },
+    hints=["Two layers.", "One norm."],
+)
+
+
+class TestClasses:
+    def test_an_answer_may_be_a_class(self):
+        class Mine(TwoLayers):
+            def forward(self, low):
+                return self.last(self.norm(self.first(low)).clamp_min(0))
+
+        assert two_layers(Mine) is Mine
+        # What the package has trained fits into the student's class.
+        Mine(4).load_state_dict(TwoLayers(4).state_dict())
+
+    def test_names_its_mistakes(self):
+        for sentence, mistake in two_layers.wrong_answers.items():
+            assert two_layers.examine(mistake).message == sentence
+
+    @pytest.mark.parametrize(
+        ("edits", "words"),
+        [
+            ("self.first => self.begin", "missing: first.weight, first.bias; not expected: begin"),
+            ("3, width, 3, padding=1 => 3, width, 5, padding=2", "shape is (4, 3, 5, 5), expected"),
+            ("torch.relu => torch.sigmoid", UNNAMED),
+            ("self.last(torch => (torch", "shape (1, 4, 5, 6), expected (1, 3, 5, 6)"),
+        ],
+    )
+    def test_tells_how_another_class_differs(self, edits, words):
+        assert words in two_layers.examine(edited(TwoLayers, edits)).message
+
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [(TwoLayers(4), "not a network made from it"), (lambda width: width, "got int")],
+    )
+    def test_other_things_are_told(self, answer, words):
+        assert words in two_layers.examine(answer).message
+
+    def test_a_class_with_stubs_is_not_attempted(self):
+        class Stub(TwoLayers):
+            def forward(self, low):
+                raise NotImplementedError
+
+        assert two_layers.examine(Stub).verdict == NOT_ATTEMPTED
+        assert two_layers(Stub) is TwoLayers
 
 
 def test_edits_are_combined_unless_they_exclude_each_other():
@@ -299,7 +393,8 @@ class TestDifference:
         [
             ((1, 2), (1, 3), "yours is 2"),
             ((1,), (1, 3), "expected 2 values"),
-            ({"a": 1}, {"b": 1}, "keys ['b']"),
+            ({"a": 1}, {"b": 1}, "missing: b; not expected: a."),
+            (1, {"b": 1}, "keys ['b']"),
             ({"a": 1}, {"a": 2}, "yours is 1"),
             ("low", "normal", "expected 'normal'"),
             (torch.rand(2), 1.0, "expected one number"),
@@ -366,4 +461,4 @@ def test_generators_are_copied_so_that_both_draw_the_same():
         return torch.rand(3, generator=generator)
 
     drawn = replace(double, reference=noise, inputs=lambda: [(torch.Generator().manual_seed(1),)])
-    assert drawn(lambda generator: noise(generator)).verdict == CORRECT
+    assert drawn.examine(lambda generator: noise(generator)).verdict == CORRECT

@@ -1,3 +1,4 @@
+import inspect
 import shutil
 import sys
 import types
@@ -10,6 +11,7 @@ from builder.solutions import with_solution, without_solution
 from builder.source import notebook
 
 from llie_helpers.errors import CourseError
+from llie_helpers.lessons.checks.compare import Finding
 from llie_helpers.lessons.checks.exercise import Exercise
 
 ADDRESS = "some_body/course"
@@ -164,9 +166,74 @@ def test_an_answer_that_is_a_value_is_left_open():
     assert without_solution(solved) == "numbers = ...\na = ...\nprint(a)"
 
 
+class Twice:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        """Twice."""
+        return self.factor * x
+
+
+def test_an_answer_may_be_a_class_with_some_methods_left_open():
+    exercise = Exercise("Class", 1, 1, reference=Twice, mistakes={}, hints=["*"])
+    posed = """class My:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        \"\"\"Write this one.\"\"\"
+        """
+    solved = with_solution(f"{posed}### SOLUTION twice.__call__", {"twice": exercise}.get)
+    assert "        ### BEGIN SOLUTION\n        return self.factor * x\n" in solved
+    assert without_solution(solved) == f"{posed}raise NotImplementedError"
+
+
+def test_the_answer_may_be_used_from_the_check_on(course):
+    course.write_text(TOY.replace("# %%\ncheck.double", "# %%\nmy_double = check.double"))
+    assert "my_double = check.double(my_double)" in [cell.source for cell in cells(course)]
+
+
+def test_claims_of_the_text_become_metadata(course):
+    (claiming,) = [c for c in cells(_claiming(course)) if "claims" in c.metadata]
+    assert claiming.source.startswith("# Toy")
+    assert claiming.metadata["claims"] == ["2 + 2 == 4"]
+    without = notebook(course, ADDRESS)
+    without.cells[1].metadata.clear()
+    assert "metadata of cell 1" in inspection.drift(without, notebook(course, ADDRESS))
+
+
+def _claiming(source):
+    source.write_text(TOY.replace("# # Toy", "# # Toy\n#\n# {{claim 2 + 2 == 4}}"))
+    return source
+
+
+def test_a_class_of_the_package_is_shown_as_it_is(course):
+    shown = "### SOURCE llie_helpers.lessons.checks.compare.Finding"
+    course.write_text(TOY.replace("print(2 + 2)", f"a = 1\n\n\n{shown}"))
+    assert cells(course)[4].source.endswith(f"a = 1\n\n\n{inspect.getsource(Finding).rstrip()}")
+
+
+def test_a_hidden_cell_is_folded_under_its_title(course):
+    course.write_text(
+        TOY.replace('%% tags=["nbval', '%% Add two numbers tags=["hide-input", "nbval')
+    )
+    cell = cells(course)[4]
+    assert cell.source.startswith('#@title Add two numbers {display-mode: "form"}\n')
+    assert cell.metadata == {
+        "tags": ["hide-input", "nbval-check-output"],
+        "cellView": "form",
+        "jupyter": {"source_hidden": True},
+    }
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("print(2 + 2)", "### SOURCE llie_helpers.models.Nothing", "names no class"),
+        ("print(2 + 2)", "### SOURCE llie_helpers.nothing.Net", "names no class"),
+        ('%% tags=["nbval', '%% tags=["hide-input", "nbval', "needs a title"),
+        ("# # Toy", "# # Toy\n# {{claim 2 +}}", "not an expression"),
         ("SOLUTION double", "SOLUTION duble", "did you mean double"),
         ("{{answers double}}", "{{answer double}}", "not a directive"),
         ("{{answers double}}", "{{answers duble}}", "did you mean double"),

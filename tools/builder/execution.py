@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from llie_helpers.errors import CourseError
 
+from . import claims
 from .source import neutral_metadata
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -50,8 +51,21 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
     """Run every cell of ``notebook`` in a fresh kernel, in ``folder``, and store the outputs.
 
     Raises:
-        CourseError: a cell raised an error, or a widget's callback did.
+        CourseError: a cell raised an error, or a widget's callback did, or a claim of the text
+            does not hold.
     """
+
+    async def check_claims(cell: NotebookNode, execute_reply: dict, **_: object) -> None:
+        if execute_reply["content"]["status"] != "ok":
+            return
+        for claim, text in claims.after(notebook.cells, cell):
+            asked = client.kc.execute(claims.probe(claim), silent=True, stop_on_error=False)
+            reply = {}
+            while reply.get("parent_header", {}).get("msg_id") != asked:
+                reply = await client.kc.get_shell_msg(timeout=client.timeout)
+            if wrong := claims.told(reply["content"], text):
+                raise CourseError(f"After cell [{cell.execution_count}], {wrong}")
+
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -59,6 +73,7 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         coalesce_streams=True,
+        on_cell_executed=check_claims,
     )
     try:
         inherited = {

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from nbformat import NotebookNode
 
 from llie_helpers.errors import CourseError
-from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.exercise import Exercise, code_of
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 MARKED = re.compile(rf"^([ \t]*){BEGIN}\n.*?^[ \t]*{END}[ \t]*$", re.DOTALL | re.MULTILINE)
-# In a source: a line of a function, or after ``name = ...`` if the answer is a value.
-DIRECTIVE = re.compile(r"^([ \t]*)(?:(\w+) = \.\.\. +)?### SOLUTION (\w+)$", re.MULTILINE)
-CHECK_CALL = re.compile(r"^check\.(\w+)\(", re.MULTILINE)
+# In a source: a line of a function, of a method if the answer is a class (``name.method``), or
+# after ``name = ...`` if the answer is a value.
+DIRECTIVE = re.compile(
+    r"^([ \t]*)(?:(\w+) = \.\.\. +)?### SOLUTION (\w+)(?:\.(\w+))?$", re.MULTILINE
+)
+CHECK_CALL = re.compile(r"^(?:\w+ = )?check\.(\w+)\(", re.MULTILINE)
 
 
 def with_solution(code: str, find: Callable[[str], Exercise]) -> str:
@@ -24,8 +27,8 @@ def with_solution(code: str, find: Callable[[str], Exercise]) -> str:
     """
 
     def expand(match: re.Match) -> str:
-        indent, answer, name = match.groups()
-        body = find(name).code
+        indent, answer, name, method = match.groups()
+        body = code_of(getattr(find(name).reference, method)) if method else find(name).code
         if answer:
             body = re.sub(r"^return ", f"{answer} = ", body, flags=re.MULTILINE)
         return textwrap.indent(f"{BEGIN}\n{body}\n{END}", indent)

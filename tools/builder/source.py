@@ -7,10 +7,13 @@ expanded, solutions are inserted for the instructor, and exercises get nbgrader'
 import functools
 import hashlib
 import importlib
+import inspect
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jupytext
 from nbformat import NotebookNode, v4
@@ -18,12 +21,14 @@ from nbformat import NotebookNode, v4
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.lessons.checks.exercise import Exercise
 
-from . import wording
+from . import claims, wording
 from .solutions import exercises, with_solution, without_solution
 
 ROOT = Path(__file__).resolve().parents[2]
 
 DIRECTIVE = re.compile(r"^\{\{ *(\w+)(?: +(\w+))? *\}\}$", re.MULTILINE)
+# A class or function of the package, to be shown as it is.
+SHOWN = re.compile(r"^### SOURCE ([\w.]+)$", re.MULTILINE)
 # Extras of the package, as pip takes them, that this lesson needs on Colab.
 SETUP = re.compile(r"\{\{setup(?: +([\w,]+))?\}\}")
 
@@ -63,10 +68,11 @@ def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNod
             cells.append(v4.new_markdown_cell(wording.setup_note(address)))
             cells.append(v4.new_code_cell(wording.setup_code(name, address, setup[1] or "")))
         elif cell.cell_type == "markdown":
-            cells.append(v4.new_markdown_cell(cell.source))
+            text, claimed = claims.split(cell.source)
+            metadata = {"claims": claimed} if claimed else {}
+            cells.append(v4.new_markdown_cell(text, metadata=metadata))
         else:
-            tags = cell.metadata.get("tags")
-            cells.append(v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
+            cells.append(_code_cell(cell.source, cell.metadata))
     _expand_directives(cells, name)
     _mark_for_nbgrader(cells, name)
     if not solutions:
@@ -98,6 +104,32 @@ def neutral_metadata() -> dict:
     }
 
 
+def _code_cell(code: str, metadata: Mapping[str, Any]) -> NotebookNode:
+    """Return a code cell; tagged ``hide-input``, it is folded under its title.
+
+    JupyterLab folds it by ``source_hidden``, and Colab by its form view.
+    """
+    tags = metadata.get("tags", [])
+    kept: dict[str, Any] = {"tags": tags} if tags else {}
+    if "hide-input" in tags:
+        if not metadata.get("title"):
+            raise CourseError(f"A hidden cell needs a title, `# %% Title tags=[...]`:\n{code}")
+        code = f'#@title {metadata["title"]} {{display-mode: "form"}}\n{code}'
+        kept |= {"cellView": "form", "jupyter": {"source_hidden": True}}
+    return v4.new_code_cell(SHOWN.sub(_source_of, code), metadata=kept)
+
+
+def _source_of(match: re.Match) -> str:
+    module, _, name = match[1].rpartition(".")
+    try:
+        return inspect.getsource(getattr(importlib.import_module(module), name)).rstrip()
+    except (ImportError, ValueError, AttributeError, TypeError) as error:
+        raise CourseError(
+            f"{match[0]} names no class or function of a module ({error}); write, for instance, "
+            "### SOURCE llie_helpers.models.unet.UNet."
+        ) from error
+
+
 def _expand_directives(cells: list[NotebookNode], name: str) -> None:
     order: list[str] = []
 
@@ -106,7 +138,7 @@ def _expand_directives(cells: list[NotebookNode], name: str) -> None:
         if directive not in ("exercise", "answers") or exercise is None:
             raise CourseError(
                 f"{name}: {match[0]} is not a directive; expected {{{{exercise NAME}}}} or "
-                "{{answers NAME}}, or {{setup}} alone in a markdown cell."
+                "{{answers NAME}} or {{claim EXPRESSION}}, or {{setup}} alone in a markdown cell."
             )
         check = find_check(name, exercise)
         if directive == "answers":

@@ -50,9 +50,11 @@ def difference(got: Any, expected: Any, tolerance: float = 1e-5) -> str | None:
     if isinstance(expected, bool | str):
         return None if _is(got, expected) else f"expected {expected!r}, got {got!r}."
     if isinstance(expected, dict):
-        if not isinstance(got, dict) or got.keys() != expected.keys():
-            return f"expected a dict with the keys {list(expected)}, got {_name(got)}."
-        return _first(got.values(), [expected[key] for key in got], tolerance)
+        return _dicts(got, expected, tolerance)
+    if isinstance(expected, torch.Size):
+        return (
+            None if got == expected else f"the shape is {tuple(got)}, expected {tuple(expected)}."
+        )
     if isinstance(expected, tuple | list):
         if isinstance(got, torch.Tensor | np.ndarray) and got.ndim:
             got = list(got)
@@ -111,6 +113,22 @@ def _is(got: Any, expected: bool | str) -> bool:
 def _first(got: Iterable, expected: Iterable, tolerance: float) -> str | None:
     pairs = zip(got, expected, strict=True)
     return next((d for g, e in pairs if (d := difference(g, e, tolerance))), None)
+
+
+def _dicts(got: Any, expected: dict, tolerance: float) -> str | None:
+    if not isinstance(got, dict):
+        return f"expected a dict with the keys {list(expected)}, got {_name(got)}."
+    parts = {
+        "missing": [key for key in expected if key not in got],
+        "not expected": [key for key in got if key not in expected],
+    }
+    if any(parts.values()):
+        named = (f"{what}: {', '.join(map(str, keys))}" for what, keys in parts.items() if keys)
+        return f"{'; '.join(named)}."
+    for key, value in expected.items():
+        if found := difference(got[key], value, tolerance):
+            return f"{key}: {found}"
+    return None
 
 
 def _arrays(got: Any, expected: Any, tolerance: float) -> str | None:

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -56,9 +57,6 @@ class Result:
                 "the lesson goes on with the package's version"
             )
         return self.verdict
-
-    def _ipython_display_(self) -> None:
-        """Show nothing: the check has printed its line already."""
 
 
 def call(answer: Callable, *arguments: Any) -> Any:
@@ -116,20 +114,31 @@ class Exercise:
         if isinstance(self.hints, str) or not self.hints:
             raise ValueError(f"hints of {self.title!r} must be a list of at least one hint")
 
-    def __call__(self, answer: Any) -> Result:
-        """Print one line about ``answer`` and return it as a `Result`.
+    def __call__(self, answer: Any) -> Any:
+        """Print one line about ``answer``; return it if it is right, else the package's solution.
+
+        The lesson goes on with what is returned: ``gamma = check.gamma(gamma)``.
 
         Raises:
             AssertionError: nbgrader is grading and the answer is not correct.
         """
-        with torch.random.fork_rng(devices=[]):
-            result = self._examine(answer)
+        result = self.examine(answer)
         print(result)
         # nbgrader sets the variable ("autograde" or "validate"), and takes points off
         # for a cell that raises; a student who runs the notebook sees the line only.
         if os.environ.get("NBGRADER_EXECUTION") and result.verdict != CORRECT:
             raise AssertionError(str(result))
-        return result
+        if result.verdict != CORRECT:
+            answer = self.reference() if self.value else self.reference
+        if isinstance(answer, FunctionType):
+            # The line is printed already, should the check be the last line of a cell.
+            answer._ipython_display_ = _show_nothing  # type: ignore[attr-defined]
+        return answer
+
+    def examine(self, answer: Any) -> Result:
+        """Return what the check finds, without printing it."""
+        with torch.random.fork_rng(devices=[]):
+            return self._examine(answer)
 
     def _examine(self, answer: Any) -> Result:
         if answer is ... or answer is None:
@@ -213,13 +222,22 @@ class Exercise:
     @property
     def code(self) -> str:
         """Return the body of the reference function without its docstring; a class as a whole."""
-        source = textwrap.dedent(inspect.getsource(self.reference))
-        tree = ast.parse(source).body[0]
-        if not isinstance(tree, ast.FunctionDef):
-            return source.rstrip()
-        first = tree.body[0]
-        start = first.lineno - 1 if ast.get_docstring(tree) is None else first.end_lineno
-        return textwrap.dedent("\n".join(source.splitlines()[start:])).strip()
+        return code_of(self.reference)
+
+
+def code_of(function: Callable) -> str:
+    """Return the body of a function without its docstring; a class as a whole."""
+    source = textwrap.dedent(inspect.getsource(function))
+    tree = ast.parse(source).body[0]
+    if not isinstance(tree, ast.FunctionDef):
+        return source.rstrip()
+    first = tree.body[0]
+    start = first.lineno - 1 if ast.get_docstring(tree) is None else first.end_lineno
+    return textwrap.dedent("\n".join(source.splitlines()[start:])).strip()
+
+
+def _show_nothing() -> None:
+    """Replace the text that IPython would show for a function."""
 
 
 def edited(function: Callable, edits: str | Sequence[str]) -> Callable:
