@@ -2,5 +2,6 @@
 
 from llie_helpers.lessons.baseline import Baselines, baselines, tune_gamma
 from llie_helpers.lessons.lesson import Lesson, begin, use_drive
+from llie_helpers.lessons.recordings import recorded
 
-__all__ = ["Baselines", "Lesson", "baselines", "begin", "tune_gamma", "use_drive"]
+__all__ = ["Baselines", "Lesson", "baselines", "begin", "recorded", "tune_gamma", "use_drive"]

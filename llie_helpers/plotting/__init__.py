@@ -7,12 +7,12 @@ from llie_helpers.plotting.figures import (
     WIDTH,
     CourseFigure,
     show_histograms,
-    show_history,
     show_images,
     show_pairs,
     show_results,
     use_style,
 )
+from llie_helpers.plotting.histories import show_history
 
 __all__ = [
     "CHANNELS",

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
@@ -18,7 +17,7 @@ DROP = 1.5  # distance of rows
 Point = tuple[float, float]
 
 
-def show_encoder_decoder(widths: Sequence[int]) -> Figure:
+def show_encoder_decoder(widths: Sequence[int]) -> CourseFigure:
     """Draw an encoder-decoder with additive shortcuts as a U.
 
     The height of a box shows the resolution of a feature map, which is halved from row to row, and
@@ -27,7 +26,13 @@ def show_encoder_decoder(widths: Sequence[int]) -> Figure:
     Args:
         widths: channels at full resolution, at half of it, and so on.
     """
-    figure = CourseFigure(WIDTH, 4.9)
+    figure = CourseFigure(
+        WIDTH,
+        4.9,
+        "A network drawn as a U: the encoder halves the size and goes down through "
+        f"{', '.join(map(str, widths))} channels, the decoder climbs back, and at each level a "
+        "shortcut adds the encoder's features to the decoder's.",
+    )
     axes = figure.subplots()
     last = len(widths) - 1
     end = 2 * last + 2
@@ -95,9 +100,15 @@ def _line(colour: str) -> Literal["-", "--"]:
     return "--" if colour == SHORTCUT else "-"
 
 
-def show_two_path() -> Figure:
+def show_two_path() -> CourseFigure:
     """Draw lesson 05's two-path module: the sum of two paths, then a residual block."""
-    figure = CourseFigure(WIDTH, 1.9)
+    figure = CourseFigure(
+        WIDTH,
+        1.9,
+        "Two modules in a row. In the first, x goes through a 3x3 convolution, a ReLU and another "
+        "3x3 convolution, and beside them through a 1x1 convolution; the sum goes through a ReLU "
+        "and becomes y. The second adds y itself in place of the 1x1 convolution.",
+    )
     axes = figure.subplots()
     for start, bypass in ((0.0, "1x1"), (4.9, "")):
         fork, join = start + 0.5, start + 3.6

@@ -1,14 +1,14 @@
-"""Figures of images, training runs and results.
+"""Figures of images and results.
 
 Every function returns a figure that is independent of pyplot. As the last line of a cell it is
 shown once; elsewhere, use ``display(figure)``. Figures need not be closed.
 """
 
 import base64
+import html
 import io
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib as mpl
 import torch
@@ -16,13 +16,10 @@ from cycler import cycler
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from PIL import Image
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
-from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise, to_uint8
 from llie_helpers.metrics import psnr, ssim
 
@@ -65,10 +62,18 @@ class CourseFigure(Figure):
     """A figure of ``width`` x ``height`` inches, shown as JPEG if it has images, else as PNG.
 
     Notebooks are committed with their outputs, and photographs are five times as large in PNG.
+    The picture is embedded in HTML, the only place where a stored notebook keeps a text for
+    those who cannot see it.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        alt: what the figure shows, such as "PSNR against stops; the two curves cross at 3".
     """
 
-    def __init__(self, width: float, height: float) -> None:
+    def __init__(self, width: float, height: float, alt: str = "") -> None:
         super().__init__(figsize=(width, height), layout="constrained")
+        self.alt = alt
 
     def _ipython_display_(self) -> None:
         photographs = any(axes.images for axes in self.axes)
@@ -80,11 +85,13 @@ class CourseFigure(Figure):
         if not photographs:
             buffer = _with_palette(buffer)
         data = base64.b64encode(buffer.getvalue()).decode()
-        # For screen readers; nbconvert preserves it.
         titles = [axes.get_title() for axes in self.axes if axes.get_title()]
-        alt = f"Figure: {', '.join(titles)}" if titles else "Figure"
-        mime = f"image/{kind}"
-        display({mime: data, "text/plain": alt}, metadata={mime: {"alt": alt}}, raw=True)
+        alt = self.alt or f"Figure: {', '.join(titles)}"
+        picture = (
+            f'<img src="data:image/{kind};base64,{data}" alt="{html.escape(alt)}" '
+            'style="max-width:100%;height:auto">'
+        )
+        display({"text/html": picture, "text/plain": alt}, raw=True)
 
 
 def _with_palette(png: io.BytesIO) -> io.BytesIO:
@@ -99,7 +106,8 @@ def show_images(
     titles: Sequence[str] = (),
     scores: Sequence[str] = (),
     columns: int | None = None,
-) -> Figure:
+    alt: str = "",
+) -> CourseFigure:
     """Show images side by side.
 
     Args:
@@ -107,6 +115,7 @@ def show_images(
         titles: one above each image, or none.
         scores: one below each image, or none.
         columns: images per row; by default up to four.
+        alt: what they show, for those who cannot see them; by default titles and scores.
     """
     images = list(images)
     columns = columns or min(len(images), 4)
@@ -119,10 +128,11 @@ def show_images(
             title=titles[i] if titles else "",
             below=scores[i] if scores else "",
         )
+    figure.alt = alt or f"Side by side: {_listed(titles or ['photographs'], scores)}."
     return figure
 
 
-def show_pairs(pairs: Pairs, n: int = 4) -> Figure:
+def show_pairs(pairs: Pairs, n: int = 4) -> CourseFigure:
     """Show the first ``n`` pairs, low light above normal light, with the mean of each image."""
     shown = list(itertools.islice(pairs, n))
     rows = [[pair.low for pair in shown], [pair.normal for pair in shown]]
@@ -132,6 +142,8 @@ def show_pairs(pairs: Pairs, n: int = 4) -> Figure:
         _picture(axes[1][column], pair.normal, "", f"mean {pair.normal.mean():.3f}")
     axes[0][0].set_ylabel("low")
     axes[1][0].set_ylabel("normal")
+    names = _listed([pair.name for pair in shown])
+    figure.alt = f"Pairs of photographs, in low light above and in normal light below: {names}."
     return figure
 
 
@@ -139,7 +151,7 @@ def show_results(
     low: Sequence[Tensor] | Tensor,
     outputs: Mapping[str, Sequence[Tensor] | Tensor],
     normal: Sequence[Tensor] | Tensor,
-) -> Figure:
+) -> CourseFigure:
     """Show input, outputs and target in one row per image, each with PSNR and SSIM.
 
     Args:
@@ -154,10 +166,13 @@ def show_results(
         for axis, name, image in zip(axes[i], columns, row, strict=True):
             score = "" if name == "target" else _score(image, row[-1])
             _picture(axis, image, name if i == 0 else "", score)
+    scores = [[axis.get_xlabel() for axis in line[: len(columns)]] for line in axes]
+    each = (_listed(list(columns), line) for line in scores)
+    figure.alt = f"Photographs, one row each: {'. '.join(each)}."
     return figure
 
 
-def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) -> Figure:
+def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) -> CourseFigure:
     """Show each image with the histograms of its channels and the share of clipped values.
 
     Args:
@@ -173,50 +188,15 @@ def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) ->
         right.sharex(axes[0][1])
     axes[0][1].legend(loc="upper right")
     axes[-1][1].set_xlabel("value (0 black, 1 full)")
+    shares = [right.get_title() for _, right in axes]
+    figure.alt = f"Photographs with histograms of their channels: {_listed(labels, shares)}."
     return figure
 
 
-def show_history(history: Any) -> Figure:
-    """Plot one or several training runs, and mark the epoch whose weights were kept.
-
-    Args:
-        history: a `History`, a `TrainingRun`, or a list of one dict per epoch with ``epoch``,
-            ``train_loss``, ``val_loss``, ``lr`` and optionally ``val_psnr``; or label -> one of
-            these. The best epoch of a list has the lowest ``val_loss``.
-
-    Raises:
-        CourseError: a run has no epochs.
-    """
-    given = history if isinstance(history, Mapping) else {"": history}
-    runs = {label: getattr(run, "history", run) for label, run in given.items()}
-    if not all(len(run) for run in runs.values()):
-        raise CourseError("The history is empty: train for at least one epoch first.")
-    panels = {"loss": "loss"}
-    if all("val_psnr" in run[0] for run in runs.values()):
-        panels["val_psnr"] = "validation PSNR (dB)"
-    if any(_monitor(run) == "val_ssim" for run in runs.values()):
-        panels["val_ssim"] = "validation SSIM"
-    panels["lr"] = "learning rate"
-    figure = CourseFigure(WIDTH, 3.6)
-    axes = dict(zip(panels, figure.subplots(1, len(panels)), strict=True))
-    for colour, run in zip(itertools.cycle(COLOURS), runs.values(), strict=False):
-        _curves(axes, run, colour)
-    for panel, axis in axes.items():
-        axis.set(title=panels[panel], xlabel="epoch")
-        axis.xaxis.set_major_locator(
-            MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-        )
-    _log_scale(axes["loss"])
-    _log_scale(axes["lr"])
-    key = [
-        Line2D([], [], color=GREY, linestyle="--", label="training"),
-        Line2D([], [], color=GREY, label="validation"),
-        Line2D([], [], color=GREY, marker="o", linestyle="", label="epoch kept"),
-    ]
-    if len(runs) > 1:
-        key += [Line2D([], [], color=c, label=name) for c, name in zip(COLOURS, runs, strict=False)]
-    figure.legend(handles=key, loc="outside lower center", ncols=5)
-    return figure
+def _listed(names: Sequence[str], remarks: Sequence[str] = ()) -> str:
+    """Return names, each with its remark if it has one."""
+    pairs = itertools.zip_longest(names, remarks, fillvalue="")
+    return "; ".join(f"{name} ({remark})" if remark else name for name, remark in pairs)
 
 
 def _grid(rows: Sequence[Sequence[Tensor]], lines: int) -> tuple[CourseFigure, list[list[Axes]]]:
@@ -258,35 +238,3 @@ def _histogram(axis: Axes, image: Tensor) -> None:
     white = (image >= 254.5 / 255).float().mean().item()
     axis.set(xlim=(0, 1), yticks=[])
     axis.set_title(f"clipped: {black:.1%} black, {white:.1%} full", color=GREY)
-
-
-def _monitor(run: Sequence[Mapping[str, Any]]) -> str:
-    """Return the column that decides which epoch of a run is the best."""
-    return getattr(run, "monitor", "val_loss")
-
-
-def _curves(axes: Mapping[str, Axes], run: Sequence[Mapping[str, Any]], colour: str) -> None:
-    epochs = [row["epoch"] for row in run]
-    # A line of one point would be invisible.
-    look: dict[str, Any] = {"color": colour, "marker": "." if len(run) == 1 else ""}
-    axes["loss"].plot(epochs, [row["train_loss"] for row in run], linestyle="--", **look)
-    for column, axis in {"val_loss": axes["loss"], **axes}.items():
-        if column.startswith("val_"):
-            axis.plot(epochs, [row[column] for row in run], **look)
-    axes["lr"].step(epochs, [row["lr"] for row in run], where="post", **look)
-    monitor = _monitor(run)
-    kept = min(run, key=lambda row: row[monitor] if monitor == "val_loss" else -row[monitor])
-    axis = axes["loss" if monitor == "val_loss" else monitor]
-    axis.plot(kept["epoch"], kept[monitor], "o", color=colour, markersize=7)
-
-
-def _log_scale(axis: Axes) -> None:
-    """Make an axis logarithmic with plain numbers, several of them even within one decade."""
-    axis.set_yscale("log")
-    low, high = axis.get_ylim()
-    ticks = (
-        (1, 1.5, 2, 3, 4, 5, 6, 8) if high / low < 8 else (1, 2, 5) if high / low < 500 else (1,)
-    )
-    axis.yaxis.set_major_locator(LogLocator(subs=ticks))
-    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.yaxis.set_minor_locator(NullLocator())

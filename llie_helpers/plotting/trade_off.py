@@ -35,7 +35,8 @@ def show_trade_off(points: Sequence[Point], cost: str, quality: str) -> Figure:
         cost: the title of the horizontal axis, with its unit.
         quality: the title of the vertical axis, with its unit.
     """
-    figure = CourseFigure(WIDTH, 4.5)
+    each = "; ".join(f"{p.label} {p.quality:.4g} at {p.cost:.3g}" for p in points)
+    figure = CourseFigure(WIDTH, 4.5, f"{quality} against {cost}: {each}.")
     axis = figure.subplots()
     for point in points:
         axis.plot(point.cost, point.quality, **_look(point.source))

@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import re
+import types
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -70,8 +71,13 @@ def screen(slider) -> dict:
 def displayed(monkeypatch):
     """What is displayed during the test."""
     objects = []
-    monkeypatch.setattr(live, "display", objects.append)
-    monkeypatch.setattr(prediction, "display", objects.append)
+
+    def show(shown, display_id=False):
+        objects.append(shown)
+        return types.SimpleNamespace(update=objects.append)
+
+    monkeypatch.setattr(live, "display", show)
+    monkeypatch.setattr(prediction, "display", show)
     return objects
 
 
@@ -212,22 +218,26 @@ class TestPredict:
     def make(self):
         return predict("Which way?", ["up", "down & out"])
 
-    def test_nothing_is_chosen_at_first(self, capsys):
+    def test_the_answer_is_folded_until_there_is_a_prediction(self, displayed):
         question = self.make()
         assert question.control.value is None
-        question.reveal("up")
-        assert capsys.readouterr().out == (
-            "You predicted: nothing yet; choose above and run this again\nWhat happens:  A. up\n"
-        )
+        question.reveal("up", "It is lighter.")
+        (text,) = displayed
+        assert Page(text.data).all("details") == [{"class": "llie-answer"}]
         assert not question.control.disabled
+        question.control.value = "down & out"
+        _, text = displayed
+        assert Page(text.data).all("details") == [{"class": "llie-answer", "open": None}]
+        assert question.control.disabled
 
-    def test_shows_the_prediction_beside_the_outcome(self, capsys):
+    def test_shows_the_prediction_beside_the_outcome(self, displayed):
         question = self.make()
         question.control.value = "down & out"
         question.reveal("up", "It is lighter.")
-        assert capsys.readouterr().out == (
-            "You predicted: B. down & out\nWhat happens:  A. up\nWhy:           It is lighter.\n"
-        )
+        (text,) = displayed
+        told = "You predicted: B. down &amp; out<br>What happens: A. up<br>It is lighter."
+        assert f"<summary>Show the answer</summary><p>{told}</p>" in text.data
+        assert Page(text.data).all("details") == [{"class": "llie-answer", "open": None}]
         assert question.control.disabled
 
     def test_the_answer_must_be_a_choice(self):

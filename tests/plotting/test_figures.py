@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -138,13 +139,21 @@ class TestHistory:
 class TestDisplay:
     def test_photographs_are_jpeg_and_curves_png(self, monkeypatch):
         output = shown(plotting.show_images(images(2), ["low", "normal"]), monkeypatch)
-        assert "image/jpeg" in output
-        assert output["text/plain"] == "Figure: low, normal"
+        assert output["text/plain"] == "Side by side: low; normal."
+        assert 'alt="Side by side: low; normal."' in output["text/html"]
+        assert "data:image/jpeg;base64," in output["text/html"]
         output = shown(plotting.show_history(history()), monkeypatch)
-        picture = Image.open(io.BytesIO(base64.b64decode(output["image/png"])))
+        encoded = re.search(r"data:image/png;base64,([^\"]+)", output["text/html"])[1]
+        picture = Image.open(io.BytesIO(base64.b64decode(encoded)))
         assert picture.width == 900
         assert picture.mode == "P"
         assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+    def test_titles_stand_in_for_a_missing_text(self, monkeypatch):
+        figure = plotting.CourseFigure(2, 1)
+        figure.subplots().set_title('loss & "rate"')
+        output = shown(figure, monkeypatch)
+        assert 'alt="Figure: loss &amp; &quot;rate&quot;"' in output["text/html"]
 
     def test_pyplot_knows_none_of_the_figures(self):
         open_before = plt.get_fignums()

@@ -6,7 +6,7 @@ import types
 import build
 import nbformat
 import pytest
-from builder import inspection, publishing
+from builder import inspection, publishing, wording
 from builder.solutions import with_solution, without_solution
 from builder.source import notebook
 
@@ -106,14 +106,30 @@ def test_badges_and_setup_carry_the_configured_address(course):
     badges, _, note, setup = cells(course)[:4]
     assert f"github/{ADDRESS}/blob/main/notebooks/99_toy.ipynb" in badges.source
     assert "kaggle" in badges.source
-    assert "does not exist, on purpose" in note.source
+    assert "Run this cell first" in note.source
     assert f"git+https://github.com/{ADDRESS}" in setup.source
     assert 'lessons.begin("99_toy")' in setup.source
     assert len(setup.source.splitlines()) <= 5
 
 
 def test_a_published_address_is_not_called_a_placeholder(course):
-    assert "on purpose" not in notebook(course, "somebody/course").cells[2].source
+    assert "on purpose" not in wording.setup_note("00_toy", "somebody/course")
+    assert "on purpose" in wording.setup_note("00_toy", ADDRESS)
+
+
+def test_the_time_that_a_student_needs_is_computed(course):
+    core = "\n# ".join(["word " * 200] * 4)
+    deeper = "# %% [markdown]\n# ## Going deeper\n# {{exercise double}}\n"
+    course.write_text(
+        TOY.replace("# # Toy", f"# # Toy\n#\n# {{{{minutes}}}}\n#\n# {core}")
+        .replace("# %% [markdown]\n# {{exercise double}}\n", deeper)
+        .replace("# {{answers double}}", "# {{answers double}}\n#\n# ## Papers\n# " + core)
+        .replace("print(2 + 2)", "\n".join(["print(2 + 2)"] * 24))
+    )
+    *_, core_row, deeper_row = cells(course)[1].source.split("\n\n")[1].splitlines()
+    # 800 words, and 30 lines with the setup.
+    assert core_row == "| core path | 7 minutes | none | 7 minutes |"
+    assert deeper_row == "| going deeper | 0 minutes | 1 in 7 minutes | 7 minutes |"
 
 
 def test_the_student_gets_no_solution_and_the_instructor_does(course):

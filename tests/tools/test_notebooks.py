@@ -14,8 +14,12 @@ from builder.solutions import exercises
 from builder.source import built_path, find_check, notebook, repository, sources
 
 from llie_helpers.lessons.checks.exercise import CORRECT
+from llie_helpers.models import MODELS
 
 LESSONS = sources()
+# Lessons that are not yet rewritten with a core path, claims and the student's own network.
+UNREVISED = set(LESSONS)
+WITH_NETWORKS = ("03", "04", "05", "06", "07")
 pytestmark = pytest.mark.parametrize("name", LESSONS)
 
 
@@ -143,3 +147,68 @@ def test_the_solutions_are_correct(name, monkeypatch, capsys):
         exec(solution.source, namespace)
         exec(check.source, namespace)  # raises if the answer is wrong
         assert f"{CORRECT}\n" in capsys.readouterr().out, exercise
+
+
+@pytest.fixture
+def source(name):
+    """The source of a lesson that is rewritten."""
+    if name in UNREVISED:
+        pytest.skip("not yet rewritten")
+    return LESSONS[name].read_text(encoding="utf-8")
+
+
+def test_the_first_lesson_alone_tells_that_the_course_is_not_published(name):
+    unpublished = "_" in repository().split("/")[0]
+    assert ("Not published yet" in markdown(committed(name))) == (
+        unpublished and name.startswith("00_")
+    )
+
+
+def test_the_core_path_comes_first_with_the_time_it_takes(name, source):
+    assert source.count("{{minutes}}") == 1
+    core, _ = source.split("\n# ## Going deeper\n")
+    assert "core path ends here" in core
+    assert "{{minutes}}" in core
+    assert "{{exercise" in core
+    total = re.search(r"^\| core path \|.* (\d+) minutes \|$", markdown(committed(name)), re.M)
+    assert 50 <= int(total[1]) <= 80
+
+
+def test_nobody_types_the_number_of_exercises(name, source):
+    assert not re.search(r"(\d|two|three|four|five|six|seven) exercises", source, re.IGNORECASE)
+
+
+def test_claims_stand_beside_the_text(name, source):
+    assert source.count("\n# {{claim ") >= 3
+
+
+def test_the_lesson_goes_on_with_the_students_answers(name, source):
+    for exercise, (_, check) in exercises(instructors(name).cells).items():
+        assert re.search(rf"^(\w+) = check\.{exercise}\(\1\)$", check.source, re.M), exercise
+
+
+def test_answers_to_predictions_are_folded(name, source):
+    outputs = [output for cell in code_cells(committed(name)) for output in cell.outputs]
+    shown = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
+    answers = re.findall(r'<details class="llie-answer"[^>]*>', shown)
+    assert len(answers) == source.count(".reveal(") > 0
+    assert not any("open" in answer for answer in answers)
+
+
+def test_the_network_in_view_is_the_packages(name, source):
+    shown = [
+        (cell.source, node.name)
+        for cell in code_cells(committed(name))
+        if "### BEGIN" not in cell.source and "%pip" not in cell.source
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    networks = {network.__name__: inspect.getsource(network) for network in MODELS.values()}
+    found = [(code, networks[title]) for code, title in shown if title in networks]
+    assert bool(found) == name.startswith(WITH_NETWORKS)
+    for code, expected in found:
+        assert expected.strip() in code
+
+
+def test_code_is_short_enough_for_the_formatter(name, source):
+    assert "fmt: skip" not in source

@@ -21,7 +21,7 @@ from nbformat import NotebookNode, v4
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.lessons.checks.exercise import Exercise
 
-from . import claims, wording
+from . import claims, minutes, wording
 from .solutions import exercises, with_solution, without_solution
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNod
     cells = [v4.new_markdown_cell(wording.badges(name, address))]
     for cell in jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent").cells:
         if setup := SETUP.fullmatch(cell.source.strip()):
-            cells.append(v4.new_markdown_cell(wording.setup_note(address)))
+            cells.append(v4.new_markdown_cell(wording.setup_note(name, address)))
             cells.append(v4.new_code_cell(wording.setup_code(name, address, setup[1] or "")))
         elif cell.cell_type == "markdown":
             text, claimed = claims.split(cell.source)
@@ -132,13 +132,17 @@ def _source_of(match: re.Match) -> str:
 
 def _expand_directives(cells: list[NotebookNode], name: str) -> None:
     order: list[str] = []
+    needed = minutes.table(cells, functools.partial(find_check, name))
 
     def expand(match: re.Match) -> str:
         directive, exercise = match[1], match[2]
+        if match[0] == "{{minutes}}":
+            return needed
         if directive not in ("exercise", "answers") or exercise is None:
             raise CourseError(
-                f"{name}: {match[0]} is not a directive; expected {{{{exercise NAME}}}} or "
-                "{{answers NAME}} or {{claim EXPRESSION}}, or {{setup}} alone in a markdown cell."
+                f"{name}: {match[0]} is not a directive; expected {{{{exercise NAME}}}}, "
+                "{{answers NAME}}, {{claim EXPRESSION}} or {{minutes}}, or {{setup}} alone in a "
+                "markdown cell."
             )
         check = find_check(name, exercise)
         if directive == "answers":

@@ -36,9 +36,12 @@ def badges(name: str, address: str) -> str:
     )
 
 
-def setup_note(address: str) -> str:
-    """Return the text above the setup cell, with a note if the address is a placeholder."""
-    unpublished = "_" in address.split("/")[0]
+def setup_note(name: str, address: str) -> str:
+    """Return the text above the setup cell.
+
+    In the first lesson it says so if the address is a placeholder.
+    """
+    unpublished = name.startswith("00_") and "_" in address.split("/")[0]
     return SETUP_NOTE + ("\n" + UNPUBLISHED.format(address=address) if unpublished else "")
 
 

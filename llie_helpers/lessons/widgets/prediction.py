@@ -22,22 +22,33 @@ class Prediction:
         )
 
     def reveal(self, answer: str, why: str = "") -> None:
-        """Print the prediction and the ``answer``, with the reason.
+        """Show the ``answer`` with the reason and the prediction, folded until one is made.
 
-        The prediction can then no longer be changed.
+        A prediction made after this unfolds it. It can then no longer be changed.
 
         Raises:
             ValueError: the answer is not one of the choices.
         """
         if answer not in self.letters:
             raise ValueError(f"the answer {answer!r} is not one of {list(self.letters)}")
+        shown = display(HTML(self._revealed(answer, why)), display_id=True)
+
+        def unfold(_: object) -> None:
+            shown.update(HTML(self._revealed(answer, why)))
+
+        self.control.observe(unfold, names="value")
+
+    def _revealed(self, answer: str, why: str) -> str:
+        """Return the answer as HTML, and lock the prediction if there is one."""
         predicted = self.control.value
         self.control.disabled = predicted is not None
-        nothing = "nothing yet; choose above and run this again"
-        print("You predicted:", self._lettered(predicted) if predicted else nothing)
-        print("What happens: ", self._lettered(answer))
-        if why:
-            print("Why:          ", why)
+        lines = [f"You predicted: {self._lettered(predicted)}"] if predicted else []
+        lines += [f"What happens: {self._lettered(answer)}", why]
+        text = "<br>".join(html.escape(line) for line in lines if line)
+        return (
+            f'<details class="llie-answer"{" open" if predicted else ""}>'
+            f"<summary>Show the answer</summary><p>{text}</p></details>"
+        )
 
     def _lettered(self, choice: str) -> str:
         return f"{self.letters[choice]}. {choice}"
