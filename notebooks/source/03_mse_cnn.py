@@ -144,6 +144,7 @@ class Crops(Dataset):
         return len(self.pairs)
 
     def __getitem__(self, index):
+        """Return a random crop of pair number ``index``: (low, normal)."""
         ### SOLUTION crops.__getitem__
 
 
@@ -235,8 +236,8 @@ show_encoder_decoder((12, 24, 48, 96, 128))
 # {{exercise network}}
 #
 # `__init__` makes the blocks; write `forward`. (`Network` is an `nn.Module` with a few additions of
-# the course, and `any_size` pads images whose sides cannot be halved four times.) Follow the figure from the upper left to the upper
-# right:
+# the course, and `any_size` pads images whose sides cannot be halved four times.) Follow the figure
+# from the upper left to the upper right:
 #
 # 1. `self.stem`, then each of `self.down` in turn. Keep the result of each level in a list.
 # 2. At the bottom, add `self.middle` of the features to the features.
@@ -264,6 +265,7 @@ class EncoderDecoder(Network):
 
     @any_size
     def forward(self, low):
+        """(N, 3, H, W) in [0, 1] -> the same size and range."""
         ### SOLUTION network.forward
 
 
@@ -311,8 +313,10 @@ def influence(network, image):
 
 field = influence(trained, garage.low)
 rows = int((field.amax(dim=1) > 0).sum())
-print(f"one output pixel depends on a window of {rows} pixels; the photograph has "
-      f"{garage.low.shape[2]} x {garage.low.shape[1]}")
+print(
+    f"one output pixel depends on a window of {rows} pixels; the photograph has "
+    f"{garage.low.shape[2]} x {garage.low.shape[1]}"
+)
 
 # %% [markdown]
 # The glow is the influence of each pixel on the one in the middle, on a logarithmic scale.
@@ -439,7 +443,9 @@ def fit_by_hand(model, batches_of, recipe, after_epoch=lambda: None):
         ]
         val_loss, val_psnr = validate(model, val)
         row = {"epoch": epoch + 1, "crops": (epoch + 1) * recipe.crops_per_epoch, "lr": rate}
-        history.append(row | {"train_loss": fmean(losses), "val_loss": val_loss, "val_psnr": val_psnr})
+        history.append(
+            row | {"train_loss": fmean(losses), "val_loss": val_loss, "val_psnr": val_psnr}
+        )
         plateau.step(val_loss)
         after_epoch()
         so_far = [row["val_loss"] for row in history]
@@ -526,7 +532,9 @@ errors = torch.tensor([parts(frame, watched.normal) for frame in film])
 shares = (errors / errors[0]).T
 figure = plotting.CourseFigure(8, 3)
 axis = figure.subplots()
-for label, share in zip(("brightness", "light and colour of places", "detail"), shares, strict=True):
+for label, share in zip(
+    ("brightness", "light and colour of places", "detail"), shares, strict=True
+):
     axis.plot(share, marker="o", label=label)
 axis.set(xlabel="epoch", title="error, as a share of the first", ylim=(0, 1.1))
 axis.legend()
@@ -641,8 +649,10 @@ plotting.show_results(low, {"your minute": [enhanced(x) for x in low]}, normal)
 # %%
 for title, pair in zip(first_of_each, shown, strict=False):
     made, sought = (image.mean(dim=(1, 2)) for image in (enhanced(pair.low), pair.normal))
-    print(f"{title:11} mean red, green, blue {made[0]:.2f} {made[1]:.2f} {made[2]:.2f}, "
-          f"target {sought[0]:.2f} {sought[1]:.2f} {sought[2]:.2f}")
+    print(
+        f"{title:11} mean red, green, blue {made[0]:.2f} {made[1]:.2f} {made[2]:.2f}, "
+        f"target {sought[0]:.2f} {sought[1]:.2f} {sought[2]:.2f}"
+    )
 
 # %% [markdown]
 # ### The table
@@ -671,8 +681,12 @@ baselines.table({"your minute": mine})
 
 # %%
 plotting.show_error_parts(
-    {"identity": baselines.methods["identity"], baselines.best: baselines.methods[baselines.best],
-     "your minute": model}, test
+    {
+        "identity": baselines.methods["identity"],
+        baselines.best: baselines.methods[baselines.best],
+        "your minute": model,
+    },
+    test,
 )
 
 # %% [markdown]
@@ -701,7 +715,11 @@ widgets.before_after(
 # photograph that needs no help?
 
 # %%
-brighter, unchanged, darker = "It makes it brighter.", "It changes it by less than 3 %.", "It darkens it."
+brighter, unchanged, darker = (
+    "It makes it brighter.",
+    "It changes it by less than 3 %.",
+    "It darkens it.",
+)
 question_bright = widgets.predict(
     "You give your network a photograph that is well lit already. What does it do to its mean "
     "brightness?",
@@ -844,7 +862,9 @@ def trace(network, image):
     rows, hooks = [], []
     for label, layer in network.named_modules():
         if isinstance(layer, nn.Conv2d):
-            note = partial(lambda label, layer, _, out: rows.append((label, layer, out.shape)), label)
+            note = partial(
+                lambda label, layer, _, out: rows.append((label, layer, out.shape)), label
+            )
             hooks.append(layer.register_forward_hook(note))
     network(image)
     for hook in hooks:
@@ -857,7 +877,8 @@ for label, layer, (_, _, height, width) in trace(network, torch.zeros(1, 3, 128,
     stride = layer.stride[0]
     sides = layer.in_channels, layer.out_channels, 3, stride, height * stride, width * stride
     costs.append((height, *layer_cost(*sides)))
-    print(f"{label:9} {height:3} x {width:3} {costs[-1][1]:7,} parameters {costs[-1][2] / 1e6:5.1f} M")
+    _, held, done = costs[-1]
+    print(f"{label:9} {height:3} x {width:3} {held:7,} parameters {done / 1e6:5.1f} M")
 
 # %% [markdown]
 # The last column counts millions of multiply-adds. Halving height and width makes a layer four
@@ -1000,7 +1021,8 @@ with torch.no_grad():
     compared = [(enhanced(pair.low)[None], pair.normal[None]) for pair in val]
 plain = fmean(mse(*pair).item() for pair in compared)
 composite = plain + 0.5 * fmean(ssim_loss(*pair).item() for pair in compared)
-print(f"MSE {plain:.4f}; MSE + 0.5 (1 - SSIM) {composite:.4f}, {composite / plain:.0f} times as much")
+print(f"MSE {plain:.4f}")
+print(f"MSE + 0.5 (1 - SSIM) {composite:.4f}, {composite / plain:.0f} times as much")
 
 # %% [markdown]
 # A gap between two such curves says nothing about overfitting; it is there for the very same
