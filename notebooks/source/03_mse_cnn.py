@@ -12,7 +12,6 @@
 # {{setup}}
 
 # %%
-import math
 import time
 from functools import partial
 from itertools import pairwise
@@ -131,7 +130,7 @@ print(f"to beat: {baselines.best}, {to_beat.psnr:.2f} dB, SSIM {to_beat.ssim:.3f
 # of 0 to n - 1. `flip_rotate(image, k)` makes turn `k`, for k from 0 to 7.
 
 # %%
-from llie_helpers.data.augment import flip_rotate
+from llie_helpers.data.augment import flip_rotate  # noqa: F401 - for your code
 
 
 class Crops(Dataset):
