@@ -1,8 +1,8 @@
 """Tables, shown as HTML in a notebook and as aligned text elsewhere."""
 
 import html
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -12,26 +12,35 @@ class Table:
     Args:
         header: one title per column.
         rows: one text per column, for each row.
+        colours: number of a row -> the colour of its text in a notebook.
+        note: sentences below the table.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    colours: Mapping[int, str] = field(default_factory=dict)
+    note: str = ""
 
     def __str__(self) -> str:
         lines = [self.header, *self.rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
+        shown = [
             "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
             for line in lines
-        )
+        ]
+        return "\n".join([*shown, self.note] if self.note else shown)
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        def row(texts: Sequence[str], tag: str) -> str:
+        def row(texts: Sequence[str], tag: str, colour: str = "") -> str:
             cells = "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
-            return f"<tr>{cells}</tr>"
+            style = f' style="color:{colour}"' if colour else ""
+            return f"<tr{style}>{cells}</tr>"
 
-        body = "".join(row(texts, "td") for texts in self.rows)
-        return f"<table><thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>"
+        body = "".join(
+            row(texts, "td", self.colours.get(number, "")) for number, texts in enumerate(self.rows)
+        )
+        table = f"<table><thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>"
+        return table + (f"<p>{html.escape(self.note)}</p>" if self.note else "")

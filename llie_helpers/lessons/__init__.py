@@ -3,5 +3,15 @@
 from llie_helpers.lessons.baseline import Baselines, baselines, tune_gamma
 from llie_helpers.lessons.lesson import Lesson, begin, use_drive
 from llie_helpers.lessons.recordings import recorded
+from llie_helpers.lessons.strip import strip
 
-__all__ = ["Baselines", "Lesson", "baselines", "begin", "recorded", "tune_gamma", "use_drive"]
+__all__ = [
+    "Baselines",
+    "Lesson",
+    "baselines",
+    "begin",
+    "recorded",
+    "strip",
+    "tune_gamma",
+    "use_drive",
+]

@@ -1,6 +1,6 @@
 """Baselines without a network, for every lesson that trains one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from statistics import fmean
@@ -15,6 +15,8 @@ from llie_helpers.metrics import Evaluation, evaluate, psnr
 from llie_helpers.tables import Table
 
 GAMMAS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+MAPPER = "histogram mapper"
+LOSING = "#D55E00"  # readable on white and on black
 TUNING_PAIRS = 12  # enough to choose among a few exponents
 
 
@@ -37,13 +39,44 @@ class Baselines:
         """Return the title of the method with the highest PSNR."""
         return max(self.scores, key=lambda title: self.scores[title].psnr)
 
-    def table(self) -> Table:
-        """Return PSNR, SSIM and GT-mean PSNR of every method."""
+    @property
+    def to_beat(self) -> str:
+        """Return the title of what a network has to beat: the histogram mapper if it is there."""
+        return MAPPER if MAPPER in self.scores else self.best
+
+    def table(self, yours: Mapping[str, Evaluation] | None = None) -> Table:
+        """Return PSNR, SSIM and GT-mean PSNR of every method.
+
+        Args:
+            yours: the lesson's own rows, below the others. Those with a lower PSNR than `to_beat`
+                are coloured, and a note says which win and which lose.
+        """
+        scores = self.scores | dict(yours or {})
         rows = [
             [title, f"{score.psnr:.2f}", f"{score.ssim:.3f}", f"{score.psnr_gt_mean:.2f}"]
-            for title, score in self.scores.items()
+            for title, score in scores.items()
         ]
-        return Table(["to beat", "PSNR (dB)", "SSIM", "GT-mean PSNR (dB)"], rows)
+        limit = self.scores[self.to_beat].psnr
+        losing = [
+            n
+            for n, title in enumerate(scores)
+            if title in (yours or {}) and scores[title].psnr < limit
+        ]
+        note = " ".join(self._compared(title, score) for title, score in (yours or {}).items())
+        header = ["to beat", "PSNR (dB)", "SSIM", "GT-mean PSNR (dB)"]
+        return Table(header, rows, dict.fromkeys(losing, LOSING), note)
+
+    def _compared(self, title: str, score: Evaluation) -> str:
+        """Say who wins in PSNR, and whether SSIM agrees."""
+        other = self.scores[self.to_beat]
+        won, agreed = score.psnr >= other.psnr, score.ssim >= other.ssim
+        verb, link = "beats" if won else "loses to", "and also" if won == agreed else "but it"
+        beaten = f"the {MAPPER}" if self.to_beat == MAPPER else self.to_beat
+        return (
+            f"In PSNR, {title} ({score.psnr:.2f} dB) {verb} {beaten} ({other.psnr:.2f} dB), "
+            f"{link} {'wins' if agreed else 'loses'} in SSIM "
+            f"({score.ssim:.3f} against {other.ssim:.3f})."
+        )
 
 
 def baselines(train: Pairs, test: Pairs) -> Baselines:
@@ -64,7 +97,7 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
         "Retinex": create_method("retinex"),
     }
     if find_spec("xgboost"):
-        methods["histogram mapper"] = HistogramMapper().fit(train)
+        methods[MAPPER] = HistogramMapper().fit(train)
     scores = {title: evaluate(method, test) for title, method in methods.items()}
     return Baselines(methods, scores, tuned)
 

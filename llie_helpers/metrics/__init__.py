@@ -6,7 +6,17 @@ are computed per image and averaged over images. The target is never used to cha
 except in the diagnostic ``psnr_gt_mean``.
 """
 
+from llie_helpers.metrics.diagnosis import error_parts, true_and_false_detail
 from llie_helpers.metrics.evaluation import Evaluation, evaluate
 from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
 
-__all__ = ["Evaluation", "evaluate", "lpips", "match_gt_mean", "psnr", "ssim"]
+__all__ = [
+    "Evaluation",
+    "error_parts",
+    "evaluate",
+    "lpips",
+    "match_gt_mean",
+    "psnr",
+    "ssim",
+    "true_and_false_detail",
+]

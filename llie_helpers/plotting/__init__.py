@@ -1,5 +1,6 @@
 """Figures of images, training runs and results."""
 
+from llie_helpers.plotting.errors import show_error_parts
 from llie_helpers.plotting.figures import (
     CHANNELS,
     COLOURS,
@@ -20,6 +21,7 @@ __all__ = [
     "GREY",
     "WIDTH",
     "CourseFigure",
+    "show_error_parts",
     "show_histograms",
     "show_history",
     "show_images",

@@ -23,7 +23,7 @@ PANELS = {
 }
 CAPTION = "Other photographs, other darkness: compare the shapes, never the levels."
 # Events of a run and how they are drawn, as vertical lines.
-EVENTS = {
+EVENTS: dict[str, dict[str, Any]] = {
     "learning rate lowered": {"color": GREY, "linestyle": ":"},
     "loss weights changed": {"color": COLOURS[4], "linestyle": "-."},
     "stopped early": {"color": "black", "linestyle": "-"},

@@ -1,5 +1,7 @@
 """The table to beat: tuned on training pairs, scored on test pairs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,25 @@ def test_every_baseline_is_scored_on_the_test_pairs():
         assert found.scores[title].psnr == metrics.evaluate(method, test).psnr
     assert found.tuned_gamma == found.best == "gamma 0.3"
     assert found.table().rows[2][:2] == ["gamma 0.3", f"{found.scores['gamma 0.3'].psnr:.2f}"]
+
+
+@pytest.mark.parametrize(
+    ("psnr", "ssim", "told"),
+    [
+        (90.0, 1.0, "beats the histogram mapper"),
+        (1.0, 0.0, "loses to the histogram mapper"),
+        (1.0, 1.0, "but it wins in SSIM (1.000 against"),
+        (90.0, 1.0, "and also wins in SSIM"),
+    ],
+)
+def test_the_lessons_own_rows_say_whether_they_win(psnr, ssim, told):
+    found = lessons.baselines(darkened(0.3, seed=0), darkened(0.3, seed=1))
+    score = replace(found.scores["identity"], psnr=psnr, ssim=ssim)
+    table = found.table({"mine": score})
+    assert told in table.note
+    assert list(table.colours) == ([7] if psnr == 1 else [])
+    assert ("color:#D55E00" in table._repr_html_()) == (psnr == 1)
+    assert str(table).endswith(table.note)
 
 
 def test_the_mapper_is_left_out_where_xgboost_is_not_installed(monkeypatch):

@@ -108,6 +108,7 @@ class TestBeforeAfter:
         text = before_after(flat(0.1), flat(0.8), labels=("low", "<b>")).data
         page = Page(text)
         after, before = page.all("img")
+        assert before["alt"] == "the same photograph: low"
         assert level(before["src"]) == pytest.approx(0.1, abs=0.02)
         assert level(after["src"]) == pytest.approx(0.8, abs=0.02)
         (slider,) = page.all("input")
@@ -148,6 +149,7 @@ class TestFramesSlider:
 class TestParameterSlider:
     def test_follows_its_controls(self):
         def brighten(gain=0.5, add=0, mode="plain"):
+            """A grey"""
             return flat(1 - gain if mode == "inverted" else gain + add / 10)
 
         slider = parameter_slider(
@@ -162,13 +164,20 @@ class TestParameterSlider:
         assert level(screen(slider)["src"]) == pytest.approx(0.5, abs=0.02)
         slider.controls["mode"].value = "inverted"
         assert level(screen(slider)["src"]) == pytest.approx(0.8, abs=0.02)
-        assert screen(slider)["alt"] == "gain = 0.2, add = 3, mode = inverted"
+        assert screen(slider)["alt"] == "A grey, gain = 0.2, add = 3, mode = inverted"
 
     def test_frames_for_pages_without_a_kernel(self):
-        slider = parameter_slider(lambda x=0.3: flat(x), x=(0.0, 1.0, 0.25), frames=3)
+        def grey(x=0.3):
+            return flat(x)
+
+        slider = parameter_slider(grey, x=(0.0, 1.0, 0.25), frames=3)
         page = Page(slider.static)
         assert [level(i["src"]) for i in page.all("img")] == pytest.approx([0, 0.5, 1], abs=0.02)
-        assert [i["alt"] for i in page.all("img")] == ["x = 0", "x = 0.5", "x = 1"]
+        assert [i["alt"] for i in page.all("img")] == [
+            "grey, x = 0",
+            "grey, x = 0.5",
+            "grey, x = 1",
+        ]
 
     def test_frames_of_a_menu(self):
         slider = parameter_slider(lambda x: flat(x), x=[0.1, 0.9])

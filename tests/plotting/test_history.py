@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from llie_helpers import plotting
+from llie_helpers import lessons, plotting
+from llie_helpers.lessons import recordings
+from llie_helpers.plotting.histories import CAPTION
 from llie_helpers.training import History, TrainingRun
 
 ROWS = [
@@ -27,3 +29,64 @@ def test_the_epoch_kept_is_marked_on_the_curve_that_chose_it(monitor, panel, lin
         assert (dot.get_marker(), dot.get_xdata().item(), dot.get_ydata().item()) == ("o", *kept)
         dots = [line for axis in axes for line in axis.lines if line.get_marker() == "o"]
         assert dots == [dot]
+
+
+def recording(model="mse_cnn", **columns):
+    """A plateau run whose rate falls in epoch 3 and which stops after epoch 5."""
+    rows = [
+        {"epoch": e, "crops": 1000 * e, "seconds": 3600 * e, "lr": 1e-3 if e < 3 else 5e-4,
+         "train_loss": 1 / e, "val_loss": abs(4 - e) + 1, "val_psnr": 10.0 + e, "val_ssim": None,
+         "loss_weights": {"mse": 1.0}} | columns
+        for e in range(1, 6)
+    ]  # fmt: skip
+    rows[4] = rows[4] | {"loss_weights": {"mse": 1.0, "ssim": 0.2}}
+    recipe = {"monitor": "val_loss", "schedule": "plateau"}
+    settings = {"model": model, "data": ["lol_v1/train", "lol_v1/val"], "seed": 3, "recipe": recipe}
+    return History(settings, rows, stopped_early=True)
+
+
+def minute():
+    """A run of 200 crops."""
+    return [row | {"crops": 100 * row["epoch"]} for row in ROWS[:2]]
+
+
+def verticals(axis):
+    return sorted(line.get_xdata()[0] for line in axis.lines if len({*line.get_xdata()}) == 1
+                  and len(line.get_xdata()) == 2)  # fmt: skip
+
+
+def test_a_minute_is_drawn_above_the_whole_training():
+    figure = plotting.show_history(minute(), recording())
+    above, below = figure.axes[:4], figure.axes[4:]
+    assert [axis.get_title() for axis in above][-1] == "learning rate"
+    assert all(axis.get_xscale() == "log" for axis in figure.axes)
+    assert above[0].get_xlim() == below[0].get_xlim()
+    # The minute's end, the rate lowered, loss weights changed and the stop.
+    assert [verticals(axis) for axis in below] == [[200, 3000, 5000, 5000]] * 4
+    assert [verticals(axis) for axis in above] == [[]] * 4
+    assert below[0].get_ylabel() == "recorded: mse_cnn\nlol_v1, seed 3\n5.0 hours"
+    assert figure.get_suptitle() == CAPTION
+    for told in ("epoch 4 was kept", "lowered in epoch 3", "stopped early in epoch 5"):
+        assert told in figure.alt
+
+
+def test_both_losses_of_a_gan_are_drawn():
+    game = {"adversarial_loss": 0.7, "discriminator_loss": 0.5}
+    figure = plotting.show_history(minute(), recording("pix2pix", **game))
+    assert "generator, discriminator" in [axis.get_title() for axis in figure.axes]
+
+
+def test_what_is_not_recorded_is_left_out(capsys):
+    missing = lessons.recorded("mse_cnn_of_nobody")
+    assert missing is None
+    assert capsys.readouterr().out.count(".") == 1
+    assert len(plotting.show_history(minute(), missing).axes) == 3
+    assert len(plotting.show_history(minute(), {"a": None, "b": recording()}).axes) == 8
+
+
+@pytest.mark.parametrize("place", ["unet_lol_v1.history.json", "recordings/unet_lol_v1.json"])
+def test_a_recording_is_found_beside_the_weights_or_among_the_others(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(recordings, "SHIPPED", tmp_path)
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    recording().save(tmp_path / place)
+    assert lessons.recorded("unet_lol_v1") == recording()

@@ -195,6 +195,18 @@ def test_answers_to_predictions_are_folded(name, source):
     assert not any("open" in answer for answer in answers)
 
 
+def test_every_figure_says_what_it_shows(name, source):
+    outputs = [output for cell in code_cells(committed(name)) for output in cell.outputs]
+    kinds = {kind for output in outputs for kind in output.get("data", {})}
+    assert not any(kind.startswith("image/") for kind in kinds)
+    shown = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
+    texts = [re.search(r' alt="([^"]*)"', tag) for tag in re.findall(r"<img [^>]*>", shown)]
+    assert texts
+    for text in texts:
+        assert len(text[1].split()) >= 3, text[1]
+        assert not text[1].startswith(("Figure:", "&lt;lambda")), text[1]
+
+
 def test_the_network_in_view_is_the_packages(name, source):
     shown = [
         (cell.source, node.name)

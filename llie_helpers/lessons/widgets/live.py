@@ -42,6 +42,10 @@ class ParameterSlider:
             for name, parameter in inspect.signature(function).parameters.items()
             if parameter.default is not parameter.empty
         }
+        # The function says in its docstring what it shows; without one, its name does.
+        self.alt = (
+            inspect.getdoc(function) or _title(getattr(function, "__name__", "picture"))
+        ).partition("\n")[0]
         self.controls = {n: _control(n, r, defaults.get(n)) for n, r in ranges.items()}
         self.screen = ipywidgets.HTML()
         # The frames come first, so that an error in the function fails the cell.
@@ -68,7 +72,7 @@ class ParameterSlider:
             text = html.escape(f"{type(error).__name__}: {error}")
             self.screen.value = f"<pre style='color:#B00020'>{text}</pre>"
             raise
-        tag = image_tag(shown, _describe(self.values), onload=_FOLD_FRAMES)
+        tag = image_tag(shown, f"{self.alt}, {_describe(self.values)}", onload=_FOLD_FRAMES)
         self.screen.value = f'<div style="width:{shown_width(shown)}">{tag}</div>'
 
     def _precomputed(self, frames: int) -> str:
@@ -77,7 +81,7 @@ class ParameterSlider:
         fixed = {other: self.values[other] for other in others}
         pictures = [picture(self.function(**{name: value}, **fixed)) for value in values]
         labels = [_text(value) for value in values]
-        return frames_html(pictures, labels, f"{_title(name)} =", _describe(fixed))
+        return frames_html(pictures, labels, f"{_title(name)} =", self.alt, _describe(fixed))
 
     def _ipython_display_(self) -> None:
         display(self.box)
@@ -102,7 +106,7 @@ def parameter_slider(
 
     Args:
         function: returns a ``(3, H, W)`` image in [0, 1] or a figure. Controls start at the
-            defaults of its parameters.
+            defaults of its parameters. The first line of its docstring is the alt text.
         frames: number of values of the first parameter to precompute for pages without a kernel.
         ranges: for each parameter, ``(low, high)`` or ``(low, high, step)`` for a slider, or a
             list for a menu.

@@ -54,6 +54,7 @@ def before_after(
     before: torch.Tensor | Figure,
     after: torch.Tensor | Figure,
     labels: tuple[str, str] = ("low", "enhanced"),
+    alt: str = "the same photograph",
 ) -> HTML:
     """Show two pictures on top of each other, with a draggable divider.
 
@@ -61,6 +62,7 @@ def before_after(
         before: ``(3, H, W)`` in [0, 1], or a figure; shown to the left of the divider.
         after: of the same size; shown to the right of the divider.
         labels: names of the pictures.
+        alt: what both show, for those who cannot see them.
 
     Raises:
         CourseError: the pictures differ in size.
@@ -75,8 +77,8 @@ def before_after(
     return HTML(
         _BEFORE_AFTER.format(
             width=shown_width(left),
-            after=image_tag(right, labels[1]),
-            before=image_tag(left, labels[0], "width:200%;max-width:none"),
+            after=image_tag(right, f"{alt}: {labels[1]}"),
+            before=image_tag(left, f"{alt}: {labels[0]}", "width:200%;max-width:none"),
             cut=_CUT,
             label=_LABEL,
             name_before=name_before,
@@ -98,6 +100,7 @@ def frames_slider(
     images: Sequence[torch.Tensor | Figure],
     labels: Sequence[object],
     title: str = "",
+    alt: str = "one picture of a series",
 ) -> HTML:
     """Show one of several pictures, selected with a slider.
 
@@ -105,6 +108,7 @@ def frames_slider(
         images: ``(3, H, W)`` tensors in [0, 1] or figures, of one size.
         labels: one per image, shown with it.
         title: the quantity that the labels are values of; shown before the label.
+        alt: what the pictures show, for those who cannot see them.
 
     Raises:
         CourseError: there are no images, or not one label per image.
@@ -114,11 +118,15 @@ def frames_slider(
             f"Found {len(images)} images and {len(labels)} labels; give at least one image and "
             "one label for each."
         )
-    return HTML(frames_html([picture(image) for image in images], labels, title))
+    return HTML(frames_html([picture(image) for image in images], labels, title, alt))
 
 
 def frames_html(
-    pictures: Sequence[Image.Image], labels: Sequence[object], title: str, caption: str = ""
+    pictures: Sequence[Image.Image],
+    labels: Sequence[object],
+    title: str,
+    alt: str,
+    caption: str = "",
 ) -> str:
     """Return the HTML of `frames_slider`, with an optional ``caption`` below the slider."""
     texts = [str(label) for label in labels]
@@ -126,7 +134,7 @@ def frames_html(
     # narrower than the pictures.
     column = 100 / len(texts)
     frames = "\n".join(
-        _frame(picture, title, text, hidden=i > 0)
+        _frame(picture, title, text, alt, hidden=i > 0)
         for i, (picture, text) in enumerate(zip(pictures, texts, strict=True))
     )
     ticks = "".join(
@@ -144,8 +152,8 @@ def frames_html(
 </figure>"""
 
 
-def _frame(image: Image.Image, title: str, label: str, hidden: bool) -> str:
-    name = f"{title} {label}".strip()
+def _frame(image: Image.Image, title: str, label: str, alt: str, hidden: bool) -> str:
+    name = f"{alt}, {title} {label}"
     return (
         f'<div data-frame="{html.escape(label)}" style="display:{"none" if hidden else "block"}">'
         f'<div style="margin-bottom:4px">{html.escape(title)} <b>{html.escape(label)}</b></div>'

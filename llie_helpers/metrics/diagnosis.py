@@ -1,0 +1,71 @@
+"""Diagnoses that use the target: what an error consists of, and which detail is true."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from llie_helpers.metrics.scores import _batches, match_gt_mean
+
+PLACE = 8  # pixels, the side of the squares whose means are an error of "places"
+FINE = 9  # pixels; detail is what differs from the mean of a window of this side
+
+PARTS = ("brightness", "light and colour of places", "detail")
+
+
+def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
+    """Split the mean squared error of each image into three parts that add up to it.
+
+    What goes away with `match_gt_mean` is an error of brightness. Of the rest, the means over 8x8
+    pixels are the light and colour of places, and deviations from these means are detail, noise
+    included; means and deviations are orthogonal.
+
+    Args:
+        enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1]; sides are cut to multiples of 8.
+        normal: their targets, of the same shape.
+
+    Returns:
+        (N, 3) squared errors, in the order of `PARTS`. The first is negative for an image that
+        the gain makes worse.
+
+    Raises:
+        CourseError: the two shapes differ or are not images.
+    """
+    enhanced, normal = _batches(enhanced, normal)
+    height, width = (side // PLACE * PLACE for side in normal.shape[-2:])
+    before = (enhanced - normal)[..., :height, :width]
+    after = (match_gt_mean(enhanced, normal) - normal)[..., :height, :width]
+    whole, left = (error.square().mean(dim=(1, 2, 3)) for error in (before, after))
+    places = F.avg_pool2d(after, PLACE).square().mean(dim=(1, 2, 3))
+    return torch.stack([whole - left, places, left - places], dim=1)
+
+
+def true_and_false_detail(enhanced: Tensor, normal: Tensor) -> Tensor:
+    """Measure how much of the target's detail an output has, and how much it has beside it.
+
+    Detail is an image less its local mean, here of the output scaled by `match_gt_mean`. The
+    target's detail is fitted to the output's by one factor (least squares): what it explains is
+    true, the rest, be it noise or invention, is false.
+
+    Args:
+        enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1].
+        normal: their targets, of the same shape.
+
+    Returns:
+        (N, 2) amplitudes of true and of false detail, as shares of the target's: (1, 0) for the
+        target itself.
+
+    Raises:
+        CourseError: the two shapes differ or are not images.
+    """
+    enhanced, normal = _batches(enhanced, normal)
+    made, real = _fine(match_gt_mean(enhanced, normal)), _fine(normal)
+    energy = real.square().sum(dim=(1, 2, 3)).clamp_min(1e-12)
+    true = (made * real).sum(dim=(1, 2, 3)) / energy
+    rest = made - true[:, None, None, None] * real
+    false = (rest.square().sum(dim=(1, 2, 3)) / energy).sqrt()
+    return torch.stack([true.clamp_min(0), false], dim=1)
+
+
+def _fine(images: Tensor) -> Tensor:
+    around = F.avg_pool2d(images, FINE, stride=1, padding=FINE // 2, count_include_pad=False)
+    return images - around

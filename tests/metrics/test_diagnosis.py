@@ -1,0 +1,77 @@
+"""What an error consists of, and which detail is true."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llie_helpers import plotting
+from llie_helpers.data import Pairs
+from llie_helpers.metrics import error_parts, true_and_false_detail
+
+
+def image(seed=0, size=64):
+    """An image with structure of all sizes, away from black and white."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 8, 8, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, (size, size), mode="bilinear")
+    return 0.3 + 0.2 * smooth + 0.1 * torch.rand(1, 3, size, size, generator=generator)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 99), st.integers(100, 199))
+def test_the_parts_add_up_to_the_squared_error(one, other):
+    enhanced, normal = image(one), image(other)
+    total = (enhanced - normal).square().mean().item()
+    assert error_parts(enhanced, normal).sum().item() == pytest.approx(total, rel=1e-4)
+
+
+def blocks():
+    return torch.eye(8).repeat_interleave(8, 0).repeat_interleave(8, 1) * 0.1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "part"),
+    [
+        (lambda x: 1.2 * x, 0),
+        (lambda x: x + blocks() - blocks().mean(), 1),
+        (lambda x: x + 0.1 * (torch.arange(64) % 2 - 0.5), 2),
+    ],
+)
+def test_each_part_counts_its_own_error(spoil, part):
+    shares = error_parts(spoil(image()), image())[0]
+    assert shares[part] / shares.sum() > 0.95
+
+
+def noise(seed=1):
+    return 0.05 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_detail_of_the_target_is_true_and_noise_is_false():
+    normal = image()
+    perfect, noisy, soft = (
+        true_and_false_detail(made, normal)[0]
+        for made in (normal, normal + noise(), torch.nn.functional.avg_pool2d(normal, 9, 1, 4))
+    )
+    assert perfect.tolist() == pytest.approx([1, 0], abs=1e-3)
+    # Noise adds no true detail, however much there is of it.
+    assert noisy[0] == pytest.approx(1, abs=0.1)
+    assert noisy[1] > 1
+    assert soft[0] < 0.2
+    invented = true_and_false_detail(normal.mean() + noise(), normal)[0]
+    assert invented[0] < 0.1 < 1 < invented[1]
+
+
+def test_brightness_is_no_detail():
+    darker = true_and_false_detail(0.5 * image(), image())[0]
+    assert darker.tolist() == pytest.approx([1, 0], abs=1e-3)
+
+
+def test_a_bar_for_each_method():
+    low, normal = ((255 * image(seed)[0].permute(1, 2, 0)).byte().numpy() for seed in (0, 1))
+    pairs = Pairs("one", ("a",), (0,), [(low, normal)])
+    figure = plotting.show_error_parts({"identity": lambda x: x, "half": lambda x: x / 2}, pairs)
+    (axis,) = figure.axes
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["identity", "half"]
+    assert len(axis.patches) == 6
+    assert figure.alt.count("brightness") == 2
