@@ -679,14 +679,9 @@ baselines.table({"your minute": mine})
 # {{claim mine.ssim > to_beat.ssim + 0.1}}
 
 # %%
-plotting.show_error_parts(
-    {
-        "identity": baselines.methods["identity"],
-        baselines.best: baselines.methods[baselines.best],
-        "your minute": model,
-    },
-    test,
-)
+shown_methods = {title: baselines.methods[title] for title in ("identity", baselines.best)}
+shown_methods["your minute"] = lambda low: enhanced(low[0])[None]
+plotting.show_error_parts(shown_methods, test)
 
 # %% [markdown]
 # ### Your class, its weights
@@ -805,7 +800,7 @@ widgets.parameter_slider(at_exposure, frames=6, stops=(0.0, 8.0, 0.5))
 # Enlarge a spoke of the motorcycle's wheel:
 
 # %%
-lessons.strip("03")
+lessons.strip(lesson, model)
 
 # %% [markdown]
 # The noise is gone and so is the spoke. Did the network lose it, or did we ask for this? Lesson 04
