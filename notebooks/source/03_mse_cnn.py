@@ -153,13 +153,17 @@ Crops = check.crops(Crops)
 # %% [markdown]
 # {{answers crops}}
 #
-# A `DataLoader` collects items into batches. Look at one: the upper row is what the network gets,
-# the lower row what it should return. Are all eight pairs cut and turned alike?
+# A `DataLoader` collects items into batches. Look at one: the upper row is what the network gets
+# (four times brighter here), the lower row what it should return. Are all four pairs cut and turned alike?
 
 # %%
 crops = Crops(train, side=128)
-low, normal = next(iter(DataLoader(crops, batch_size=8, shuffle=True)))
-plotting.show_images([*(4 * low).clamp(max=1), *normal], ["input, four times brighter"] + [""] * 15)
+low, normal = next(iter(DataLoader(crops, batch_size=4, shuffle=True)))
+plotting.show_images(
+    [*(4 * low).clamp(max=1), *normal],
+    [""] * 8,
+    alt="Four crops, brightened, and their targets below; each pair is cut and turned alike.",
+)
 
 # %% [markdown]
 # ## 3. Build the network
@@ -186,10 +190,13 @@ with torch.no_grad():
     step_right = (garage.normal[..., 1:] - garage.normal[..., :-1]).abs().mul(4).clamp(max=1)
     learned = trained.stem(garage.normal[None])[0]
 learned = learned / learned.amax(dim=(1, 2), keepdim=True).clamp_min(1e-6)
-strongest = learned.flatten(1).std(dim=1).argsort(descending=True)[:2]
+first = int(learned.flatten(1).std(dim=1).argmax())
+other = int(learned.flatten(1).corrcoef()[first].nan_to_num(1).argmin())
 plotting.show_images(
-    [mean, step_right, *(learned[i].expand(3, -1, -1) for i in strongest)],
+    [mean, step_right, *(learned[i].expand(3, -1, -1) for i in (first, other))],
     ["mean of 3x3", "step to the right, x4", "learned", "learned"],
+    alt="A mean softens the photograph; steps leave its edges; two learned windows answer to "
+    "bright surfaces and to something else.",
 )
 
 # %% [markdown]
@@ -325,6 +332,7 @@ glow = ((field / field.max()).clamp_min(1e-6).log10() / 6 + 1)[None]
 plotting.show_images(
     [garage.normal, (0.35 * garage.normal + 0.65 * glow).clamp(0, 1)],
     ["the photograph", "what the pixel in the middle depends on"],
+    alt="A glowing square in the middle of the photograph covers about a third of its width.",
 )
 
 # %% [markdown]
@@ -502,13 +510,13 @@ seconds = time.perf_counter() - began
 print(f"{len(history)} epochs, {history[-1]['val_psnr']:.2f} dB on validation at the end")
 
 # %% [markdown]
-# Drag through the epochs. The target is on the right. Before the first step the network returns
+# Drag through every other epoch. The target is on the right. Before the first step the network returns
 # grey: its weights are near 0, and the sigmoid of 0 is 0.5.
 
 # %%
 widgets.frames_slider(
-    [torch.cat([frame, watched.normal], dim=2) for frame in film],
-    list(range(len(film))),
+    [torch.cat([frame, watched.normal], dim=2) for frame in film[::2]],
+    list(range(0, len(film), 2)),
     "after epoch",
 )
 
