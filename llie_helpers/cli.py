@@ -420,6 +420,36 @@ def gallery(
     print(write_gallery(chosen, load_pairs(data, split), out))
 
 
+@app.command(**examples("ranking photographs/ -m clahe -m lime -m dual_branch -o ranking.html"))
+def ranking(
+    folder: Annotated[Path, typer.Argument(help="A folder of dark photographs.")],
+    methods: Annotated[
+        list[str],
+        typer.Option(
+            "--model", "-m", help="A method, repeated for each; networks use lol_v1 weights."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .html file to write.")],
+    force: Force = False,
+    device: Device = "auto",
+) -> None:
+    """Write a page on which to rank methods blind.
+
+    It shows the photographs with the outputs in random order, and counts which is preferred.
+    """
+    from llie_helpers.data.layouts import images_in
+    from llie_helpers.devices import choose_device
+    from llie_helpers.images import load_image
+    from llie_helpers.methods import create_method
+    from llie_helpers.plotting.ranking import ranking
+
+    if out.exists() and not force:
+        raise CourseError(f"{out} already exists; add --force to overwrite it.")
+    place = choose_device(device)
+    chosen = {name: create_method(name, device=place) for name in methods}
+    print(ranking({path.name: load_image(path) for path in images_in(folder)}, chosen, out))
+
+
 def key_values(texts: Sequence[str] | None) -> dict[str, Any]:
     """Turn ``["gamma=0.3"]`` into ``{"gamma": 0.3}``; values are JSON or plain text."""
     values: dict[str, Any] = {}

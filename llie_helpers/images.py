@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, UnidentifiedImageError
 
 from llie_helpers.errors import CourseError
@@ -40,6 +41,17 @@ class Place(NamedTuple):
 
 
 WHOLE = Place()
+
+
+def enlarge(maps: torch.Tensor, size: torch.Size, place: Place) -> torch.Tensor:
+    """Interpolate the part at ``place`` in ``maps`` ``(N, C, h, w)`` to ``size``."""
+    across, down = place.right - place.left, place.bottom - place.top
+    theta = torch.tensor(
+        [[across, 0, place.left + place.right - 1], [0, down, place.top + place.bottom - 1]]
+    )
+    theta = theta.expand(len(maps), -1, -1)
+    grid = F.affine_grid(theta, [*maps.shape[:2], *size], align_corners=False)
+    return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
 
 
 def quantise(image: torch.Tensor, bits: int = 8) -> torch.Tensor:

@@ -1,10 +1,11 @@
-"""Measure the speed of inference, large photographs, videos and data loading."""
+"""Measure quality in every light, and the speed of inference, videos and data loading."""
 
 import sys
 from typing import Annotated
 
 import torch
 import typer
+from tqdm.auto import tqdm
 
 from llie_helpers.cli import Weights, examples, new_app, run
 from llie_helpers.models import list_models
@@ -62,6 +63,41 @@ def data(
     from benchmarks.data import bench_data
 
     print(bench_data(data, seconds))
+
+
+@app.command(**examples("quality", "quality --model lime", "quality --rules", program=PROGRAM))
+def quality(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A method; may be repeated.",
+            show_default="all, whose scores go into the package and the README",
+        ),
+    ] = None,
+    weights: Weights = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Check what must hold for the default network.")
+    ] = False,
+) -> None:
+    """Score methods on the lighting scenes: dark, backlit and in full light."""
+    from benchmarks.quality import every_method, keep, score
+    from benchmarks.rules import report
+
+    from llie_helpers.data.lighting_scenes import KINDS
+    from llie_helpers.lessons.quality import table
+    from llie_helpers.methods import create_method
+
+    named = {name: create_method(name, weights) for name in model or ()}
+    if rules:
+        for method in named.values() or [create_method("dual_branch", weights)]:
+            print(report(method), end="\n\n")
+        return
+    methods = named or every_method()
+    scores = {name: score(method) for name, method in tqdm(methods.items())}
+    for kind in KINDS:
+        print(table(scores, kind), end="\n\n")
+    if not model:
+        keep(scores)
 
 
 def parsed_size(text: str) -> tuple[int, int]:

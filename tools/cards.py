@@ -128,21 +128,26 @@ def write(card: Card, text: str) -> None:
 
 
 def with_table(readme: str) -> str:
-    """Return the README's text with tables from the cards.
-
-    Raises:
-        CourseError: one of the two marks around the tables is missing.
-    """
-    first, last = MARKS
-    if first not in readme or last not in readme:
-        raise CourseError(f"README.md must contain the lines {first!r} and {last!r}.")
-    before, rest = readme.split(first, 1)
+    """Return the README's text with tables from the cards."""
     shipped = cards.shipped_cards()
     parts = [
         f"{heading}\n\n{table([card for card in shipped if card.data == data])}\n"
         for data, heading in HEADINGS.items()
     ]
-    return f"{before}{first}\n" + "\n".join(parts) + f"{last}{rest.split(last, 1)[1]}"
+    return between_marks(readme, MARKS, "\n".join(parts))
+
+
+def between_marks(readme: str, marks: tuple[str, str], text: str) -> str:
+    """Return the README's text with ``text`` between two marks.
+
+    Raises:
+        CourseError: one of the two marks is missing.
+    """
+    first, last = marks
+    if first not in readme or last not in readme:
+        raise CourseError(f"README.md must contain the lines {first!r} and {last!r}.")
+    before, rest = readme.split(first, 1)
+    return f"{before}{first}\n{text}{last}{rest.split(last, 1)[1]}"
 
 
 def table(of_one_set: list[Card]) -> str:

@@ -83,8 +83,8 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
     """Evaluate the methods without a network on ``test``.
 
     These are the unchanged input, gamma correction with an exponent of 0.5 and with one tuned on
-    ``train``, CLAHE, histogram equalisation, Retinex and, if XGBoost is installed, a histogram
-    mapper fitted to ``train``.
+    ``train``, CLAHE, histogram equalisation, Retinex, LIME and, if XGBoost is installed, a
+    histogram mapper fitted to ``train``.
     """
     gamma = tune_gamma(train)
     tuned = f"gamma {gamma}"
@@ -95,6 +95,7 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
         "CLAHE": create_method("clahe"),
         "histogram equalisation": create_method("histogram_equalisation"),
         "Retinex": create_method("retinex"),
+        "LIME": create_method("lime"),
     }
     if find_spec("xgboost"):
         methods[MAPPER] = HistogramMapper().fit(train)

@@ -2,7 +2,8 @@
 
 Each is a function of images ``(N, 3, H, W)`` or ``(3, H, W)``, float, RGB, in [0, 1], whose output
 has the same shape, type and device; and a `Method`, which also enhances parts of a photograph.
-OpenCV works on 8-bit images, so all but identity and gamma round their input to 8 bits first.
+OpenCV works on 8-bit images, so histogram equalisation, CLAHE and Retinex round their input to 8
+bits first.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from llie_helpers.errors import CourseError
-from llie_helpers.images import Place, to_uint8
+from llie_helpers.images import Place, enlarge, to_uint8
+from llie_helpers.methods.lime import LIME
 from llie_helpers.methods.method import Method
 
 # Retinex computes quantiles of about this many pixels, on a regular grid in larger photographs.
@@ -184,12 +185,12 @@ class Retinex(Method):
 
     def _log_ratio(self, part: Tensor, maps: tuple[Tensor, ...], place: Place) -> Tensor:
         light = torch.stack([torch.from_numpy(_light(image)).permute(2, 0, 1) for image in part])
-        blurs = [_enlarge(each, part.shape[-2:], place).log_() for each in maps]
+        blurs = [enlarge(each, part.shape[-2:], place).log_() for each in maps]
         return light.log_() - torch.stack(blurs).mean(dim=0)
 
 
 METHODS: dict[str, Callable[..., Method]] = {
-    method.name: method for method in (Identity, Gamma, HistogramEqualisation, CLAHE, Retinex)
+    method.name: method for method in (Identity, Gamma, HistogramEqualisation, CLAHE, Retinex, LIME)
 }
 
 
@@ -214,14 +215,3 @@ def _blur(image: np.ndarray, sigma: float) -> Tensor:
     size = max(1, round(width / shrink)), max(1, round(height / shrink))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return torch.from_numpy(cv2.GaussianBlur(small, (0, 0), sigma / shrink)).permute(2, 0, 1)
-
-
-def _enlarge(maps: Tensor, size: torch.Size, place: Place) -> Tensor:
-    """Interpolate the part at ``place`` in ``maps`` ``(N, C, h, w)`` to ``size``."""
-    across, down = place.right - place.left, place.bottom - place.top
-    theta = torch.tensor(
-        [[across, 0, place.left + place.right - 1], [0, down, place.top + place.bottom - 1]]
-    )
-    theta = theta.expand(len(maps), -1, -1)
-    grid = F.affine_grid(theta, [*maps.shape[:2], *size], align_corners=False)
-    return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)

@@ -8,10 +8,11 @@ except in the diagnostic ``psnr_gt_mean``.
 
 from llie_helpers.metrics.diagnosis import error_parts, true_and_false_detail
 from llie_helpers.metrics.evaluation import Evaluation, evaluate
-from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
+from llie_helpers.metrics.scores import ciede2000, lpips, match_gt_mean, psnr, ssim
 
 __all__ = [
     "Evaluation",
+    "ciede2000",
     "error_parts",
     "evaluate",
     "lpips",

@@ -85,6 +85,26 @@ def match_gt_mean(enhanced: Tensor, normal: Tensor) -> Tensor:
     return (enhanced * (normal.mean(dim=axes, keepdim=True) / mean)).clamp(0, 1)
 
 
+def ciede2000(enhanced: Tensor, normal: Tensor) -> Tensor:
+    """Compute the mean colour difference CIEDE2000 of each image (Luo, Cui and Rigg, CR&A 2001).
+
+    Args:
+        enhanced: sRGB images (N, 3, H, W) or (3, H, W) in [0, 1].
+        normal: their targets, of the same shape.
+
+    Returns:
+        (N,) values; 0 for equal images, and a difference of about 1 is just noticeable.
+
+    Raises:
+        CourseError: the two shapes differ or are not images.
+    """
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    labs = (rgb2lab(batch.cpu().numpy(), channel_axis=1) for batch in _batches(enhanced, normal))
+    difference = deltaE_ciede2000(*labs, channel_axis=1)
+    return torch.from_numpy(difference).mean(dim=(1, 2)).float()
+
+
 def lpips(enhanced: Tensor, normal: Tensor) -> Tensor | None:
     """Compute the learned perceptual distance on AlexNet (Zhang et al., CVPR 2018).
 

@@ -28,7 +28,7 @@ def test_every_baseline_is_scored_on_the_test_pairs():
     train, test = darkened(0.3, seed=0), darkened(0.3, seed=1)
     found = lessons.baselines(train, test)
     assert list(found.scores) == list(found.methods) == [
-        "identity", "gamma 0.5", "gamma 0.3", "CLAHE", "histogram equalisation", "Retinex",
+        "identity", "gamma 0.5", "gamma 0.3", "CLAHE", "histogram equalisation", "Retinex", "LIME",
         "histogram mapper",
     ]  # fmt: skip
     for title, method in found.methods.items():
@@ -62,4 +62,4 @@ def test_the_mapper_is_left_out_where_xgboost_is_not_installed(monkeypatch):
     found = lessons.baselines(pairs, pairs)
     assert "histogram mapper" not in found.scores
     # Tuned to the customary exponent, the curve is shown once.
-    assert len(found.scores) == 5
+    assert len(found.scores) == 6

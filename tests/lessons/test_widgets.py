@@ -172,10 +172,14 @@ class TestParameterSlider:
 
         slider = parameter_slider(grey, x=(0.0, 1.0, 0.25), frames=3)
         page = Page(slider.static)
-        assert [level(i["src"]) for i in page.all("img")] == pytest.approx([0, 0.5, 1], abs=0.02)
+        assert [level(i["src"]) for i in page.all("img")] == pytest.approx([0, 0.3, 1], abs=0.02)
+        frames = [attrs["style"] for attrs in page.all("div") if "data-frame" in attrs]
+        assert frames == ["display:none", "display:block", "display:none"]
+        (slider,) = page.all("input")
+        assert (slider["value"], slider["aria-valuetext"]) == ("1", "0.3")
         assert [i["alt"] for i in page.all("img")] == [
             "grey, x = 0",
-            "grey, x = 0.5",
+            "grey, x = 0.3",
             "grey, x = 1",
         ]
 

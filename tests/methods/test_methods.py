@@ -21,7 +21,7 @@ from llie_helpers.metrics import evaluate
 from llie_helpers.models import shipped
 
 META = torch.device("meta")
-CLASSICAL = ("identity", "gamma", "histogram_equalisation", "clahe", "retinex")
+CLASSICAL = ("identity", "gamma", "histogram_equalisation", "clahe", "retinex", "lime")
 # Their 2200x1650 take minutes; only their mapper looks at more than a pixel's surroundings.
 SLOW = ("pix2pix", "residual", "unet")
 

@@ -10,6 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from llie_helpers import data, images, metrics
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.synthesis import to_linear
 from llie_helpers.errors import CourseError
 from llie_helpers.methods import Method, NetworkMethod, classical
 from llie_helpers.metrics import scores
@@ -186,6 +187,32 @@ def test_evaluate_refuses_what_cannot_be_scored(pairs):
         metrics.evaluate(lambda x: x / 0, pairs)
     with pytest.raises(CourseError, match="must be the same"):
         metrics.evaluate(lambda x: x[..., :-1], pairs)
+
+
+@given(first=st.floats(0.02, 1), second=st.floats(0.02, 1))
+def test_ciede2000_of_greys_is_the_difference_of_lightness_over_its_weight(first, second):
+    greys = torch.tensor([[first], [second]]).view(2, 1, 1, 1).expand(-1, 3, 2, 2)
+    linear = to_linear(greys[:, 0, 0, 0].double())
+    # CIE 1976 lightness above its linear part; the weight of lightness in CIEDE2000.
+    lightness = torch.where(linear > 216 / 24389, 116 * linear ** (1 / 3) - 16, linear * 24389 / 27)
+    distance = (lightness.mean() - 50) ** 2
+    weight = 1 + 0.015 * distance / (20 + distance) ** 0.5
+    expected = (lightness[0] - lightness[1]).abs() / weight
+    found = metrics.ciede2000(greys[:1], greys[1:])
+    assert found.item() == pytest.approx(expected.item(), abs=0.02)
+
+
+def test_ciede2000_sees_colours_and_treats_a_batch_as_its_images():
+    enhanced, normal = random_images(0, 2, 12, 16)
+    found = metrics.ciede2000(enhanced, normal)
+    assert found.shape == (2,)
+    assert found[1] == metrics.ciede2000(enhanced[1], normal[1])
+    assert metrics.ciede2000(normal, normal).tolist() == [0, 0]
+    red, green = torch.zeros(2, 3, 4, 4)
+    red[0], green[1] = 0.5, 0.5
+    assert metrics.ciede2000(red, green) > 50
+    with pytest.raises(CourseError, match="must be the same"):
+        metrics.ciede2000(enhanced, normal[..., :8])
 
 
 def use_lpips(monkeypatch, constructor):

@@ -1,5 +1,6 @@
 """Build notebooks from the sources of the lessons.
 
-``source`` reads the percent format and ``solutions`` its exercises, ``execution`` runs the
-notebook, ``inspection`` finds its problems, and ``publishing`` changes the course's address.
+``source`` reads the percent format, ``solutions`` its exercises, ``claims`` what its text claims
+and ``minutes`` the time it takes; ``execution`` runs the notebook, ``inspection`` finds its
+problems, and ``publishing`` changes the course's address.
 """

@@ -81,7 +81,14 @@ class ParameterSlider:
         fixed = {other: self.values[other] for other in others}
         pictures = [picture(self.function(**{name: value}, **fixed)) for value in values]
         labels = [_text(value) for value in values]
-        return frames_html(pictures, labels, f"{_title(name)} =", self.alt, _describe(fixed))
+        return frames_html(
+            pictures,
+            labels,
+            f"{_title(name)} =",
+            self.alt,
+            _describe(fixed),
+            first=values.index(self.values[name]),
+        )
 
     def _ipython_display_(self) -> None:
         display(self.box)
@@ -107,7 +114,8 @@ def parameter_slider(
     Args:
         function: returns a ``(3, H, W)`` image in [0, 1] or a figure. Controls start at the
             defaults of its parameters. The first line of its docstring is the alt text.
-        frames: number of values of the first parameter to precompute for pages without a kernel.
+        frames: number of values of the first parameter to precompute for pages without a kernel;
+            its default is among them and comes up first.
         ranges: for each parameter, ``(low, high)`` or ``(low, high, step)`` for a slider, or a
             list for a menu.
 
@@ -145,13 +153,20 @@ def _control(name: str, choices: tuple | list, default: Any) -> ipywidgets.Widge
 
 
 def _values_across(control: ipywidgets.Widget, count: int) -> list[Any]:
-    """Return at most ``count`` values from one end of the control to the other."""
+    """Return at most ``count`` values from one end of the control to the other.
+
+    The one nearest to the present value is replaced by it.
+    """
     if isinstance(control, ipywidgets.Dropdown):
-        return list(control.options)[:count]
+        options = list(control.options)
+        return options if control.value in options[count:] else options[:count]
     steps = round((control.max - control.min) / control.step)
     count = min(count, steps + 1)
     chosen = {round(i * steps / max(count - 1, 1)) for i in range(count)}
-    return [control.min + step * control.step for step in sorted(chosen)]
+    values = [control.min + step * control.step for step in sorted(chosen)]
+    nearest = min(range(len(values)), key=lambda i: abs(values[i] - control.value))
+    values[nearest] = control.value
+    return values
 
 
 def _describe(values: dict[str, Any]) -> str:

@@ -101,6 +101,7 @@ def frames_slider(
     labels: Sequence[object],
     title: str = "",
     alt: str = "one picture of a series",
+    first: int = 0,
 ) -> HTML:
     """Show one of several pictures, selected with a slider.
 
@@ -109,6 +110,7 @@ def frames_slider(
         labels: one per image, shown with it.
         title: the quantity that the labels are values of; shown before the label.
         alt: what the pictures show, for those who cannot see them.
+        first: index of the picture that is shown first.
 
     Raises:
         CourseError: there are no images, or not one label per image.
@@ -118,7 +120,7 @@ def frames_slider(
             f"Found {len(images)} images and {len(labels)} labels; give at least one image and "
             "one label for each."
         )
-    return HTML(frames_html([picture(image) for image in images], labels, title, alt))
+    return HTML(frames_html([picture(image) for image in images], labels, title, alt, "", first))
 
 
 def frames_html(
@@ -127,6 +129,7 @@ def frames_html(
     title: str,
     alt: str,
     caption: str = "",
+    first: int = 0,
 ) -> str:
     """Return the HTML of `frames_slider`, with an optional ``caption`` below the slider."""
     texts = [str(label) for label in labels]
@@ -134,7 +137,7 @@ def frames_html(
     # narrower than the pictures.
     column = 100 / len(texts)
     frames = "\n".join(
-        _frame(picture, title, text, alt, hidden=i > 0)
+        _frame(picture, title, text, alt, hidden=i != first)
         for i, (picture, text) in enumerate(zip(pictures, texts, strict=True))
     )
     ticks = "".join(
@@ -143,8 +146,8 @@ def frames_html(
     return f"""\
 <figure style="width:{shown_width(pictures[0])};margin:0.5em 0;font:14px/1.5 sans-serif">
   {frames}
-  <input type="range" min="0" max="{len(texts) - 1}" value="0" step="1"
-    aria-label="{html.escape(title or "frame")}" aria-valuetext="{html.escape(texts[0])}"
+  <input type="range" min="0" max="{len(texts) - 1}" value="{first}" step="1"
+    aria-label="{html.escape(title or "frame")}" aria-valuetext="{html.escape(texts[first])}"
     oninput="{html.escape(_SHOW_FRAME)}"
     style="display:block;width:calc({100 - column:.2f}% + 16px);margin:6px auto 0">
   <div aria-hidden="true" style="display:flex;color:inherit">{ticks}</div>
