@@ -101,7 +101,7 @@ Data = Annotated[
     str,
     typer.Option(
         help="A data set (see `data list`), folders:LOW_DIR:NORMAL_DIR, photographs:DIR "
-        "or FILE.npz."
+        "or FILE.npz; A+B for both."
     ),
 ]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
@@ -111,7 +111,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         help="Shipped weights, see `models`, or a .safetensors file.",
-        show_default="lol_v1 for a network",
+        show_default="of a network, photographs or else lol_v1",
     ),
 ]
 Options = Annotated[
@@ -334,12 +334,19 @@ def evaluate(
         "enhance dark.jpg -o enhanced.jpg",
         "enhance holiday/ evening.png -o enhanced/ --exposure -0.5",
         "enhance dark.jpg -o enhanced.png --model clahe --option clip=3.0",
+        "enhance - -o - < dark.jpg > enhanced.jpg",
     )
 )
 def enhance(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files and folders.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Files and folders, or - for standard input."),
+    ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="A file for one input file, else a folder.")
+        Path,
+        typer.Option(
+            "--out", "-o", help="A file for one input file, - for standard output, else a folder."
+        ),
     ],
     model: Model = "dual_branch",
     weights: Weights = None,
@@ -360,7 +367,8 @@ def enhance(
     """
     from llie_helpers.devices import choose_device
     from llie_helpers.inference.batch import enhance_files
-    from llie_helpers.inference.image import adjustment, enhance
+    from llie_helpers.inference.image import adjustment
+    from llie_helpers.inference.tiles import enhance_tiled
     from llie_helpers.inference.video import enhance_video
     from llie_helpers.methods import create_method
 
@@ -369,12 +377,12 @@ def enhance(
     summary = enhance_files(
         inputs,
         out,
-        lambda image: enhance(image, method, exposure=exposure, strength=strength),
+        lambda image: enhance_tiled(method, image, postprocess),
         lambda source, target: enhance_video(source, target, method, postprocess, fast),
         force,
     )
-    print(summary)
-    raise typer.Exit(1 if summary.failures else 0)
+    print(summary, file=sys.stderr if out == Path("-") else sys.stdout)
+    raise typer.Exit(1 if summary.failed else 0)
 
 
 @app.command(**examples("export --model dual_branch -o dual_branch.onnx"))
@@ -384,7 +392,7 @@ def export(
     weights: Weights = None,
     force: Force = False,
 ) -> None:
-    """Write a network as an ONNX file."""
+    """Write a network, with all that enhance does, as an ONNX file."""
     from llie_helpers.inference.export import export_onnx
     from llie_helpers.methods import create_method
 
@@ -392,14 +400,17 @@ def export(
         raise CourseError(f"{out} already exists; add --force to overwrite it.")
     difference = export_onnx(create_method(model, weights), out)
     size = out.stat().st_size / 1e6
-    print(f"{out}: {size:.1f} MB; its output differs from PyTorch's by {difference:.1g} at most.")
+    print(
+        f"{out}: {size:.1f} MB; on three photographs its output differs from that of enhance by "
+        f"{difference:.1g} at most."
+    )
 
 
 @app.command(**examples("gallery clahe mse_cnn --data lol_v1 -o gallery"))
 def gallery(
     methods: Annotated[
         list[str],
-        typer.Argument(metavar="METHOD...", help="A method; networks use lol_v1 weights."),
+        typer.Argument(metavar="METHOD...", help="A method; networks use their default weights."),
     ],
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],

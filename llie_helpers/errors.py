@@ -3,6 +3,7 @@
 import difflib
 import inspect
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_origin
 
@@ -61,4 +62,6 @@ def _accepts(kind: Any, value: Any) -> bool:
         return is_list and all(_accepts(element, item) for item in value)
     if kind is int:
         return type(value) is int and value > 0
-    return type(value) is kind or (kind is float and type(value) is int)
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is kind

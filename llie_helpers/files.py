@@ -11,6 +11,9 @@ from pathlib import Path
 
 from llie_helpers.errors import CourseError
 
+LONGEST = 255  # bytes of a name on usual file systems
+REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
+
 
 @contextmanager
 def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
@@ -23,8 +26,8 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         CourseError: the disk is full or the folder cannot be written.
     """
     target = Path(target)
-    # The suffix is kept, because writers such as OpenCV choose the format by it.
-    temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}{target.suffix}")
+    # The suffix is kept, because writers choose the format by it.
+    temporary = target.with_name(f".{_stem(target)}.{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -39,9 +42,15 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
 
 def remove_leftovers(target: Path) -> None:
     """Delete temporary files that killed processes left; none may be writing ``target`` now."""
-    name = f".{glob.escape(target.stem)}.{'[0-9a-f]' * 8}{glob.escape(target.suffix)}"
+    name = f".{glob.escape(_stem(target))}.{'[0-9a-f]' * 8}{glob.escape(target.suffix)}"
     for leftover in target.parent.glob(name):
         remove(leftover)
+
+
+def _stem(target: Path) -> str:
+    """Return the stem of the temporary file, cut so that its name is not too long."""
+    most = LONGEST - len(target.suffix.encode()) - len(".12345678.")
+    return target.stem.encode()[:most].decode(errors="ignore")
 
 
 def remove(path: Path) -> None:
@@ -53,11 +62,12 @@ def remove(path: Path) -> None:
 
 
 def explained(error: OSError, target: Path) -> Exception:
-    """Return a `CourseError` for a full disk or a refused permission, else ``error`` itself."""
+    """Return a `CourseError` for a full disk or a refused name, else ``error`` itself."""
     if error.errno == errno.ENOSPC:
         return CourseError(
             f"The disk is full: {target} was not written; free some space and retry."
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return CourseError(f"{target} cannot be written: permission denied; choose another folder.")
+    if error.errno in REFUSED:
+        reason = os.strerror(error.errno).lower()
+        return CourseError(f"{target} cannot be written: {reason}; choose another folder or name.")
     return error

@@ -1,34 +1,29 @@
 """Read and write image files, and convert between integer arrays and float tensors."""
 
-import io
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
 
-from llie_helpers.errors import CourseError
+from llie_helpers.codecs import check_suffix, decode, encode, libvips, read_bytes, rgb
 from llie_helpers.files import atomic_path
 
-# Pillow's name of the format for each suffix.
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP",
-           ".tif": "TIFF", ".tiff": "TIFF"}  # fmt: skip
-IMAGE_SUFFIXES = frozenset(FORMATS)
 BAND = 256  # rows of a large image that are processed at a time, to save memory
-RAW_SUFFIXES = frozenset({".arw", ".raf", ".dng", ".nef", ".cr2", ".cr3", ".rw2", ".orf"})
 
 
 class Place(NamedTuple):
-    """The edges of a part of a photograph, as fractions of the photograph's height and width."""
+    """The edges of a part of a photograph, as fractions of the photograph's height and width.
 
-    top: float = 0.0
-    left: float = 0.0
-    bottom: float = 1.0
-    right: float = 1.0
+    For a batch of parts at different places, each edge is a tensor ``(N,)``.
+    """
+
+    top: float | torch.Tensor = 0.0
+    left: float | torch.Tensor = 0.0
+    bottom: float | torch.Tensor = 1.0
+    right: float | torch.Tensor = 1.0
 
     def scaled(self, height: float, width: float) -> "Place":
         """Return the place with the same top left corner and scaled sides."""
@@ -64,12 +59,12 @@ def load_image(path: str | os.PathLike) -> torch.Tensor:
     """Read an image file as ``(3, H, W)`` float32, RGB, in [0, 1].
 
     Grey becomes RGB, alpha is dropped, the EXIF orientation is applied, and 16-bit
-    files keep their precision. Camera RAW files are developed by `read_raw`.
+    files keep their precision. Camera RAW files are developed by `codecs.develop`.
 
     Raises:
         CourseError: the file is missing, truncated or not an image.
     """
-    return to_float(_decode(path))
+    return to_float(rgb(decode(*read_bytes(path))))
 
 
 def read_rgb(path: str | os.PathLike) -> np.ndarray:
@@ -78,8 +73,8 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
     Raises:
         CourseError: the file is missing, truncated or not an image.
     """
-    rgb = _decode(path)
-    return rgb if rgb.dtype == np.uint8 else np.rint(rgb / 257).astype(np.uint8)
+    pixels = rgb(decode(*read_bytes(path)))
+    return pixels if pixels.dtype == np.uint8 else np.rint(pixels / 257).astype(np.uint8)
 
 
 def save_image(path: str | os.PathLike, image: torch.Tensor) -> None:
@@ -90,17 +85,9 @@ def save_image(path: str | os.PathLike, image: torch.Tensor) -> None:
     """
     path = Path(path)
     check_suffix(path)
-    bgr = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(path.suffix.lower(), bgr)
+    pixels = libvips().Image.new_from_array(to_uint8(image))
     with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
-
-
-def check_suffix(path: Path) -> None:
-    """Raise a `CourseError` unless the suffix of ``path`` is that of an image format."""
-    if path.suffix.lower() not in FORMATS:
-        known = ", ".join(sorted(FORMATS))
-        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+        temporary.write_bytes(encode(pixels, path.suffix))
 
 
 def to_float(image: np.ndarray) -> torch.Tensor:
@@ -131,61 +118,3 @@ def _to_levels(image: torch.Tensor, dtype: type) -> np.ndarray:
         levels = (band.clamp(0, 1) * np.iinfo(dtype).max).round()
         target[:] = levels.int().permute(1, 2, 0).cpu().numpy()
     return pixels
-
-
-def read_raw(path: str | os.PathLike) -> np.ndarray:
-    """Develop a camera RAW file to uint8 ``(H, W, 3)`` sRGB, at half the sensor's size.
-
-    The camera's white balance is used and automatic brightening is off, so that a short
-    exposure stays dark. At half size each 2x2 Bayer block gives one pixel, without
-    demosaicing.
-
-    Raises:
-        CourseError: rawpy is not installed, or the file is not a RAW file.
-    """
-    try:
-        import rawpy
-    except ImportError as error:
-        raise CourseError(
-            f"{path} is a camera RAW file, which needs rawpy: run `pip install rawpy`."
-        ) from error
-    try:
-        with rawpy.imread(str(path)) as raw:
-            # dcraw's default curve is BT.709; this one is sRGB's.
-            srgb = (2.4, 12.92)
-            return raw.postprocess(
-                gamma=srgb, use_camera_wb=True, no_auto_bright=True, half_size=True
-            )
-    except (OSError, rawpy.LibRawError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _decode(path: str | os.PathLike) -> np.ndarray:
-    """Read a file as ``(H, W, 3)`` RGB, uint8 or uint16."""
-    path = Path(path)
-    if path.suffix.lower() in RAW_SUFFIXES:
-        return read_raw(path)
-    try:
-        content = path.read_bytes()
-        # OpenCV returns a truncated JPEG with its lower part grey; Pillow refuses it.
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-    except UnidentifiedImageError as error:
-        raise _unreadable(path, "unknown image format") from error
-    # Pillow's decoders raise OSError, SyntaxError, ValueError and others on broken files.
-    except Exception as error:
-        raise _unreadable(path, error) from error
-    # Pillow has no 16-bit colour, so the pixels come from OpenCV.
-    bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
-        raise _unreadable(path, "only 8-bit and 16-bit images are supported")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def _unreadable(path: str | os.PathLike, reason: object) -> CourseError:
-    if not Path(path).is_file():
-        return CourseError(f"There is no image file {path}; check its name and folder.")
-    reason = str(reason).rstrip(".") or type(reason).__name__
-    return CourseError(
-        f"{path} cannot be read as an image ({reason}): it is damaged or cut short; get it again."
-    )

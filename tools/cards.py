@@ -32,9 +32,11 @@ LARGEST = 2_000_000
 # Number of printed decimals of each score.
 DECIMALS = {"psnr": 2, "ssim": 3, "psnr_gt_mean": 2}
 
-# What the README says above the table of each data set.
+# What the README says above the table of each kind of weights.
 HEADINGS = {
     "lol_v1": "Trained and tested on LOL v1:",
+    "photographs": "Trained on LOL v1 and on photographs darkened by lesson 01's physics, tested "
+    "on LOL v1,\nthe default of `enhance`:",
     "embedded": "Miniatures as the lessons train them in the quick profile, within a minute or so, "
     "tested on\nphotographs from the installed libraries:",
 }
@@ -72,18 +74,28 @@ def ship(
             help="A .safetensors file; may be repeated for several seeds, and the first is shipped."
         ),
     ],
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the weights.", show_default="that of the data set"),
+    ] = None,
 ) -> None:
-    """Copy trained weights into the package, score them and write their card."""
+    """Copy trained weights and their history into the package, score them, write their card."""
     networks = [create_model(model, path) for path in weights]
     seeds = [load_history(path.with_name("history.json")).settings["seed"] for path in weights]
     parameters = count_parameters(networks[0])
-    shipped = weights_file.SHIPPED / f"{model}_{data}.safetensors"
+    name = name or data
+    shipped = weights_file.SHIPPED / f"{model}_{name}.safetensors"
     precision = torch.float16 if 4 * parameters > LARGEST else torch.float32
     state = networks[0].state_dict()
     weights_file.save(state, shipped, model, networks[0].options, precision)
-    if (mapper := mapper_path(weights[0])).is_file():
-        with atomic_path(mapper_path(shipped)) as temporary:
-            shutil.copyfile(mapper, temporary)
+    copies = {
+        weights[0].with_name("history.json"): shipped.with_suffix(".history.json"),
+        mapper_path(weights[0]): mapper_path(shipped),
+    }
+    for source, target in copies.items():
+        if source.is_file():
+            with atomic_path(target) as temporary:
+                shutil.copyfile(source, temporary)
     # Score the shipped file, which may be in half precision.
     methods = [create_method(model, path) for path in [shipped, *weights[1:]]]
     runs = {}
@@ -91,7 +103,7 @@ def ship(
         pairs = load_pairs(data, split)
         runs[split] = [rounded(evaluate(method, pairs, progress=True)) for method in methods]
     first = {split: scores[0] for split, scores in runs.items()}
-    card = Card(model, data, title, parameters, seeds, first, runs if len(weights) > 1 else {})
+    card = Card(model, name, title, parameters, seeds, first, runs if len(weights) > 1 else {})
     write(card, cards.read(card.path)[1] if card.path.exists() else TEMPLATE)
     print(f"{shipped.name} and {card.path.name} written; describe in the card how it was trained, "
           f"then run `{PROGRAM} results`.")  # fmt: skip

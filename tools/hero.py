@@ -1,4 +1,4 @@
-"""Create the README's picture: dark photographs, amplified, and enhanced."""
+"""Create the README's picture: dark and backlit photographs, amplified, and enhanced."""
 
 from pathlib import Path
 
@@ -7,22 +7,34 @@ import numpy as np
 import torch
 
 from llie_helpers.data.embedded import photograph
-from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
+from llie_helpers.data.lighting import backlight_stops
+from llie_helpers.data.synthesis import capture, darken, expose, to_linear, to_srgb
 from llie_helpers.images import to_float, to_uint8
 from llie_helpers.inference.image import enhance
 
 TARGET = Path(__file__).resolve().parent.parent / "notebooks" / "images" / "enhanced.jpg"
 STOPS = 4.0
+ROWS = 260  # of each photograph, from its top
 HEIGHT = 230
 GAP = 6
 
 
-def row(name: str) -> np.ndarray:
-    """Return a photograph at a sixteenth of its light, amplified by sixteen, and enhanced."""
-    generator = torch.Generator().manual_seed(0)
-    dark = darken(to_float(photograph(name)), STOPS, generator=generator)
-    amplified = to_srgb(expose(to_linear(dark), STOPS)).clamp(0, 1)
-    pictures = [to_uint8(image)[:260] for image in (dark, amplified, enhance(dark))]
+def dark(name: str) -> torch.Tensor:
+    """Return a photograph at a sixteenth of its light."""
+    return darken(to_float(photograph(name)), STOPS, generator=torch.Generator().manual_seed(0))
+
+
+def backlit(name: str) -> torch.Tensor:
+    """Return a photograph exposed for its sky: down to a sixteenth of the light elsewhere."""
+    linear = to_linear(to_float(photograph(name)))
+    lit = expose(linear, -backlight_stops(linear, STOPS, level=0.75))
+    return capture(lit, photons=2500, generator=torch.Generator().manual_seed(0))
+
+
+def row(low: torch.Tensor) -> np.ndarray:
+    """Return a photograph as it is, amplified by sixteen, and enhanced."""
+    amplified = to_srgb(expose(to_linear(low), STOPS)).clamp(0, 1)
+    pictures = [to_uint8(image)[:ROWS] for image in (low, amplified, enhance(low))]
     width = round(HEIGHT * pictures[0].shape[1] / pictures[0].shape[0])
     gap = np.full((HEIGHT, GAP, 3), 255, np.uint8)
     small = [cv2.resize(p, (width, HEIGHT), interpolation=cv2.INTER_AREA) for p in pictures]
@@ -30,10 +42,10 @@ def row(name: str) -> np.ndarray:
 
 
 def main() -> None:
-    rows = [row(name) for name in ("motorcycle", "chelsea")]
+    rows = [row(low) for low in (dark("motorcycle"), dark("chelsea"), backlit("china"))]
     width = min(part.shape[1] for part in rows)
     gap = np.full((GAP, width, 3), 255, np.uint8)
-    picture = np.vstack([rows[0][:, :width], gap, rows[1][:, :width]])
+    picture = np.vstack([part for one in rows for part in (one[:, :width], gap)][:-1])
     TARGET.parent.mkdir(exist_ok=True)
     cv2.imwrite(str(TARGET), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 

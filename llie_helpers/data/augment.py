@@ -27,17 +27,14 @@ def lerp_log(low: torch.Tensor, normal: torch.Tensor, share: float) -> torch.Ten
 
 
 def augment_pair(
-    low: torch.Tensor,
-    normal: torch.Tensor,
-    generator: torch.Generator | None = None,
-    gains: bool = True,
+    low: torch.Tensor, normal: torch.Tensor, generator: torch.Generator | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Flip, rotate and change the brightness of both images by the same random draw.
 
     Both are ``(..., H, W)`` in [0, 1]. The symmetry is one of eight and the gain is between
-    0.8 and 1.25, or 1 without ``gains``.
+    0.8 and 1.25.
     """
     k = int(torch.randint(8, (), generator=generator))
     exponent = float(torch.rand((), generator=generator))
-    gain = DARKEST * (BRIGHTEST / DARKEST) ** exponent if gains else 1.0
+    gain = DARKEST * (BRIGHTEST / DARKEST) ** exponent
     return brightness(flip_rotate(low, k), gain), brightness(flip_rotate(normal, k), gain)

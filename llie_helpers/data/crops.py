@@ -3,18 +3,20 @@
 import time
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from llie_helpers.data.augment import augment_pair, brightness, lerp_log
-from llie_helpers.data.pairs import Pairs
-from llie_helpers.data.thumbnails import Thumbnails
+from llie_helpers.data.pairs import Pairs, RawPair
 from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float
 
-# Gains of targets that serve as bright inputs, drawn uniformly on a logarithmic scale.
-LOWEST_GAIN, HIGHEST_GAIN = 0.6, 1.3
+# Of the low images that `brighten_prob` changes: the share that is replaced by the target, and the
+# gains of these, drawn uniformly on a logarithmic scale.
+REPLACED_SHARE = 0.25
+LOWEST_GAIN, HIGHEST_GAIN = 0.9, 1.3
 
 
 class View(NamedTuple):
@@ -24,16 +26,7 @@ class View(NamedTuple):
     normal: torch.Tensor
 
 
-class CropInWhole(NamedTuple):
-    """A crop of both images of a pair, and a thumbnail of each whole image."""
-
-    low: torch.Tensor
-    normal: torch.Tensor
-    whole_low: torch.Tensor
-    whole_normal: torch.Tensor
-
-
-class RandomCrops(Dataset[View | CropInWhole]):
+class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
     """``length`` random crops per epoch, each ``(low, normal)`` of ``(3, size, size)``.
 
     Pair and position of a crop depend only on ``seed``, the epoch and the crop's index, so a run
@@ -47,14 +40,13 @@ class RandomCrops(Dataset[View | CropInWhole]):
         seed: seed of the crops.
         augment: flip, rotate and change the brightness of a pair; see `augment_pair`.
         gain_jitter: multiply each low image, and not its target, by a gain between
-            1/gain_jitter and gain_jitter.
+            1/gain_jitter and gain_jitter, unless it is about as bright as its target.
         brighten_prob: share of low images that are moved towards their targets, so that the
-            network also sees photographs that are not dark. A third of them are replaced by
+            network also sees photographs that are not dark. A quarter of them are replaced by
             the target, both with the same random gain, so that it learns to leave bright
             images alone.
-        thumbnails: return `CropInWhole`, with `Thumbnails` of both whole images that are
-            augmented like the crop. Targets then keep their brightness, because thumbnails
-            teach which brightness photographers choose.
+        scale_jitter: resize by a factor between 1/scale_jitter and scale_jitter, so that the
+            network sees noise and detail of several sizes.
 
     Raises:
         CourseError: there are no pairs, or an image is smaller than a crop.
@@ -69,7 +61,7 @@ class RandomCrops(Dataset[View | CropInWhole]):
         augment: bool = True,
         gain_jitter: float = 1.0,
         brighten_prob: float = 0.0,
-        thumbnails: bool = False,
+        scale_jitter: float = 1.0,
     ) -> None:
         if len(pairs) == 0:
             raise CourseError(f"{pairs.title} has no pairs to crop; check the data set and split.")
@@ -80,7 +72,7 @@ class RandomCrops(Dataset[View | CropInWhole]):
         self.augment = augment
         self.gain_jitter = gain_jitter
         self.brighten_prob = brighten_prob
-        self.thumbnails = Thumbnails(pairs) if thumbnails else None
+        self.scale_jitter = scale_jitter
         # In shared memory, so that workers that outlive an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -91,35 +83,60 @@ class RandomCrops(Dataset[View | CropInWhole]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> View | CropInWhole:
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+        which, draw = self._draw(index)
+        pair = self.pairs.raw(which)
+        view = self._view(pair, *self._window(which, pair[0], draw))
+        if self.augment:
+            generator = torch.Generator().manual_seed(int(draw.integers(2**63)))
+            view = View(*augment_pair(*view, generator))
+        return self._relight([view], draw)[0]
+
+    def _draw(self, index: int) -> tuple[int, np.random.Generator]:
+        """Return the number of the pair of crop ``index``, and the generator of all else."""
         if not 0 <= index < self.length:
             raise IndexError(index)
         draw = np.random.default_rng((self.seed, int(self._epoch), index))
-        which = int(draw.integers(len(self.pairs)))
-        views = [self._crop(which, draw)]
-        if self.thumbnails is not None:
-            views.append(View(*self.thumbnails.draw(which, draw)))
-        views = self._change(views, draw)
-        return views[0] if len(views) == 1 else CropInWhole(*views[0], *views[1])
+        return int(draw.integers(len(self.pairs))), draw
 
-    def _change(self, views: list[View], draw: np.random.Generator) -> list[View]:
-        """Apply the same random augmentation to all views of one pair."""
-        if self.augment:
-            seed = int(draw.integers(2**63))
-            # Generators with the same seed make the same change.
-            views = [
-                View(
-                    *augment_pair(
-                        *view, torch.Generator().manual_seed(seed), gains=self.thumbnails is None
-                    )
-                )
-                for view in views
-            ]
+    def _window(
+        self, which: int, image: np.ndarray, draw: np.random.Generator
+    ) -> tuple[slice, slice]:
+        """Draw the rows and columns of a crop of an image of pair ``which``."""
+        height, width, _ = image.shape
+        if min(height, width) < self.size:
+            raise CourseError(
+                f"{self.pairs.names[which]} of {self.pairs.title} is {width}x{height}, too small "
+                f"for a crop of {self.size}x{self.size}; choose smaller crops or larger images."
+            )
+        side = self.size
+        if self.scale_jitter != 1:
+            side = min(round(side * self.scale_jitter ** draw.uniform(-1, 1)), height, width)
+        top = int(draw.integers(height - side + 1))
+        left = int(draw.integers(width - side + 1))
+        return slice(top, top + side), slice(left, left + side)
+
+    def _view(self, pair: RawPair, rows: slice, columns: slice) -> View:
+        """Crop both images, and resize the crops where the window has another size."""
+        # Crop before the conversion to float, which takes time and memory.
+        crops = [image[rows, columns] for image in pair]
+        if rows.stop - rows.start != self.size:
+            shrinks = rows.stop - rows.start > self.size
+            how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            size = (self.size, self.size)
+            crops = [cv2.resize(crop, size, interpolation=how) for crop in crops]
+        return View(*map(to_float, crops))
+
+    def _relight(self, views: list[View], draw: np.random.Generator) -> list[View]:
+        """Change the light of all views of one pair alike, as the last of them asks for."""
         if self.gain_jitter != 1:
             gain = self.gain_jitter ** draw.uniform(-1, 1)
-            views = [View(brightness(low, gain), normal) for low, normal in views]
+            low, normal = views[-1]
+            # Otherwise, images that need no change would get targets that are brighter or darker.
+            if self.gain_jitter * low.mean() < normal.mean():
+                views = [View(brightness(low, gain), normal) for low, normal in views]
         if draw.random() < self.brighten_prob:
-            share = 1.5 * draw.random()
+            share = draw.random() / (1 - REPLACED_SHARE)
             if share > 1:
                 gain = LOWEST_GAIN * (HIGHEST_GAIN / LOWEST_GAIN) ** draw.random()
                 targets = [brightness(normal, gain) for _, normal in views]
@@ -127,20 +144,6 @@ class RandomCrops(Dataset[View | CropInWhole]):
             else:
                 views = [View(lerp_log(low, normal, share), normal) for low, normal in views]
         return views
-
-    def _crop(self, which: int, draw: np.random.Generator) -> View:
-        low, normal = self.pairs.raw(which)
-        height, width, _ = low.shape
-        if min(height, width) < self.size:
-            raise CourseError(
-                f"{self.pairs.names[which]} of {self.pairs.title} is {width}x{height}, too small "
-                f"for a crop of {self.size}x{self.size}; choose smaller crops or larger images."
-            )
-        top = int(draw.integers(height - self.size + 1))
-        left = int(draw.integers(width - self.size + 1))
-        # Crop before the conversion to float, which takes time and memory.
-        window = np.s_[top : top + self.size, left : left + self.size]
-        return View(to_float(low[window]), to_float(normal[window]))
 
 
 class WholeImages(Dataset[View]):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from llie_helpers.codecs import IMAGE_SUFFIXES, RAW_SUFFIXES
 from llie_helpers.data.matching import PairFiles, match, natural_sort
 from llie_helpers.errors import CourseError
-from llie_helpers.images import IMAGE_SUFFIXES, RAW_SUFFIXES
 
 # Levels of folders that are searched: archives unpack as name/name/..., Kaggle mounts sets as
 # datasets/owner/name/, and images are up to three levels below.

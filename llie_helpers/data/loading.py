@@ -1,15 +1,19 @@
 """Find, check, download and load data sets by name."""
 
+import re
 from pathlib import Path
 
 from llie_helpers.data.catalog import CATALOG, EMBEDDED
 from llie_helpers.data.npz import NpzFile
-from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.pairs import Pairs, mix
 from llie_helpers.data.photographs import PREFIX, Photographs
 from llie_helpers.data.report import Report
 from llie_helpers.data.sources import Source, TwoFolders
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.paths import data_dir
+
+# The plus sign between two data sets; one in the name of a folder is not followed by a data set.
+PLUS = re.compile(rf"\+(?=(?:folders|photographs):|(?:{'|'.join(CATALOG)})(?:\+|$))")
 
 
 def source(name: str) -> Source:
@@ -42,7 +46,9 @@ def load_pairs(name: str, split: str) -> Pairs:
     for sets whose pairs are computed or too large; those are made on each access.
 
     Args:
-        name: a data set, see `source`.
+        name: a data set, see `source`, or several, such as ``"lol_v1+photographs:DIR"``: their
+            pairs together, those of smaller sets repeated in the training split so that random
+            crops come from each set equally often.
         split: ``"train"``, ``"val"`` or ``"test"``. The test split is the official one;
             a set without one is split by scene. Validation shares no scene with the other
             two. Pairs known to be mismatched are only in an official test split.
@@ -51,7 +57,8 @@ def load_pairs(name: str, split: str) -> Pairs:
         CourseError: no such set or split, the set is not on this computer, or its files are
             unusable: partners are missing, sizes differ, images are unreadable.
     """
-    return source(name).pairs(split)
+    parts = [source(part).pairs(split) for part in PLUS.split(name)]
+    return parts[0] if len(parts) == 1 else mix(parts, balance=split == "train")
 
 
 def check(name: str) -> Report:

@@ -1,7 +1,7 @@
 """Pairs of images of one scene, taken in low light and in normal light."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol, overload
 
@@ -113,3 +113,21 @@ def concatenate(*parts: Pairs) -> Pairs:
         tuple(scene for part in parts for scene in part.scenes),
         Lazy([partial(part.raw, i) for part in parts for i in range(len(part))]),
     )
+
+
+def mix(parts: Sequence[Pairs], balance: bool = False) -> Pairs:
+    """Return the pairs of several data sets as one; their scenes stay apart.
+
+    Args:
+        parts: pairs of different data sets.
+        balance: repeat pairs of the smaller sets until all are as large as the largest, so that
+            random crops come from each equally often.
+    """
+    longest = max(map(len, parts))
+    mixed, scenes = [], 0
+    for part in parts:
+        if balance and len(part):
+            part = part.subset(i % len(part) for i in range(longest))
+        mixed.append(replace(part, scenes=tuple(scenes + scene for scene in part.scenes)))
+        scenes += 1 + max(part.scenes, default=-1)
+    return concatenate(*mixed)

@@ -28,7 +28,7 @@ Range = tuple[float, float]
 Gains = tuple[float, float, float]
 
 # The kinds of pairs and their probabilities.
-KINDS = {"unchanged": 0.2, "uniform": 0.32, "lamp": 0.1, "backlit": 0.38}
+KINDS = {"unchanged": 0.1, "uniform": 0.36, "lamp": 0.11, "backlit": 0.43}
 
 # Stops that the whole picture loses: alone, and besides those by a lamp.
 UNIFORM_STOPS: Range = (0.5, 6.0)

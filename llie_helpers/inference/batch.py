@@ -1,129 +1,210 @@
 """Enhance many photographs and videos; a failure is reported and does not stop the rest."""
 
 import mimetypes
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from llie_helpers.codecs import IMAGE_SUFFIXES, RAW_SUFFIXES, check_suffix
 from llie_helpers.errors import CourseError
-from llie_helpers.files import remove_leftovers
-from llie_helpers.images import FORMATS, RAW_SUFFIXES
-from llie_helpers.inference.photos import read_photo, write_photo
-from llie_helpers.inference.video import VIDEO_SUFFIXES
+from llie_helpers.files import explained, remove_leftovers
+from llie_helpers.inference.photos import decode_photo, encode_photo, read_photo, write_photo
+from llie_helpers.inference.video import VIDEO_SUFFIXES, Film, video_suffix
+
+STREAM = Path("-")  # standard input or output
 
 
 @dataclass
 class Summary:
-    """The result of a batch.
+    """The result of a batch: each input is in one of the four.
 
     Attributes:
-        done: number of files written.
-        skipped: number of files whose output already existed.
-        failures: one sentence for each file that failed.
+        done: the output of each file that was enhanced.
+        left: files whose output existed already.
+        skipped: why, for each that is not enhanced.
+        failed: one sentence for each that failed.
+        remarks: what of a film could not be kept.
     """
 
-    done: int = 0
-    skipped: int = 0
-    failures: list[str] = field(default_factory=list)
+    done: dict[Path, Path] = field(default_factory=dict)
+    left: list[Path] = field(default_factory=list)
+    skipped: dict[Path, str] = field(default_factory=dict)
+    failed: dict[Path, str] = field(default_factory=dict)
+    remarks: dict[Path, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        counts = f"{self.done} enhanced"
+        counts = f"{len(self.done)} enhanced"
+        if self.left:
+            counts += f", {len(self.left)} left (their outputs exist; use --force to overwrite)"
         if self.skipped:
-            counts += f", {self.skipped} skipped (they exist already; use --force to overwrite)"
-        if self.failures:
-            counts += f", {len(self.failures)} failed:"
-        return "\n  ".join([counts, *self.failures])
+            counts += f", {len(self.skipped)} skipped"
+        if self.failed:
+            counts += f", {len(self.failed)} failed"
+        lines = [f"{path}: {remark}." for path, remark in self.remarks.items()]
+        lines += [f"skipped, {why}: {path}" for path, why in self.skipped.items()]
+        return "\n  ".join([counts, *lines, *self.failed.values()])
 
 
 def enhance_files(
     inputs: Sequence[str | Path],
     out: str | Path,
     enhance: Callable[[np.ndarray], torch.Tensor],
-    enhance_video: Callable[[Path, Path], object],
+    enhance_video: Callable[[Path, Path], Film],
     force: bool = False,
 ) -> Summary:
     """Enhance photographs and videos and write them under ``out``.
 
-    Photographs keep their name, format and metadata; videos become .mp4.
+    Photographs keep their name, format and metadata; videos become .mp4, or stay .mkv; all keep
+    their time. Of two inputs with the same output, the second gets a name with its suffix or a
+    number.
 
     Every output is written atomically, so an interrupted batch can be run again to do the rest.
 
     Args:
-        inputs: files and folders; the structure of folders is kept.
-        out: a file, if there is one input file and this has a suffix; else a folder.
+        inputs: files and folders, whose structure is kept; or "-", a photograph from standard
+            input.
+        out: a file, if there is one input file and this has a suffix; "-", standard output; else a
+            folder.
         enhance: maps an ``(H, W, 3)`` array to a ``(3, H, W)`` tensor in [0, 1].
         enhance_video: reads the video at one path and writes it to another.
         force: overwrite existing files.
 
     Raises:
-        CourseError: there is nothing to enhance, two inputs have the same output, or ``out`` is
-            an existing file or has an unknown suffix.
+        CourseError: there is nothing to enhance, or ``out`` is an existing file or has an unknown
+            suffix.
     """
-    jobs = _targets([Path(path) for path in inputs], Path(out))
-    if Path(out) in jobs and Path(out).exists() and not force:
+    summary, out = Summary(), Path(out)
+    jobs = _targets([Path(path) for path in inputs], out, summary)
+    if out in jobs.values() and out.exists() and not force:
         raise CourseError(f"{out} already exists; add --force to overwrite it.")
-    summary = Summary()
-    megapixels = 0.0
-    with tqdm(jobs.items(), unit="image") as progress:
-        for target, source in progress:
-            if target.exists() and not force:
-                summary.skipped += 1
-                continue
-            remove_leftovers(target)
+    with tqdm(jobs.items(), unit="file") as progress:
+        for source, target in progress:
             try:
+                if target.exists() and not force:
+                    summary.left.append(source)
+                    continue
+                remove_leftovers(target)
                 if source.suffix.lower() in VIDEO_SUFFIXES:
-                    enhance_video(source, target)
+                    if remarks := enhance_video(source, target).remarks:
+                        summary.remarks[source] = remarks
                 else:
-                    photo = read_photo(source)
-                    write_photo(target, enhance(photo.pixels), photo)
-                    megapixels += photo.pixels.size / 3e6
-            except CourseError as error:
-                summary.failures.append(str(error))
+                    _enhance_photo(source, target, enhance)
+            # Whatever one file does to a decoder, the others must be done.
+            except Exception as raised:
+                error = explained(raised, target) if isinstance(raised, OSError) else raised
+                reason = " ".join(str(error).split()) or "no reason given"
+                if not isinstance(error, CourseError):
+                    reason = f"{type(error).__name__}: {reason}"
+                known = str(source) in reason or str(target) in reason
+                summary.failed[source] = reason if known else f"{source} failed: {reason}"
                 continue
-            summary.done += 1
-            seconds = progress.format_dict["elapsed"] or 1e-9
-            progress.set_postfix_str(f"{megapixels / seconds:.2f} megapixels/s")
+            with suppress(OSError):
+                times = source.stat()
+                os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+            summary.done[source] = target
     return summary
 
 
-def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Return the jobs as ``{target: source}``."""
-    if missing := [path for path in inputs if not path.exists()]:
-        raise CourseError(f"There is no file or folder {missing[0]}; check its name.")
-    if len(inputs) == 1 and inputs[0].is_file() and out.suffix and not out.is_dir():
-        if out.suffix.lower() not in {*FORMATS, ".mp4"}:
-            known = ", ".join(sorted(FORMATS))
-            raise CourseError(f"{out} cannot be written: use a suffix of {known} or .mp4.")
-        return {out: inputs[0]}
-    if out.is_file():
+def _enhance_photo(
+    source: Path, target: Path, enhance: Callable[[np.ndarray], torch.Tensor]
+) -> None:
+    if source == STREAM:
+        photo = decode_photo(sys.stdin.buffer.read(), "standard input")
+    else:
+        photo = read_photo(source)
+    enhanced = enhance(photo.pixels)
+    if target != STREAM:
+        write_photo(target, enhanced, photo)
+        return
+    try:
+        with open(os.dup(1), "wb") as stream:
+            stream.write(encode_photo(enhanced, photo, photo.kind))
+    except OSError as error:
+        raise explained(error, Path("standard output")) from error
+
+
+def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, Path]:
+    """Return the jobs as ``{source: target}``, and note in ``summary`` what is not one."""
+    single = len(inputs) == 1 and (inputs[0].is_file() or inputs[0] == STREAM)
+    if STREAM in (*inputs, out) and not single:
+        raise CourseError("- stands for one photograph; give no other input with it.")
+    if single and (out == STREAM or inputs[0] == STREAM or (out.suffix and not out.is_dir())):
+        if out != STREAM and inputs[0].suffix.lower() not in VIDEO_SUFFIXES:
+            check_suffix(out)
+        return {inputs[0]: out}
+    if out.exists() and not out.is_dir():
         raise CourseError(f"{out} is a file; give a folder for several photographs.")
-    jobs: dict[Path, Path] = {}
+    wanted: dict[str, tuple[Path, Path]] = {}
     for top in inputs:
-        for source in [top] if top.is_file() else _find_inputs(top, out):
-            target = out / (source.name if source == top else source.relative_to(top))
-            if target.suffix.lower() in RAW_SUFFIXES:
-                target = target.with_suffix(".png")  # RAW files cannot be written
-            elif target.suffix.lower() in VIDEO_SUFFIXES:
-                target = target.with_suffix(".mp4")
-            if target in jobs:
-                raise CourseError(
-                    f"{source} and {jobs[target]} would both become {target}; rename one of them."
-                )
-            jobs[target] = source
-    if not jobs:
-        raise CourseError(f"{', '.join(map(str, inputs))} contains no photographs or videos.")
+        for source in _find_inputs(top, out, summary) if top.is_dir() else [top]:
+            relative = source.relative_to(top) if source != top else Path(source.name)
+            if source.is_file():
+                wanted.setdefault(os.path.abspath(source), (source, relative))
+            else:
+                summary.failed[source] = f"There is no file or folder {source}; check its name."
+    if not wanted:
+        reasons = [
+            *summary.failed.values(),
+            f"{', '.join(map(str, inputs))} contains no photographs or videos.",
+        ]
+        raise CourseError(reasons[0])
+    jobs: dict[Path, Path] = {}
+    taken: set[str] = set()
+    # Those that keep their suffix come first, so that they keep their name.
+    for source, name in sorted(
+        wanted.values(), key=lambda job: _new_suffix(job[0]) != job[0].suffix
+    ):
+        for target in _names(out / name, _new_suffix(source)):
+            # Some file systems do not tell a.jpg from A.JPG.
+            if str(target).casefold() not in taken:
+                break
+        taken.add(str(target).casefold())
+        jobs[source] = target
     return jobs
 
 
-def _find_inputs(folder: Path, out: Path) -> Iterator[Path]:
+def _new_suffix(source: Path) -> str:
+    suffix = source.suffix.lower()
+    if suffix in RAW_SUFFIXES:  # which cannot be written
+        return ".png"
+    if suffix in VIDEO_SUFFIXES and suffix != video_suffix(source):
+        return video_suffix(source)
+    return source.suffix
+
+
+def _names(path: Path, suffix: str) -> Iterator[Path]:
+    """Yield names for an output: the source's, with both suffixes, and with numbers."""
+    yield path.with_suffix(suffix)
+    if suffix != path.suffix:
+        yield path.with_name(path.name + suffix)
+    for number in count(2):
+        yield path.with_name(f"{path.stem} ({number}){suffix}")
+
+
+def _find_inputs(folder: Path, out: Path, summary: Summary) -> Iterator[Path]:
     """Yield images and videos in ``folder``, except hidden files and those in ``out``."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file() and out.resolve() not in path.resolve().parents:
-            kind = mimetypes.guess_type(path.name)[0] or ""
-            if kind.startswith("image/") or path.suffix.lower() in RAW_SUFFIXES | VIDEO_SUFFIXES:
+
+    def denied(error: OSError) -> None:
+        summary.failed[Path(error.filename)] = f"{error.filename} cannot be read: {error.strerror}."
+
+    for place, folders, files in os.walk(folder, onerror=denied):
+        inside = sorted(Path(place) / name for name in folders if not name.startswith("."))
+        summary.skipped |= {path: "a link to a folder" for path in inside if path.is_symlink()}
+        folders[:] = [path.name for path in inside if path.resolve() != out.resolve()]
+        for path in sorted(Path(place) / name for name in files if not name.startswith(".")):
+            suffix = path.suffix.lower()
+            known = suffix in IMAGE_SUFFIXES | RAW_SUFFIXES | VIDEO_SUFFIXES
+            if not path.is_file():
+                summary.skipped[path] = "a broken link" if path.is_symlink() else "no file"
+            elif known or (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
                 yield path
+            else:
+                summary.skipped[path] = "no photograph or video"

@@ -1,114 +1,196 @@
-"""Export networks as ONNX files, for phones, browsers and programs without PyTorch."""
+"""Export methods as ONNX files, for phones, browsers and programs without PyTorch."""
 
 import contextlib
 import copy
-import inspect
 import io
 import logging
 import os
 import warnings
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from llie_helpers.data.embedded import SPLITS, photograph
+from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
+from llie_helpers.images import Place, to_float
+from llie_helpers.inference.image import MOST_STOPS, enhance
+from llie_helpers.inference.traceable_mapper import TraceableMapper
 from llie_helpers.methods import Method, NetworkMethod, as_method
-from llie_helpers.models.network import Network
+from llie_helpers.models.network import SMALLEST
 
-STEP = 64  # height and width of an image must be multiples of this
-LARGEST = 200 * STEP  # pixels, of height and width
-TOLERANCE = 1e-3  # a quarter of an 8-bit step
+OLDEST_TORCH = "2.9"
+LARGEST = 16384  # pixels, of height and width
+TOLERANCE = 1 / 255  # one 8-bit level
+# Exposure and strength of each photograph that a file is compared on.
+COMPARED = ((0.0, 1.0), (0.5, 1.0), (-1.0, 0.5))
 
 
-def export_onnx(
-    method: Method | Callable[[torch.Tensor], torch.Tensor], target: str | os.PathLike
-) -> float:
-    """Write a network as ONNX and compare it with PyTorch on two image sizes.
+def export_onnx(method: Method | Callable[[Tensor], Tensor], target: str | os.PathLike) -> float:
+    """Write a method as ONNX and compare it with `enhance` on three embedded photographs.
 
-    The file maps ``low`` to ``enhanced``, both float32 ``(1, 3, H, W)`` in [0, 1], where H and
-    W are multiples of 64 up to 12,800; other images have to be padded by reflection.
+    The file maps ``low`` to ``enhanced``, both float32 ``(1, 3, H, W)`` in [0, 1], for any H and W
+    from 16 to 16,384. The histogram mapper, if any, and padding are part of it. The inputs
+    ``exposure`` and ``strength`` are float32 scalars and mean what they mean in `enhance`. The
+    file's metadata says all this. The file maps the whole photograph at once, where `enhance`
+    divides a large one into tiles.
 
     Args:
         method: from `create_method`, or a network.
         target: the .onnx file.
 
     Returns:
-        The largest absolute difference from PyTorch.
+        The largest absolute difference from `enhance`.
 
     Raises:
-        CourseError: a package is missing, the method is not a network, has a histogram mapper or
-            an operation that ONNX lacks, or the results differ by more than 0.001.
+        CourseError: a package is missing or too old, the method is not a network, has an operation
+            that ONNX lacks, or the results differ by more than one 8-bit level.
     """
-    network = _exportable(as_method(method))
+    method = as_method(method)
+    if not isinstance(method, NetworkMethod):
+        raise CourseError(
+            f"{method.name} cannot be exported: it is not a network; use a network such as "
+            "dual_branch."
+        )
     try:
+        import onnx  # noqa: F401 - comes with onnxscript, which torch.onnx needs
         import onnxruntime
-        import onnxscript  # noqa: F401 - what torch.onnx needs
+        import onnxscript  # noqa: F401
     except ImportError as error:
         raise CourseError(
             "ONNX needs two more packages: run `pip install onnxruntime onnxscript`."
         ) from error
+    if torch.__version__ < OLDEST_TORCH:
+        raise CourseError(
+            f"ONNX export needs PyTorch {OLDEST_TORCH} or later, but this is {torch.__version__}, "
+            "whose torch.export.export lacks prefer_deferred_runtime_asserts_over_guards; run "
+            "`pip install --upgrade torch`."
+        )
     with atomic_path(target) as temporary:
-        try:
-            _traced(network).save(temporary)
-        except torch.onnx.OnnxExporterError as error:
-            raise CourseError(
-                f"{network.name} cannot be exported: it has an operation that ONNX lacks."
-            ) from error
+        temporary.write_bytes(_onnx_file(method))
         session = onnxruntime.InferenceSession(temporary, providers=["CPUExecutionProvider"])
-        difference = max(_difference(network, session, *size) for size in ((1, 1), (5, 7)))
-        if difference > TOLERANCE:
+        difference = _difference(method, session)
+        if not difference <= TOLERANCE:
             raise CourseError(
-                f"{Path(target).name} was not written: its results differ from PyTorch's by "
-                f"{difference:.2g}, more than {TOLERANCE}."
+                f"{Path(target).name} was not kept: its output differs from that of enhance by "
+                f"{difference:.2g}, more than one 8-bit level; please report this."
             )
     return difference
 
 
-def _exportable(method: Method) -> Network:
-    """Return a copy of the method's network on the CPU; refuse methods that need more."""
-    if not isinstance(method, NetworkMethod):
-        raise CourseError(f"{method.name} cannot be exported: it is not a network.")
-    if method.mapper is not None:
-        raise CourseError(
-            f"{method.name} cannot be exported: with these weights it needs a histogram mapper, "
-            "which an ONNX file cannot hold yet; use dual_branch."
-        )
-    return copy.deepcopy(method.network).cpu()
+class _Exported(nn.Module):
+    """Everything that `enhance` does with one tile, in operations that can be traced."""
+
+    def __init__(self, method: NetworkMethod) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(method.network).cpu()
+        self.mapper = TraceableMapper(method.mapper) if method.mapper else nn.Identity()
+
+    def forward(self, low: Tensor, exposure: Tensor, strength: Tensor) -> Tensor:
+        image = self.mapper(low)
+        context = self.network.prepare(image)
+        height, width = low.shape[-2:]
+        # As `any_size` pads, which decides by the size whether to pad, and a graph cannot.
+        down, across = (_reflected(side, self.network.multiple) for side in (height, width))
+        image = image[:, :, down][:, :, :, across]
+        # Tensors: a network may compute with them, and the tracer's open numbers are no tensors.
+        bottom, right = (torch.scalar_tensor(pixels.shape[0]) for pixels in (down, across))
+        place = Place(0.0, 0.0, bottom / height, right / width)
+        enhanced = self.network(image, context, place)[..., :height, :width].clamp(0, 1)
+        enhanced = to_srgb(expose(to_linear(enhanced), exposure)).clamp(0, 1)
+        return torch.lerp(low, enhanced, strength).clamp(0, 1)
+
+
+def _reflected(side: int, multiple: int) -> Tensor:
+    """Return the pixels of a side that is padded by reflection to a multiple of ``multiple``."""
+    pixel = torch.arange(multiple * ((side + multiple - 1) // multiple))
+    return torch.where(pixel < side, pixel, 2 * (side - 1) - pixel)
+
+
+def _onnx_file(method: NetworkMethod) -> bytes:
+    """Return the content of the file."""
+    from onnx import helper
+
+    module = _Exported(method).eval()
+    with _silence():
+        try:
+            model = _traced(module).model_proto
+        # Tracer and exporter raise exceptions of many types.
+        except Exception as error:
+            raise CourseError(
+                f"{method.name} cannot be exported: it has an operation that ONNX lacks."
+            ) from error
+    # Inferred sizes of intermediate results; those of a real FFT are wrong, and none are needed.
+    del model.graph.value_info[:]
+    helper.set_model_props(model, _description(method))
+    return model.SerializeToString()
 
 
 @torch.no_grad()
-def _traced(network: Network) -> "torch.onnx.ONNXProgram":
-    """Export the network with dynamic height and width."""
-    low = torch.rand(1, 3, 2 * STEP, 3 * STEP)
-    argument = next(iter(inspect.signature(network.forward).parameters))
-    rows, columns = (torch.export.Dim(name, max=LARGEST // STEP) for name in ("rows", "columns"))
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                network,
-                (low,),
-                dynamo=True,
-                dynamic_shapes={argument: {2: STEP * rows, 3: STEP * columns}},
-                input_names=["low"],
-                output_names=["enhanced"],
-            )
-    finally:
-        logger.setLevel(level)
+def _traced(module: _Exported) -> "torch.onnx.ONNXProgram":
+    """Export the module with open height and width."""
+    height, width = (torch.export.Dim(name, min=SMALLEST, max=LARGEST) for name in ("H", "W"))
+    exported = torch.export.export(
+        module,
+        # Sides without common factors, from which no relation between them is inferred.
+        (torch.rand(1, 3, 133, 203), torch.tensor(0.0), torch.tensor(1.0)),
+        dynamic_shapes={"low": {2: height, 3: width}, "exposure": None, "strength": None},
+        strict=False,
+        # Networks compare sizes, such as whether 8 divides them; the answers hold after padding.
+        prefer_deferred_runtime_asserts_over_guards=True,
+    )
+    names = ["low", "exposure", "strength"]
+    program = torch.onnx.export(exported, dynamo=True, input_names=names, output_names=["enhanced"])
     assert program is not None  # true with dynamo=True
     return program
 
 
-@torch.no_grad()
-def _difference(network: Network, session: Any, rows: int, columns: int) -> float:
-    """Return the largest difference from PyTorch on a random dark image."""
-    low = 0.3 * torch.rand(1, 3, STEP * rows, STEP * columns)
-    (enhanced,) = session.run(None, {"low": low.numpy()})
-    return float(np.abs(enhanced - network(low).numpy()).max())
+@contextlib.contextmanager
+def _silence() -> Any:
+    """Suppress the exporter's progress and warnings."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _description(method: NetworkMethod) -> dict[str, str]:
+    """Return the metadata of the file: everything that a program needs to use it."""
+    side = f"any height H and width W from {SMALLEST} to {LARGEST}, also odd; no padding is needed"
+    description = {
+        "method": method.name + (" behind its histogram mapper" if method.mapper else ""),
+        "low": f"the photograph: float32 (1, 3, H, W), RGB, in [0, 1]; {side}",
+        "exposure": f"float32 scalar: stops of light to add, from -{MOST_STOPS} to {MOST_STOPS}; "
+        "0 for none",
+        "strength": "float32 scalar: from 0, the photograph, to 1, the result",
+        "enhanced": "the result: like low",
+    }
+    try:
+        package = metadata.metadata("llie_helpers")
+    except metadata.PackageNotFoundError:
+        return description
+    about = {"licence": "License", "course": "Project-URL"}
+    return description | {name: package[of] for name, of in about.items() if of in package}
+
+
+def _difference(method: NetworkMethod, session: Any) -> float:
+    """Return the largest difference from `enhance` on three photographs of different sizes."""
+    largest = 0.0
+    for i, (name, (exposure, strength)) in enumerate(zip(SPLITS["test"][0], COMPARED, strict=True)):
+        photo = to_float(photograph(name)[i:, i // 2 :])  # odd sides too
+        low = darken(photo, stops=3.0, generator=torch.Generator().manual_seed(i))
+        expected = enhance(low, method, exposure=exposure, strength=strength)
+        numbers = {"exposure": np.array(exposure, "f4"), "strength": np.array(strength, "f4")}
+        (enhanced,) = session.run(None, {"low": low[None].numpy(), **numbers})
+        largest = max(largest, (torch.from_numpy(enhanced[0]) - expected).abs().max().item())
+    return largest

@@ -1,24 +1,47 @@
-"""Read and write photographs, keeping bit depth, transparency and metadata."""
+"""Read and write photographs, keeping bit depth, transparency, metadata and compression."""
 
-import io
 import os
-import warnings
-from dataclasses import dataclass
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from PIL import ExifTags, Image, UnidentifiedImageError
 
-from llie_helpers.errors import CourseError
+from llie_helpers.codecs import (
+    SAME_KIND,
+    check_suffix,
+    decode,
+    encode,
+    libvips,
+    read_bytes,
+    rgb,
+    unreadable,
+)
 from llie_helpers.files import atomic_path
-from llie_helpers.images import FORMATS, RAW_SUFFIXES, check_suffix, read_raw, to_uint8, to_uint16
+from llie_helpers.images import to_uint8, to_uint16
+from llie_helpers.inference import metadata
 
-LARGEST = 150e6  # pixels; a larger file is more likely a decompression bomb than a photograph
 SMALLEST = 16  # pixels, along either side
-JPEG_QUALITY = 95
+DEEP = {".png", ".tif", ".avif"}  # kinds that hold 16 bits, AVIF 12 of them
+TRANSPARENT = {*DEEP, ".webp", ".tga", ".jp2"}
+CARRIED = ("icc-profile-data", "iptc-data", "photoshop-data", "xmp-data", "resolution-unit")
+KEEP_EXIF, KEEP_XMP, KEEP_REST = 1, 2, 2 + 4 + 8 + 16  # libvips' flags
+# What libvips writes unless the source tells more, by the kind of file.
+OPTIONS: dict[str, dict[str, Any]] = {
+    ".jpg": {"Q": 95, "subsample_mode": "off"},
+    ".png": {"compression": 3, "filter": "sub"},
+    ".webp": {"lossless": True},
+    ".tif": {"compression": "deflate", "predictor": "horizontal"},
+    ".avif": {"Q": 90, "effort": 2},
+}
+QUALITIES = range(30, 100, 3)
+EFFORTLESS = 1.2  # times the bytes of usual WebP and AVIF files, if libvips makes no effort
+FILLER = b"To be replaced by EXIF data. "
+STANDARD = 3688  # sum of the JPEG standard's quantisation table of luminance, at quality 50
 
 
 @dataclass(frozen=True)
@@ -28,156 +51,156 @@ class Photo:
     Attributes:
         pixels: ``(H, W, 3)`` RGB, uint8 or uint16; a grey photograph has three equal channels.
         alpha: ``(H, W)`` of the same type, or None.
-        grey: whether the file has a single channel.
-        exif, icc: EXIF data with upright orientation, and colour profile; b"" if absent.
+        grey: whether the file has no colour.
+        kind: the suffix of its kind of file.
+        header: a libvips image with the file's profile, XMP, IPTC data and resolution, or None.
+        exif: EXIF data with upright orientation and no thumbnail; b"" if absent.
+        comments: comments as the file has them.
+        encoding: options with which libvips writes a file of the same quality.
+        size: of the file without metadata, in bytes.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     grey: bool = False
+    kind: str = ".png"
+    header: Any = None
     exif: bytes = b""
-    icc: bytes = b""
+    comments: bytes = b""
+    encoding: dict[str, Any] = field(default_factory=dict)
+    size: int = 0
 
 
 def read_photo(path: str | os.PathLike) -> Photo:
-    """Read a photograph: PNG and TIFF with 8 or 16 bits, JPEG, WebP, BMP or camera RAW.
+    """Read a photograph: JPEG, PNG, TIFF, WebP, AVIF, BMP, PPM, TGA, JPEG 2000 or camera RAW.
+
+    CMYK and LAB become sRGB. Otherwise the numbers and their colour profile are kept, and methods
+    take the numbers for sRGB: converting a wide gamut would clip its colours.
 
     Raises:
-        CourseError: the file is missing, damaged, of another format than its suffix says, an
-            animation, CMYK, has a side below 16 pixels or more than 150 million pixels.
+        CourseError: the file is missing, damaged, of another kind, an animation, has a side below
+            16 pixels or more than 150 million pixels.
     """
-    path = Path(path)
-    if path.suffix.lower() in RAW_SUFFIXES:
-        return Photo(read_raw(path))
-    try:
-        content = path.read_bytes()
-        with (
-            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
-            Image.open(io.BytesIO(content)) as image,
-        ):
-            _check_readable(image, path)
-            # OpenCV returns a truncated JPEG with its lower part grey; Pillow refuses it.
-            image.load()
-            exif, icc = image.getexif(), image.info.get("icc_profile") or b""
-            grey = image.mode in ("1", "L", "LA", "I", "I;16", "I;16B")
-    except CourseError:
-        raise
-    except OSError as error:
-        raise CourseError(f"{path} cannot be read: {_reason(error, path)}.") from error
-    # Pillow's decoders raise SyntaxError, ValueError, DecompressionBombError and others.
-    except Exception as error:
-        raise CourseError(f"{path} cannot be read: it is damaged or not a photograph.") from error
-    encoded = np.frombuffer(content, np.uint8)
-    # Pillow has no 16-bit colour, so the pixels come from OpenCV, which also turns them upright.
-    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
-        raise CourseError(f"{path} cannot be read: only 8 and 16 bits are supported.")
-    alpha = _alpha_channel(encoded, bgr)
-    exif[ExifTags.Base.Orientation] = 1
-    camera_data = exif.tobytes() if len(exif) > 1 else b""
-    return Photo(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), alpha, grey, camera_data, icc)
+    return decode_photo(*read_bytes(path))
 
 
-def _check_readable(image: Image.Image, path: Path) -> None:
-    """Raise a `CourseError` unless ``image``, opened but not decoded, is a supported photograph."""
-    width, height = image.size
-    expected = FORMATS.get(path.suffix.lower())
-    problem = ""
-    if expected is None:
-        problem = f"not in a supported format ({', '.join(sorted(FORMATS))})"
-    elif image.format not in (expected, "MPO"):
-        problem = f"a {image.format} file with the suffix of another format; rename it"
-    elif image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
-        problem = f"an animation or a stack of {frames} images; save one of them"
-    elif image.mode == "CMYK":
-        problem = "in CMYK, colours for print; convert it to RGB"
-    elif min(width, height) < SMALLEST:
-        problem = f"{width}x{height} pixels; the smallest is {SMALLEST}x{SMALLEST}"
-    elif width * height > LARGEST:
-        problem = f"{width}x{height} pixels; the largest is {LARGEST / 1e6:.0f} megapixels"
-    if problem:
-        raise CourseError(f"{path} cannot be enhanced: it is {problem}.")
+def decode_photo(content: bytes, name: str | os.PathLike) -> Photo:
+    """Decode the ``content`` of a photograph's file, which messages call ``name``."""
+    image = decode(content, name)
+    if min(image.width, image.height) < SMALLEST:
+        size = f"{image.width}x{image.height} pixels"
+        raise unreadable(name, f"{size}; the smallest is {SMALLEST}x{SMALLEST}")
+    kind = image.get("kind")
+    parts = {name: image.get(name) for name in image.get_fields() if name.endswith("-data")}
+    exif = parts.get("exif-data", b"")
+    return Photo(
+        rgb(image),
+        image[image.bands - 1].numpy() if image.bands in (2, 4) else None,
+        image.bands < 3,
+        kind,
+        image.crop(0, 0, 1, 1).copy_memory(),
+        metadata.from_tiff(content) if kind == ".tif" else metadata.upright(exif),
+        metadata.comments(content, kind),
+        _encoding(content, kind, image),
+        len(content) - sum(map(len, parts.values())),
+    )
 
 
-def _reason(error: OSError, path: Path) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, PermissionError):
-        return "permission denied"
-    if path.stat().st_size == 0:
-        return "it is empty"
-    if isinstance(error, UnidentifiedImageError):
-        return "it is not an image"
-    return "it is damaged or cut short"
-
-
-def _alpha_channel(encoded: np.ndarray, bgr: np.ndarray) -> np.ndarray | None:
-    """Return the alpha channel, or None."""
-    raw = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-    if raw is None or raw.shape != (*bgr.shape[:2], 4):
-        return None
-    return raw[..., 3]
+def _encoding(content: bytes, kind: str, image: Any) -> dict[str, Any]:
+    """Return options with which libvips writes a file like that with ``content``."""
+    if kind == ".webp":
+        return {"lossless": b"VP8 " not in re.findall(b"VP8[ L]", content)[:1]}
+    if kind == ".avif":
+        return {"bitdepth": image.get("bits-per-sample")}
+    if kind != ".jpg":
+        return {}
+    parts = list(metadata.segments(content))
+    table = next((part[5:69] for marker, part in parts if marker == 0xDB), b"")
+    # The first channel's sampling, 2x2 in 4:2:0; libvips calls 4:2:2 so too.
+    halved = any(part[11:12] == b"\x22" for marker, part in parts if marker in (0xC0, 0xC1, 0xC2))
+    # The standard's rule, by which quality scales its table; the last step is too small for it.
+    share = 0 if set(table) == {1} else sum(table) / STANDARD
+    return {
+        "Q": round(100 - 50 * share if share < 1 else 50 / share),
+        "subsample_mode": "on" if halved else "off",
+        "interlace": bool(image.get_typeof("jpeg-multiscan")),
+    }
 
 
 def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) -> None:
-    """Write ``enhanced`` ``(3, H, W)`` in [0, 1] with the depth, alpha and metadata of ``like``.
+    """Write ``enhanced`` ``(3, H, W)`` in [0, 1] as a file like that which ``like`` was read from.
 
-    PNG and TIFF keep 16 bits; PNG, WebP and TIFF keep alpha; all but BMP keep metadata, except that
-    a 16-bit TIFF loses its EXIF data.
+    PNG and TIFF keep 16 bits, AVIF 12; PNG, TIFF, WebP, AVIF, TGA and JPEG 2000 keep alpha; BMP,
+    PPM, TGA and JPEG 2000 keep no metadata. A lossy file is written at the quality of its source.
 
     Raises:
-        CourseError: the format is unknown, or the disk is full.
+        CourseError: the format is unknown, the photograph too large for it, or the disk full.
     """
     path = Path(path)
     check_suffix(path)
-    kind = FORMATS[path.suffix.lower()]
-    deep = like.pixels.dtype == np.uint16 and kind in ("PNG", "TIFF")
-    pixels = to_uint16(enhanced) if deep else to_uint8(enhanced)
+    content = encode_photo(enhanced, like, path.suffix)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def encode_photo(enhanced: torch.Tensor, like: Photo, suffix: str) -> bytes:
+    """Return the content of the file that `write_photo` writes.
+
+    Raises:
+        CourseError: the photograph is too large for that kind of file.
+    """
+    kind = SAME_KIND.get(suffix.lower(), suffix.lower())
+    deep = like.pixels.dtype == np.uint16 and kind in DEEP
+    image = _assembled(to_uint16(enhanced) if deep else to_uint8(enhanced), like, kind)
+    if kind not in OPTIONS:
+        return encode(image, kind)
+    options = OPTIONS[kind] | (like.encoding if kind == like.kind else {})
+    if kind == like.kind and kind in (".webp", ".avif") and not options.get("lossless"):
+        options["Q"] = _quality(like, options)
+    filler = (FILLER * (len(like.exif) // len(FILLER) + 1)) if like.exif else b""
+    if filler and kind != ".tif":
+        text = filler.decode()
+        image.set_type(libvips().GValue.gstr_type, "exif-ifd0-ImageDescription", text)
+    keep = KEEP_REST + (KEEP_EXIF if filler else 0)
+    keep -= KEEP_XMP if kind == ".png" else 0
+    content = encode(image, kind, keep=keep, **options)
+    comments = like.comments if kind == like.kind else b""
+    if kind == ".png" and image.get_typeof("xmp-data"):
+        comments += metadata.xmp_chunk(image.get("xmp-data"))
+    if comments:
+        content = metadata.with_comments(content, kind, comments)
+    if kind == ".tif":
+        return metadata.into_tiff(content, like.exif)
+    return metadata.into(content, like.exif, filler) if filler else content
+
+
+def _quality(like: Photo, options: dict[str, Any]) -> int:
+    """Return the lowest quality at which the source's pixels take as many bytes as in its file.
+
+    WebP and AVIF files do not tell theirs.
+    """
+    source = _assembled(like.pixels, like, like.kind)
+    fast = options | {"effort": 0, "keep": 0}
+
+    def size(quality: int) -> int:
+        return len(encode(source, like.kind, **fast | {"Q": quality}))
+
+    nearest = bisect_left(QUALITIES, EFFORTLESS * like.size, key=size)
+    return QUALITIES[min(nearest, len(QUALITIES) - 1)]
+
+
+def _assembled(pixels: np.ndarray, like: Photo, kind: str) -> Any:
+    """Return ``pixels`` as a libvips image with the bands and the metadata of ``like``."""
     if like.grey:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    elif like.alpha is not None and kind in ("PNG", "WEBP", "TIFF"):
-        alpha = like.alpha
-        if alpha.dtype != pixels.dtype:
-            alpha = (alpha // 257).astype(np.uint8)
-        pixels = np.dstack([pixels, alpha])
-    with atomic_path(path) as temporary:
-        if kind == "TIFF":
-            _write_tiff(temporary, pixels, like)
-        else:
-            temporary.write_bytes(_encode(path.suffix.lower(), pixels, like))
-
-
-def _encode(suffix: str, pixels: np.ndarray, like: Photo) -> bytes:
-    if pixels.ndim == 3:
-        order = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
-        pixels = cv2.cvtColor(pixels, order)
-    # OpenCV expects EXIF data without JPEG's six-byte prefix.
-    data = {
-        cv2.IMAGE_METADATA_EXIF: like.exif.removeprefix(b"Exif\0\0"),
-        cv2.IMAGE_METADATA_ICCP: like.icc,
-    }
-    data = {key: value for key, value in data.items() if value and suffix != ".bmp"}
-    chunks = [np.frombuffer(value, np.uint8) for value in data.values()]
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix in (".jpg", ".jpeg") else []
-    _, encoded = cv2.imencodeWithMetadata(suffix, pixels, list(data), chunks, options)
-    return encoded.tobytes()
-
-
-def _write_tiff(path: Path, pixels: np.ndarray, like: Photo) -> None:
-    if pixels.dtype == np.uint8:
-        metadata: dict[str, Any] = {"exif": like.exif, "icc_profile": like.icc}
-        metadata = {key: value for key, value in metadata.items() if value}
-        Image.fromarray(pixels).save(path, compression="tiff_lzw", **metadata)
-        return
-    import tifffile
-
-    extra = ["unassalpha"] if pixels.ndim == 3 and pixels.shape[2] == 4 else None
-    tifffile.imwrite(
-        path,
-        pixels,
-        photometric="minisblack" if pixels.ndim == 2 else "rgb",
-        extrasamples=extra,
-        compression="zlib",
-        iccprofile=like.icc or None,
-        metadata=None,
-    )
+    if like.alpha is not None and kind in TRANSPARENT:
+        same = like.alpha.dtype == pixels.dtype
+        pixels = np.dstack([pixels, like.alpha if same else (like.alpha // 257).astype(np.uint8)])
+    space = ("grey16", "rgb16") if pixels.dtype == np.uint16 else ("b-w", "srgb")
+    image = libvips().Image.new_from_array(pixels).copy(interpretation=space[not like.grey])
+    if like.header is not None:
+        image = image.copy(xres=like.header.xres, yres=like.header.yres)
+        for name in CARRIED:
+            if like.header.get_typeof(name):
+                image.set_type(like.header.get_typeof(name), name, like.header.get(name))
+    return image

@@ -1,6 +1,7 @@
 """Enhance large photographs in overlapping tiles, blended without visible seams."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,25 +10,31 @@ from llie_helpers.images import Place, to_float
 from llie_helpers.methods import Method
 
 TILE = 768  # pixels; about 0.3 GB of memory for `dual_branch`
-# A multiple of 64, as is TILE, so that the windows of `dual_branch` align in all tiles.
-OVERLAP = 64
+# A multiple of 64, as is TILE, so that the windows of `dual_branch` align in all tiles. Within a
+# third of it from its border a tile is not used: `dual_branch` lacks surroundings there.
+OVERLAP = 192
 
 Postprocess = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @torch.no_grad()
 def enhance_tiled(
-    method: Method, image: np.ndarray | torch.Tensor, postprocess: Postprocess | None = None
+    method: Method,
+    image: np.ndarray | torch.Tensor,
+    postprocess: Postprocess | None = None,
+    context: Any = None,
 ) -> torch.Tensor:
     """Enhance a photograph of any size tile by tile.
 
     The whole photograph is analysed once (`Method.prepare`). Neighbouring tiles overlap and are
-    blended with the two halves of a Hann window, which add up to 1.
+    blended across the middle third of their overlap with the halves of a Hann window, which add up
+    to 1.
 
     Args:
         method: what to enhance with.
         image: ``(H, W, 3)`` RGB, uint8 or uint16, at least 16x16; or ``(3, H, W)`` in [0, 1].
         postprocess: applied to an enhanced tile and the input tile, both ``(1, 3, h, w)``.
+        context: what to know of the whole photograph; by default, what the method prepares.
 
     Returns:
         ``(3, H, W)`` in [0, 1], on the CPU.
@@ -42,7 +49,8 @@ def enhance_tiled(
             part = to_float(image[rows, columns])
         return part[None].to(method.device)
 
-    context = method.prepare(crop(slice(height), slice(width)))
+    if context is None:
+        context = method.prepare(crop(slice(height), slice(width)))
     enhanced = torch.zeros(3, height, width)
     for rows in tile_slices(height):
         for columns in tile_slices(width):
@@ -66,7 +74,8 @@ def tile_slices(length: int) -> Iterator[slice]:
 
 def blend_weights(span: slice, length: int) -> torch.Tensor:
     """Return the weights of a tile along one side: 1, or less where it overlaps another tile."""
-    ramp = torch.sin((torch.arange(OVERLAP) + 0.5) / OVERLAP * torch.pi / 2) ** 2
+    across = (torch.arange(OVERLAP) + 0.5) / OVERLAP
+    ramp = torch.sin((3 * across - 1).clamp(0, 1) * torch.pi / 2) ** 2
     weights = torch.ones(span.stop - span.start)
     if span.start > 0:
         weights[:OVERLAP] *= ramp

@@ -1,4 +1,4 @@
-"""Enhance videos that FFmpeg reads, to H.264 that browsers play; sound and timing are kept.
+"""Enhance videos that FFmpeg reads, to H.264 that browsers play; all else is kept.
 
 PyAV reads and writes the files. Its wheel includes FFmpeg, and it gives the time of each frame,
 which a pipe to an ffmpeg process would lose if the frame rate varies.
@@ -9,9 +9,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -20,12 +19,17 @@ from tqdm.auto import tqdm
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 from llie_helpers.images import to_float, to_uint8
-from llie_helpers.inference.tiles import Postprocess
+from llie_helpers.inference.packets import Clock, Source, Target
+from llie_helpers.inference.pictures import Pictures, deinterlaced
+from llie_helpers.inference.tiles import Postprocess, enhance_tiled
+from llie_helpers.inference.tracks import Tracks, describe, is_cover, lost_tags
 from llie_helpers.methods import Method, as_method, blend
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".3gp"})
-# Audio codecs that MP4 supports; others are converted to AAC.
-SOUND = {"aac", "mp3", "ac3", "eac3", "alac", "opus"}
+VIDEO_SUFFIXES = frozenset(
+    {".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov",
+     ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv"}
+)  # fmt: skip
+OUTPUT_SUFFIXES = frozenset({".mp4", ".mkv"})
 SETTLE = 0.5  # seconds, time constant with which the exposure follows a change
 THUMBNAIL = 64  # pixels, side of the thumbnails with which two frames are compared
 CUT = 0.35  # mean absolute difference of log thumbnails above which a new scene starts
@@ -55,46 +59,60 @@ class TemporalSmoother:
         return context
 
 
+class Film(NamedTuple):
+    """An enhanced film: the number of its frames, and a line on what could not be kept, or ""."""
+
+    frames: int
+    remarks: str
+
+
 def enhance_video(
     source: str | os.PathLike,
     target: str | os.PathLike,
     method: Method | Callable[[torch.Tensor], torch.Tensor],
     postprocess: Postprocess | None = None,
     fast: bool = False,
-) -> int:
-    """Enhance a video and return the number of frames.
+) -> Film:
+    """Enhance a video, and keep its timing, colours, sound, subtitles and descriptions.
 
     Args:
         source: a video that FFmpeg reads.
-        target: an .mp4 file, written atomically.
+        target: an .mp4 or .mkv file, written atomically; see `video_suffix`.
         method: a `Method`, or any function of images.
-        postprocess: applied to an enhanced frame and the input frame, both ``(1, 3, H, W)``.
-        fast: correct only the exposure (`Method.illuminate`), with one curve per channel; noise
-            remains.
+        postprocess: applied to an enhanced part and the input part, both ``(1, 3, h, w)``.
+        fast: correct only the exposure (`Method.illuminate`); noise remains.
 
     Raises:
-        CourseError: PyAV is missing, the target is not an .mp4 file, the source is not a video,
+        CourseError: PyAV is missing, the target has another suffix, the source is not a video,
             or the method has no fast mode.
     """
     source, target = Path(source), Path(target)
-    if target.suffix.lower() != ".mp4":
-        raise CourseError(f"{target} cannot be written: videos are written as .mp4.")
+    if target.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise CourseError(f"{target} cannot be written: videos are written as .mp4 or .mkv.")
     av = import_av(source)
     try:
-        with av.open(str(source)) as given:
-            first = next(given.decode(video=0), None) if given.streams.video else None
+        with _opened(source) as given:
+            film = Source(given)
+            first = next(film.frames(), None) if film.video else None
         if first is None:
             raise CourseError(f"{source} contains no video that can be read.")
-        size = _upright(first).shape[:2]
         smoother = TemporalSmoother(as_method(method))
-        with (
-            atomic_path(target) as temporary,
-            av.open(str(source)) as given,
-            av.open(str(temporary), "w", options={"movflags": "faststart"}) as made,
-        ):
-            return _transcode(given, made, size, smoother, postprocess, fast)
+        with atomic_path(target) as temporary, _opened(source) as given:
+            with av.open(str(temporary), "w", container_options=_options(given)) as made:
+                count, notes = _transcode(Source(given), made, first, smoother, postprocess, fast)
+            with _opened(temporary) as made:
+                notes += lost_tags(given, made)
+            return Film(count, "; ".join(notes))
     except av.FFmpegError as error:
         raise CourseError(f"{source} cannot be read as a video: {error.strerror}.") from error
+
+
+def video_suffix(source: Path) -> str:
+    """Return the suffix for the enhanced ``source``: ".mp4", but ".mkv" for Matroska.
+
+    Matroska holds all that a Matroska film may contain, and MP4 does not.
+    """
+    return ".mkv" if source.suffix.lower() == ".mkv" else ".mp4"
 
 
 @torch.no_grad()
@@ -107,18 +125,14 @@ def enhance_frame(
 ) -> np.ndarray:
     """Enhance one frame ``(H, W, 3)`` uint8 at ``time`` in seconds."""
     method = smoother.method
-    if fast:
-        # A subsampled frame, twice the size of a thumbnail or more, suffices for the exposure.
-        step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
-        context = smoother(to_float(image[::step, ::step])[None].to(method.device), time)
-        # The output depends only on the value of a pixel, so a table of 256 entries suffices.
-        low = torch.linspace(0, 1, 256, device=method.device).expand(1, 3, 1, 256)
-        enhanced = method.illuminate(low, context)
-    else:
-        low = to_float(image)[None].to(method.device)
-        enhanced = method(low, smoother(low, time))
-    result = to_uint8((postprocess(enhanced, low) if postprocess else enhanced)[0])
-    return cv2.LUT(image, result) if fast else result
+    if not fast:
+        context = smoother(to_float(image)[None].to(method.device), time)
+        return to_uint8(enhance_tiled(method, image, postprocess, context))
+    low = to_float(image)[None].to(method.device)
+    # A subsampled frame, twice the size of a thumbnail or more, suffices for the exposure.
+    step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
+    enhanced = method.illuminate(low, smoother(low[..., ::step, ::step], time))
+    return to_uint8((postprocess(enhanced, low) if postprocess else enhanced)[0])
 
 
 def import_av(source: Path) -> ModuleType:
@@ -136,68 +150,59 @@ def import_av(source: Path) -> ModuleType:
     return av
 
 
+def _opened(source: Path) -> Any:
+    return import_av(source).open(str(source), metadata_errors="replace")
+
+
+def _options(given: Any) -> dict[str, str]:
+    """Return how to write MP4: with tags of any name, which a cover excludes."""
+    cover = any(is_cover(stream) for stream in given.streams)
+    return {"movflags": "faststart" if cover else "faststart+use_metadata_tags"}
+
+
 def _transcode(
-    given: Any,
+    source: Source,
     made: Any,
-    size: tuple[int, int],
+    first: Any,
     smoother: TemporalSmoother,
     postprocess: Postprocess | None,
     fast: bool,
-) -> int:
-    """Decode, enhance and encode the frames, copy the audio, and return the number of frames."""
-    video = given.streams.video[0]
-    video.thread_type = "AUTO"
-    encoder = made.add_stream("libx264", rate=video.average_rate or 25)
-    encoder.height, encoder.width = size
+) -> tuple[int, list[str]]:
+    """Write the enhanced film; return the number of frames and what could not be kept."""
+    video = source.video
+    pictures = Pictures(first, video.sample_aspect_ratio)
+    encoder = describe(made.add_stream("libx264", rate=video.average_rate or 25), video)
+    encoder.height, encoder.width = pictures.size
+    encoder.sample_aspect_ratio = pictures.aspect
     encoder.pix_fmt = "yuv420p"
+    for name, value in pictures.colours._asdict().items():
+        setattr(encoder.codec_context, name, value)
     # The time base of the source keeps variable frame rates.
     encoder.codec_context.time_base = video.time_base
     encoder.options = {"crf": "20", "preset": "veryfast"}
-    sound = {stream.index: _sound_copier(stream, made) for stream in given.streams.audio}
-    progress = tqdm(total=video.frames or None, unit="frame")
+    tracks = Tracks(source.container, made, video)
+    target = Target(made)
+
+    def frames() -> Iterator[Any]:
+        for packet in source.packets(video, *tracks.streams):
+            if packet.stream is video:
+                yield from source.decoded(packet)
+            else:
+                target.write(source.attempt(tracks.convert, packet))
+
+    clock = Clock(video)
     count = 0
-    for packet in given.demux(video, *given.streams.audio):
-        if packet.stream.index in sound:
-            for out in sound[packet.stream.index](packet):
-                made.mux(out)
-            continue
-        for frame in packet.decode():
-            image = _upright(frame)
-            image = enhance_frame(image, smoother, frame.time or 0.0, postprocess, fast)
-            out = type(frame).from_ndarray(image, format="rgb24")
-            out.pts, out.time_base = frame.pts, video.time_base
-            made.mux(encoder.encode(out))
-            progress.update()
-            count += 1
-    progress.close()
-    made.mux(encoder.encode(None))
-    return count
-
-
-def _upright(frame: Any) -> np.ndarray:
-    """Return a frame as ``(H, W, 3)`` RGB, rotated upright, with even sides for H.264."""
-    image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-    height, width = (side // 2 * 2 for side in image.shape[:2])
-    return np.ascontiguousarray(image[:height, :width])
-
-
-def _sound_copier(stream: Any, made: Any) -> Callable[[Any], Iterator[Any]]:
-    """Return a function from packets of ``stream`` to packets for ``made``."""
-    if stream.codec_context.name in SOUND:
-        copy = made.add_stream_from_template(stream)
-
-        def copied(packet: Any) -> Iterator[Any]:
-            if packet.dts is not None:
-                packet.stream = copy
-                yield packet
-
-        return copied
-    encoder = made.add_stream("aac", rate=stream.rate)
-
-    def encoded(packet: Any) -> Iterator[Any]:
-        for frame in packet.decode():
-            yield from encoder.encode(frame)
-        if packet.dts is None:  # the last packet is empty
-            yield from encoder.encode(None)
-
-    return encoded
+    shown = deinterlaced(frames(), first) if first.interlaced_frame else frames()
+    for frame in tqdm(shown, total=video.frames or None, unit="frame"):
+        time = clock(frame)
+        image = pictures.read(frame)
+        image = enhance_frame(image, smoother, float(time * video.time_base), postprocess, fast)
+        out = pictures.write(image)
+        out.pts, out.time_base = time, video.time_base
+        target.write(encoder.encode(out))
+        count += 1
+    target.write(encoder.encode(None))
+    notes = pictures.notes + tracks.notes
+    if source.damaged:
+        notes.append(f"damaged packets skipped: {source.damaged}")
+    return count, notes

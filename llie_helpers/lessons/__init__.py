@@ -2,6 +2,7 @@
 
 from llie_helpers.lessons.baseline import Baselines, baselines, tune_gamma
 from llie_helpers.lessons.lesson import Lesson, begin, use_drive
+from llie_helpers.lessons.measured import measured
 from llie_helpers.lessons.recordings import recorded
 from llie_helpers.lessons.strip import strip
 
@@ -10,6 +11,7 @@ __all__ = [
     "Lesson",
     "baselines",
     "begin",
+    "measured",
     "recorded",
     "strip",
     "tune_gamma",

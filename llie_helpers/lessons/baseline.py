@@ -17,7 +17,7 @@ from llie_helpers.tables import Table
 GAMMAS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 MAPPER = "histogram mapper"
 LOSING = "#D55E00"  # readable on white and on black
-TUNING_PAIRS = 12  # enough to choose among a few exponents
+TUNING_PAIRS = 24  # enough to choose among a few exponents
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
         elif each == "02":
             mapper = HistogramMapper().fit(load_pairs("embedded", "train"))
             panels["02 histogram mapper"] = mapper(garage.low)
-        elif "lol_v1" in shipped(name := NETWORKS[each]):
+        elif {"photographs", "lol_v1"} & set(shipped(name := NETWORKS[each])):
             panels[f"{each} {name}"] = quantise(create_method(name)(garage.low[None])[0])
     panels["target"] = garage.normal
     rows, columns = DETAIL

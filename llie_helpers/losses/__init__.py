@@ -8,6 +8,7 @@ in half precision.
 from llie_helpers.losses.gan import gan_discriminator_loss, gan_generator_loss
 from llie_helpers.losses.perceptual import Perceptual
 from llie_helpers.losses.pixel import fft_amplitude, gt_mean, l1, mse
+from llie_helpers.losses.places import coarse, colour
 from llie_helpers.losses.structural import ssim_loss
 from llie_helpers.losses.weighted import LOSSES, WeightedLoss
 
@@ -15,6 +16,8 @@ __all__ = [
     "LOSSES",
     "Perceptual",
     "WeightedLoss",
+    "coarse",
+    "colour",
     "fft_amplitude",
     "gan_discriminator_loss",
     "gan_generator_loss",

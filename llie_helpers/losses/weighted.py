@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.losses.perceptual import Perceptual
 from llie_helpers.losses.pixel import fft_amplitude, gt_mean, l1, mse
+from llie_helpers.losses.places import coarse, colour
 from llie_helpers.losses.structural import ssim_loss
 
 Term = Callable[[Tensor, Tensor], Tensor]
@@ -19,6 +20,8 @@ LOSSES: dict[str, Term | type[Perceptual]] = {
     "ssim": ssim_loss,
     "fft_amplitude": fft_amplitude,
     "gt_mean": gt_mean,
+    "coarse": coarse,
+    "colour": colour,
     "perceptual": Perceptual,  # loads its network on construction
 }
 

@@ -89,8 +89,8 @@ class _Equalisation(Method):
 
     def enhance(self, part: Tensor, context: Tensor, place: Place) -> Tensor:
         height, width = context.shape[1:]
-        top, bottom = (round(side * height) for side in (place.top, place.bottom))
-        left, right = (round(side * width) for side in (place.left, place.right))
+        top, bottom = (round(float(side) * height) for side in (place.top, place.bottom))
+        left, right = (round(float(side) * width) for side in (place.left, place.right))
         enhanced = torch.empty_like(part)
         for target, image, lightness in zip(enhanced, part, context, strict=True):
             lab = cv2.insertChannel(lightness[top:bottom, left:right].numpy(), _to_lab(image), 0)

@@ -50,7 +50,7 @@ class Method:
         raise NotImplementedError
 
     def illuminate(self, part: Tensor, context: Any, place: Place = WHOLE) -> Tensor:
-        """Correct only the exposure of ``part``, as a function of each pixel's own value.
+        """Correct only the exposure of ``part``, the part at ``place``; noise remains.
 
         Raises:
             CourseError: the method has no such step.

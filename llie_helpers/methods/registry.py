@@ -11,9 +11,9 @@ from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.methods.method import Method
 from llie_helpers.methods.network import NetworkMethod
 from llie_helpers.models import MODELS, create_model
-from llie_helpers.models.weights import find, mapper_path
+from llie_helpers.models.weights import find, mapper_path, shipped
 
-DEFAULT_WEIGHTS = "lol_v1"
+DEFAULT_WEIGHTS = ("photographs", "lol_v1")  # the first of these that is shipped
 
 
 def list_methods() -> list[str]:
@@ -31,8 +31,8 @@ def create_method(
 
     Args:
         name: one of `list_methods`.
-        weights: for a network, shipped weights (default "lol_v1") or a .safetensors file. A
-            histogram mapper beside the file is applied to the input.
+        weights: for a network, shipped weights (default "photographs", or else "lol_v1") or a
+            .safetensors file. A histogram mapper beside the file is applied to the input.
         device: the device of a network; classical methods run on the CPU.
         options: parameters of the method, such as ``gamma=0.3``.
 
@@ -41,7 +41,7 @@ def create_method(
             weights are missing, or given for a classical method.
     """
     if name in MODELS:
-        file = find(name, weights or DEFAULT_WEIGHTS)
+        file = find(name, weights or default_weights(name))
         network = create_model(name, file, **options).requires_grad_(False).to(device)
         mapper = mapper_path(file)
         return NetworkMethod(network, HistogramMapper.load(mapper) if mapper.is_file() else None)
@@ -51,3 +51,8 @@ def create_method(
         raise CourseError(f"{name} is a classical method: it is not trained and takes no weights.")
     check_options(name, classical.METHODS[name], options)
     return classical.METHODS[name](**options)
+
+
+def default_weights(name: str) -> str:
+    """Return the weights that a network has unless told otherwise."""
+    return next((w for w in DEFAULT_WEIGHTS if w in shipped(name)), DEFAULT_WEIGHTS[-1])

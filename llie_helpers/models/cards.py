@@ -18,7 +18,8 @@ class Card:
     """The front matter of a card.
 
     Attributes:
-        model, data: a network and the data set that it was trained on.
+        model, data: a network, and the name of its weights: in general the data set that it was
+            trained on, and "photographs" for LOL v1 and photographs together.
         title: a few words for a row of a table.
         parameters: number of parameters of the network.
         seeds: seeds of the runs that were scored.

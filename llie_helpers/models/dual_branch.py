@@ -1,38 +1,48 @@
-"""Lesson 07: a dual-branch network for any resolution, smaller than the published one.
+"""Lesson 07: local light, then a dual-branch network for noise and detail, at any resolution.
 
-    image --.-- thumbnail --> gain and gamma of each channel
-            |                           |
-            '----------------------> exposed image --.------ 4x4 means --------------(+)--> out
-            |                                        |------ detail x gate ----------|
-            '-- 1/4 size, 96 channels <--------------'               |               |
-                     |                                               |               |
-                  encoder ----------------------------(+)-- decoder -'--- residual --'
-                     '-- 1/8 size: bottleneck -- x2 ---'
+    whole --> thumbnail --> bilateral grid of log gains: 8x8 places, 12 luminances, 3 colours
+                                            |
+    image --.-- luminance of 4x4 means ----slice --> gains --> illuminated image --.
+            |                                                                      |
+            '------------------------------.---------------------------------------'
+                                           |
+                     .---------------------'------------------.
+                     |                                        |------ 4x4 means -----(+)--> out
+                     |                                        |------ detail x gate --|
+                     '-- 1/4 size, 96 channels                         |              |
+                                |                                      |              |
+                             encoder -----------------(+)-- decoder ---'--- residual -'
+                                '-- 1/8 size: bottleneck -- x2 --'
 
     a block:       .-- most channels: 3x3 convolution ------------------------.
                x --|                                                          |-- mix --(+ x)-->
                    '-- a quarter: Fourier amplitudes of 8x8 windows ----------'
 
-Exposure causes most of the error, so it is corrected first, by gains and gammas that a small
-network estimates from a thumbnail. Noise comes second: the output starts from means over 4x4
-pixels, and the blocks decide which detail passes and what is added. They depend on a pixel's
-neighbourhood and not on the size of the image, so tiles agree where they overlap.
+Light causes most of the error, so it comes first: `bilateral_grid` decides from a thumbnail of the
+whole image by how much to multiply each place and luminance. Noise comes second: the output starts
+from means over 4x4 pixels, and the blocks decide which detail passes and what is added. They
+depend on a pixel's neighbourhood and not on the size of the image, so tiles agree where they
+overlap.
+
+By construction no gain is below 1, white stays white, black stays black, and where no light is
+added nothing else is changed.
 """
 
+import math
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from llie_helpers.images import WHOLE, Place
+from llie_helpers.models import bilateral_grid
+from llie_helpers.models.bilateral_grid import CELL, gain_map, headroom, luminance, upsample
 from llie_helpers.models.network import Network, Objective, any_size, check_images
-from llie_helpers.models.thumbnail import thumbnail
 
-CELL = 4  # pixels, side of the cells that `pixel_unshuffle` turns into channels
-DARK = 1e-3  # a quarter of an 8-bit step; keeps gradients of logarithms and powers finite
+FAINTEST = 1e-3  # a quarter of an 8-bit step; keeps the gradient of logarithms finite
+DIM = 0.002  # luminance after which half of the residual is added
 
 
 class DualBranch(Network):
@@ -48,7 +58,7 @@ class DualBranch(Network):
 
     def __init__(self, width: int = 32, blocks: int = 3, deep: int = 4) -> None:
         super().__init__()
-        self.exposure_estimator = ExposureEstimator()
+        self.grid_predictor = bilateral_grid.GridPredictor()
         self.stem = nn.Conv2d(2 * 3 * CELL**2, width, kernel_size=1)
         self.encoder = nn.Sequential(*(DualBlock(width) for _ in range(blocks)))
         self.down = nn.Conv2d(width, 2 * width, kernel_size=2, stride=2)
@@ -58,112 +68,106 @@ class DualBranch(Network):
         self.head = nn.Conv2d(width, (3 + 1) * CELL**2, kernel_size=1)  # residual and gate
 
     def prepare(self, whole: torch.Tensor) -> torch.Tensor:
-        """Estimate the exposure parameters ``(N, 6)`` of whole images ``(N, 3, H, W)``."""
-        return self.exposure_estimator(whole)
+        """Predict the log gains ``(N, 3, 12, 8, 8)`` of whole images ``(N, 3, H, W)``."""
+        return self.grid_predictor(whole)
 
+    @any_size
     def illuminate(
         self, image: torch.Tensor, context: torch.Tensor, place: Place = WHOLE
     ) -> torch.Tensor:
-        """Apply the gains and gammas in ``context``, as `prepare` estimated them."""
-        return expose(image, context)
+        """Apply the gains in ``context``, as `prepare` predicted them."""
+        return bilateral_grid.illuminate(image, context, place)
 
     def forward(
-        self, low: torch.Tensor, exposure: torch.Tensor | None = None, place: Place = WHOLE
+        self, low: torch.Tensor, context: torch.Tensor | None = None, place: Place = WHOLE
     ) -> torch.Tensor:
         check_images(low)
-        # Estimated before `any_size` pads the image, so that the border does not count.
-        return self.restore(low, self.prepare(low) if exposure is None else exposure, place)
+        # Predicted before `any_size` pads the image, so that the border does not count.
+        return self.restore(low, self.prepare(low) if context is None else context, place)
 
     @any_size
-    def restore(self, low: torch.Tensor, exposure: torch.Tensor, place: Place) -> torch.Tensor:
-        """Enhance images with known exposure parameters."""
-        exposed = expose(low, exposure)
+    def restore(self, low: torch.Tensor, context: torch.Tensor, place: Place) -> torch.Tensor:
+        """Enhance images with known gains."""
+        gains = gain_map(low, context, place)
+        lit = (low * gains).clamp(max=1)
         # The logarithm, scaled to about [-1, 1], separates dark values.
-        both = torch.cat([exposed, low.clamp_min(DARK).log() / 4 + 1], dim=1)
+        both = torch.cat([lit, low.clamp_min(FAINTEST).log() / 4 + 1], dim=1)
         cells = F.pixel_unshuffle(both, CELL).contiguous(memory_format=torch.channels_last)
         x = self.encoder(self.stem(cells))
         x = self.decoder(x + F.pixel_shuffle(self.up(self.bottleneck(self.down(x))), 2))
         residual, gate = F.pixel_shuffle(self.head(x), CELL).split((3, 1), dim=1)
         # The means are free of noise; detail passes the gate or is added by the residual.
-        means = F.avg_pool2d(exposed, CELL)
-        smooth = F.interpolate(means, scale_factor=CELL, mode="bilinear")
-        enhanced = smooth + (gate - 2).sigmoid() * (exposed - smooth) + residual
+        smooth = upsample(F.avg_pool2d(lit, CELL))
+        light = upsample(F.avg_pool2d(luminance(low), CELL))
+        restored = smooth + (gate - 2).sigmoid() * (lit - smooth) + residual * light / (light + DIM)
+        # Noise is visible where light was added; elsewhere nothing needs to be restored.
+        share = headroom(low) * (1 - 1 / gains.square())
+        enhanced = lit + share * (restored - lit)
         return enhanced if self.training else enhanced.clamp(0, 1)
 
     def objective(self, **options: float) -> Objective:
-        """Return `ExposureObjective` if the recipe has options for it."""
-        return ExposureObjective.create(self, options) if options else Objective(self)
+        """Return `LightObjective` if the recipe has options for it."""
+        return LightObjective.create(self, options) if options else Objective(self)
 
 
 @dataclass
-class ExposureObjective(Objective):
-    """Train the exposure estimator on thumbnails of whole images, and the rest on crops.
+class LightObjective(Objective):
+    """Train on crops with the grid of the whole image, and the light on thumbnails as well.
 
     Args:
-        weight: weight of the exposure error, the root mean square error on thumbnails.
-        schedule_share: part of a cosine schedule during which the exposure estimator learns.
+        light: weight of the root mean square error of illuminated thumbnails.
+        steady: weight of the L1 distance between the output at full and at half size, as means
+            over 8x8 pixels.
+        smoothness: weight of the squared differences of the grid between neighbouring places, and
+            of its squared second differences between luminances.
+        order: weight of gains that fall so steeply with luminance that darker tones would become
+            the brighter ones.
     """
 
     network: DualBranch
-    weight: float = 1.0
-    schedule_share: float = 1.0
+    light: float = 1.0
+    steady: float = 2.0
+    smoothness: float = 0.05
+    order: float = 0.3
 
     sees_whole: ClassVar[bool] = True
 
     def __call__(
         self, loss: nn.Module, low: torch.Tensor, normal: torch.Tensor, *whole: torch.Tensor
     ) -> torch.Tensor:
-        whole_low, whole_normal = whole
-        exposure = self.network.prepare(whole_low)
-        # Detached: the exposure is learned from whole images only, not from crops.
-        on_crops = loss(self.network(low, exposure.detach()), normal)
-        errors = (expose(whole_low, exposure) - whole_normal).square().mean(dim=(1, 2, 3))
-        return on_crops + self.weight * (errors + 1e-6).sqrt().mean()
+        whole_low, whole_normal, edges = whole
+        place = Place(*edges.unbind(1))
+        grid = self.network.prepare(whole_low)
+        enhanced = self.network(low, grid, place)
+        half = self.network(F.avg_pool2d(low, 2), grid, place)
+        return (
+            loss(enhanced, normal)
+            + self.light * light_error(whole_low, whole_normal, grid)
+            + self.steady * F.l1_loss(F.avg_pool2d(half, 4), F.avg_pool2d(enhanced, 8))
+            + self.smoothness * roughness(grid)
+            + self.order * disorder(grid)
+        )
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the exposure estimator's parameters as a group that stops learning earlier."""
-        exposure = list(self.network.exposure_estimator.parameters())
-        others = [p for p in self.network.parameters() if all(p is not other for other in exposure)]
-        # With more steps, it overfits to the exposure of each training scene.
-        return [{"params": others}, {"params": exposure, "schedule_share": self.schedule_share}]
+
+def light_error(low: torch.Tensor, normal: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """Return the root mean square error of illuminated whole images, averaged over images."""
+    lit = bilateral_grid.illuminate(low, grid, WHOLE, cell=1)
+    return ((lit - normal).square().mean(dim=(1, 2, 3)) + 1e-5).sqrt().mean()
 
 
-def expose(image: torch.Tensor, exposure: torch.Tensor) -> torch.Tensor:
-    """Return ``gain * image ** gamma`` in [0, 1].
+def roughness(grid: torch.Tensor) -> torch.Tensor:
+    """Return mean squared differences: first between places, second between luminances."""
+    places = grid.diff(dim=3).square().mean() + grid.diff(dim=4).square().mean()
+    return places + grid.diff(dim=2).diff(dim=2).square().mean()
 
-    Args:
-        image: ``(N, 3, H, W)`` in [0, 1].
-        exposure: ``(N, 6)``, logarithms of one gain and one gamma for each channel.
+
+def disorder(grid: torch.Tensor) -> torch.Tensor:
+    """Return by how much, on average, log gains fall from one luminance to the next too fast.
+
+    At the slope -1 two luminances would become equal; slopes below -0.8 count.
     """
-    gain, gamma = exposure.exp()[..., None, None].chunk(2, dim=1)
-    return (gain * (image + DARK) ** gamma).clamp(0, 1)
-
-
-class ExposureEstimator(nn.Module):
-    """Estimate a gain and a gamma for each channel from a thumbnail of the whole image."""
-
-    SIDE = 64
-
-    def __init__(self, width: int = 16) -> None:
-        super().__init__()
-        pairs = pairwise((6, width, width, 2 * width, 2 * width))
-        layers = [(nn.Conv2d(*pair, 3, stride=2, padding=1), nn.GELU()) for pair in pairs]
-        self.features = nn.Sequential(*(part for layer in layers for part in layer))
-        self.dropout = nn.Dropout(0.3)
-        self.head = nn.Linear(4 * width, 6)
-        nn.init.zeros_(self.head.weight)
-        self.head.bias.data = torch.tensor([0.3] * 3 + [-0.3] * 3)  # roughly right for LOL
-
-    def forward(self, whole: torch.Tensor) -> torch.Tensor:
-        """Return logarithms of three gains and three gammas, ``(N, 6)``."""
-        log = (thumbnail(whole, self.SIDE) + 0.01).log()
-        mean = log.mean(dim=(2, 3), keepdim=True)
-        maps = self.features(torch.cat([log / 1.5 + 2, log - mean], dim=1)).flatten(2)
-        pooled = self.dropout(torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1))
-        gain, gamma = self.head(pooled).chunk(2, dim=1)
-        # The gain is partly relative to the mean, so that darker images are brightened more even
-        # before training.
-        return torch.cat([gain - gamma.exp() * mean.mean(dim=1)[..., 0] / 2, gamma], dim=1)
+    spacing = math.log(1 / bilateral_grid.DARK + 1) / (grid.shape[2] - 1)
+    return (-grid.diff(dim=2) - 0.8 * spacing).clamp_min(0).mean()
 
 
 class DualBlock(nn.Module):
@@ -205,8 +209,11 @@ class WindowAmplitude(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         side, (height, width) = self.SIDE, features.shape[-2:]
-        full = F.pad(features, (0, -width % side, 0, -height % side), mode="replicate")
-        windows = full.unflatten(3, (-1, side)).unflatten(2, (-1, side)).transpose(3, 4)
+        # With sizes as multiples of `side`, an export with open sizes takes seconds, not minutes.
+        rows, columns = ((length + side - 1) // side for length in (height, width))
+        bottom, right = rows * side - height, columns * side - width
+        full = F.pad(features, (0, right, 0, bottom), mode="replicate")
+        windows = full.unflatten(3, (columns, side)).unflatten(2, (rows, side)).transpose(3, 4)
         spectrum = (windows.flatten(4) @ self.dft).unflatten(4, (2, -1))
         power = spectrum.square().sum(dim=4)
         change = self.gate(power.log1p().flatten(2)).view_as(power)

@@ -50,6 +50,9 @@ class FFTDualBranch(Network):
     def prepare(self, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the means and variances with which both layers are normalised."""
         first, second = self.full_size[0], self.half_size[0]
+        if torch.compiler.is_compiling():  # an ONNX file has no loop over an open height
+            full = moments([first(whole)])
+            return full, moments([second(normalise(first(whole), full))])
         full = moments(first(band)[:, :, above : above + BAND] for band, above in bands(whole))
         half = moments(
             second(normalise(first(band), full))[:, :, above // 2 : (above + BAND) // 2]
@@ -92,7 +95,8 @@ class FFTDualBranch(Network):
         rows = torch.cat([rows, rows[..., :1, :]], dim=-2)
         size = (height + 1, width // 2 + 1)
         rows = F.interpolate(rows, size, mode="bilinear", align_corners=True)
-        return torch.fft.ifftshift(rows[..., :-1, :], dim=-2)
+        # This is ifftshift, which ONNX lacks for open sizes.
+        return torch.cat([rows[..., height // 2 : -1, :], rows[..., : height // 2, :]], dim=-2)
 
 
 def norm(channels: int) -> tuple[nn.Module, nn.Module]:
@@ -119,7 +123,7 @@ def moments(bands: Iterable[torch.Tensor]) -> torch.Tensor:
     """Return mean and variance of each channel over all ``bands``, ``(2, N, C, 1, 1)``."""
     count, total, squares = 0, torch.tensor(0.0), torch.tensor(0.0)
     for band in bands:
-        pixels = band.shape[-2:].numel()
+        pixels = band.shape[2] * band.shape[3]
         variance, mean = torch.var_mean(band, dim=(2, 3), correction=0, keepdim=True)
         count, total = count + pixels, total + pixels * mean
         squares = squares + pixels * (variance + mean.square())

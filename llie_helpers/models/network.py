@@ -1,6 +1,7 @@
 """The base class of the networks, their training objective, and support for any image size."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
@@ -44,7 +45,12 @@ class Network(nn.Module):
         return None
 
     def illuminate(self, image: Tensor, context: Any, place: Place = WHOLE) -> Tensor:
-        """Correct only the exposure of ``image``, as a function of each pixel's own value.
+        """Correct only the exposure of ``image``; noise remains.
+
+        Args:
+            image: ``(N, 3, H, W)`` in [0, 1], the whole photograph or a part of it.
+            context: from `prepare`.
+            place: where ``image`` is in the photograph.
 
         Raises:
             CourseError: the network has no such step.
@@ -79,7 +85,7 @@ class Objective:
 
     network: Network
 
-    # Whether batches also hold thumbnails of the whole images that were cropped.
+    # Whether batches also hold thumbnails of the whole images, see `data.placed_crops`.
     sees_whole: ClassVar[bool] = False
 
     @classmethod
@@ -98,7 +104,7 @@ class Objective:
                 )
             if option not in known:
                 raise unknown_name(f"objective option of {network.name}", option, known)
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if type(value) not in (int, float) or not math.isfinite(value):
                 raise CourseError(f"The objective's {option} is {value!r}; it must be a number.")
         return cls(network, **options)
 
@@ -109,16 +115,13 @@ class Objective:
             loss: maps ``(enhanced, normal)`` to a scalar.
             low: crops ``(N, 3, H, W)`` in [0, 1].
             normal: their targets.
-            whole: where `sees_whole`, thumbnails of both whole images, ``(N, 3, h, w)``.
+            whole: where `sees_whole`, thumbnails of both whole images, ``(N, 3, h, w)``, and
+                the edges of the crops' places in them, ``(N, 4)``.
         """
         return loss(self.network(low), normal)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return parameter groups as ``torch.optim`` takes them.
-
-        A group's ``schedule_share`` is the fraction of a cosine schedule after which its learning
-        rate is 0.
-        """
+        """Return parameter groups as ``torch.optim`` takes them."""
         return [{"params": list(self.network.parameters())}]
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from llie_helpers.data.crops import RandomCrops, WholeImages
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.placed_crops import PlacedCrops
 from llie_helpers.devices import AUTO
 from llie_helpers.errors import CourseError
 from llie_helpers.files import remove
@@ -140,7 +141,7 @@ def fit(
     module.train()
     crops: Any = train
     if isinstance(train, Pairs):
-        crops = RandomCrops(
+        crops = (PlacedCrops if module.objective.sees_whole else RandomCrops)(
             train,
             recipe.crop_size,
             recipe.crops_per_epoch,
@@ -148,7 +149,7 @@ def fit(
             recipe.augment,
             recipe.gain_jitter,
             recipe.brighten_prob,
-            thumbnails=module.objective.sees_whole,
+            recipe.scale_jitter,
         )
     images: Any = WholeImages(val) if isinstance(val, Pairs) else val
     data = TrainingData(crops, images, recipe.batch_size, seed)

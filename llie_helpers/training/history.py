@@ -51,9 +51,13 @@ class History(Sequence):
 
     @property
     def best(self) -> dict[str, Any]:
-        """Return the row of the best epoch, the first of several."""
+        """Return the row of the best epoch, the first of several.
+
+        Where no epoch was validated, it is the last one.
+        """
         sign = 1 if self.monitor == "val_loss" else -1
-        return min(self.rows, key=lambda row: sign * row[self.monitor])
+        validated = [row for row in self.rows if self.monitor in row]
+        return min(validated or self.rows[-1:], key=lambda row: sign * row.get(self.monitor, 0))
 
     @property
     def seconds(self) -> float:

@@ -138,8 +138,7 @@ class Supervised(EnhancementModule):
             schedule = {"scheduler": scheduler, "interval": "epoch", "monitor": recipe.monitor}
         elif recipe.schedule == "cosine":
             steps = self.trainer.estimated_stepping_batches
-            ends = [steps * group.get("schedule_share", 1.0) for group in optimizer.param_groups]
-            scheduler = LambdaLR(optimizer, [partial(cosine, end=end) for end in ends])
+            scheduler = LambdaLR(optimizer, partial(cosine, end=steps, warmup=recipe.warmup))
             schedule = {"scheduler": scheduler, "interval": "step"}
         else:
             return optimizer
@@ -158,6 +157,10 @@ class Supervised(EnhancementModule):
             scheduler.step(self.trainer.callback_metrics[self.recipe.monitor])
 
 
-def cosine(step: int, end: float) -> float:
-    """Return the factor of the learning rate: half a cosine, from 1 at step 0 to 0 at ``end``."""
-    return (1 + math.cos(math.pi * min(step / end, 1.0))) / 2
+def cosine(step: int, end: float, warmup: int = 0) -> float:
+    """Return the factor of the learning rate: half a cosine, from 1 at step 0 to 0 at ``end``.
+
+    In the first ``warmup`` steps, it is multiplied by a factor that rises linearly to 1.
+    """
+    rise = min((step + 1) / warmup, 1.0) if warmup else 1.0
+    return rise * (1 + math.cos(math.pi * min(step / end, 1.0))) / 2

@@ -1,5 +1,6 @@
 """Training recipes: a dataclass, read from one TOML file per network."""
 
+import math
 import os
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
@@ -18,7 +19,7 @@ CHOICES = {
 }
 POSITIVE = (
     "epochs", "crops_per_epoch", "crop_size", "batch_size", "accumulate", "learning_rate",
-    "gain_jitter",
+    "gain_jitter", "scale_jitter",
 )  # fmt: skip
 
 
@@ -33,6 +34,7 @@ class Recipe:
     augment: bool = True  # flip and rotate, both images of a pair alike
     gain_jitter: float = 1.0  # low images get a gain from 1/gain_jitter to gain_jitter
     brighten_prob: float = 0.0  # share of low images that are moved towards their targets
+    scale_jitter: float = 1.0  # crops are resized by a factor from 1/scale_jitter to scale_jitter
     loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`
     objective: dict = field(default_factory=dict)  # options of the network's own objective
     adversarial: float = 0.0  # weight of the adversarial loss; 0 for none
@@ -41,6 +43,7 @@ class Recipe:
     beta1: float = 0.9  # decay of Adam's mean gradient
     weight_decay: float = 0.0
     schedule: str = "plateau"  # or "cosine", to 0 over all steps, or "constant"
+    warmup: int = 0  # steps of a cosine schedule in which the learning rate rises
     plateau_factor: float = 0.5  # multiplies the learning rate ...
     plateau_patience: int = 5  # ... after this many epochs without a new best
     min_lr: float = 1e-6
@@ -88,6 +91,8 @@ class Recipe:
                 raise unknown_name("recipe entry", name, known)
             if known[name] is float and type(value) is int:
                 changes[name] = value = float(value)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise CourseError(f"The recipe's {name} is {value}; it must be a finite number.")
             if type(value) is not known[name]:
                 raise CourseError(
                     f"The recipe's {name} is {value!r}; it must be of type {known[name].__name__}."

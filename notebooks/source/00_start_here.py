@@ -1,36 +1,17 @@
 # %% [markdown]
 # # 00. Start here
 #
-# You have a photograph that came out far too dark, and a program that promises to light it up. In
-# the next ten minutes you use such a program, a small neural network, and find out where its
-# promise holds and where it breaks. On the way you meet everything that a lesson of this course is
-# made of. Nothing has to be downloaded, and you need neither a GPU nor an account.
-#
-# **You will be able to**
-#
-# - tell whether your computer has all that the course needs;
-# - brighten a photograph with one call, and judge the result beside a baseline and the truth;
-# - read an image as numbers, and name three mistakes that raise no error;
-# - use questions, exercises, hints, profiles and the ledger;
-# - say for which photographs a trained network can be trusted.
-#
-# | profile | data | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | under 1 | 0.8 GB |
-# | full | LOL v1, real pairs | 1, and the download | 0.9 GB |
-#
-# Reading takes about ten minutes, and the three exercises a quarter of an hour.
+# You have a photograph that came out far too dark. Can a program save it? Run the cells from the
+# top, and you will see one try within a minute. Nothing has to be downloaded, and you need neither
+# a GPU nor an account. (Cells that only import or draw are folded: click to open them.)
 
 # %% [markdown]
 # {{setup}}
 
-# %% [markdown]
-# The line above says which *profile* the lesson runs in; section 6 explains it. Imports come next,
-# in every lesson.
-
-# %%
+# %% Imports tags=["hide-input"]
 import numpy as np
 import torch
+from IPython.display import display
 from matplotlib.patches import Rectangle
 
 from llie_helpers import data, images, inference, metrics, models, plotting
@@ -39,119 +20,234 @@ from llie_helpers.lessons import environment, widgets
 from llie_helpers.lessons.checks import lesson_00 as check
 from llie_helpers.methods import create_method
 from llie_helpers.models import cost
+from llie_helpers.tables import Table
 
 # %% [markdown]
-# ## 1. Is everything there?
+# ## 1. Can this photograph be saved?
 #
-# The right column says "ok", or what to do. If a package is missing or too old, run the command
-# that stands there in a terminal, then choose Kernel > Restart (on Colab: Runtime > Restart
-# session) and run the notebook from the top. Packages marked *optional* serve only what the right
-# column names; all else works without them.
+# A motorcycle in a garage. The camera received a sixteenth of the light that it needed. That is 4
+# *stops* too little: a **stop** is a factor of two in the light. Drag the line across to see what
+# the best network of this course makes of it.
+
+# %%
+test = data.load_pairs("embedded", "test")
+garage = test[test.names.index("motorcycle_4stops")]
+enhanced = inference.enhance(garage.low)
+widgets.before_after(garage.low, enhanced, labels=("dark", "network"), alt="a garage")
+
+# %% [markdown]
+# Is that hard? A sixteenth of the light is left, so multiply the light by sixteen and you are done.
+# Here is a part of the garage, enlarged. Compare the floor behind the wheel, then the black of the
+# tyre.
+
+# %%
+multiplied = synthesis.to_srgb(16 * synthesis.to_linear(garage.low)).clamp(0, 1)
+three = {"dark": garage.low, "light times 16": multiplied, "network": enhanced}
+plotting.show_images(
+    [image[:, 100:235, 190:370] for image in three.values()],
+    list(three),
+    alt="The front of the motorcycle: nearly black, then bright but full of coloured grain, then "
+    "smooth.",
+)
+
+# %% [markdown]
+# The middle picture is what multiplying gives: the right brightness, since we know the factor, and
+# grain all over. The right one comes from a network, a program whose behaviour is set by some
+# 100,000 numbers that were learned from examples. By lesson 07 you will have built it.
+#
+# {{claim 90_000 < create_method("dual_branch").parameter_count < 130_000}}
+# {{claim metrics.ssim(enhanced, garage.normal) > metrics.ssim(multiplied, garage.normal) + 0.1}}
+#
+# Now look at it more strictly. The computer darkened this photograph, with a model of a camera that
+# you will build in lesson 01. So you also have the **truth**, the garage in good light. Drag again,
+# and name three things that the network got wrong. Look at the spokes and the cooling fins, at the
+# red of the tank, and at the brightness of the floor.
+
+# %%
+widgets.before_after(enhanced, garage.normal, labels=("network", "truth"), alt="a garage")
+
+# %% [markdown]
+# <details><summary>What to look for</summary>
+#
+# *Fine lines.* Where a spoke was fainter than the grain around it, the dark photograph no longer
+# holds it, and something smooth takes its place. *Colour.* Grain hides colour too, so weak colours
+# are guessed. *Brightness.* Nobody told the network how bright the garage was. It answers with the
+# brightness that was usual in the photographs it learned from.
+#
+# </details>
+#
+# So a network does not undo the darkness. **It guesses, from what it was shown.** Some guesses are
+# so good that you forget they are guesses. This course teaches you to build such a network, and to
+# tell how far you can trust it.
+#
+# {{claim metrics.ssim(enhanced, garage.normal) < 0.97}}
+#
+# **After this lesson you will be able to**
+#
+# - brighten a photograph with one call, and judge the result beside a baseline and the truth;
+# - read an image as numbers, and recognise three mistakes that raise no error;
+# - use the questions, exercises, hints and checks that every lesson is made of;
+# - say for which photographs a trained network can be trusted.
+#
+# {{minutes}}
+#
+# It runs in a minute, with 1 GB of memory, in the **quick** profile, which needs no GPU. The
+# **full** profile, with real data, adds the download.
+#
+# ## 2. Is everything there?
+#
+# The right column says "ok", or what to do. If a package is missing, run the command shown there in
+# a terminal, restart the kernel (Kernel > Restart; on Colab, Runtime > Restart session) and run the
+# notebook from the top. You can do without packages marked *optional*.
 
 # %%
 environment.report()
 
 # %% [markdown]
-# ## 2. One photograph, one network
+# ## 3. Is that good? Compared with what?
 #
-# A motorcycle in a garage, taken in good light, and then darkened by the computer with a model of a
-# camera: 4 *stops* less light. A stop is a factor of two, so that is a sixteenth of the light. The
-# model adds the noise that a real camera has in the dark; you build it yourself in lesson 01.
+# Two scores say how close an output is to the truth. **PSNR** (peak signal-to-noise ratio) compares
+# the values pixel by pixel, in decibels: 20 dB is a typical error of a tenth of white, and 6 dB
+# more means half the error. **SSIM** (structural similarity) compares the patterns in small
+# neighbourhoods, and 1 means equal. Lesson 02 takes both apart.
 #
-# The network is the one of lesson 03. Its weights were trained on *LOL v1*, a set of real
-# photographs, each taken twice, too dark and well lit, mostly indoors (Wei et al., 2018). It has
-# never seen this garage. One call uses it:
-
-# %%
-test = data.load_pairs("embedded", "test")
-garage = test[test.names.index("motorcycle_4stops")]
-enhanced = inference.enhance(garage.low, method="mse_cnn")
-widgets.before_after(garage.low, enhanced, labels=("dark", "network"))
-
-# %% [markdown]
-# Drag the line across. The network did not only multiply: multiplied noise would be plain to see.
-#
-# Since the computer darkened this photograph, you also have the *truth*, the picture as it was.
-# Put the network's answer beside it, and look closely at three things: the spokes and the cooling
-# fins of the engine, the red of the tank, and the brightness of the floor.
-
-# %%
-widgets.before_after(enhanced, garage.normal, labels=("network", "truth"))
-
-# %% [markdown]
-# The grain is gone, and fine lines went with it: where the network cannot tell structure from
-# noise, it paints something smooth. Colour and brightness are a guess. It has learned what the
-# rooms of LOL look like, and answers with that.
-#
-# ## 3. Is that good? Never ask without a baseline
-#
-# Two scores compare an output with the truth. *PSNR* (peak signal-to-noise ratio) says how close
-# the values are, in decibels: 20 dB is a typical error of 0.1, where white is 1, and each 6 dB more
-# is half of that. *SSIM* (structural similarity) compares small neighbourhoods, and 1 means equal.
-# Lesson 02 takes both apart.
-#
-# A score alone says nothing, so this course puts every score beside two *baselines*: doing nothing,
-# and a **gamma curve**, $\text{output} = \text{input}^{0.5}$. The curve is a single line of code
-# and has learned nothing.
+# A score alone says nothing. Is 20 dB good? You know only when you see what something simpler gets.
+# Such a yardstick is called a **baseline**, and this course has two from the start: doing nothing,
+# and a **gamma curve**, $\text{output} = \text{input}^{0.5}$, which has learned nothing.
 
 # %%
 question_best = widgets.predict(
     "Three photographs, each with a tenth of the light. Which has the highest mean PSNR?",
-    ["the dark photographs as they are", "the gamma curve", "the network"],
+    ["doing nothing", "gamma 0.5", "network"],
 )
 question_best
 
 # %% [markdown]
-# A tenth of the light is 3.25 stops less. Each of the two methods gets the same three photographs:
+# A tenth of the light is 3.25 stops too little. Each method gets the same three photographs. Look
+# before you measure: in each row, which of the outputs would you rather have taken?
 
 # %%
-evening = [
-    test[test.names.index(f"{name}_3.25stops")] for name in ("coffee", "motorcycle", "rocket")
-]
-low = [pair.low for pair in evening]
-normal = [pair.normal for pair in evening]
+NAMES = ("coffee", "motorcycle", "rocket")
+evening = [test[test.names.index(f"{name}_3.25stops")] for name in NAMES]
+low, normal = [pair.low for pair in evening], [pair.normal for pair in evening]
 outputs = {
-    "gamma 0.5": [inference.enhance(image, method="gamma") for image in low],
-    "network": [inference.enhance(image, method="mse_cnn") for image in low],
+    "doing nothing": low,
+    "gamma 0.5": [image**0.5 for image in low],
+    "network": [inference.enhance(image) for image in low],
 }
-plotting.show_results(low, outputs, normal)
-
-# %% [markdown]
-# Under each picture stand its PSNR and its SSIM. Their means settle the question:
-
-
-# %%
-def mean_score(metric, outputs):
-    scores = [metric(images.quantise(a), b) for a, b in zip(outputs, normal, strict=True)]
-    return float(np.mean(scores))
-
-
-answers = dict(zip(question_best.letters, (low, *outputs.values()), strict=True))
-psnrs = {name: mean_score(metrics.psnr, answer) for name, answer in answers.items()}
-ssims = {name: mean_score(metrics.ssim, answer) for name, answer in answers.items()}
-question_best.reveal(
-    max(psnrs, key=psnrs.get),
-    "; ".join(f"{name}: {psnrs[name]:.1f} dB, SSIM {ssims[name]:.2f}" for name in answers),
+shown = {**outputs, "truth": normal}
+rows = zip(*shown.values(), strict=True)
+plotting.show_images(
+    [image for row in rows for image in row],
+    list(shown) * 3,
+    alt="A cup of coffee, the garage and a rocket at night, each dark, under the gamma curve with "
+    "grain, by the network, and in truth.",
 )
 
 # %% [markdown]
-# Look at the numbers and the pictures together. PSNR punishes a wrong brightness in every pixel,
-# and hardly minds grain. SSIM forgives some brightness, and punishes grain. So the two need not
-# agree on who is best, and neither sees what you see at once: that the network painted the night
-# sky a blotchy bright blue, with a halo around the rocket.
-#
-# The same weights do far better where they come from. On the 15 test photographs of LOL v1 the
-# gamma curve reaches 12.33 dB, and the network leaves it behind by several decibels; the table in
-# the README has the scores, and lesson 03 shows how they come about. What you see here is *domain
-# shift*: other rooms, other darkness, another camera than in training. Section 5 measures it.
+# Score every output, after rounding it to the 256 levels of a file:
+
+
+# %%
+def scores(outputs):
+    """PSNR and SSIM of a method's outputs for the three photographs: two lists."""
+    pairs = [(images.quantise(a), b) for a, b in zip(outputs, normal, strict=True)]
+    return [[score(*pair).item() for pair in pairs] for score in (metrics.psnr, metrics.ssim)]
+
+
+scored = {name: scores(answers) for name, answers in outputs.items()}
+psnrs = {name: float(np.mean(psnr)) for name, (psnr, _) in scored.items()}
+best = max(psnrs, key=psnrs.get)
+question_best.reveal(best, f"it has {psnrs[best]:.1f} dB. Doing nothing is last by far.")
 
 # %% [markdown]
-# ## 4. An image is numbers
+# PSNR and SSIM, photograph by photograph and on average. These are the first rows of a table that
+# grows through the whole course, the *table to beat*.
+
+
+# %%
+def show(scored):
+    rows = []
+    for name, (psnr, ssim) in scored.items():
+        values = [*zip(psnr, ssim, strict=True), (np.mean(psnr), np.mean(ssim))]
+        rows.append([name, *(f"{a:.1f} dB, {b:.2f}" for a, b in values)])
+    return Table(["method", *NAMES, "mean"], rows)
+
+
+show(scored)
+
+# %% [markdown]
+# In SSIM the network beats the curve on every photograph. PSNR asks something else: above all,
+# whether the brightness is right. It hardly minds grain. Is there a photograph on which the two
+# scores disagree? Go back to its pictures: whose side are you on?
 #
-# Inside the course an image is always a PyTorch tensor of shape `(3, height, width)`, with red
-# first, then green, then blue, and values from 0 (black) to 1 (full). A *batch* of images has one
-# axis more in front, `(N, 3, height, width)`. A file stores the same numbers as `uint8`, whole
-# numbers from 0 to 255, as `(height, width, 3)`.
+# {{claim psnrs["doing nothing"] < min(psnrs["gamma 0.5"], psnrs["network"]) - 3}}
+# {{claim np.greater(scored["network"][1], np.add(scored["gamma 0.5"][1], 0.02)).all()}}
+#
+# Neither score sees what you see. So in this course you look first, then measure, and you measure
+# with two scores beside two baselines.
+#
+# ## 4. How an exercise works
+#
+# An exercise is a cell with a function for you to finish, and a check in the cell below. Watch one
+# being solved. The task is the gamma curve from above, and this is how you would find it:
+
+
+# %% tags=["nbval-check-output"]
+def brighten(image, gamma):
+    """An image in [0, 1] -> the image with each value raised to the power gamma."""
+    raise NotImplementedError
+
+
+brighten = check.gamma(brighten)
+
+# %% [markdown]
+# "Not attempted" is no mistake. You can leave any exercise like that, and the lesson goes on with
+# the version from the course's package. Now a first try, which multiplies where it should bend:
+
+
+# %% tags=["nbval-check-output"]
+def brighten(image, gamma):
+    return image * gamma
+
+
+brighten = check.gamma(brighten)
+check.gamma.hint(1)
+
+# %% [markdown]
+# A check calls your function with random inputs and compares the results with the right ones. If
+# they differ, it says which mistake it looks like. Hints are folded below each exercise, each going
+# a step further, with the solution last. The last line asked for a hint in code. Now a right
+# answer:
+
+
+# %% tags=["nbval-check-output"]
+def brighten(image, gamma):
+    return image**gamma
+
+
+brighten = check.gamma(brighten)
+
+# %% [markdown]
+# The check returns a right answer as it is, so from here on `brighten` is *your* function, and the
+# lesson uses it. Give it a place in the table. Try other exponents: can you beat the network in
+# PSNR? In SSIM?
+
+# %%
+exponent = 0.4  # choose your own
+scored["your curve"] = scores([brighten(image, exponent) for image in low])
+show(scored)
+
+# %% [markdown]
+# (You have just chosen an exponent by its score on the very photographs that the table is about.
+# That is cheating, and lesson 02 measures how much it gains.)
+#
+# ## 5. An image is numbers
+#
+# In this course an image is a PyTorch **tensor** of shape `(3, height, width)`: red first, then
+# green, then blue, with values from 0 (black) to 1 (full). A **batch** has one axis more in front,
+# `(N, 3, height, width)`. A file stores the same numbers in another form: as `uint8`, whole numbers
+# from 0 to 255, in the order `(height, width, 3)`.
 
 # %% tags=["nbval-check-output"]
 photo = garage.normal
@@ -162,74 +258,33 @@ print("tensor", tuple(photo.shape), photo.dtype, values)
 print("file  ", stored.shape, stored.dtype, stored[row, column].tolist())
 
 # %% [markdown]
-# Both lines end with the same pixel, on the edge of the tank. Here are its neighbours, each with
-# its red, green and blue value. Find it: red is high, green and blue are low.
-
-# %%
-top, left, size = 101, 190, 6
-crop = photo[:, top : top + size, left : left + size]
-figure = plotting.CourseFigure(plotting.WIDTH, 3.7)
-whole, zoom = figure.subplots(1, 2, width_ratios=[1.4, 1])
-whole.imshow(stored)
-whole.add_patch(Rectangle((left, top), size, size, fill=False, color="white", linewidth=2))
-zoom.imshow(images.to_uint8(crop))
-for row, column in np.ndindex(size, size):
-    pixel = crop[:, row, column]
-    text = "\n".join(f"{value:.2f}" for value in pixel.tolist())
-    colour = "black" if pixel.mean() > 0.5 else "white"
-    zoom.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
-for axis in (whole, zoom):
-    axis.set_axis_off()
-figure
-
-# %% [markdown]
-# ### How an exercise works
-#
-# An exercise is a cell with a function for you to finish. It comes with a line in place of its
-# body, and a check in the cell below. Watch one being solved; the task is the gamma curve from
-# above. This is how you find it:
+# Both lines end with the same pixel, on the edge of the tank. Find it among its neighbours below:
+# its red is high, its green and blue are low.
 
 
-# %% tags=["nbval-check-output"]
-def brighten(image, gamma):
-    """An image in [0, 1] -> the image with each value raised to the power gamma."""
-    raise NotImplementedError
+# %% Draw the zoom tags=["hide-input"]
+def zoom(photo, top, left, size=6):
+    figure = plotting.CourseFigure(
+        plotting.WIDTH,
+        3.7,
+        alt="The garage with a small square on the edge of the tank, and that square enlarged: 36 "
+        "pixels, each with its red, green and blue value; red is highest on the tank.",
+    )
+    whole, part = figure.subplots(1, 2, width_ratios=[1.4, 1])
+    whole.imshow(images.to_uint8(photo))
+    whole.add_patch(Rectangle((left, top), size, size, fill=False, color="white", linewidth=2))
+    crop = photo[:, top : top + size, left : left + size]
+    part.imshow(images.to_uint8(crop))
+    for row, column in np.ndindex(size, size):
+        text = "\n".join(f"{value:.2f}" for value in crop[:, row, column].tolist())
+        colour = "black" if crop[:, row, column].mean() > 0.5 else "white"
+        part.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+    for axis in (whole, part):
+        axis.set_axis_off()
+    return figure
 
 
-check.gamma(brighten)
-
-# %% [markdown]
-# "Not attempted" is no mistake. You can leave every exercise like that and run the whole notebook:
-# nothing later uses your function. Now a first try, which confuses a curve with a gain:
-
-
-# %% tags=["nbval-check-output"]
-def brighten(image, gamma):
-    return image * gamma
-
-
-check.gamma(brighten)
-
-# %% [markdown]
-# A check calls your function with random inputs, compares with the right result, and if they
-# differ, says which mistake it looks like. Hints stand folded below each exercise, each going a
-# step further, and the solution comes last. You can also ask for them in code:
-
-# %% tags=["nbval-check-output"]
-check.gamma.hint(1)
-check.gamma.hint(2)
-
-
-# %% [markdown]
-# With `check.gamma.solution()` you would see the code. Done:
-
-
-# %% tags=["nbval-check-output"]
-def brighten(image, gamma):
-    return image**gamma
-
-
-check.gamma(brighten)
+zoom(photo, top=101, left=190)
 
 # %% [markdown]
 # Now it is your turn. Replace the line `raise NotImplementedError`, then run your cell and the
@@ -248,18 +303,16 @@ def my_to_tensor(stored):
 
 
 # %% tags=["nbval-check-output"]
-check.to_tensor(my_to_tensor)
+my_to_tensor = check.to_tensor(my_to_tensor)
 
 # %% [markdown]
 # {{answers to_tensor}}
-
-# %% [markdown]
+#
 # {{exercise luma}}
 #
 # How bright is a pixel, as a single number? The eye is most sensitive to green and least to blue.
 # Recommendation ITU-R BT.709 therefore weights red by 0.2126, green by 0.7152 and blue by 0.0722.
-# Write this *luma* for every pixel of an image. (Strictly, the weights belong to light, and the
-# numbers in a file are not proportional to light; lesson 01 puts that right.)
+# The sum is called **luma**. Write it for every pixel of an image.
 
 
 # %%
@@ -269,14 +322,90 @@ def my_luma(image):
 
 
 # %% tags=["nbval-check-output"]
-check.luma(my_luma)
+my_luma = check.luma(my_luma)
 
 # %% [markdown]
 # {{answers luma}}
+#
+# Your two functions on the garage. Look at the red tank: the plain mean of the three channels makes
+# it lighter than your luma does. Which grey looks as bright as the red to you?
+
+# %%
+photo = my_to_tensor(stored)
+greys = {"colour": photo, "plain mean": photo.mean(0), "luma": my_luma(photo)}
+parts = [grey.expand(3, -1, -1)[:, 80:150, 190:300] for grey in greys.values()]
+plotting.show_images(
+    parts, list(greys), alt="The red tank in colour and in two greys; the plain mean is lighter."
+)
 
 # %% [markdown]
-# The last exercise of this lesson is about a bug, and it starts with a question. You subtract one
-# stored pixel from another:
+# {{claim parts[1].mean() > parts[2].mean() + 0.01}}
+#
+# {{exercise halves}}
+#
+# Make the pictures with the divider yourself: the left half of the result comes from `before`, the
+# right half from `after`. If the width is odd, the column in the middle belongs to `after`.
+
+
+# %%
+def my_halves(before, after):
+    """Two images (3, H, W) -> one, left half from ``before``, right half from ``after``."""
+    ### SOLUTION halves
+
+
+# %% tags=["nbval-check-output"]
+my_halves = check.halves(my_halves)
+
+# %% [markdown]
+# {{answers halves}}
+#
+# Put any two pictures of this lesson together. Where is the line hardest to see?
+
+# %%
+plotting.show_images(
+    [my_halves(garage.low, enhanced), my_halves(enhanced, photo)],
+    ["dark | network", "network | truth"],
+)
+
+# %% [markdown]
+# ### Three mistakes that raise no error
+#
+# Three students load the file, each with one mistake in the code. Every result is a tensor of the
+# right shape, with values in [0, 1], and nothing crashes. One took blue for red (OpenCV does that
+# when it reads a file). One called `reshape` where `permute` was right. One brightened the stored
+# numbers: `stored + 60`.
+
+# %% Make the three mistakes tags=["hide-input"]
+mistakes = {
+    "stored + 60": my_to_tensor(stored + np.uint8(60)),
+    "reshape for permute": torch.from_numpy(stored).reshape(photo.shape) / 255,
+    "blue for red": my_to_tensor(stored[:, :, ::-1].copy()),
+}
+plotting.show_images(
+    list(mistakes.values()),
+    ["A", "B", "C"],
+    alt="The garage, three times wrong. A: black and turquoise patches where it was bright. B: "
+    "coloured noise in which no motorcycle can be seen. C: the red tank is blue.",
+)
+
+# %%
+question_mistake = widgets.predict(
+    "Which mistake made picture B?", ["blue for red", "reshape for permute", "stored + 60"]
+)
+display(question_mistake)
+question_mistake.reveal(
+    list(mistakes)[1],
+    "reshape cuts the row of numbers red, green, blue, red, ... into three equal pieces, each a "
+    "third of the photograph. C has blue for red, on the tank. In A the brightest values, above "
+    "195, have wrapped round to black.",
+)
+
+# %% [markdown]
+# ## 6. A bug that raises no error
+#
+# The mistakes above can at least be seen. The next one hides in a number.
+#
+# {{claim all(m.shape == photo.shape and 0 <= m.min() and m.max() <= 1 for m in mistakes.values())}}
 
 # %%
 question_minus = widgets.predict(
@@ -284,9 +413,7 @@ question_minus = widgets.predict(
     "first - second?",
     ["-2", "2", "254", "an error"],
 )
-question_minus
-
-# %% tags=["nbval-check-output"]
+display(question_minus)
 first, second = np.array([10], dtype=np.uint8), np.array([12], dtype=np.uint8)
 question_minus.reveal(
     str((first - second).item()),
@@ -314,163 +441,227 @@ def my_distance(first, second):
 
 
 # %% tags=["nbval-check-output"]
-check.distance(my_distance)
+my_distance = check.distance(my_distance)
 
 # %% [markdown]
 # {{answers distance}}
 #
-# What would the bug have done to a comparison? Take the photograph, and copies of it that are a
-# little too dark and a little too bright, each by 2 of 255:
+# What would the bug have done to a comparison? Take the garage, and two copies that no eye can tell
+# from it: one darker by 2 of 255 levels, one brighter by 2.
 
 # %% tags=["nbval-check-output"]
 truth = stored.clip(2, 253)
 for name, copy in {"2 too dark": truth - 2, "2 too bright": truth + 2}.items():
-    wrong = np.abs(truth - copy).mean() / 255
-    right = check.distance.reference(truth, copy)
-    print(f"{name:13} with the bug {wrong:.3f}, repaired {right:.3f}")
+    buggy = np.abs(truth - copy).mean() / 255
+    print(f"{name:13} with the bug {buggy:.3f}, repaired {my_distance(truth, copy):.3f}")
 
 # %% [markdown]
-# Two copies that no eye can tell from the truth, and one of them scores as if black and white had
-# been swapped. Nothing crashed. Most wrong results in this field are of this kind, and the lessons
-# name more of them.
-
-# %% [markdown]
-# ## 5. Turn the light down
+# The brighter copy scores as if black and white had been swapped. Nothing crashed. Most wrong
+# results in this field are of this kind, and every lesson looks for some of them.
 #
-# The three photographs above had a tenth of the light. What if there is more, or less?
-
-# %%
-guesses = {"about 40 dB, hardly changed": 40, "about 25 dB": 25, "about 12 dB": 12}
-question_bright = widgets.predict(
-    "You give the network photographs that need no help, in full light. What is the mean PSNR of "
-    "its answers against these very photographs?",
-    list(guesses),
-)
-question_bright
+# {{claim buggy > 0.5 and my_distance(truth, copy) < 0.01}}
 
 # %% [markdown]
-# Darken each photograph by 0 to 7 stops, always from the same original, and give each result to
-# the curve and to the network. Zero stops means the camera's noise in full light, and nothing else.
+# ## 7. Turn the light down
+#
+# *It guesses, from what it was shown.* Time to test that sentence, with two networks. The final
+# network, which you know, was shown photographs of every exposure. The network of lesson 03 was
+# shown LOL v1 and nothing else: 500 real photographs taken twice, too dark and well lit, nearly all
+# of them in rooms, and mostly with 4 to 7 stops too little light (Wei et al., 2018).
 
 # %%
-network = create_method("mse_cnn")
+question_bright = widgets.predict(
+    "You give the network that saw only dark rooms three photographs in full light, which need no "
+    "help. How close are its answers to these photographs?",
+    ["above 30 dB: it leaves them alone", "20 to 30 dB: a little off", "below 20 dB: far off"],
+)
+question_cross = widgets.predict(
+    "You take away more and more light. When does it begin to beat the gamma curve, for good?",
+    ["at 1 stop", "at 4 stops", "never"],
+)
+display(question_bright, question_cross)
+
+# %% [markdown]
+# Darken each photograph by 0 to 7 stops, always from the same original, and let each method try.
+# Zero stops means the camera's noise in full light, and nothing else.
+
+# %%
+dark_rooms, every_exposure = create_method("mse_cnn"), create_method("dual_branch")
 
 
-def at(photo, stops):
+def answers(photo, stops):
     generator = torch.Generator().manual_seed(lesson.seed)
     dark = synthesis.darken(photo, stops, generator=generator)
-    with torch.no_grad():
-        return {"as it is": dark, "gamma 0.5": dark**0.5, "network": network(dark[None])[0]}
+    return {
+        "doing nothing": dark,
+        "gamma 0.5": brighten(dark, 0.5),
+        "saw dark rooms": dark_rooms(dark[None])[0],
+        "saw every exposure": every_exposure(dark[None])[0],
+    }
 
 
-photos = dict(zip(("coffee", "motorcycle", "rocket"), normal, strict=True))
-sweep = {name: [at(photo, stops) for stops in range(8)] for name, photo in photos.items()}
+sweep = [[answers(photo, stops) for photo in normal] for stops in range(8)]
 
 # %% [markdown]
-# Move the slider from 0 to 7. The middle picture darkens with the light, the right one hardly
-# does. Watch the red of the tank on the right, and find the stop at which the network begins to
-# look better to you than the curve.
+# The mean PSNR over the three photographs, for each method and each darkness:
 
 
 # %%
-def psnr(image, name):
-    return metrics.psnr(images.quantise(image), photos[name]).item()
+def psnr(image, truth):
+    return metrics.psnr(images.quantise(image), truth).item()
 
 
-def frame(row, name):
-    return plotting.show_images(
-        list(row.values()), list(row), [f"{psnr(image, name):.1f} dB" for image in row.values()]
-    )
-
-
-frames = [frame(row, "motorcycle") for row in sweep["motorcycle"]]
-widgets.frames_slider(frames, range(8), "stops less light:")
-
-# %% [markdown]
-# The first frame holds the answer to the question; all three photographs together give:
-
-# %%
-bright = {
-    method: np.mean([psnr(rows[0][method], name) for name, rows in sweep.items()])
-    for method in ("network", "as it is")
+curves = {
+    method: [
+        np.mean([psnr(row[method], truth) for row, truth in zip(rows, normal, strict=True)])
+        for rows in sweep
+    ]
+    for method in sweep[0][0]
 }
+full = {method: curve[0] for method, curve in curves.items()}
+measured = full["saw dark rooms"]
 question_bright.reveal(
-    min(guesses, key=lambda guess: abs(guesses[guess] - bright["network"])),
-    f"measured {bright['network']:.1f} dB. Doing nothing scores {bright['as it is']:.1f} dB.",
+    list(question_bright.letters)[int(measured < 30) + int(measured < 20)],
+    f"{measured:.1f} dB. Doing nothing scores {full['doing nothing']:.1f} dB.",
+)
+behind = np.less(curves["saw dark rooms"], curves["gamma 0.5"])
+crossing = int(np.flatnonzero(behind).max()) + 1
+question_cross.reveal(
+    "at 4 stops" if crossing == 4 else "at 1 stop" if crossing == 1 else "never",
+    f"from {crossing} stops on. That is where the photographs begin that it was shown.",
 )
 
 # %% [markdown]
-# The same for all three photographs. Above, the PSNR; below, the mean value of each output, with
-# that of the truth as a dashed line. Most of LOL v1's training pairs lie 4 to 7 stops apart
-# (measured in lesson 01); this band is shaded.
+# Move the slider from 7 stops to 0. Watch the floor in the third picture: what happens to it while
+# the light comes back?
+
 
 # %%
-figure = plotting.CourseFigure(plotting.WIDTH, 5.4)
-axes = figure.subplots(2, 3, sharex=True, sharey="row")
-for (upper, lower), (name, rows) in zip(axes.T, sweep.items(), strict=True):
-    for method in rows[0]:
-        upper.plot([psnr(row[method], name) for row in rows], marker="o", markersize=4)
-        lower.plot([row[method].mean() for row in rows], marker="o", markersize=4, label=method)
-    lower.axhline(photos[name].mean(), color=plotting.GREY, linestyle="--", linewidth=1.5)
-    upper.set(title=name, ylim=(5, 30))
-    lower.set(xlabel="stops less light", ylim=(0, 0.7))
-    for axis in (upper, lower):
-        axis.axvspan(4, 7, color=plotting.GREY, alpha=0.12, linewidth=0)
-axes[0, 0].text(5.5, 28, "LOL v1", ha="center", color=plotting.GREY)
-axes[0, 0].set_ylabel("PSNR (dB)")
-axes[1, 0].set_ylabel("mean value")
-figure.legend(*lower.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+def frame(stops):
+    row = sweep[stops][NAMES.index("motorcycle")]
+    scores = [f"{psnr(image, garage.normal):.1f} dB" for image in row.values()]
+    return plotting.show_images(list(row.values()), list(row), scores)
+
+
+widgets.frames_slider(
+    [frame(stops) for stops in range(8)],
+    range(8),
+    "stops less light:",
+    alt="the garage as it is, under the gamma curve, and by the two networks, each with its PSNR",
+    first=4,
+)
+
+# %% [markdown]
+# The means over all three photographs, with the range of most of LOL's photographs shaded:
+
+# %% Draw the scores tags=["hide-input"]
+figure = plotting.CourseFigure(
+    7,
+    3.8,
+    alt="Mean PSNR against stops less light, for doing nothing, gamma 0.5 and the two networks. "
+    "Doing nothing falls from 38 dB at 0 stops to 8. The network that saw dark rooms stays below "
+    "17 dB up to 3 stops and is best at 5.",
+)
+axis = figure.subplots()
+for style, (method, curve) in zip(("k:", "k--", "-", "-"), curves.items(), strict=True):
+    axis.plot(curve, style, marker="o", markersize=4, label=method)
+axis.axvspan(4, 7, color=plotting.GREY, alpha=0.12, linewidth=0)
+axis.set(xlabel="stops less light", ylabel="mean PSNR (dB)")
+axis.legend()
 figure
 
 # %% [markdown]
-# The network is at its best where it was trained, in the shaded band. At two stops the curve
-# wins, and in full light doing nothing wins by far. The lower row says why. A method that
-# restores the truth would follow the dashed line. The curve knows nothing of the scene, and meets
-# the line at one stop only. The network has learned a brightness of its own: nine in ten of LOL's
-# well-lit images have a mean value between 0.31 and 0.62 (measured on its training pairs), and
-# about there its outputs lie too, even for a launch at night.
+# One network answers everything with the rooms that it knows. It is at its best in the shaded
+# range. With 1 to 3 stops less it loses to one line of code, and it turns photographs that need no
+# help into others. The network that was shown every exposure does far better on those. But even for
+# it, doing nothing is best in full light. Is there a darkness in which the specialist wins?
 #
-# Keep this for your own photographs: ask what a network was trained on before you ask how good it
-# is. Two remedies come up later: to train on many exposures (lesson 01 makes such photographs), and
-# to estimate the right brightness first (lesson 02 does it with histograms).
+# {{claim full["doing nothing"] > max(full[m] for m in full if m != "doing nothing") + 1}}
+# {{claim full["saw dark rooms"] < 18 and full["saw every exposure"] > full["saw dark rooms"] + 3}}
+# {{claim all(curves["saw every exposure"][s] > curves["gamma 0.5"][s] + 1 for s in range(4, 8))}}
+# {{claim all(curves["saw dark rooms"][s] < curves["gamma 0.5"][s] - 1 for s in (1, 2, 3))}}
+# {{claim 4 <= np.argmax(curves["saw dark rooms"]) <= 7}}
+#
+# This is called **domain shift**: the photographs are of another kind than those in training. Keep
+# the question for your own photographs. Before you ask how good a network is, ask what it was
+# shown.
+#
+# ## 8. The map
+#
+# Each lesson has a core path of about an hour, which is enough to go on, and a second half for
+# those who want more. It says at the top how long each takes.
+#
+# | lesson | what you find out there |
+# | --- | --- |
+# | **00 Start here** | what such a program can do, and where it breaks |
+# | **01 What a dark photo is** | what darkness takes that multiplying cannot give back |
+# | **02 Histograms** | how far you get without a network |
+# | **03 The first network** | what a network gains that sees more than one pixel |
+# | **04 U-Net** | why results are so soft |
+# | **05 Residual CNN** | what happens if something else sets the light |
+# | **06 GAN** | whether sharpness can be learned, and what is invented on the way |
+# | **07 FFT dual branch** | where light and structure can be told apart |
+# | **08 Comparison** | which method is best, for what, and whether it was chance |
+# | **09 Your own photographs** | what makes a network a tool |
+#
+# In lessons 03 to 07 your own training takes a minute. The weights behind the first picture above
+# took hours, and those lessons show what comes after your minute.
+#
+# Take the lessons in order. If you know how a camera works, skim 01, but read what it says about
+# leaks. If you know PSNR and SSIM, skim 02, but not its last section. Answer the questions before
+# the experiments, even by a guess: students who predict a demonstration understand it better than
+# those who only watch it (Crouch et al., 2004).
+#
+# ## Recap
+#
+# - A picture that looks repaired is a guess. Ask what the network was shown, and put a baseline and
+#   the truth beside its answer.
+# - An image is `(3, H, W)`, RGB, in [0, 1]. Wrong axes, swapped channels and whole numbers that
+#   wrap round raise no error.
+# - PSNR is mostly about brightness, SSIM about structure. They can disagree.
+# - A check tells "not attempted" from "wrong", and the lesson goes on with your function or the
+#   package's.
+#
+# **What failed.** The network of lesson 03 works on the darkness that it was shown and on no other.
+# And in full light, no method that you saw is as good as doing nothing.
+#
+# **Next:** you multiplied the light by sixteen and got grain. Where did the grain come from, if the
+# garage has none? [01. What a dark photo is](01_data.ipynb) takes the camera apart.
+#
+# *The core path ends here.*
+#
+# ## Going deeper
+#
+# ### Why the first network fails
+#
+# Plot the mean value of each output instead of its score. A method that restores the truth follows
+# the grey line.
+
+# %% Draw the mean values tags=["hide-input"]
+figure = plotting.CourseFigure(
+    plotting.WIDTH,
+    3.4,
+    alt="Mean value of each method's output against stops less light, for three photographs. The "
+    "gamma curve falls steadily and crosses the truth once; the networks stay near one level.",
+)
+axes = figure.subplots(1, 3, sharey=True)
+for number, (axis, name) in enumerate(zip(axes, NAMES, strict=True)):
+    for style, method in zip(("k:", "k--", "-", "-"), curves, strict=True):
+        axis.plot([rows[number][method].mean() for rows in sweep], style, label=method)
+    axis.axhline(normal[number].mean(), color=plotting.GREY, linewidth=4, alpha=0.4)
+    axis.axvspan(4, 7, color=plotting.GREY, alpha=0.12, linewidth=0)
+    axis.set(title=name, xlabel="stops less light", ylim=(0, 0.8))
+axes[0].set_ylabel("mean value")
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+figure
 
 # %% [markdown]
-# ### Where the course is going
+# The curve knows nothing of the scene, and crosses the grey line at one stop only. The network that
+# saw only dark rooms has a brightness of its own: nine in ten of LOL's well-lit photographs have a
+# mean between 0.31 and 0.62 (measured on its training pairs), and about there its answers are too,
+# even for a launch at night.
 #
-# Lesson 07 builds a network with a quarter of the parameters. It looks at a thumbnail first and
-# sets the exposure, and it has met photographs of every brightness. It is what `inference.enhance`
-# takes if you name no method. The garage again:
-
-# %%
-best = inference.enhance(garage.low)
-widgets.before_after(enhanced, best, labels=("lesson 03", "lesson 07"))
-
-# %% [markdown]
-# And the three photographs with less and less light, as above:
-
-# %%
-final = create_method("dual_branch")
-
-
-def means_of(metric, method):
-    """Mean score over the three photographs for each of the eight exposures."""
-    rows = [[metric(images.quantise(method(row["as it is"][None])[0]), photos[name]).item()
-             for row in rows] for name, rows in sweep.items()]  # fmt: skip
-    return np.mean(rows, axis=0)
-
-
-print("stops less light  " + "".join(f"{stops:6}" for stops in range(8)))
-for title, method in (("lesson 03", network), ("lesson 07", final)):
-    print(f"{title}, PSNR   " + "".join(f"{mean:6.1f}" for mean in means_of(metrics.psnr, method)))
-    print(f"{title}, SSIM   " + "".join(f"{mean:6.2f}" for mean in means_of(metrics.ssim, method)))
-
-# %% [markdown]
-# Wherever there is light, structure (SSIM) is kept far better, and photographs in full light change
-# less. With five stops less the first network comes closer in PSNR: it happens to guess the
-# brightness of these three better, and PSNR listens to brightness first. No network can know how
-# bright a scene was meant to be; lesson 09 therefore leaves the last word to you.
-#
-# ## 6. Profiles, data and the ledger
+# ### Profiles, data and the ledger
 #
 # A lesson runs in one of two profiles, with the same cells:
 #
@@ -478,13 +669,11 @@ for title, method in (("lesson 03", network), ("lesson 07", final)):
 #   seconds on two CPU cores;
 # - **full**, the default with a GPU: real data, LOL v1, and longer training.
 #
-# The setup cell chose, and said why. To overrule it, set the variable `LLIE_PROFILE`: in a
+# The setup cell chose, and said why. To choose yourself, set the variable `LLIE_PROFILE`: in a
 # terminal `LLIE_PROFILE=full jupyter lab`, or in a cell of its own *above* the setup cell
-# `%env LLIE_PROFILE=full`; then restart and run all.
-#
-# For a GPU, on Colab choose Runtime > Change runtime type > T4 GPU, and on Kaggle Settings >
-# Accelerator > GPU T4 x2. The full profile needs LOL v1, which the course fetches from Kaggle
-# without an account. If that fails, it says so in one line and takes the embedded photographs.
+# `%env LLIE_PROFILE=full`; then restart and run all. The full profile needs LOL v1, which the
+# course fetches from Kaggle without an account. If that fails, it says so in one line and takes the
+# embedded photographs.
 
 # %%
 print("profile:", lesson.profile, "| device:", lesson.device, "| seed:", lesson.seed)
@@ -494,11 +683,11 @@ print(pairs)
 
 # %% [markdown]
 # Every score that counts goes into the **ledger**, one file for all lessons (`runs/ledger.jsonl`).
-# Lesson 08 compares all methods from it. `metrics.evaluate` scores any method under the one
-# protocol of the course, and `lesson.record` writes the row.
+# `metrics.evaluate` scores any method under the one protocol of the course, and `lesson.record`
+# writes the row. Lesson 08 compares all methods from it.
 
 # %%
-for model in ("identity", "gamma", "mse_cnn"):
+for model in ("identity", "gamma", "dual_branch"):
     method = create_method(model, device=lesson.device)
     lesson.record(
         model=model,
@@ -508,73 +697,34 @@ for model in ("identity", "gamma", "mse_cnn"):
         parameters=method.parameter_count,
         gmacs=cost.gmacs(method.network) if model in models.MODELS else 0.0,
     )
-
-# %% [markdown]
-# `identity` is doing nothing. *Parameters* are the numbers that a method has learned, *GMACs* the
-# billions of multiplications with an addition that it spends on an image of 600x400, and *ms/Mpx*
-# the milliseconds per megapixel on this computer. LPIPS is a third score, which needs the optional
-# torchvision; an empty field was not measured. Run a lesson twice and the table shows the latest
-# run, while the file keeps both.
-
-# %%
 lesson.ledger.table()
 
 # %% [markdown]
-# ## 7. When a runtime is lost
+# `identity` is doing nothing. *Parameters* are the numbers that a method has learned, *GMACs* the
+# billions of multiplications with an addition that it needs for an image of 600x400, and *ms/Mpx*
+# the milliseconds per megapixel on this computer. LPIPS is a third score, which needs the optional
+# torchvision. Lesson 02 explains GT-mean PSNR. If you run a lesson twice, the table shows the
+# latest run, and the file keeps both.
 #
-# Colab and Kaggle take a runtime back when it was idle for a while, and its disk goes with it: your
+# ### When a runtime is lost
+#
+# Colab and Kaggle take back a runtime that was idle for a while, and its disk goes with it: your
 # ledger, your trained weights and the data. On your own computer nothing is lost.
 #
 # - **Before**: on Colab, run `lessons.use_drive()` in a cell of its own right after the setup cell.
 #   It asks for access to your Google Drive, and keeps ledger and checkpoints there. On Kaggle,
 #   choose Save Version > Save & Run All, which keeps the results of a whole run.
-# - **After**: reconnect, choose Runtime > Run all. Training picks up at its last checkpoint if that
-#   lies on your Drive, and the ledger goes on where it was.
-# - **Your answers** to the exercises are part of the notebook. Save a copy of it (on Colab: File >
-#   Save a copy in Drive), because the original is read-only to you.
+# - **After**: reconnect and choose Runtime > Run all. Training goes on from its last checkpoint if
+#   that is on your Drive, and so does the ledger.
+# - **A GPU**: on Colab choose Runtime > Change runtime type > T4 GPU, on Kaggle Settings >
+#   Accelerator > GPU T4 x2.
+# - **Your answers** are part of the notebook. Save a copy of it (on Colab: File > Save a copy in
+#   Drive), because the original is read-only to you.
 #
-# If a cell behaves strangely, restart and run all. That is not superstition: cells that were run
-# out of order are the most common reason why a notebook does not do what it says.
+# If a cell behaves strangely, restart and run all. Cells that were run out of order are the most
+# common reason why a notebook does not do what it says.
 
 # %% [markdown]
-# ## 8. The map
-#
-# Measured on two CPU cores in the quick profile, without your time for thinking.
-#
-# | lesson | what you do there | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | **00 Start here** | take this tour | under 1 | 0.8 GB |
-# | **01 Data** | darken a photograph as a camera does; find bad pairs and leaks | 1 | 1 GB |
-# | **02 Histograms** | tune baselines, predict a histogram, fool the scores | 1 | 1 GB |
-# | **03 The first network** | write its training loop, and train it | 1.5 | 1 GB |
-# | **04 U-Net** | see why mean squared error blurs, and what a perceptual loss does | 1.5 | 1 GB |
-# | **05 Residual CNN** | add shortcuts, and find a leak worth several decibels | 1.5 | 1 GB |
-# | **06 GAN** | train two networks against each other, and see what they invent | 1.5 | 1 GB |
-# | **07 FFT dual branch** | part light from structure, and beat a published network | 1.5 | 1 GB |
-# | **08 Comparison** | judge all methods, and set eight traps | 1.5 | 1 GB |
-# | **09 Your own photographs** | any size, whole folders, video, export | 1.5 | 2 GB |
-#
-# Take them in order. Who knows cameras may skim 01, and who knows PSNR and SSIM may skim 02, but
-# do read what they say about leaks.
-#
-# The questions before the experiments are worth a guess, even a wrong one: students who predict a
-# demonstration before they see it understand it better than those who only watch (Crouch et al.,
-# 2004).
-
-# %% [markdown]
-# ## Recap
-#
-# - One call, `inference.enhance(image, method="mse_cnn")`, brightens a photograph, and
-#   `widgets.before_after` lays two pictures over one another.
-# - An image is `(3, H, W)`, RGB, in [0, 1]. Wrong axes, wrong channel order and whole numbers that
-#   wrap round raise no error.
-# - Every score stands beside doing nothing and a gamma curve, and two scores need not agree.
-# - Exercises tell "not attempted" from "wrong", and nothing depends on your answers.
-#
-# **What failed.** The network works on the darkness it was trained on. With more light left it
-# loses to a curve of one line, it brightens a night sky as if it were a room, and it blurs
-# everywhere. Lessons 03 and 04 show where the blur comes from.
-#
 # ## Papers
 #
 # - C. Wei, W. Wang, W. Yang, J. Liu. *Deep Retinex Decomposition for Low-Light Enhancement.* BMVC
@@ -585,5 +735,3 @@ lesson.ledger.table()
 #   international programme exchange.* 2015. The weights of luma.
 # - C. H. Crouch, A. P. Fagen, J. P. Callan, E. Mazur. *Classroom demonstrations: Learning tools or
 #   entertainment?* American Journal of Physics 72(6), 2004. Why you predict first.
-#
-# **Next:** [01. What a dark photo is](01_data.ipynb), in which you take the camera apart.

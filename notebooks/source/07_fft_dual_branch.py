@@ -37,7 +37,6 @@ from llie_helpers.images import quantise
 from llie_helpers.lessons import widgets
 from llie_helpers.lessons.checks import lesson_07 as check
 from llie_helpers.models.cost import count_parameters, gmacs
-from llie_helpers.models.dual_branch import expose
 from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
@@ -554,8 +553,8 @@ check.amplify(my_amplify)
 ours = models.create_model("dual_branch")
 print(inspect.getmodule(type(ours)).__doc__)
 assert count_parameters(ours) <= count_parameters(published)
-estimator = count_parameters(ours.exposure_estimator)
-print(f"parameters: {count_parameters(ours):,}, of which {estimator:,} estimate the exposure; "
+predictor = count_parameters(ours.grid_predictor)
+print(f"parameters: {count_parameters(ours):,}, of which {predictor:,} predict the light; "
       f"published: {count_parameters(published):,}")  # fmt: skip
 
 # %%
@@ -583,11 +582,11 @@ question_cost.reveal(
 # The loss is `gt_mean`, which mixes L1 with L1 after the brightness is corrected (in training only,
 # where the target is at hand), and 1 - SSIM. A crop cannot tell how bright the photograph around it
 # should become. On LOL, each crop therefore comes with a thumbnail of its photograph, which sets
-# the exposure. The recipe's `objective` has the `weight` of the thumbnail's own error, and
-# `schedule_share`, the first part of the steps, in which the exposure is learned. `brighten_prob`
-# is the share of crops that are brighter than LOL's, up to targets that are to stay as they are. In
-# the quick profile all three are off and each crop is exposed by itself; section "What each lever
-# gave" says why. Both halves of the training scenes are used.
+# the light. The recipe's `objective` has the weights of what the network is asked for besides: the
+# `light` of the thumbnail, a result that is `steady` at half the size, and a grid without jumps.
+# `brighten_prob` is the share of crops that are brighter than LOL's, up to targets that are to stay
+# as they are. In the quick profile both are off and each crop is lit by itself; section "What each
+# lever gave" says why. Both halves of the training scenes are used.
 
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
@@ -662,7 +661,7 @@ plotting.show_results(low, outputs, normal)
 pair = shown[0]
 low_light = pair.low[None].to(device)
 with torch.no_grad():
-    light = expose(low_light, ours.prepare(low_light))[0].cpu()
+    light = ours.illuminate(low_light, ours.prepare(low_light))[0].cpu()
 views = {"exposure alone": light, "the whole network": enhance(ours, pair.low),
          "target": pair.normal}  # fmt: skip
 plotting.show_images([view[:, 60:180, 120:300] for view in views.values()], list(views))

@@ -46,14 +46,14 @@ device = lesson.device
 # %% [markdown]
 # ## 1. The network
 #
-# `dual_branch` of lesson 07, with the weights that the course trained on LOL v1. `create_method`
+# `dual_branch` of lesson 07, with the weights that the course trained on LOL v1 and on photographs
+# that were darkened by the physics of lesson 01. `create_method`
 # gives a method by its name, ready to use; `method.network` is the network in it.
 
 # %%
-weights = "lol_v1" if "lol_v1" in models.shipped("dual_branch") else "embedded"
-method = create_method("dual_branch", weights, device)
+method = create_method("dual_branch", device=device)
 network = method.network
-print(f"dual_branch, weights {weights}")
+print(f"dual_branch, {method.parameter_count:,} parameters")
 
 
 def night(name, stops=4.0, seed=1):
@@ -75,7 +75,12 @@ garage = night("motorcycle")
 # %%
 from functools import partial
 
-enhance = partial(inference.enhance, method=method)
+
+def enhance(pixels, **controls):
+    """(H, W, 3) uint8 or uint16 to (3, H, W) in [0, 1]."""
+    return inference.enhance(to_float(pixels), method, **controls)
+
+
 widgets.workshop(enhance, Photo(garage), lesson.run_dir("workshop"))
 
 # %% [markdown]
@@ -348,8 +353,9 @@ check.steady(my_steady)
 # ### Fast: the exposure alone
 #
 # On two processor cores the network takes a quarter of a second for a frame of 1280 x 720, and a
-# film has 24 frames in a second. The exposure alone can be had in a millisecond: a byte has 256
-# values, so a table of 256 numbers for each channel says it all.
+# film has 24 frames in a second. The light alone is ready in a fraction of that. Where it is one
+# curve for all places, a table is faster still: a byte has 256 values, so 256 numbers for each
+# channel say it all.
 #
 # {{exercise table}}
 #
@@ -404,7 +410,7 @@ from IPython.display import Video
 for name, fast in (("bright", False), ("fast", True)):
     target = clip.with_name(f"{name}.mp4")
     start = time.perf_counter()
-    count = enhance_video(clip, target, method, fast=fast)
+    count = enhance_video(clip, target, method, fast=fast).frames
     print(f"{name:6} {count / (time.perf_counter() - start):5.1f} frames of 320 x 240 a second")
 Video(clip.with_name("bright.mp4"), embed=True, html_attributes="controls loop muted")
 
@@ -585,8 +591,8 @@ for title, changes in {"as it is": {}, "memory kept": keep}.items():
 #
 # A phone or a browser has no PyTorch. ONNX is a file format that holds a network as a graph of
 # standard operations, for which there are fast programs on nearly every device. The export below
-# traces the network, leaves height and width open, and compares the file with PyTorch on random
-# images before it keeps it.
+# traces the network with all that `enhance` does around it, leaves height and width open, and
+# compares the file with `enhance` on three photographs before it keeps it.
 
 # %%
 from llie_helpers.errors import CourseError
@@ -595,22 +601,22 @@ from llie_helpers.inference.export import export_onnx
 target = lesson.run_dir("onnx") / "dual_branch.onnx"
 try:
     difference = export_onnx(network.cpu(), target)
-    print(f"{target.stat().st_size / 1e6:.1f} MB, differs from PyTorch by at most {difference:.0e}")
+    print(f"{target.stat().st_size / 1e6:.1f} MB, differs from enhance by at most {difference:.0e}")
 except CourseError as error:  # its packages are missing
     print(error)
 network = network.to(device)
 
 # %% [markdown]
 # Is onnxruntime faster than PyTorch? It fuses neighbouring operations, and it has no Python between
-# them. (Sides must be multiples of 64 here: 640 x 384.)
+# them. The file has two more inputs, the sliders of section 1.
 
 # %%
 if target.is_file():
     import onnxruntime
 
     session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
-    part = to_float(cv2.resize(garage, (640, 384)))[None]
-    fed = {"low": part.numpy()}
+    part = to_float(garage)[None]
+    fed = {"low": part.numpy(), "exposure": np.array(0, "f4"), "strength": np.array(1, "f4")}
     with torch.inference_mode():
         calls = {"PyTorch": partial(network.cpu(), part),
                  "onnxruntime": partial(session.run, None, fed)}  # fmt: skip
@@ -621,8 +627,7 @@ if target.is_file():
 # %% [markdown]
 # What else a phone or a browser would need:
 #
-# - the border and the tiles, since the file takes multiples of 64: mirror the picture at its edge,
-#   as `tiles` does, and lay tiles with your answers to section 2;
+# - tiles for large photographs, laid with your answers to section 2;
 # - a runtime: `onnxruntime-web` runs the file in a browser (WebAssembly, or WebGPU where there is
 #   one), `onnxruntime-mobile` on a phone;
 # - the exposure once for the whole photograph: the file estimates it for what it is given, so for

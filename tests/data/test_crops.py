@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from llie_helpers.data.crops import RandomCrops, WholeImages, items_per_second
@@ -50,33 +49,6 @@ def test_crops_reach_every_place_of_every_pair():
     assert seen == first | second
 
 
-def test_a_thumbnail_shows_the_whole_image_and_is_changed_like_the_crop():
-    pairs = numbered_pairs([(128, 150)])
-    crops = RandomCrops(pairs, 16, length=40, augment=False, thumbnails=True)
-    views = [item[2:] for item in crops]
-    assert crops[0]._fields == ("low", "normal", "whole_low", "whole_normal")
-    assert all(view.shape == (3, 64, 64) for pair in views for view in pair)
-    # Rows are numbered: 128 rows in 64 are steps of 2 levels, fewer rows are less.
-    steps = [float((low[0, 1:, 0] - low[0, :-1, 0]).mean() * 255) for low, _ in views]
-    whole = [step for step in steps if step == pytest.approx(2.0, abs=0.01)]
-    assert 10 < len(whole) < 30
-    assert 1.2 < min(steps) < 1.5
-    for low, normal in views:
-        assert torch.allclose(normal - low, torch.tensor(100 / 255), atol=1e-5)
-
-
-def test_a_thumbnail_is_flipped_and_brightened_like_its_crop():
-    generator = torch.Generator().manual_seed(1)
-    image = (torch.rand(40, 40, 3, generator=generator) * 60).to(torch.uint8).numpy()
-    pairs = Pairs("one", ("a",), (0,), [(image, image)])
-    crops = RandomCrops(pairs, 40, length=30, thumbnails=True, gain_jitter=2.0)
-    alike = 0
-    for low, _, whole_low, _ in crops:
-        shrunk = F.adaptive_avg_pool2d(F.adaptive_avg_pool2d(low, 128), 64)
-        alike += torch.allclose(whole_low, shrunk, atol=1e-5)
-    assert 8 < alike < 22  # the half that is not zoomed
-
-
 def test_jitter_changes_the_light_and_not_the_target():
     pairs = numbered_pairs()
     steady = RandomCrops(pairs, 16, length=50, augment=False)
@@ -87,6 +59,29 @@ def test_jitter_changes_the_light_and_not_the_target():
         gains.append(float(changed.sum() / low.sum()))
     assert 0.66 < min(gains) < 0.8
     assert 1.25 < max(gains) < 1.51
+
+
+def test_jitter_spares_what_is_as_bright_as_its_target():
+    grey = np.full((20, 20, 3), 100, dtype=np.uint8)
+    pairs = Pairs("alike", ("a", "b"), (0, 1), [(grey, grey), (grey - 10, grey)])
+    for low, normal in RandomCrops(pairs, 8, length=20, augment=False, gain_jitter=1.2):
+        assert low.mean().item() * 255 == pytest.approx(100 if low.equal(normal) else 90, abs=0.01)
+
+
+def test_scale_jitter_resizes_what_a_crop_shows():
+    crops = RandomCrops(numbered_pairs([(80, 90)]), 16, length=60, augment=False, scale_jitter=2.0)
+    shown = []
+    for low, normal in crops:
+        assert low.shape == (3, 16, 16)
+        assert torch.allclose(normal - low, torch.tensor(100 / 255), atol=0.005)
+        shown.append((low[0, -1, 0] - low[0, 0, 0]).item() * 255)  # rows, less one
+    assert 6 < min(shown) < 10
+    assert 24 < max(shown) < 32
+
+
+def test_scale_jitter_stays_within_a_small_image():
+    crops = RandomCrops(numbered_pairs([(18, 30)]), 16, length=20, augment=False, scale_jitter=2.0)
+    assert all(low.shape == (3, 16, 16) for low, _ in crops)
 
 
 def first_lows(dataset):
@@ -165,8 +160,8 @@ def test_some_low_images_are_moved_towards_their_targets():
     as_it_was = [low for low, normal in means if low < 16.01]
     bright = [low for low, normal in means if low == normal]
     assert 160 < len(as_it_was) < 240
-    assert 40 < len(bright) < 95
-    assert 0.6 * 160 <= min(bright) < 110
+    assert 30 < len(bright) < 70
+    assert 0.9 * 160 <= min(bright) < 150
     assert 190 < max(bright) <= 1.3 * 160
     between = [low for low, normal in means if 16.01 < low != normal]
     assert {round(normal) for low, normal in means if low in between} == {160}

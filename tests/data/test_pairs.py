@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llie_helpers import data
 from llie_helpers.data.matching import match, natural_sort
-from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.pairs import Pairs, mix
 from llie_helpers.data.splits import split_indices
 from llie_helpers.errors import CourseError
 
@@ -242,3 +242,29 @@ def test_named_scenes_validate():
 def test_an_official_validation_split_is_kept():
     official = ["train", "val", "test", "train"]
     assert all_splits(official, [0, 1, 2, 3], "abcd") == [{0, 3}, {1}, {2}]
+
+
+def test_sets_are_mixed_with_their_scenes_apart(pairs):
+    other = pairs.subset([0, 3], "other")
+    mixed = mix([pairs, other])
+    assert mixed.title == "set and other"
+    assert mixed.names == (*"abcde", "a", "d")
+    assert mixed.scenes == (0, 0, 1, 2, 2, 3, 5)
+    assert np.array_equal(mixed.raw(6)[0], pairs.raw(3)[0])
+
+
+def test_balanced_sets_are_equally_large(pairs):
+    mixed = mix([pairs.subset([0, 3], "other"), pairs], balance=True)
+    assert mixed.names == (*"adada", *"abcde")
+    assert mixed.scenes == (0, 2, 0, 2, 0, 3, 3, 4, 5, 5)
+
+
+def test_two_sets_are_loaded_by_their_names_and_a_plus_sign(tmp_path):
+    names = [write_pairs(tmp_path / "one+two", 20), write_pairs(tmp_path / "three", 12)]
+    splits = {name: data.load_pairs(name, "train") for name in (*names, "+".join(names))}
+    one, three, both = map(len, splits.values())
+    assert both == 2 * max(one, three)
+    val = data.load_pairs("+".join(names), "val")
+    assert len(val) == sum(len(data.load_pairs(name, "val")) for name in names)
+    with_embedded = data.load_pairs(f"embedded+{names[1]}", "val")
+    assert with_embedded.title == f"embedded/val and {names[1]}/val"

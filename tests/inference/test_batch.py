@@ -18,6 +18,7 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float
 from llie_helpers.inference.batch import enhance_files
 from llie_helpers.inference.photos import read_photo
+from llie_helpers.inference.video import Film
 
 
 def square_root(pixels):
@@ -37,7 +38,7 @@ def image(path: Path, size=(40, 30)) -> Path:
 
 @pytest.fixture
 def mixed(tmp_path):
-    """180 good photographs in a tree, and 20 bad ones."""
+    """180 good photographs in a tree, 17 bad ones, and what is none."""
     folder = tmp_path / "in"
     for i in range(180):
         image(folder / ("sub/deeper" if i % 2 else "") / f"{i}.{('jpg', 'png', 'webp')[i % 3]}")
@@ -46,7 +47,6 @@ def mixed(tmp_path):
     (folder / "cut.png").write_bytes((folder / "4.png").read_bytes()[:500])
     image(folder / "dot.png", (1, 1))
     image(folder / "moving.gif")
-    (folder / "sub/named.jpg").write_bytes((folder / "4.png").read_bytes())
     (folder / "film.mov").write_bytes(b"pictures")
     image(folder / "flat.png", (400, 3))
     (folder / "cut.jpg").write_bytes((folder / "0.jpg").read_bytes()[:400])
@@ -54,10 +54,8 @@ def mixed(tmp_path):
     (folder / "header.jpg").write_bytes((folder / "0.jpg").read_bytes()[:20])
     (folder / "zeros.png").write_bytes(bytes(1000))
     (folder / "sub/page.jpg").write_text("<html>404</html>")
-    (folder / "sub/swapped.jpg").write_bytes((folder / "2.webp").read_bytes())
     (folder / "raw.dng").write_bytes(b"no raw file")
     (folder / "lost.bmp").write_bytes(b"BM" + bytes(40))
-    Image.new("CMYK", (40, 30)).save(folder / "print.jpg")
     Image.new("1", (30_000, 5_100)).save(folder / "wide.png")
     bomb = (folder / "4.png").read_bytes()
     sizes = struct.pack(">II", 100_000, 100_000)
@@ -65,31 +63,36 @@ def mixed(tmp_path):
     (folder / "bomb.png").write_bytes(bomb[:16] + sizes + bomb[24:29] + check + bomb[33:])
     frames = [Image.new("L", (40, 30), tone) for tone in (0, 99)]
     frames[0].save(folder / "moving.webp", save_all=True, append_images=frames[1:])
-    (folder / "notes.txt").write_text("no photograph, and nobody said so")
+    (folder / "notes.txt").write_text("Buy milk.")
+    (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
     return folder
 
 
 BAD = """
-empty.jpg text.jpg cut.png dot.png moving.gif sub/named.jpg film.mov flat.png cut.jpg cut.webp
-header.jpg zeros.png sub/page.jpg sub/swapped.jpg raw.dng lost.bmp print.jpg wide.png bomb.png
-moving.webp"""
+empty.jpg text.jpg cut.png dot.png moving.gif film.mov flat.png cut.jpg cut.webp header.jpg
+zeros.png sub/page.jpg raw.dng lost.bmp wide.png bomb.png moving.webp"""
+OTHERS = {"notes.txt": "no photograph", "gone.jpg": "a broken link", "loop": "a link to a folder"}
 
 
 def files(folder: Path) -> set[str]:
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
 
 
-def test_the_good_are_done_and_each_bad_one_is_named(mixed, tmp_path):
+def test_the_good_are_done_and_every_other_is_named_once(mixed, tmp_path):
     out = tmp_path / "out"
     summary = enhance_files([mixed], out, square_root, refuse_video)
     bad = set(BAD.split())
-    assert summary.done == 180
+    assert len(summary.done) == 180
     assert files(out) == files(mixed) - bad - {"notes.txt"}
-    assert len(summary.failures) == len(bad) == 20
+    assert {str(path.relative_to(mixed)) for path in summary.failed} == bad
+    for name, reason in OTHERS.items():
+        assert reason in summary.skipped.pop(mixed / name)
+    assert summary.skipped == {}
     for name in bad:
-        (line,) = (line for line in summary.failures if f"{mixed / name} " in line)
-        assert re.fullmatch(r"[^\n]+\.", line), line
-    assert "180 enhanced, 20 failed:" in str(summary)
+        (line,) = (line for line in str(summary).splitlines() if f"{mixed / name} " in line)
+        assert re.fullmatch(r"  [^\n]+\.", line), line
+    assert str(summary).startswith("180 enhanced, 17 failed\n")
 
 
 def test_a_stopped_batch_is_finished_by_a_second(mixed, tmp_path):
@@ -105,8 +108,8 @@ def test_a_stopped_batch_is_finished_by_a_second(mixed, tmp_path):
         enhance_files([mixed], tmp_path / "out", stopping, refuse_video)
     assert len(files(tmp_path / "out")) == 7
     summary = enhance_files([mixed], tmp_path / "out", square_root, refuse_video)
-    assert (summary.skipped, summary.done) == (7, 173)
-    assert "7 skipped" in str(summary)
+    assert (len(summary.left), len(summary.done)) == (7, 173)
+    assert "7 left" in str(summary)
 
 
 WORKER = """
@@ -135,7 +138,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
         for path in out.glob("[!.]*"):
             read_photo(path)  # whole, or it raises
     assert before < len(files(out)) < 60
-    assert enhance_files([folder], out, square_root, refuse_video).failures == []
+    assert enhance_files([folder], out, square_root, refuse_video).failed == {}
     assert files(out) == files(folder)
 
 
@@ -145,14 +148,14 @@ def test_nothing_is_overwritten_without_force(mixed, tmp_path):
     with pytest.raises(CourseError, match="add --force"):
         enhance_files([source], target, square_root, refuse_video)
     assert target.read_bytes() == before
-    assert enhance_files([source], target, square_root, refuse_video, force=True).done == 1
+    assert enhance_files([source], target, square_root, refuse_video, force=True).done
     assert target.read_bytes() != before
 
 
 def test_results_in_the_folder_itself_are_not_enhanced_again(mixed):
     out = mixed / "enhanced"
-    assert enhance_files([mixed], out, square_root, refuse_video).done == 180
-    assert enhance_files([mixed], out, square_root, refuse_video).skipped == 180
+    assert len(enhance_files([mixed], out, square_root, refuse_video).done) == 180
+    assert len(enhance_files([mixed], out, square_root, refuse_video).left) == 180
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")
@@ -163,18 +166,102 @@ def test_a_file_without_permission_is_named(mixed, tmp_path):
     )
 
 
-def test_a_full_disk_or_a_wrong_plan_is_named(mixed, tmp_path):
+def test_a_wrong_plan_is_named(mixed, tmp_path):
     with pytest.raises(CourseError, match="no file or folder"):
         enhance_files([tmp_path / "gone"], tmp_path / "out", square_root, refuse_video)
     with pytest.raises(CourseError, match="is a file; give a folder"):
         enhance_files([mixed], image(tmp_path / "a.jpg"), square_root, refuse_video)
-    with pytest.raises(CourseError, match="would both become"):
-        enhance_files(
-            [mixed / "4.png", image(mixed / "twin" / "4.png")],
-            tmp_path / "o",
-            square_root,
-            refuse_video,
-        )
+    with pytest.raises(CourseError, match="is a file; give a folder"):
+        enhance_files([mixed / "4.png"], "/dev/full", square_root, refuse_video)
+    with pytest.raises(CourseError, match="give no other input"):
+        enhance_files(["-", mixed / "4.png"], tmp_path / "out", square_root, refuse_video)
     (tmp_path / "nothing").mkdir()
     with pytest.raises(CourseError, match="contains no photographs"):
         enhance_files([tmp_path / "nothing"], tmp_path / "out", square_root, refuse_video)
+
+
+def copy_video(source, target):
+    target.write_bytes(source.read_bytes())
+    return Film(1, "its chapters could not be kept")
+
+
+def test_two_inputs_never_share_an_output(tmp_path):
+    """A suffix that is kept comes first; names are the same in every run."""
+    one, two, film = image(tmp_path / "x/a.png"), image(tmp_path / "y/a.png"), tmp_path / "a.mov"
+    film.write_bytes(b"moving")
+    (tmp_path / "a.mp4").write_bytes(b"mp4")
+    inputs = [film, one, two, one, tmp_path / "x", tmp_path / "a.mp4", tmp_path / "gone.jpg"]
+    for attempt in range(2):
+        summary = enhance_files(inputs, tmp_path / "out", square_root, copy_video)
+        assert set(summary.failed) == {tmp_path / "gone.jpg"}
+        if attempt == 0:
+            names = {source: target.name for source, target in summary.done.items()}
+            assert f"{film}: its chapters could not be kept." in str(summary)
+            assert names == {film: "a.mov.mp4", one: "a.png", two: "a (2).png",
+                             tmp_path / "a.mp4": "a.mp4"}  # fmt: skip
+    assert set(summary.left) == set(names)
+    assert (tmp_path / "out/a.mp4").read_bytes() == b"mp4"
+
+
+def test_any_exception_is_the_line_of_its_file(tmp_path):
+    inputs = [image(tmp_path / f"{i}.png") for i in range(3)]
+    errors = iter([ZeroDivisionError("by\nzero"), MemoryError(), None])
+
+    def sometimes(pixels):
+        if error := next(errors):
+            raise error
+        return square_root(pixels)
+
+    summary = enhance_files(inputs, tmp_path / "out", sometimes, refuse_video)
+    assert list(summary.done) == inputs[2:]
+    assert list(summary.failed.values()) == [
+        f"{inputs[0]} failed: ZeroDivisionError: by zero",
+        f"{inputs[1]} failed: MemoryError: no reason given",
+    ]
+
+
+@pytest.mark.parametrize("stem", ["n" * 251, "夜" * 83], ids=["ascii", "long"])
+def test_the_longest_names_are_written(tmp_path, stem):
+    source = image(tmp_path / "in" / f"{stem}.png")
+    assert enhance_files([source], tmp_path / "out", square_root, refuse_video).failed == {}
+    assert files(tmp_path / "out") == {source.name}
+    twin = image(tmp_path / "twin" / source.name)
+    summary = enhance_files([source, twin], tmp_path / "both", square_root, refuse_video)
+    assert list(summary.done) == [source]
+    assert re.search("name too long; choose", summary.failed[twin])
+
+
+def test_the_time_of_a_file_is_kept(tmp_path):
+    source = image(tmp_path / "a.png")
+    os.utime(source, (1e9, 1e9))
+    enhance_files([source], tmp_path / "out", square_root, refuse_video)
+    assert (tmp_path / "out/a.png").stat().st_mtime == 1e9
+
+
+@pytest.fixture
+def standard_input(tmp_path, monkeypatch):
+    """A photograph in standard input."""
+    with open(image(tmp_path / "a.webp")) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        yield tmp_path / "a.webp"
+
+
+def test_a_photograph_goes_from_standard_input_to_output(standard_input, tmp_path, capfdbinary):
+    summary = enhance_files(["-"], "-", square_root, refuse_video)
+    assert list(map(str, summary.done)) == ["-"]
+    written = capfdbinary.readouterr().out
+    enhance_files([standard_input], tmp_path / "b.webp", square_root, refuse_video)
+    assert written == (tmp_path / "b.webp").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device")
+def test_a_full_disk_is_named(standard_input, capfd):
+    full, before = os.open("/dev/full", os.O_WRONLY), os.dup(1)
+    try:
+        os.dup2(full, 1)
+        summary = enhance_files(["-"], "-", square_root, refuse_video)
+    finally:
+        os.dup2(before, 1)
+        os.close(full)
+        os.close(before)
+    assert "The disk is full: standard output" in str(summary)

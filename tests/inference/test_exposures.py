@@ -21,7 +21,7 @@ CELL = 16
 
 @functools.cache
 def network():
-    return create_method("dual_branch", "lol_v1")
+    return create_method("dual_branch")
 
 
 def enhanced(image: torch.Tensor) -> torch.Tensor:

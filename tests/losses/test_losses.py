@@ -251,3 +251,14 @@ def test_without_torchvision_one_sentence_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     with pytest.raises(CourseError, match=r"run `pip install torchvision` and go online once"):
         WeightedLoss({"perceptual": 1.0})
+
+
+def test_places_have_no_detail_and_colours_no_brightness():
+    normal = pair()[1]
+    checks = torch.tensor([[0.1, -0.1], [-0.1, 0.1]]).repeat(16, 14)
+    assert losses.coarse(normal + checks, normal).item() == pytest.approx(0, abs=1e-6)
+    assert losses.coarse(normal + 0.1, normal).item() == pytest.approx(0.1, abs=1e-5)
+    assert losses.colour(normal + checks, normal).item() == pytest.approx(0, abs=1e-6)
+    bright = 0.5 + normal / 2
+    warm = bright * torch.tensor([1.0, 0.8, 0.8]).view(3, 1, 1)
+    assert losses.colour(0.8 * bright, bright) < 0.2 * losses.colour(warm, bright)

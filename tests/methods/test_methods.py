@@ -135,7 +135,7 @@ def test_a_method_that_sets_no_exposure_has_no_fast_mode(method):
 
 
 def test_fast_is_what_the_network_offers():
-    method, image = a_method("dual_branch"), dark_photograph(64, 64)
+    method, image = create_method("dual_branch"), dark_photograph(64, 64)
     context = method.prepare(image)
     lit = method.illuminate(image, context)
     assert lit.mean() > 1.5 * image.mean()

@@ -11,7 +11,6 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from safetensors.torch import load_file, save_file
 
@@ -19,7 +18,6 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import Place
 from llie_helpers.models import MODELS, create_model, list_models, save_weights, shipped
 from llie_helpers.models.cost import count_parameters, gmacs
-from llie_helpers.models.dual_branch import WindowAmplitude, expose
 from llie_helpers.models.network import Network, any_size
 from llie_helpers.models.patchgan import LAYERS, PatchGAN
 
@@ -204,57 +202,13 @@ def test_a_flat_mask_is_flat_at_every_size(half_height, half_width):
 
 def test_the_dual_branch_is_smaller_than_the_published():
     model = create_model("dual_branch")
-    assert count_parameters(model) == 115_494 <= count_parameters(create_model("fft_dual_branch"))
+    assert count_parameters(model) == 128_052 <= count_parameters(create_model("fft_dual_branch"))
     block = conv(32, 64, 1) + conv(32, 32, 1) + 2 * 32 + 24 * 10 + 2 * conv(8, 8, 1)
     deep = conv(64, 128, 1) + conv(64, 64, 1) + 2 * 64 + 48 * 10 + 2 * conv(16, 16, 1)
-    exposure_estimator = (
-        conv(6, 16, 3) + conv(16, 16, 3) + conv(16, 32, 3) + conv(32, 32, 3) + conv(64, 6, 1)
-    )
+    low_level = conv(9, 16, 3) + conv(16, 16, 3) + conv(16, 32, 3)
+    paths = 2 * conv(32, 32, 3) + conv(64, 32, 1) + conv(32, 3 * 12, 1)
     joints = conv(96, 32, 1) + conv(32, 64, 2) + conv(64, 128, 1) + conv(32, 64, 1)
-    assert count_parameters(model) == exposure_estimator + joints + 6 * block + 4 * deep
-
-
-def exposing(model: torch.nn.Module) -> torch.nn.Module:
-    """The network with an exposure estimator that depends on the image."""
-    torch.nn.init.normal_(model.exposure_estimator.head.weight, std=0.5)
-    return model.eval()
-
-
-def test_before_training_a_darker_image_is_brightened_more():
-    model = create_model("dual_branch").eval()
-    image = 0.2 + 0.6 * torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    gains = [model.exposure_estimator(scale * image)[0, 0].item() for scale in (1.0, 0.5, 0.25)]
-    assert gains == sorted(gains)
-
-
-def test_a_crop_is_exposed_as_its_whole_image_asks_for():
-    model = exposing(small("dual_branch"))
-    whole = torch.rand(1, 3, 48, 64) ** 3
-    crop = whole[..., 8:40, 16:56]
-    exposure = model.prepare(whole)
-    from_whole = expose(whole, exposure)[..., 8:40, 16:56]
-    # With no residual and every detail let through, only the exposure is left.
-    torch.nn.init.zeros_(model.head.weight)
-    model.head.bias.data = torch.cat([torch.zeros(48), torch.full((16,), 99.0)])
-    assert torch.allclose(model(crop, exposure), from_whole, atol=1e-5)
-    assert not torch.allclose(model(crop), from_whole, atol=1e-2)
-
-
-def test_the_exposure_does_not_depend_on_the_size():
-    model = exposing(small("dual_branch"))
-    image = torch.rand(1, 3, 64, 64)
-    large = F.interpolate(image, (192, 128), mode="nearest")
-    assert torch.allclose(
-        model.exposure_estimator(image), model.exposure_estimator(large), atol=1e-5
-    )
-
-
-def test_what_is_seen_of_the_whole_is_seen_without_the_borders():
-    """Sizes that are no multiple of 8 are mirrored, which must not change the exposure."""
-    model = exposing(small("dual_branch"))
-    for size in ((33, 45), (18, 39)):
-        image = torch.rand(1, 3, *size) ** 3
-        assert torch.equal(model(image), model(image, model.prepare(image)))
+    assert count_parameters(model) == low_level + paths + joints + 6 * block + 4 * deep
 
 
 def test_the_place_of_a_part_grows_with_its_borders():
@@ -272,41 +226,6 @@ def test_the_place_of_a_part_grows_with_its_borders():
     assert torch.equal(Watcher()(image, torch.ones(1), part), image)
     assert seen["shape"] == (1, 3, 24, 24)
     assert seen["place"] == pytest.approx((0.5, 0.25, 0.8, 0.5))
-
-
-def windows_of(features: torch.Tensor) -> torch.Tensor:
-    return torch.fft.rfft2(features.unfold(2, 8, 8).unfold(3, 8, 8))
-
-
-def test_frequencies_of_a_window_keep_their_phase():
-    torch.manual_seed(0)
-    layer = WindowAmplitude(4)
-    features = torch.randn(2, 4, 16, 24)
-    factor = windows_of(layer(features)) / windows_of(features)
-    # Changed by a real factor each, hence by none of the phase's.
-    assert factor.imag.abs().max() < 1e-3
-    assert (factor.real - 1).abs().max() > 1e-2
-    # And the mean of a window stays, or steps between windows would show.
-    assert torch.allclose(factor[..., 0, 0].real, torch.ones(()), atol=1e-3)
-    for parameter in layer.gate[-1].parameters():
-        torch.nn.init.zeros_(parameter)
-    for size in ((16, 24), (13, 9), (8, 30)):
-        features = torch.randn(1, 4, *size)
-        assert torch.allclose(layer(features), features, atol=1e-5)
-
-
-def test_what_a_pixel_becomes_depends_on_its_surroundings_alone():
-    torch.manual_seed(0)
-    model = exposing(small("dual_branch"))
-    for parameter in model.parameters():
-        parameter.data += 0.1 * torch.randn_like(parameter)
-    image = torch.rand(1, 3, 256, 256)
-    other = image.clone()
-    other[..., 192:] = torch.rand(1, 3, 256, 64)
-    exposure = model.prepare(image)
-    before, after = model(image, exposure), model(other, exposure)
-    assert torch.equal(before[..., :64], after[..., :64])
-    assert not torch.equal(before[..., 128:192], after[..., 128:192])
 
 
 def test_the_generator_is_as_specified():

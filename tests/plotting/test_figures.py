@@ -131,6 +131,11 @@ class TestHistory:
         loss, _ = plotting.show_history(history(1)).axes
         assert loss.lines[0].get_marker() == "."
 
+    def test_a_run_that_was_not_validated(self):
+        rows = [{k: v for k, v in row.items() if k != "val_loss"} for row in history()]
+        loss, _ = plotting.show_history(rows).axes
+        assert len(loss.lines) == 1
+
     def test_nothing_trained(self):
         with pytest.raises(CourseError, match="at least one epoch"):
             plotting.show_history([])

@@ -54,7 +54,7 @@ def test_every_method_has_kept_scores():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lime", "dual_branch lol_v1"])
+@pytest.mark.parametrize("name", ["lime", "dual_branch photographs"])
 def test_kept_scores_are_those_of_today(name):
     found, kept = score(every_method()[name]), quality.load()[name]
     for kind, values in kept.items():
@@ -77,9 +77,22 @@ def test_a_rule_is_kept_by_doing_nothing_and_can_be_broken(name):
     assert rule.measure(Pointwise(BREAKERS[name], "breaker")) > rule.limit
 
 
+BROKEN = {
+    "size": "a photograph that is dark by intention is brightened more at half its size",
+    "chroma": "in deep dark, colour noise of 2.9 levels is left",
+}
+
+
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="until the new weights ship")
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=BROKEN[name]))
+        if name in BROKEN
+        else name
+        for name in RULES
+    ],
+)
 def test_the_default_network_keeps_the_rules(name):
     assert RULES[name].measure(create_method("dual_branch")) <= RULES[name].limit
 

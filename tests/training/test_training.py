@@ -11,20 +11,19 @@ import pytest
 import torch
 from torch import nn
 
-from llie_helpers.data.crops import RandomCrops, WholeImages
+from llie_helpers.data.crops import RandomCrops
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics import ssim
 from llie_helpers.models import create_model
-from llie_helpers.models.dual_branch import expose
 from llie_helpers.models.network import Network, Objective
-from llie_helpers.training import TrainingRun, fit, load_history
-from llie_helpers.training.batches import TrainingData, epoch_loader, scene_halves
+from llie_helpers.training import History, TrainingRun, fit, load_history
+from llie_helpers.training.batches import epoch_loader, scene_halves
 from llie_helpers.training.callbacks import MovingAverage
-from llie_helpers.training.module import Supervised
+from llie_helpers.training.module import Supervised, cosine
 from llie_helpers.training.recipe import Recipe
-from llie_helpers.training.trainer import hardware, make_trainer
+from llie_helpers.training.trainer import hardware
 
 SMALL = Recipe(
     epochs=4, crops_per_epoch=12, crop_size=16, batch_size=4, plateau_patience=0, snapshot_every=2
@@ -192,40 +191,24 @@ def test_averaged_weights_are_validated_and_kept(train, val, tmp_path):
     assert (weights(frozen) - before).abs().max() <= 1e-2 + 1e-6
 
 
-def test_exposure_is_learned_from_thumbnails(train, val, tmp_path):
-    recipe = SMALL.changed(objective={"weight": 1.0}, gain_jitter=1.2, learning_rate=1e-2)
+def test_light_is_learned_from_placed_crops(val, tmp_path):
+    train = toy_pairs("toy/train", height=40, width=36)
+    recipe = SMALL.changed(
+        objective={"light": 1.0}, crop_size=32, learning_rate=1e-2, schedule="cosine", warmup=2
+    )
     model = fresh("dual_branch", width=4, blocks=1)
-    module = Supervised(model, recipe, seed=0)
-    low, normal = (torch.rand(2, 3, 16, 16) for _ in range(2))
-    whole_low, whole_normal = (torch.rand(2, 3, 64, 64) for _ in range(2))
-    model.eval()  # no dropout, so that both ways give the same
-    exposure = model.prepare(whole_low)
-    expected = nn.functional.mse_loss(model(low, exposure), normal)
-    errors = (expose(whole_low, exposure) - whole_normal).square().mean((1, 2, 3))
-    expected += errors.sqrt().mean()
-    found = module.training_loss(low, normal, whole_low, whole_normal)
-    assert found.item() == pytest.approx(expected.item(), rel=1e-4)
     run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
     assert run.history[-1]["train_loss"] < run.history[0]["train_loss"]
 
 
-def test_exposure_is_learned_in_its_share_of_the_schedule(train, val, tmp_path):
-    recipe = SMALL.changed(objective={"schedule_share": 0.5}, schedule="cosine", learning_rate=1e-2)
-    exposure, rest = [], []
-
-    class Watched(Supervised):
-        def on_train_epoch_end(self):
-            super().on_train_epoch_end()
-            exposure.append(weights(self.model.exposure_estimator))
-            rest.append(weights(self.model.head))
-
-    module = Watched(fresh("dual_branch", width=4, blocks=1), recipe, seed=0)
-    crops = RandomCrops(train, 16, 16, thumbnails=True)
-    data = TrainingData(crops, WholeImages(val), recipe.batch_size, seed=0)
-    make_trainer(recipe, tmp_path, [], hardware("cpu", 1)).fit(module, datamodule=data)
-    assert not torch.equal(exposure[0], exposure[1])
-    assert torch.equal(exposure[1], exposure[3])
-    assert not torch.equal(rest[2], rest[3])
+def test_the_learning_rate_rises_and_then_falls_along_a_cosine():
+    factors = [cosine(step, end=20, warmup=4) for step in range(21)]
+    assert factors[0] == pytest.approx(0.25)
+    assert factors[:4] == sorted(factors[:4])
+    assert factors[3:] == sorted(factors[3:], reverse=True)
+    assert factors[10] == pytest.approx(0.5)
+    assert factors[20] == pytest.approx(0)
+    assert cosine(0, end=20) == 1
 
 
 @pytest.mark.parametrize(
@@ -236,8 +219,8 @@ def test_exposure_is_learned_in_its_share_of_the_schedule(train, val, tmp_path):
             {"x": 1},
             "sets the objective's x, but the objective of mse_cnn has no options",
         ),
-        ("dual_branch", {"wieght": 1}, "objective option of dual_branch called 'wieght'.*weight"),
-        ("dual_branch", {"weight": "high"}, "weight is 'high'; it must be a number"),
+        ("dual_branch", {"lihgt": 1}, "objective option of dual_branch called 'lihgt'.*light"),
+        ("dual_branch", {"light": "high"}, "light is 'high'; it must be a number"),
     ],
 )
 def test_options_that_an_objective_does_not_have_are_refused(
@@ -277,6 +260,18 @@ def test_the_history_is_recorded_as_it_was(train, val, tmp_path):
         halves = (row["val_psnr_a"] + row["val_psnr_b"]) / 2
         assert row["val_psnr"] == pytest.approx(halves, rel=1e-5)
         assert 0 < row["seconds"] <= record.seconds
+
+
+def test_a_history_without_validation_can_be_read(tmp_path):
+    rows = [
+        {"epoch": 1, "train_loss": 2.0, "seconds": 5.0},
+        {"epoch": 2, "train_loss": 1.0, "seconds": 9.0},
+    ]
+    settings = {"model": "mse_cnn", "recipe": {"monitor": "val_loss"}}
+    History(settings, rows).save(tmp_path / "history.json")
+    record = load_history(tmp_path / "history.json")
+    assert record.best == rows[1]  # the last weights were kept
+    assert record.seconds == 9.0
 
 
 def test_halves_of_validation_are_whole_scenes():
@@ -341,7 +336,7 @@ class WithThumbnails(Objective):
     sees_whole = True
 
     def __call__(self, loss, low, normal, *whole):
-        whole_low, whole_normal = whole
+        whole_low, whole_normal, _ = whole
         return super().__call__(loss, low, normal) + super().__call__(loss, whole_low, whole_normal)
 
 

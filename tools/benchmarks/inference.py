@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks import alone
 from llie_helpers.errors import CourseError
-from llie_helpers.inference.export import STEP, export_onnx
+from llie_helpers.inference.export import export_onnx
 from llie_helpers.methods.classical import clahe
 from llie_helpers.models import create_model
 from llie_helpers.models.cost import count_parameters, gmacs
@@ -28,8 +29,7 @@ class InferenceCost:
     Attributes:
         milliseconds: median over the repetitions, on the CPU.
         megabytes: peak resident memory of its process; for CLAHE, that of Python and torch.
-        onnx: milliseconds and megabytes in onnxruntime, with sides rounded up to multiples of 64;
-            None if ONNX lacks an operation.
+        onnx: milliseconds and megabytes in onnxruntime; None if ONNX lacks an operation.
     """
 
     method: str
@@ -107,6 +107,6 @@ def measure_onnx(file: Path, width: int, height: int, repeats: int) -> tuple[flo
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    height, width = (-(-side // STEP) * STEP for side in (height, width))
-    low = {"low": torch.rand(1, 3, height, width).numpy()}
-    return median_milliseconds(lambda: session.run(None, low), repeats), peak_megabytes()
+    low = torch.rand(1, 3, height, width).numpy()
+    fed = {"low": low, "exposure": np.array(0, "f4"), "strength": np.array(1, "f4")}
+    return median_milliseconds(lambda: session.run(None, fed), repeats), peak_megabytes()

@@ -41,7 +41,7 @@ def to_tensor_solution(stored):
 
 to_tensor = Exercise(
     title="From a file to a tensor",
-    minutes=4,
+    minutes=6,
     difficulty=1,
     reference=to_tensor_solution,
     # In a square image, swapped axes show in the values and not in the shape. Without white, the
@@ -70,7 +70,7 @@ to_tensor = Exercise(
         "Two things change: the order of the axes, and the range of the values.",
         "`torch.from_numpy(stored)` gives a tensor of the same shape, and `.permute(...)` names "
         "the old axes in their new order.",
-        "The channels are axis 2, so `.permute(2, 0, 1)`; then `.float() / 255`.",
+        "The channels are axis 2 of the file and axis 0 of the tensor. Which number makes 255 a 1?",
     ],
 )
 
@@ -86,7 +86,7 @@ REC_709 = torch.tensor([0.2126, 0.7152, 0.0722])
 
 luma = Exercise(
     title="How bright is a pixel?",
-    minutes=4,
+    minutes=5,
     difficulty=2,
     reference=luma_solution,
     # In an image of three by three, weights along the wrong axis raise no error.
@@ -113,7 +113,59 @@ luma = Exercise(
     hints=[
         "Multiply each channel by its weight and add the three up; one number per pixel remains.",
         "`red, green, blue = image` takes a (3, H, W) tensor apart along its first axis.",
-        "Begin with `0.2126 * red` and add the other two.",
+        "Which of the three channels gets the largest weight, and which the smallest?",
+    ],
+)
+
+
+def halves_solution(before, after):
+    """One image: the left half of before and the right half of after."""
+    middle = before.shape[-1] // 2
+    return torch.cat([before[:, :, :middle], after[:, :, middle:]], dim=2)
+
+
+halves = Exercise(
+    title="Your own before and after",
+    minutes=5,
+    difficulty=2,
+    reference=halves_solution,
+    inputs=lambda: [tuple(torch.rand(2, 3, height, width)) for height, width in ((6, 6), (4, 7))],
+    mistakes={
+        "the halves are swapped: the left one comes from before.": [
+            "[before[ => [after[",
+            " after[ =>  before[",
+        ],
+        "you cut across the height, top and bottom; the width is axis 2.": [
+            "shape[-1] => shape[-2]",
+            "before[:, :, :middle] => before[:, :middle]",
+            "after[:, :, middle:] => after[:, middle:]",
+            "dim=2 => dim=1",
+        ],
+        "you take half of the height, shape[1]; the width is the last number of the "
+        "shape.": "shape[-1] => shape[1]",
+        "you take channels from both; a half has all three.": lambda before, after: torch.cat(
+            [before[:1], after[1:]]
+        ),
+        "both halves are left halves; the second one begins in the "
+        "middle.": "after[:, :, middle:] => after[:, :, :-middle]",
+        "the middle column of an odd width belongs to after.": "// 2 => // 2 + before.shape[2] % 2",
+        "you put whole images side by side; take half of each.": [
+            "[:, :, :middle] => ",
+            "[:, :, middle:] => ",
+        ],
+        "the halves are on top of each other; join them along the width, axis 2.": "dim=2 => dim=1",
+        "you mix the two images everywhere; each pixel comes from one of "
+        "them.": lambda before, after: (before + after) / 2,
+    },
+    right=[
+        lambda before, after: torch.where(
+            torch.arange(before.shape[-1]) < before.shape[-1] // 2, before, after
+        ),
+    ],
+    hints=[
+        "The width is the last axis. How many columns are in the left half?",
+        "`before[:, :, :n]` takes the first n columns, and `after[:, :, n:]` all others.",
+        "`torch.cat([left, right], dim=...)` joins tensors along an axis. Which axis is the width?",
     ],
 )
 
@@ -125,7 +177,7 @@ def distance_solution(first, second):
 
 distance = Exercise(
     title="A bug that raises no error",
-    minutes=5,
+    minutes=6,
     difficulty=2,
     reference=distance_solution,
     inputs=lambda: [tuple(torch.randint(256, (2, 6, 9, 3)).byte().numpy()) for _ in range(3)],
@@ -145,6 +197,7 @@ distance = Exercise(
     hints=[
         "Look at the type of `first - second`, and at its value where `second` is brighter.",
         "An 8-bit number without a sign cannot hold -2. What does NumPy put there?",
-        "Turn both images into floats with `.astype(float)` before you subtract.",
+        "`.astype(...)` gives a NumPy array another type. Which one holds -255 to 255, and when "
+        "must it be there?",
     ],
 )

@@ -38,7 +38,8 @@ light = Exercise(
     hints=[
         "Compute both parts for the whole tensor, then choose between them pixel by pixel.",
         "`torch.where(condition, a, b)` takes `a` where the condition holds and `b` elsewhere.",
-        "The condition is `srgb <= 0.04045`; there the light is `srgb / 12.92`.",
+        "Both parts are computed everywhere, also where the other one is taken. Which of the two "
+        "belongs to dark values?",
     ],
 )
 
@@ -76,7 +77,7 @@ expose = Exercise(
     hints=[
         "Stops double or halve the light, and sRGB values are not light.",
         "Three steps: `to_linear`, multiply by `2.0**stops`, `to_srgb`.",
-        "A pixel cannot hold more than 1: use `.clamp(max=1.0)` on the light before `to_srgb`.",
+        "A pixel cannot hold more than 1. Is it the light or the sRGB value that overflows?",
     ],
 )
 
@@ -159,7 +160,7 @@ photons = Exercise(
     hints=[
         "The light is a fraction of a full pixel. How many photons does a value of 0.3 stand for?",
         "`torch.poisson(rates)` draws one count for each rate, with that rate as its mean.",
-        "Multiply by `full_well`, draw, and divide by `full_well` again.",
+        "The draw gives counts. What turns a count back into light, with white at 1?",
     ],
 )
 
@@ -181,7 +182,7 @@ def augment_observe(answer, low, normal):
         got = expect_form(answer(low, normal), (low, normal))
         one, other = (symmetries.get(tuple(_order(image))) for image in got)
         if one is None or other is None:
-            raise Finding("a result is not one of the eight symmetries of its image.")
+            raise Finding(_not_a_symmetry(got, (low, normal)))
         if one != other:
             raise Finding(_turned_differently(answer, low, normal))
         gain, other_gain = (
@@ -198,15 +199,29 @@ def augment_observe(answer, low, normal):
             f"only {len(set(ks))} of the eight symmetries ever occur; torch.randint(n, ()) draws "
             "from 0 to n - 1."
         )
-    if not (0.79 < min(gains) < 0.85 and 1.2 < max(gains) < 1.26):
+    if min(gains) < 0.79 or max(gains) > 1.26:
         raise Finding(
-            f"the gains lie between {min(gains):.2f} and {max(gains):.2f}, but should fill the "
-            "range from 0.8 to 1.25."
+            f"the gains are between {min(gains):.2f} and {max(gains):.2f}, too wide; "
+            "draw them from 0.8 to 1.25."
+        )
+    if min(gains) > 0.85 or max(gains) < 1.2:
+        raise Finding(
+            f"the gains are between {min(gains):.2f} and {max(gains):.2f}, too narrow; "
+            "they should fill the range from 0.8 to 1.25."
         )
     white = torch.ones(3, 4, 4)
     if max(float(image.max()) for _ in range(20) for image in answer(white / 4, white)) > 1:
         raise Finding("a bright image leaves [0, 1]; clip after the gain.")
     return "right"
+
+
+def _not_a_symmetry(got, images):
+    if all(
+        any(_order(a[0]) == _order(flip_rotate(b[0], k)) for k in range(8))
+        for a, b in zip(got, images, strict=True)
+    ):
+        return "the channels get different gains, which changes colours; draw one gain for all."
+    return "a result is not one of the eight symmetries of its image."
 
 
 def _turned_differently(answer, low, normal):
@@ -237,7 +252,9 @@ augment = Exercise(
         "low and normal get "
         "different gains": "normal, k) * gain => normal, k) * (0.8 + 0.45 * torch.rand(()))",
         "only 7 of the eight symmetries ever occur": "randint(8 => randint(7",
-        "should fill the range from 0.8 to 1.25": "0.8 + 0.45 => 0.5 + 0.75",
+        "too wide; draw them from 0.8 to 1.25": "0.8 + 0.45 => 0.5 + 0.75",
+        "too narrow; they should fill the range": "0.45 * => 0.2 *",
+        "the channels get different gains": "torch.rand(()) => torch.rand(3, 1, 1)",
         "a bright image leaves [0, 1]": ".clamp(0, 1) => ",
         "is not one of the eight symmetries": "flip_rotate(low, k) => low.roll(1, -1)",
         "changes its input in "
@@ -286,6 +303,8 @@ def split_observe(answer, scenes, fraction):
 
 
 def _unfair(got, again, scenes, fraction):
+    if isinstance(got, tuple | list) and any(isinstance(part, tuple) for part in got):
+        return "np.where puts its indices into a tuple; take np.where(mask)[0] or np.flatnonzero."
     if not isinstance(got, tuple | list) or [np.ndim(part) for part in got] != [1, 1]:
         return "return two things: the indices for training and those for validation."
     if any(np.asarray(part).dtype == bool for part in got):
@@ -330,6 +349,7 @@ split = Exercise(
     mistakes={
         "return two things": "np.flatnonzero(~in_val), => ",
         "you return masks": "np.flatnonzero( => (",
+        "np.where puts its indices into a tuple": "np.flatnonzero( => np.where(",
         "you return scene numbers": [
             "np.flatnonzero(~in_val) => np.setdiff1d(drawn, held_out)",
             "np.flatnonzero(in_val) => held_out",

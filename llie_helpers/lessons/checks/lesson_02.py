@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: a score, two brightness curves, the quantile loss and a leak."""
+"""Exercises of lesson 02: a score, curves, a map of the light, the quantile loss and a leak."""
 
 import numpy as np
 import torch
@@ -55,8 +55,71 @@ psnr = Exercise(
     right=[lambda e, n: -20 * (n - e).flatten(1).square().mean(1).sqrt().log10()],
     hints=[
         "Three steps: square the difference, average it within each image, take the logarithm.",
-        "`.mean(dim=(1, 2, 3))` averages over channels, rows and columns and keeps the batch.",
-        "With data range 1, PSNR is `-10 * torch.log10(mse)`.",
+        "The first dimension counts the images. Average over the other three only.",
+        "`.mean(dim=...)` takes a tuple of dimensions, and the logarithm is `torch.log10`.",
+    ],
+)
+
+
+def lime_solution(image, smooth, gamma):
+    """Divide an image by a power of its smoothed brightest channel."""
+    light = smooth(image.amax(dim=0, keepdim=True)).clamp(min=0.01)
+    return (image / light**gamma).clamp(0, 1)
+
+
+def _smooth(light):
+    """Average over 3 x 3 pixels, for a map with or without leading dimensions."""
+    maps = light.reshape(-1, 1, *light.shape[-2:])
+    padded = torch.nn.functional.pad(maps, (1, 1, 1, 1), mode="replicate")
+    return torch.nn.functional.avg_pool2d(padded, 3, stride=1).reshape(light.shape)
+
+
+def lime_inputs():
+    image = torch.rand(3, 12, 16) * torch.linspace(0.05, 1, 16)
+    image[:, :5, :5] = 0
+    return [(image, _smooth, gamma) for gamma in (0.6, 0.9)]
+
+
+lime = Exercise(
+    title="Divide by the light",
+    minutes=8,
+    difficulty=2,
+    reference=lime_solution,
+    inputs=lime_inputs,
+    mistakes={
+        "you take the mean of the three channels; the least light that explains a pixel is its "
+        "brightest channel.": "amax => mean",
+        "you estimate the light of each channel, which divides the colours away; make one map for "
+        "all three.": "image.amax(dim=0, keepdim=True) => image",
+        "you smooth the colours and take the brightest channel after that; take it first.": (
+            "smooth(image.amax(dim=0, keepdim=True)) => smooth(image).amax(dim=0, keepdim=True)"
+        ),
+        "the map is not smoothed; pass it to smooth(...).": "light = smooth => light = ",
+        "you keep the light at 0.01 before you smooth; do it after, to the map that you divide "
+        "by.": ["keepdim=True)).clamp(min=0.01) => keepdim=True).clamp(min=0.01))"],
+        "where everything is black the light is 0, and you divide by it; keep it at 0.01 or "
+        "more.": ".clamp(min=0.01) => ",
+        "you divide by the light itself, whatever gamma is; divide by light ** gamma.": (
+            "light**gamma => light"
+        ),
+        "gamma is the wrong way round: 0 must change nothing.": "**gamma => ** (1 - gamma)",
+        "you add 0.01 to the light; only where it is less, raise it to 0.01 "
+        "(clamp).": ".clamp(min=0.01) =>  + 0.01",
+        "you raise the image to gamma; raise the light.": "/ light**gamma => ** gamma / light",
+        "you multiply by the light, which darkens; divide by it.": "image / light => image * light",
+        "the result leaves [0, 1]; clamp it.": ".clamp(0, 1) => ",
+    },
+    right=[
+        lambda image, smooth, gamma: torch.clip(
+            image * torch.maximum(smooth(image.max(0).values), torch.tensor(0.01)) ** -gamma, 0, 1
+        ),
+    ],
+    hints=[
+        "Three lines: the map, the division, the clamp. There is one map for all three channels.",
+        "`image.amax(dim=0, keepdim=True)` is the brightest channel, of shape `(1, H, W)`. It is "
+        "what `smooth` wants.",
+        "`.clamp(min=0.01)` comes after the smoothing, and `light**gamma` is what you divide by: "
+        "PyTorch repeats the one map for the three channels.",
     ],
 )
 
@@ -132,8 +195,8 @@ gamma_for_mean = Exercise(
         "So keep two gammas, one too bright and one too dark, and close in.",
         "Try the middle of the two. If the mean is above the target, the middle is still too "
         "bright: which of the two ends does it replace?",
-        "Start from 0.01 and 10, loop 40 times: `if (image**middle).mean() > target: "
-        "low = middle`, else `high = middle`.",
+        "Start from 0.01 and 10, and halve the interval 40 times: that leaves less than a "
+        "billionth of it. A larger gamma makes the image darker.",
     ],
 )
 
@@ -175,8 +238,8 @@ equalise = Exercise(
         "The curve you look pixels up in is the CDF itself. Build it from counts per level.",
         "`torch.bincount(levels.flatten().long(), minlength=256)` counts, `.cumsum(0)` adds up, "
         "`levels.numel()` is the number of pixels.",
-        "To send the darkest level to 0 and the brightest to 1, use `(cdf - d) / (1 - d)` with "
-        "`d = cdf[levels.min().long()]`, and look up with `curve[levels.long()]`.",
+        "The CDF ends at 1 but starts above 0, at the share of the darkest pixels. Subtract that "
+        "value and divide by what is left; then `curve[levels.long()]` looks up every pixel.",
     ],
 )
 
@@ -210,12 +273,15 @@ pinball = Exercise(
         "you square the error, which finds the mean; a quantile needs "
         "the plain distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
     },
-    right=[lambda p, a, q: (a - p).abs().mean() / 2 + (q - 0.5) * (a - p).mean()],
+    right=[
+        lambda p, a, q: (a - p).abs().mean() / 2 + (q - 0.5) * (a - p).mean(),
+        lambda p, a, q: pinball_solution(p, a, q).item(),
+    ],
     hints=[
         "Let `short = actual - predicted`. It is positive where the prediction is too low.",
-        "Too low costs `quantile * short`, too high costs `(quantile - 1) * short`: both are "
-        "positive on their own side and negative on the other.",
-        "So the larger of the two is always the right one: `torch.maximum(..., ...).mean()`.",
+        "Too low costs `quantile * short`, too high costs `(quantile - 1) * short`: each is "
+        "positive on its own side and negative on the other.",
+        "So the larger of the two is always the right one, value by value. Take the mean last.",
     ],
 )
 
@@ -291,8 +357,8 @@ def _leak(got, count):
 
 honest_predictions = Exercise(
     title="Find the leak and close it",
-    minutes=15,
-    difficulty=4,
+    minutes=10,
+    difficulty=3,
     reference=honest_predictions_solution,
     inputs=honest_predictions_inputs,
     observe=honest_predictions_observe,

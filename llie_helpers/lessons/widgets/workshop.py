@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from IPython.display import HTML, DisplayHandle, display
 
+from llie_helpers.codecs import IMAGE_SUFFIXES
 from llie_helpers.errors import CourseError
-from llie_helpers.images import IMAGE_SUFFIXES, to_float
+from llie_helpers.images import to_float
 from llie_helpers.inference.photos import Photo, read_photo, write_photo
 from llie_helpers.lessons.widgets.static import before_after
 

@@ -1,0 +1,223 @@
+"""Decode the content of image files to libvips images, and encode them.
+
+libvips reads and writes most kinds, and Pillow the few that its wheel does not know.
+"""
+
+import atexit
+import io
+import logging
+import os
+import warnings
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from llie_helpers.errors import CourseError
+
+# The suffix of each kind of file that libvips reads and the course writes.
+KINDS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "heif": ".avif"}
+# Pillow's names of the kinds that libvips does not read.
+OTHER_KINDS = {".bmp": "BMP", ".ppm": "PPM", ".pgm": "PPM", ".tga": "TGA", ".jp2": "JPEG2000"}
+SAME_KIND = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
+IMAGE_SUFFIXES = frozenset({*KINDS.values(), *OTHER_KINDS, *SAME_KIND})
+RAW_SUFFIXES = frozenset(
+    {".arw", ".raf", ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".rw2", ".orf", ".pef", ".srw"}
+)
+HEIC = "HEIC, whose codec the course cannot include; save it as JPEG, PNG or AVIF"
+GLIB = b"GLib-GObject"
+GREY = ("1", "L", "LA")  # Pillow's modes
+MOST_PAGES = 10  # of a TIFF file that are looked at to tell previews from a stack
+LARGEST = 150e6  # pixels; a larger file is more likely a decompression bomb than a photograph
+
+
+@cache
+def libvips() -> ModuleType:
+    """Import pyvips late, because that takes a while, and without its warnings and cache."""
+    import pyvips
+
+    logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
+    # What GLib prints of impossible sizes goes the same way, as long as Python runs.
+    glib, levels = pyvips.glib_lib, 8 + 16  # critical, warning
+    handler = glib.g_log_set_handler(GLIB, levels, pyvips._log_handler_cb, pyvips.ffi.NULL)
+    atexit.register(glib.g_log_remove_handler, GLIB, handler)
+    pyvips.cache_set_max(0)
+    return pyvips
+
+
+def read_bytes(path: str | os.PathLike) -> tuple[bytes, Path]:
+    """Return the content of a file, and its path, for `decode`.
+
+    Raises:
+        CourseError: the file is missing or not readable.
+    """
+    try:
+        return Path(path).read_bytes(), Path(path)
+    except PermissionError as error:
+        raise CourseError(f"{path} cannot be read: permission denied.") from error
+    except OSError as error:
+        raise CourseError(f"There is no image file {path}; check its name and folder.") from error
+
+
+def decode(content: bytes, name: str | os.PathLike) -> Any:
+    """Decode the ``content`` of an image file, and turn it upright.
+
+    Args:
+        content: the bytes of the file.
+        name: what messages call it. Its suffix tells RAW and TGA files; others are known by their
+            content.
+
+    Returns:
+        A libvips image, uint8 or uint16, grey or RGB, with alpha as its last band if it has any.
+        It has the file's metadata, and in its field "kind" the suffix of its kind of file. CMYK
+        and LAB become sRGB; otherwise the numbers and their colour profile are kept.
+
+    Raises:
+        CourseError: the file is damaged, too large, an animation, or of an unsupported kind.
+    """
+    vips = libvips()
+    suffix = Path(name).suffix.lower()
+    try:
+        if suffix in RAW_SUFFIXES:
+            image, kind = vips.Image.new_from_array(develop(content, name)), ".png"
+        elif vips.vips_lib.vips_foreign_find_load_buffer(content, len(content)) == vips.ffi.NULL:
+            image, kind = _decode_by_pillow(content, name)
+        else:
+            image, kind = _decode_by_libvips(content, name)
+        if image.interpretation in ("cmyk", "lab", "labs"):
+            image = image.colourspace("rgb16" if image.format == "ushort" else "srgb").copy()
+            image.remove("icc-profile-data")
+    except vips.Error as error:
+        heic = content[4:8] == b"ftyp" and b"avif" not in content[:64]
+        raise unreadable(name, HEIC if heic else "damaged or cut short") from error
+    if image.format not in ("uchar", "ushort") or image.bands > 4:
+        raise unreadable(name, f"not of 8 or 16 bits ({image.bands} bands of {image.format})")
+    image.set_type(vips.GValue.gstr_type, "kind", kind)
+    return image
+
+
+def _decode_by_libvips(content: bytes, name: str | os.PathLike) -> tuple[Any, str]:
+    vips = libvips()
+    new = vips.Image.new_from_buffer
+    loader = new(content, "").get("vips-loader").partition("load")[0]
+    if loader == "uhdr":  # a JPEG with a gain map, which would not fit the enhanced photograph
+        loader, new = "jpeg", lambda data, _, **options: vips.Image.jpegload_buffer(data, **options)
+    if loader not in KINDS:
+        raise unreadable(name, f"of the kind {loader.upper()}; save it as JPEG, PNG, TIFF or WebP")
+    pages = [new(content, "")]
+    if pages[0].get_typeof("n-pages"):
+        count = min(pages[0].get("n-pages"), MOST_PAGES)
+        pages = [new(content, "", page=page) for page in range(count)]
+    sizes = [page.width * page.height for page in pages]
+    if sizes.count(max(sizes)) > 1 or b"acTL" in content.partition(b"IDAT")[0]:
+        raise unreadable(name, "an animation or a stack of images; save one of them")
+    _check_size(pages[0].width, pages[0].height, name)
+    # Smaller pages are previews.
+    options: dict[str, Any] = {"access": "sequential"}
+    if len(sizes) > 1:
+        options["page"] = sizes.index(max(sizes))
+    try:
+        image = new(content, "", fail_on="error", **options).copy_memory()
+    except vips.Error:
+        if loader != "jpeg":
+            raise
+        # Only the end marker may be missing: after adding it, lost data are a warning.
+        image = new(content + b"\xff\xd9", "", fail_on="warning", **options).copy_memory()
+    return image.autorot(), KINDS[loader]
+
+
+def _decode_by_pillow(content: bytes, name: str | os.PathLike) -> tuple[Any, str]:
+    # A TGA file has no mark, so its suffix must tell.
+    kinds = [OTHER_KINDS.get(Path(name).suffix.lower(), "BMP"), "BMP", "PPM", "JPEG2000"]
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(content), formats=kinds) as image,
+        ):
+            _check_size(*image.size, name)
+            if image.mode in ("I", "I;16", "I;16B"):
+                pixels = np.asarray(image).astype(np.uint16)
+            else:
+                alpha = "A" if image.has_transparency_data else ""
+                pixels = np.asarray(image.convert(("L" if image.mode in GREY else "RGB") + alpha))
+            kind = next(suffix for suffix, kind in OTHER_KINDS.items() if kind == image.format)
+    except UnidentifiedImageError as error:
+        raise unreadable(name, "not an image" if content else "empty") from error
+    except CourseError:
+        raise
+    # Pillow's decoders raise OSError, SyntaxError, ValueError and others on damaged files.
+    except Exception as error:
+        raise unreadable(name, "damaged or cut short") from error
+    return libvips().Image.new_from_array(pixels), kind
+
+
+def _check_size(width: int, height: int, name: str | os.PathLike) -> None:
+    if width * height > LARGEST:
+        largest = f"the largest is {LARGEST / 1e6:.0f} megapixels"
+        raise unreadable(name, f"{width}x{height} pixels; {largest}")
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a `CourseError` unless the suffix of ``path`` is that of an image format."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise CourseError(f"{path} cannot be written as an image: use a suffix of {known}.")
+
+
+def unreadable(name: str | os.PathLike, reason: str) -> CourseError:
+    """Return the error for an image file of which ``reason`` tells what it is."""
+    return CourseError(f"{name} cannot be read: it is {reason}.")
+
+
+def develop(content: bytes, name: str | os.PathLike) -> np.ndarray:
+    """Develop a camera RAW file to uint8 ``(H, W, 3)`` sRGB, at half the sensor's size.
+
+    The camera's white balance is used and automatic brightening is off, so that a short
+    exposure stays dark. At half size each 2x2 Bayer block gives one pixel, without
+    demosaicing.
+
+    Raises:
+        CourseError: rawpy is not installed, or the file is not a RAW file.
+    """
+    try:
+        import rawpy
+    except ImportError as error:
+        raise CourseError(
+            f"{name} is a camera RAW file, which needs rawpy: run `pip install rawpy`."
+        ) from error
+    try:
+        with rawpy.imread(io.BytesIO(content)) as raw:
+            # dcraw's default curve is BT.709; this one is sRGB's.
+            srgb = (2.4, 12.92)
+            return raw.postprocess(
+                gamma=srgb, use_camera_wb=True, no_auto_bright=True, half_size=True
+            )
+    except (OSError, rawpy.LibRawError) as error:
+        raise unreadable(name, "damaged, or of a camera that LibRaw does not know") from error
+
+
+def rgb(image: Any) -> np.ndarray:
+    """Return the pixels of a decoded image as ``(H, W, 3)``, without alpha; grey is repeated."""
+    pixels = image.numpy().reshape(image.height, image.width, image.bands)
+    return np.ascontiguousarray(pixels[..., :3] if image.bands > 2 else pixels[..., [0, 0, 0]])
+
+
+def encode(image: Any, suffix: str, **options: Any) -> bytes:
+    """Encode a libvips image for a file of that ``suffix``, with libvips' ``options``.
+
+    Raises:
+        CourseError: the image has more pixels along a side than such a file holds.
+    """
+    suffix = suffix.lower()
+    try:
+        if suffix not in OTHER_KINDS:
+            return image.write_to_buffer(suffix, **options)
+        buffer = io.BytesIO()
+        Image.fromarray(image.numpy()).save(buffer, OTHER_KINDS[suffix])
+        return buffer.getvalue()
+    except (libvips().Error, OSError) as error:
+        size = f"{image.width}x{image.height}"
+        raise CourseError(f"A photograph of {size} pixels is too large for {suffix}.") from error

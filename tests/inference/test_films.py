@@ -1,0 +1,377 @@
+"""Films of many kinds keep their colours, shape, timing, tracks and descriptions."""
+
+import base64
+import json
+import shutil
+import subprocess
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+av = pytest.importorskip("av")
+from benchmarks import alone  # noqa: E402
+from benchmarks.enhance import video_cost  # noqa: E402
+from films import HD, PATCHES, SD, UNSAID, Kind, make_film  # noqa: E402
+
+from llie_helpers.errors import CourseError  # noqa: E402
+from llie_helpers.inference.hdr import tone_map  # noqa: E402
+from llie_helpers.inference.video import enhance_video, video_suffix  # noqa: E402
+from llie_helpers.methods import create_method  # noqa: E402
+
+DEU, ENG = ("aac", "deu"), ("libmp3lame", "eng")
+ABOUT = {
+    "title": "Zoë, at night",
+    "creation_time": "2023-05-06T07:08:09.000000Z",
+    "location": "+48.8577+002.2950/",
+    "comment": "quiet",
+}
+PHONE = ABOUT | {"make": "Maker", "com.android.version": "13"}
+ANY_TAG = {"movflags": "use_metadata_tags"}
+JPEG, VP8 = (5, 6, 5, 2), (5, 6, 5, 1)
+PQ, HLG = (9, 16, 9, 1), (9, 18, 9, 1)
+BECAME = "audio track 1 ({}) became aac"
+MPEG4 = {"codec": "mpeg4", "said": UNSAID}
+LOSSLESS = {"x265-params": "lossless=1"}
+FIELDS = {"flags": "+ildct+ilme"}
+
+KINDS = {
+    # Colours: primaries, transfer, matrix and range.
+    "BT.709": Kind(),
+    "BT.601": Kind(said=SD),
+    "PAL": Kind(said=(5, 6, 5, 1)),
+    "gamma 2.8": Kind(said=(5, 5, 5, 1)),
+    "SMPTE 240M": Kind(said=(7, 7, 7, 1)),
+    "BT.2020 SDR": Kind(said=(9, 14, 9, 1)),
+    "Display P3": Kind(said=(12, 1, 1, 1)),
+    "sRGB transfer": Kind(said=(1, 13, 1, 1)),
+    "full range": Kind(said=(1, 1, 1, 2)),
+    "full range BT.601": Kind(said=(5, 6, 6, 2)),
+    "motion JPEG": Kind(".avi", "mjpeg", "yuvj420p", said=(2, 2, 2, 2), meant=JPEG),
+    "no tags SD": Kind(said=UNSAID),
+    "no tags HD": Kind(said=UNSAID, size=(720, 1280), frames=2),
+    "MPEG-4 SD": Kind(**MPEG4),
+    "MPEG-4 HD": Kind(**MPEG4, size=(720, 1280), frames=2),
+    "matrix alone": Kind(said=(2, 2, 1, 1), meant=(1, 1, 1, 1)),
+    "10 bits": Kind(pix_fmt="yuv420p10le", remarks="10 bits per channel became 8"),
+    "HEVC 10 bits": Kind(codec="libx265", pix_fmt="yuv420p10le",
+                         remarks="10 bits per channel became 8"),
+    "4:2:2": Kind(pix_fmt="yuv422p"),
+    "4:4:4": Kind(pix_fmt="yuv444p"),
+    "RGB": Kind(".mkv", "ffv1", "bgr0", said=(1, 13, 0, 0), colours=(1, 13, 6, 1)),
+    "RGB HD": Kind(".mkv", "ffv1", "bgr0", said=UNSAID, size=(720, 1280), frames=2),
+    "transparent": Kind(".mkv", "ffv1", "bgra", said=UNSAID, remarks="transparency is lost"),
+    "PQ": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=PQ, colours=HD,
+               remarks=r"HDR \(PQ\) became SDR, with its highlights compressed"),
+    "HLG": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=HLG, colours=HD,
+                remarks=r"HDR \(HLG\) became SDR, with its highlights compressed"),
+    # Shape.
+    "wide pixels": Kind(aspect=Fraction(4, 3)),
+    "narrow pixels AVI": Kind(".avi", aspect=Fraction(8, 9)),
+    "narrow pixels MPEG-2": Kind(".mpg", "mpeg2video", aspect=Fraction(4, 3)),
+    "wide pixels MKV": Kind(".mkv", aspect=Fraction(64, 45)),
+    "turned 90": Kind(turn=90),
+    "turned 180": Kind(turn=180),
+    "turned 270": Kind(".mov", turn=270),
+    "turned wide pixels": Kind(turn=90, aspect=Fraction(4, 3)),
+    "mirrored": Kind(mirrored=True),
+    "mirrored and turned": Kind(turn=90, mirrored=True),
+    "odd sides": Kind(size=(49, 65), pix_fmt="yuv444p",
+                      remarks="65x49 was cut to 64x48: sides are even"),
+    "interlaced": Kind(".mpg", "mpeg2video", options=FIELDS,
+                       remarks="interlaced frames became whole frames"),
+    # Containers and codecs.
+    "MOV ProRes": Kind(".mov", "prores_ks", "yuv422p10le", sounds=(("pcm_s16le", "eng"),),
+                       heard=(("aac", "eng"),),
+                       remarks=f"10 bits per channel became 8; {BECAME.format('pcm_s16le')}"),
+    "QT": Kind(".qt", "mjpeg", "yuvj420p", said=(2, 2, 2, 2), meant=JPEG),
+    "M4V": Kind(".m4v", sounds=(DEU,)),
+    "3GP": Kind(".3gp", sounds=(("libopencore_amrnb", "eng"),), heard=(("aac", "eng"),),
+                remarks=BECAME.format("amr_nb")),
+    "AVI with B-frames": Kind(".avi", options={"bf": "3"}, sounds=(("libmp3lame", "und"),)),
+    "AVI Xvid": Kind(".avi", options={"bf": "2"}, **MPEG4),
+    "WMV": Kind(".wmv", "wmv2", said=UNSAID, sounds=(("wmav2", "eng"),), heard=(("aac", "eng"),),
+                remarks=BECAME.format("wmav2")),
+    "ASF": Kind(".asf", "msmpeg4", said=UNSAID),
+    "FLV": Kind(".flv", "flv", said=UNSAID),
+    "FLV H.264": Kind(".flv", sounds=(("aac", "und"),)),
+    "WebM VP8": Kind(".webm", "libvpx", said=UNSAID, meant=VP8, sounds=(("libopus", "eng"),)),
+    "WebM VP9": Kind(".webm", "libvpx-vp9"),
+    "WebM AV1": Kind(".webm", "libsvtav1", size=(64, 64), options={"preset": "12"}),
+    "MPEG-1": Kind(".mpg", "mpeg1video", said=UNSAID),
+    "MPEG-2 HD": Kind(".mpeg", "mpeg2video", said=UNSAID, size=(720, 1280), frames=2),
+    "VOB": Kind(".vob", "mpeg2video", said=SD, sounds=(("ac3", "und"),)),
+    "bare MPEG-2": Kind(".m2v", "mpeg2video", said=HD),
+    "MTS": Kind(".mts", sounds=(("ac3", "deu"),)),
+    "M2TS": Kind(".m2ts", sounds=(("ac3", "deu"), ("aac", "eng"))),
+    "TS with MP2": Kind(".ts", sounds=(("mp2", "eng"),), heard=(("aac", "eng"),),
+                        remarks=BECAME.format("mp2")),
+    "TS from any time": Kind(".ts", "mpeg2video", start=90000, rate=25),
+    "MXF": Kind(".mxf", "mpeg2video", "yuv422p", said=HD),
+    # Tracks and descriptions.
+    "two languages": Kind(sounds=(DEU, ENG), subtitles=(("mov_text", "fra"),)),
+    "chapters": Kind(chapters=True, frames=7),
+    "described": Kind(about=ABOUT),
+    "described MOV": Kind(".mov", about=ABOUT | {"copyright": "© Zoë"}),
+    "described phone": Kind(about=PHONE, container=ANY_TAG),
+    "cover": Kind(cover=True, about=ABOUT),
+    "MKV with all": Kind(".mkv", sounds=(("flac", "deu"), ("pcm_s16le", "eng")), about=PHONE,
+                         subtitles=(("srt", "fra"), ("ass", "eng")), chapters=True, frames=7,
+                         fonts=True),
+    "WebM with text": Kind(".webm", "libvpx", subtitles=(("webvtt", "eng"),), said=UNSAID,
+                           meant=VP8, read=(("mov_text", "eng"),)),
+}  # fmt: skip
+CODECS = {"libmp3lame": "mp3", "libopus": "opus", "srt": "subrip"}
+NAMES = {  # ffprobe's
+    "color_primaries": {1: "bt709", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020",
+                        12: "smpte432"},
+    "color_transfer": {1: "bt709", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
+                       13: "iec61966-2-1", 14: "bt2020-10"},
+    "color_space": {1: "bt709", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"},
+    "color_range": {1: "tv", 2: "pc"},
+}  # fmt: skip
+
+needs_ffmpeg = pytest.mark.skipif(
+    not shutil.which("ffprobe"), reason="FFmpeg's programs, which check the films, are missing"
+)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """Return a function from a name to its kind, source, enhanced film and what was said."""
+    folder = tmp_path_factory.mktemp("films")
+    made = {}
+
+    def film(name):
+        if name not in made:
+            kind = KINDS[name]
+            source = make_film(folder / f"{name}{kind.suffix}", kind)
+            target = source.with_name(f"{name} enhanced{video_suffix(source)}")
+            made[name] = (
+                kind,
+                source,
+                target,
+                enhance_video(source, target, create_method("identity")),
+            )
+        return made[name]
+
+    return film
+
+
+def probe(path):
+    command = ["ffprobe", "-v", "error", "-of", "json"]
+    command += ["-show_streams", "-show_format", "-show_chapters", str(path)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def colours(path):
+    """The colours of the four patches as zimg shows them, which believes the film's tags."""
+    convert = "zscale=matrix=gbr:range=full,format=gbrp"
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-frames:v", "1", "-vf", convert]
+    command += ["-pix_fmt", "rgb24", "-f", "image2pipe", "-c:v", "ppm", "-"]
+    ppm = subprocess.run(command, capture_output=True, check=True).stdout
+    _, size, _, pixels = ppm.split(b"\n", 3)
+    width, height = map(int, size.split())
+    image = np.frombuffer(pixels, np.uint8).reshape(height, width, 3).astype(float)
+    quarters = [np.array_split(half, 2, axis=1) for half in np.array_split(image, 2)]
+    return np.array([[part[4:-4, 4:-4].mean((0, 1)) for part in row] for row in quarters])
+
+
+def shown(kind):
+    """The patches as a player should show them."""
+    patches = PATCHES
+    if kind.said in (PQ, HLG):
+        patches = tone_map(PATCHES.astype(np.uint16) * 257, kind.said[1])
+    patches = np.rot90(patches, kind.turn // 90)
+    return patches[:, ::-1] if kind.mirrored else patches
+
+
+def test_the_table_is_long():
+    assert len(KINDS) >= 45
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", KINDS)
+def test_colours(films, name):
+    kind, _, target, _ = films(name)
+    assert np.abs(colours(target) - shown(kind)).max() <= 6
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", KINDS)
+def test_all_else(films, name):
+    kind, _, target, film = films(name)
+    assert film.remarks == kind.remarks.replace("\\", "")
+    about = probe(target)
+    video, *others = about["streams"]
+    assert video["codec_name"] == "h264"
+    wanted = dict(zip(NAMES, kind.colours, strict=True))
+    assert {tag: video.get(tag) for tag in NAMES} == {
+        tag: NAMES[tag][value] for tag, value in wanted.items()
+    }
+    size = [side // 2 * 2 for side in kind.size]
+    aspect = Fraction(video.get("sample_aspect_ratio", "1:1").replace(":", "/"))
+    turned = kind.turn in (90, 270)
+    assert [video["height"], video["width"]] == (size[::-1] if turned else size)
+    assert aspect == (1 / kind.aspect if turned else kind.aspect)
+
+    def tracks(sort):
+        streams = [stream for stream in others if stream["codec_type"] == sort]
+        return [(s["codec_name"], s.get("tags", {}).get("language", "und")) for s in streams]
+
+    assert tracks("audio") == [(CODECS.get(c, c), language) for c, language in kind.heard]
+    assert tracks("subtitle") == [(CODECS.get(c, c), language) for c, language in kind.read]
+    assert len(tracks("video")) == kind.cover
+    assert len(tracks("attachment")) == kind.fonts
+    titles = [f"Part {i}" for i in range(3)] if kind.chapters else []
+    assert [chapter["tags"]["title"] for chapter in about["chapters"]] == titles
+    tags = {key.lower(): value for key, value in about["format"]["tags"].items()}
+    assert kind.about.items() <= tags.items()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_times(films, name):
+    kind, _, target, film = films(name)
+    with av.open(str(target)) as made:
+        times = [frame.time for frame in made.decode(video=0)]
+    assert film.frames == len(times) == kind.frames
+    assert np.diff(times) == pytest.approx(1 / kind.rate, abs=2e-3)
+    assert times[0] <= 0.06  # sound may start a little earlier
+
+
+DAMAGED = {
+    "H.264 MP4": Kind(frames=12, options={"bf": "0"}),
+    "H.264 MKV": Kind(".mkv", frames=12, sounds=(("flac", "deu"),)),
+    "H.264 AVI": Kind(".avi", frames=12, options={"bf": "3"}),
+    "HEVC": Kind(".mov", "libx265", frames=12),
+    "MPEG-4": Kind(".avi", **MPEG4, frames=12),
+    "VP9": Kind(".webm", "libvpx-vp9", frames=12),
+    "motion JPEG": Kind(".mov", "mjpeg", "yuvj420p", said=(2, 2, 2, 2), frames=12),
+    "ProRes": Kind(".mov", "prores_ks", "yuv422p10le", frames=12),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_packet_is_skipped_and_counted(tmp_path, name):
+    kind = DAMAGED[name]
+    source = make_film(tmp_path / f"in{kind.suffix}", kind)
+    with av.open(str(source)) as given:
+        packet = [packet for packet in given.demux(video=0) if packet.size][7]
+    content = bytearray(source.read_bytes())
+    start = content.index(bytes(packet)[-12:]) + 12 - packet.size  # a container may escape the head
+    content[start : start + packet.size] = bytes(packet.size)
+    source.write_bytes(content)
+    target = tmp_path / f"out{video_suffix(source)}"
+    film = enhance_video(source, target, create_method("identity"))
+    assert "damaged packets skipped: 1" in film.remarks
+    with av.open(str(target)) as made:
+        assert kind.frames - 4 <= len(list(made.decode(video=0))) == film.frames < kind.frames
+
+
+def test_a_film_cut_short_keeps_what_is_there(tmp_path):
+    source = make_film(tmp_path / "in.mkv", Kind(".mkv", frames=40, options={"g": "2"}))
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    film = enhance_video(source, tmp_path / "out.mkv", create_method("identity"))
+    assert 5 < film.frames < 40
+
+
+SHOW = """async (film) => {
+  const video = document.createElement("video");
+  video.muted = true;
+  document.body.append(video);
+  const shown = new Promise(done => video.requestVideoFrameCallback(done));
+  video.src = film;
+  await video.play();
+  await shown;
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+  const brush = canvas.getContext("2d");
+  brush.drawImage(video, 0, 0);
+  const {width, height} = canvas;
+  return [width, height, ...brush.getImageData(0, 0, width, height).data];
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_colours_and_shape_in_chromium(films):
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        names = ("BT.709", "no tags SD", "no tags HD", "full range", "turned wide pixels")
+        for name in names:
+            kind, _, target, _ = films(name)
+            film = "data:video/mp4;base64," + base64.b64encode(target.read_bytes()).decode()
+            width, height, *values = page.evaluate(SHOW, film)
+            picture = np.array(values).reshape(height, width, 4)[..., :3]
+            rows, columns = ([side // 4, side * 3 // 4] for side in picture.shape[:2])
+            assert np.abs(picture[np.ix_(rows, columns)] - shown(kind)).max() <= 10, name
+            shape = kind.size[1] * kind.aspect / kind.size[0]
+            assert width / height == pytest.approx(
+                float(1 / shape if kind.turn == 90 else shape), rel=0.03
+            )
+        browser.close()
+
+
+@pytest.mark.parametrize("offset", [0, 3_000_000], ids=["back", "ahead"])
+def test_time_goes_on_where_recordings_were_put_together(tmp_path, offset):
+    source = tmp_path / "in.ts"
+    pieces = [
+        make_film(tmp_path / f"{start}.ts", Kind(".ts", frames=30, start=start, sounds=(DEU,)))
+        for start in (100, 100 + offset)
+    ]
+    source.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    film = enhance_video(source, tmp_path / "out.mp4", create_method("identity"))
+    with av.open(str(tmp_path / "out.mp4")) as made:
+        times = [frame.time for frame in made.decode(video=0)]
+    assert film.frames == len(times) == 60
+    assert np.diff(times) == pytest.approx(1 / 25, abs=0.045)
+    assert times[-1] - times[0] == pytest.approx(59 / 25, abs=0.1)
+
+
+FLIPPED = [
+    Kind(sounds=(DEU,), subtitles=(("mov_text", "fra"),), chapters=True, about=ABOUT),
+    Kind(".mkv", sounds=(("flac", "deu"),), subtitles=(("srt", "fra"),)),
+    Kind(".avi", options={"bf": "3"}, sounds=(("libmp3lame", "und"),)),
+    Kind(".ts", sounds=(("ac3", "deu"),)),
+    Kind(".webm", "libvpx", said=UNSAID, sounds=(("libopus", "eng"),)),
+    Kind(".mpg", "mpeg2video", options=FIELDS, sounds=(("mp2", "und"),)),
+    Kind(".flv", sounds=(("aac", "und"),)),
+    Kind(".wmv", "wmv2", said=UNSAID, sounds=(("wmav2", "und"),)),
+    Kind(".mov", "mjpeg", "yuvj420p", sounds=(("pcm_s16le", "eng"),), cover=True),
+    Kind(".mxf", "mpeg2video", "yuv422p"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FLIPPED, ids=lambda kind: kind.suffix)
+def test_a_broken_film_is_enhanced_whole_or_refused_in_a_sentence(tmp_path, kind):
+    source = make_film(tmp_path / f"in{kind.suffix}", kind)
+    target = tmp_path / f"out{video_suffix(source)}"
+    valid = source.read_bytes()
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        content = bytearray(valid[: random.integers(len(valid))] if seed % 4 == 0 else valid)
+        # Headers are short, so that every second file is changed there alone.
+        reach = max(min(600, len(content)) if seed % 2 else len(content), 1)
+        for place in random.integers(0, reach, (1, 4, 30)[seed % 3]):
+            content[place] = random.integers(256)
+        source.write_bytes(content)
+        target.unlink(missing_ok=True)
+        try:
+            film = enhance_video(source, target, create_method("identity"))
+        except CourseError:
+            assert not target.exists()
+        else:
+            with av.open(str(target)) as made:
+                assert len(list(made.decode(video=0))) == film.frames > 0
+        assert {path.name for path in tmp_path.iterdir()} <= {source.name, target.name}
+
+
+@pytest.mark.slow
+def test_4k_takes_less_than_one_and_a_half_gigabytes():
+    _, megabytes = alone(video_cost, "dual_branch", None, 3, (3840, 2160), False)
+    assert megabytes < 1500

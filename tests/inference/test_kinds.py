@@ -1,0 +1,86 @@
+"""Every kind of photograph keeps its pixels and all that its file has beside them."""
+
+import dataclasses
+import io
+
+import kinds
+import pytest
+from kinds import Kind, contents, judge, make
+from PIL import ExifTags, Image, ImageCms
+
+from llie_helpers.images import to_float
+from llie_helpers.inference.photos import decode_photo, encode_photo
+
+KINDS = list(kinds.kinds())
+
+
+def enhanced(kind: Kind) -> bytes:
+    photo = decode_photo(make(kind), f"a{kind.suffix}")
+    return encode_photo(to_float(photo.pixels), photo, kind.suffix)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_nothing_is_lost(kind, tmp_path):
+    lost = [what for what, kept in judge(kind, tmp_path).items() if not kept]
+    assert lost == []
+
+
+def test_the_table_is_long_and_has_each_kind_once():
+    assert len({str(kind) for kind in KINDS}) == len(KINDS) >= 110
+
+
+@pytest.mark.parametrize("lost", ["EXIF", "profile", "transparency", "16 bits", "pixels"])
+def test_a_loss_is_seen(lost, tmp_path, monkeypatch):
+    kind = Kind(".png", "RGBA", 16, carried=frozenset({"EXIF", "profile"}))
+
+    def write_less(path, image, like):
+        if lost == "EXIF":
+            like = dataclasses.replace(like, exif=b"")
+        elif lost == "profile":
+            like = dataclasses.replace(like, header=None)
+        elif lost == "transparency":
+            like = dataclasses.replace(like, alpha=None)
+        elif lost == "16 bits":
+            like = dataclasses.replace(like, pixels=(like.pixels // 257).astype("u1"))
+        else:
+            image = image * 0.99
+        path.write_bytes(encode_photo(image, like, path.suffix))
+
+    monkeypatch.setattr(kinds, "write_photo", write_less)
+    assert not judge(kind, tmp_path)[lost]
+
+
+@pytest.mark.parametrize("profile", ["P3", "Adobe"])
+def test_colours_of_wide_gamuts_stay(profile):
+    kind = Kind(".png", carried=frozenset({"profile"}), profile=profile)
+
+    def in_srgb(content):
+        image = Image.open(io.BytesIO(content))
+        own = io.BytesIO(image.info["icc_profile"])
+        return ImageCms.profileToProfile(image, own, io.BytesIO(kinds.icc("sRGB")))
+
+    plain = Image.open(io.BytesIO(make(kind))).convert("RGB")
+    shown = in_srgb(make(kind))
+    assert in_srgb(enhanced(kind)).tobytes() == shown.tobytes() != plain.tobytes()
+
+
+def test_the_thumbnail_of_the_dark_photograph_is_dropped():
+    kind = Kind(".jpg", edit="a thumbnail")
+    before, after = (
+        Image.open(io.BytesIO(each)).getexif() for each in (make(kind), enhanced(kind))
+    )
+    assert before.get_ifd(ExifTags.IFD.IFD1)
+    assert not after.get_ifd(ExifTags.IFD.IFD1)
+    assert after[271] == before[271]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
+@pytest.mark.parametrize("source", [".jpg", ".png", ".webp", ".tif"])
+def test_another_kind_of_file_keeps_what_it_can_hold(source, suffix):
+    carried = frozenset({"EXIF", "XMP", "profile"})
+    kind = Kind(source, carried=carried, options={"lossless": True} if source == ".webp" else {})
+    photo = decode_photo(make(kind), f"a{source}")
+    given = contents(make(kind)).carried
+    kept = contents(encode_photo(to_float(photo.pixels), photo, suffix)).carried
+    assert {name: kept[name] for name in carried} == {name: given[name] for name in carried}

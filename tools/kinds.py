@@ -1,0 +1,507 @@
+"""Kinds of photographs: a generated file of each, and what of it an enhanced file keeps.
+
+The test of photographs judges every kind; `python tools/kinds.py results` writes README's table.
+"""
+
+import io
+import struct
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import tifffile
+import typer
+from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, PngImagePlugin
+
+from llie_helpers.cli import examples, new_app, run
+from llie_helpers.codecs import SAME_KIND, libvips
+from llie_helpers.files import atomic_path
+from llie_helpers.images import to_float
+from llie_helpers.inference.photos import read_photo, write_photo
+
+PROGRAM = "python tools/kinds.py"
+README = Path(__file__).resolve().parent.parent / "README.md"
+MARKS = (f"<!-- kinds, written by `{PROGRAM} results` -->", "<!-- end of kinds -->")
+HEIGHT, WIDTH = 144, 192
+CONTAINERS = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WebP", ".avif": "AVIF",
+              ".bmp": "BMP", ".ppm": "PPM", ".pgm": "PGM", ".tga": "TGA",
+              ".jp2": "JPEG 2000"}  # fmt: skip
+# What a file may hold beside its pixels.
+CARRIED = ("profile", "EXIF", "XMP", "IPTC", "comments", "resolution")
+COLUMNS = ("pixels", "16 bits", "transparency", *CARRIED, "quality")
+EVERYTHING = frozenset(CARRIED)
+LOSSY = (".jpg", ".webp", ".avif")
+TIFFFILE = {"planarconfig", "byteorder", "bigtiff", "tile", "extrasamples"}
+# How a camera stores what is upright, by EXIF orientation.
+STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright),
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
+XMP = (
+    '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+    'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4" xmp:Label="Zoë"/></rdf:RDF>'
+    '</x:xmpmeta><?xpacket end="w"?>'
+).encode()
+IPTC = b"\x1c\x02\x05\x00\x05night\x1c\x02\x50\x00\x04Zo\xc3\xab"
+CAMERA, GPS = 34665, 34853  # directories of EXIF
+# The rating, the notes and private tags are among those that libexif drops.
+TAGS: dict[int, dict[int, Any]] = {
+    0: {270: b"a cat", 271: b"Camera", 315: "Zoë".encode(), 33432: "© Zoë".encode(), 18246: 4,
+        306: b"2024:12:24 18:00:00", 40091: "Zoë".encode("utf-16-le"), 50341: b"PrintIM 0300"},
+    CAMERA: {33434: 0.5, 34855: 3200, 36867: b"2024:12:24 18:00:00", 37500: b"NOTES" * 20,
+             42036: "Objektiv für die Nacht".encode(), 65000: b"Owner"},
+    GPS: {1: b"N", 2: (52.0, 30.0, 1.5), 29: b"2024:12:24"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of photograph.
+
+    Attributes:
+        suffix: of the file.
+        mode: Pillow's name of its bands.
+        bits: of each band.
+        orientation: as in EXIF, 1 to 8.
+        carried: what the file has beside its pixels, of `CARRIED`.
+        profile: of colour, if it carries one, see `icc`.
+        options: of the program that writes it.
+        edit: what is done to the file, see `edited`.
+    """
+
+    suffix: str
+    mode: str = "RGB"
+    bits: int = 8
+    orientation: int = 1
+    carried: frozenset[str] = frozenset()
+    profile: str = "sRGB"
+    options: dict[str, Any] = field(default_factory=dict)
+    edit: str = ""
+
+    @property
+    def container(self) -> str:
+        """The suffix that stands for all of the same kind of file."""
+        return SAME_KIND.get(self.suffix, self.suffix)
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the file's pixels are only like those it was made of."""
+        jpeg = self.container == ".jpg" or self.options.get("compression") == "jpeg"
+        return jpeg or (self.container in LOSSY and not self.options.get("lossless"))
+
+    def __str__(self) -> str:
+        turned = f"turned {self.orientation}" if self.orientation > 1 else ""
+        carried = [word for word in CARRIED if word in self.carried]
+        profile = self.profile if self.profile != "sRGB" else ""
+        options = [f"{name}={value}" for name, value in self.options.items()]
+        parts = [f"{self.suffix} {self.mode} {self.bits} bits", turned, *carried, profile]
+        return " ".join(part for part in [*parts, *options, self.edit] if part)
+
+
+def kinds() -> Iterator[Kind]:
+    """Yield every kind."""
+    for suffix in (".jpg", ".jpeg", ".jpe", ".jfif"):
+        yield Kind(suffix, carried=EVERYTHING)
+    for quality in (40, 75, 90, 98):
+        for sampling in (0, 1, 2):
+            yield Kind(".jpg", options={"quality": quality, "subsampling": sampling})
+    yield Kind(".jpg", options={"progressive": True})
+    for edit in ("no end mark", "bytes behind", "a thumbnail", "a wrong type", "broken EXIF"):
+        yield Kind(".jpg", carried=frozenset({"XMP"}), edit=edit)
+    for carried in (frozenset(), EVERYTHING - {"profile"}):
+        yield Kind(".jpg", "CMYK", carried=carried)
+        yield Kind(".tif", "CMYK", carried=carried - {"comments"})
+        yield Kind(".jpg", "L", carried=carried, orientation=6)
+    for mode in ("L", "LA", "RGB", "RGBA"):
+        for suffix in (".png", ".tif"):
+            for bits in (8, 16):
+                yield Kind(suffix, mode, bits)
+        for suffix in (".tga", ".jp2"):
+            yield Kind(suffix, mode)
+    for mode in ("1", "P"):
+        for suffix in (".png", ".tif", ".bmp"):
+            yield Kind(suffix, mode)
+    for mode, suffix in (("L", ".bmp"), ("RGB", ".bmp"), ("L", ".pgm"), ("RGB", ".ppm")):
+        yield Kind(suffix, mode)
+    for mode in ("RGB", "RGBA"):
+        yield Kind(".avif", mode)
+        yield Kind(".avif", mode, carried=frozenset({"EXIF", "XMP", "profile"}), orientation=6)
+        for options in ({"quality": 50}, {"quality": 80}, {"lossless": True}):
+            yield Kind(".webp", mode, options=options)
+    for bits in (10, 12):
+        yield Kind(".avif", "RGB", bits)
+        yield Kind(".avif", "RGBA", bits)
+    for suffix in (".jpg", ".png", ".webp", ".tif"):
+        options = {"lossless": True} if suffix == ".webp" else {}
+        mode = "RGB" if suffix == ".jpg" else "RGBA"
+        for orientation in range(2, 9):
+            carried = frozenset({"EXIF"} if orientation % 2 else {"EXIF", "XMP"})
+            yield Kind(suffix, mode, 8, orientation, carried, options=options)
+        for profile in ("P3", "Adobe", "large"):
+            yield Kind(suffix, carried=frozenset({"profile"}), profile=profile, options=options)
+    for suffix in (".png", ".tif"):
+        for orientation in (3, 6):
+            yield Kind(suffix, "LA", 8, orientation)
+            yield Kind(suffix, "RGB", 16, orientation, frozenset({"profile"}), "P3")
+            yield Kind(suffix, "RGBA", 16, orientation)
+    yield Kind(".png", carried=EVERYTHING - {"IPTC"})
+    yield Kind(".png", bits=16, carried=frozenset({"EXIF", "profile"}))
+    for suffix in (".tif", ".tiff"):
+        yield Kind(suffix, carried=EVERYTHING - {"comments"})
+        yield Kind(suffix, bits=16, carried=EVERYTHING - {"comments", "EXIF"})
+    for lossless in (True, False):
+        options = {"lossless": lossless}
+        yield Kind(".webp", carried=frozenset({"EXIF", "XMP", "profile"}), options=options)
+    for compression in ("tiff_lzw", "tiff_deflate", "packbits", "jpeg"):
+        yield Kind(".tif", options={"compression": compression})
+    for options in (
+        {"planarconfig": "separate"},
+        {"byteorder": ">"},
+        {"bigtiff": True},
+        {"tile": (16, 16)},
+        {"extrasamples": ["assocalpha"]},
+    ):
+        for bits in (8, 16):
+            mode = "RGBA" if "extrasamples" in options else "RGB"
+            yield Kind(".tif", mode, bits, carried=frozenset({"resolution"}), options=options)
+    yield Kind(".tif", options={"byteorder": ">"}, edit="a preview")
+    yield Kind(".tif", "LA", options={"extrasamples": ["assocalpha"]})
+
+
+def picture(kind: Kind) -> np.ndarray:
+    """Return the upright pixels that a file of a kind is made of: ``(H, W)`` or with bands."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH] / max(HEIGHT, WIDTH)
+    waves = [np.sin(3 * x + band) * np.cos(4 * y * (band + 1)) / 2.2 + 0.5 for band in range(3)]
+    waves = [wave + np.random.default_rng(0).normal(0, 0.01, wave.shape) for wave in waves]
+    waves = [wave.clip(0, 1) for wave in waves]
+    alpha = 0.25 + 0.7 * x
+    bands = {"L": waves[:1], "LA": [waves[0], alpha], "RGBA": [*waves, alpha]}.get(kind.mode, waves)
+    levels = 255 if kind.bits == 8 else 65535
+    return np.rint(np.dstack(bands).squeeze() * levels).astype(np.uint8 if levels < 256 else "u2")
+
+
+@cache
+def icc(name: str) -> bytes:
+    """Return a colour profile.
+
+    They are sRGB's, "P3" and "Adobe" with the primaries of wide gamuts, "large" with 100 kB.
+    """
+    if name == "P3":
+        return bytes(libvips().Image.profile_load("p3"))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    if name == "large":
+        profile = struct.pack(">I", 100_000) + profile[4:].ljust(99_996, b"\0")
+    if name == "Adobe":
+        for tag, primary in (
+            (b"rXYZ", (0.60974, 0.31111, 0.01947)),
+            (b"gXYZ", (0.20528, 0.62567, 0.06087)),
+            (b"bXYZ", (0.14919, 0.06322, 0.74457)),
+        ):
+            at = int.from_bytes(profile[(entry := profile.index(tag)) + 4 : entry + 8]) + 8
+            numbers = struct.pack(">3i", *(round(number * 65536) for number in primary))
+            profile = profile[:at] + numbers + profile[at + 12 :]
+    return profile
+
+
+def exif(kind: Kind) -> bytes:
+    """Return EXIF data for a kind, b"" if it has none."""
+    if kind.edit == "broken EXIF":
+        return b"Exif\0\0II*\0\xff\0\0\0"
+    if kind.edit == "a wrong type":  # orientation as text, and a maker as a fraction
+        tags = struct.pack("<HHHI4sHHII", 2, 274, 2, 2, b"6", 271, 5, 1, 38) + struct.pack(
+            "<3I", 0, 1, 3
+        )
+        return b"Exif\0\0II*\0\x08\0\0\0" + tags
+    if kind.edit == "a thumbnail":
+        small = saved(Image.new("RGB", (16, 12)), "JPEG")
+        first = struct.pack("<HHHI4sI", 1, 271, 2, 4, b"Cam", 26)
+        second = struct.pack("<HHHIIHHIII", 2, 513, 4, 1, 56, 514, 4, 1, len(small), 0)
+        return b"Exif\0\0II*\0\x08\0\0\0" + first + second + small
+    tags = exif_tags(kind)
+    return tags.tobytes() if len(tags) else b""
+
+
+def exif_tags(kind: Kind) -> Image.Exif:
+    """Return EXIF data for a kind as Pillow has them."""
+    tags = Image.Exif()
+    if "EXIF" in kind.carried:
+        tags.update(TAGS[0])
+        for directory in (CAMERA, GPS):
+            tags.get_ifd(directory).update(TAGS[directory])
+    if kind.orientation > 1:
+        tags[274] = kind.orientation
+    return tags
+
+
+def make(kind: Kind) -> bytes:
+    """Return the content of a file of a kind, written by Pillow, tifffile, OpenCV or libvips."""
+    pixels = STORED[kind.orientation](picture(kind))
+    profile = icc(kind.profile) if "profile" in kind.carried else None
+    if kind.container == ".tif" and (kind.bits > 8 or kind.options.keys() & TIFFFILE):
+        return tiff(kind, pixels, profile)
+    if kind.suffix == ".avif" and kind.bits > 8:
+        image = libvips().Image.new_from_array(pixels)
+        return image.heifsave_buffer(compression="av1", bitdepth=kind.bits, Q=80, effort=3)
+    if kind.suffix == ".png" and kind.bits > 8:
+        return png_of_16_bits(kind, pixels, profile)
+    image = Image.fromarray(pixels)
+    if kind.mode not in ("L", "LA", "RGB", "RGBA"):
+        image = image.convert(kind.mode)
+    options = dict(kind.options)
+    if "resolution" in kind.carried:
+        options["dpi"] = (300, 300)
+    if profile:
+        options["icc_profile"] = profile
+    if tags := exif(kind):
+        options["exif"] = tags
+    texts = PngImagePlugin.PngInfo()
+    if "XMP" in kind.carried:
+        options["xmp"] = XMP
+        texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    if "comments" in kind.carried:
+        options["comment"] = "A cat, © Zoë".encode()
+        texts.add_text("Title", "a cat")
+        texts.add_itxt("Author", "Zoë 写真")
+    if kind.container == ".png":
+        options["pnginfo"] = texts
+    if kind.container == ".tif":
+        options["exif"] = exif_tags(kind)
+        more = {"XMP": (700, XMP), "IPTC": (33723, IPTC)}
+        options["exif"].update(dict(more[name] for name in more if name in kind.carried))
+    name = {".jpg": "JPEG", ".tif": "TIFF", ".jp2": "JPEG2000", ".pgm": "PPM"}
+    content = saved(image, name.get(kind.container, kind.suffix[1:].upper()), **options)
+    if kind.container == ".jpg" and "IPTC" in kind.carried:
+        resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC + bytes(len(IPTC) % 2)
+        part = b"Photoshop 3.0\0" + resource
+        at = 4 + int.from_bytes(content[4:6])
+        content = (
+            content[:at] + b"\xff\xed" + struct.pack(">H", len(part) + 2) + part + content[at:]
+        )
+    return {"no end mark": content[:-2], "bytes behind": content + b"more" * 99}.get(
+        kind.edit, content
+    )
+
+
+def saved(image: Image.Image, name: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, name, **options)
+    return buffer.getvalue()
+
+
+def tiff(kind: Kind, pixels: np.ndarray, profile: bytes | None) -> bytes:
+    """Return a TIFF file that Pillow cannot write."""
+    alpha = kind.mode.endswith("A")
+    options: dict[str, Any] = {"extrasamples": ["unassalpha"]} if alpha else {}
+    options |= kind.options
+    if options.get("extrasamples") == ["assocalpha"]:
+        most = np.iinfo(pixels.dtype).max
+        light = np.rint(pixels[..., :-1] * (pixels[..., -1:] / most)).astype(pixels.dtype)
+        pixels = np.dstack([light, pixels[..., -1]])
+    if options.get("planarconfig"):
+        pixels = pixels.transpose(2, 0, 1)
+    extra: list[tuple] = [(274, 3, 1, kind.orientation, False)]
+    if "XMP" in kind.carried:
+        extra.append((700, 1, len(XMP), XMP, False))
+    if "IPTC" in kind.carried:
+        extra.append((33723, 7, len(IPTC), IPTC, False))
+    if "resolution" in kind.carried:
+        options["resolution"], options["resolutionunit"] = (300, 300), "INCH"
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(
+        buffer, bigtiff=options.pop("bigtiff", False), byteorder=options.pop("byteorder", "<")
+    ) as file:
+        photometric = "minisblack" if kind.mode.startswith("L") else "rgb"
+        file.write(pixels, photometric=photometric, iccprofile=profile, extratags=extra,
+                   metadata=None, **options)  # fmt: skip
+        if kind.edit == "a preview":
+            file.write(pixels[::2, ::2], photometric=photometric, metadata=None, subfiletype=1)
+    return buffer.getvalue()
+
+
+def png_of_16_bits(kind: Kind, pixels: np.ndarray, profile: bytes | None) -> bytes:
+    """Return a PNG file of 16 bits, which Pillow cannot write."""
+    parts = {cv2.IMAGE_METADATA_ICCP: profile or b"",
+             cv2.IMAGE_METADATA_EXIF: exif(kind).removeprefix(b"Exif\0\0")}  # fmt: skip
+    parts = {name: np.frombuffer(part, np.uint8) for name, part in parts.items() if part}
+    if kind.mode == "LA":
+        image = libvips().Image.new_from_array(pixels).copy(interpretation="grey16")
+        content = image.pngsave_buffer()
+    else:
+        if pixels.ndim == 3:
+            pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+        _, encoded = cv2.imencodeWithMetadata(".png", pixels, list(parts), list(parts.values()))
+        content = encoded.tobytes()
+    return content
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a second program finds in a file: pixels, and all that is carried."""
+
+    pixels: np.ndarray
+    carried: dict[str, Any]
+    tables: dict[int, list[int]]
+    turned: bool
+
+
+def contents(content: bytes) -> Contents:
+    """Read a file with Pillow, or with tifffile or OpenCV where Pillow knows only 8 bits."""
+    if content.startswith(b"\xff\xd8"):
+        content += b"\xff\xd9"  # Pillow refuses a file that lacks it
+    pixels = None
+    if content[:4] in (b"II*\0", b"MM\0*", b"II+\0"):
+        page = tifffile.TiffFile(io.BytesIO(content)).pages[0]
+        if page.dtype == np.uint16:
+            pixels = page.asarray()
+            pixels = pixels.transpose(1, 2, 0) if len(pixels) < 5 else pixels
+    elif content.startswith(b"\x89PNG") and content[24] == 16:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        if pixels.ndim == 3:
+            grey_with_alpha = content[25] == 4  # which OpenCV repeats
+            pixels = pixels[..., [0, 3] if grey_with_alpha else [2, 1, 0, 3][: pixels.shape[2]]]
+    try:
+        image = Image.open(io.BytesIO(content))
+    except Image.UnidentifiedImageError:
+        if pixels is None:
+            raise
+        return Contents(pixels, {}, {}, False)  # of 16 bits, grey with alpha
+    tags = image.getexif()
+    found = {0: dict(tags), **{each: dict(tags.get_ifd(each)) for each in (CAMERA, GPS)}}
+    texts = {name: text for name, text in getattr(image, "text", {}).items() if "xmp" not in name}
+    carried = {
+        "profile": image.info.get("icc_profile"),
+        "EXIF": {(d, tag): found[d].get(tag) for d in TAGS for tag in TAGS[d]},
+        "XMP": getattr(image, "tag_v2", {}).get(700) or image.info.get("xmp"),
+        "IPTC": IptcImagePlugin.getiptcinfo(image),
+        "comments": texts or image.info.get("comment"),
+        "resolution": tuple(round(float(each)) for each in image.info.get("dpi", ())),
+    }
+    tables = getattr(image, "quantization", {})
+    turned = tags.get(274, 1) != 1
+    if pixels is None:
+        if image.mode == "CMYK":
+            profiles = [
+                io.BytesIO(each) for each in (libvips().Image.profile_load("cmyk"), icc("sRGB"))
+            ]
+            image = ImageCms.profileToProfile(image, *profiles, renderingIntent=1, outputMode="RGB")
+        upright = ImageOps.exif_transpose(image)
+        pixels = np.asarray(upright.convert({"1": "L", "P": "RGB"}.get(upright.mode, upright.mode)))
+    return Contents(pixels, carried, tables, turned)
+
+
+app = new_app(help=__doc__)
+
+
+@app.callback()
+def common() -> None:
+    """Judge what enhanced photographs keep."""
+
+
+@app.command(**examples("results", "results --check", program=PROGRAM))
+def results(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check that the table is up to date.")
+    ] = False,
+) -> None:
+    """Write README's table of what each kind of photograph keeps."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    expected = f"{before}{MARKS[0]}\n{table()}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
+    if check:
+        same = text == expected
+        print(f"README.md's table of kinds {'matches' if same else 'does not match'} the files.")
+        raise typer.Exit(0 if same else 1)
+    with atomic_path(README) as temporary:
+        temporary.write_text(expected, encoding="utf-8")
+
+
+def table() -> str:
+    """Return README's table: what the kinds of each container kept."""
+    kept: dict[str, dict[str, list[bool]]] = {name: {} for name in CONTAINERS}
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in kinds():
+            for what, so in judge(kind, Path(folder)).items():
+                kept[kind.container].setdefault(what, []).append(so)
+    lines = [f"| | {' | '.join(COLUMNS)} |", f"| --- |{' --- |' * len(COLUMNS)}"]
+    for container, name in CONTAINERS.items():
+        cells = [verdict(kept[container].get(column, [])) for column in COLUMNS]
+        lines.append(f"| {name}, {len(kept[container]['pixels'])} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def verdict(kept: list[bool]) -> str:
+    """Return a cell of the table for the kinds that have something."""
+    if not kept:
+        return "-"
+    return "kept" if all(kept) else f"{sum(kept)} of {len(kept)}"
+
+
+def judge(kind: Kind, folder: Path) -> dict[str, bool]:
+    """Make a file of a kind, enhance it with the identity, and tell what was kept.
+
+    Pixels may differ by 2 levels; those of lossy files from what a second program writes.
+    """
+    source, target = folder / f"in{kind.suffix}", folder / f"out{kind.suffix}"
+    content = make(kind)
+    source.write_bytes(content)
+    photo = read_photo(source)
+    write_photo(target, to_float(photo.pixels), photo)
+    given, kept = contents(content), contents(target.read_bytes())
+    judged = {"pixels": not kept.turned and near(kind, given, kept)}
+    if kind.bits > 8:  # Pillow reads AVIF with 8 bits
+        deep = libvips().Image.new_from_file(str(target)).get("bits-per-sample") == kind.bits
+        judged["16 bits"] = kept.pixels.dtype == np.uint16 or deep
+    if kind.mode.endswith("A"):
+        judged["transparency"] = kept.pixels.ndim == 3 and kept.pixels.shape[2] in (2, 4)
+    if kind.container in LOSSY and kind.lossy:
+        ratio = target.stat().st_size / source.stat().st_size
+        judged["quality"] = (
+            kept.tables[0] == given.tables[0] if kind.container == ".jpg" else 0.6 < ratio < 1.6
+        )
+    for name in sorted(kind.carried):
+        assert given.carried[name], f"{kind} was made without {name}"
+        judged[name] = kept.carried[name] == given.carried[name]
+    return judged
+
+
+def near(kind: Kind, given: Contents, kept: Contents) -> bool:
+    """Return whether pixels differ by 2 levels at most.
+
+    A JPEG file is compared with a re-save by Pillow. Of other lossy files, and of CMYK, the mean
+    difference counts; Pillow's re-save may have as much.
+    """
+    expected = given.pixels
+    if kind.bits == 16 or "extrasamples" in kind.options:
+        expected = picture(kind)
+    again = expected
+    if kind.lossy and kind.suffix != ".tif" and kind.mode != "CMYK":
+        name, how = kind.suffix[1:].upper(), kind.options
+        if kind.container == ".jpg":
+            halved = kind.options.get("subsampling", 2) == 2
+            name, how = "JPEG", {"qtables": given.tables, "subsampling": 2 if halved else 0}
+        again = np.asarray(Image.open(io.BytesIO(saved(Image.fromarray(expected), name, **how))))
+    if kept.pixels.shape != expected.shape:
+        return False
+    if kind.container == ".jpg" and kind.mode != "CMYK":
+        return bool(np.abs(kept.pixels.astype(int) - again).max() <= 2)
+    difference = np.abs(kept.pixels.astype(int) - expected)
+    if kind.lossy or kind.mode == "CMYK":
+        return bool(difference.mean() <= max(2, 1.2 * np.abs(again.astype(int) - expected).mean()))
+    return bool(difference.max() <= 2)
+
+
+if __name__ == "__main__":
+    sys.exit(run(app, sys.argv[1:], PROGRAM))
