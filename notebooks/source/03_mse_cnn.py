@@ -154,7 +154,8 @@ Crops = check.crops(Crops)
 # {{answers crops}}
 #
 # A `DataLoader` collects items into batches. Look at one: the upper row is what the network gets
-# (four times brighter here), the lower row what it should return. Are all four pairs cut and turned alike?
+# (four times brighter here), the lower row what it should return. Are all four pairs cut and turned
+# alike?
 
 # %%
 crops = Crops(train, side=128)
@@ -510,8 +511,8 @@ seconds = time.perf_counter() - began
 print(f"{len(history)} epochs, {history[-1]['val_psnr']:.2f} dB on validation at the end")
 
 # %% [markdown]
-# Drag through every other epoch. The target is on the right. Before the first step the network returns
-# grey: its weights are near 0, and the sigmoid of 0 is 0.5.
+# Drag through every other epoch. The target is on the right. Before the first step the network
+# returns grey: its weights are near 0, and the sigmoid of 0 is 0.5.
 
 # %%
 widgets.frames_slider(
