@@ -134,7 +134,8 @@ def _curves(axes: Mapping[str, Axes], run: Run, colour: str, across: str) -> Non
     # A line of one point would be invisible.
     look: dict[str, Any] = {"color": colour, "marker": "." if len(run) == 1 else ""}
     axes["loss"].plot(x, _values(run, "train_loss"), linestyle="--", **look)
-    axes["loss"].plot(x, _values(run, "val_loss"), **look)
+    if any(row.get("val_loss") is not None for row in run):
+        axes["loss"].plot(x, _values(run, "val_loss"), **look)
     for panel in ("val_psnr", "val_ssim"):
         if panel in axes:
             axes[panel].plot(x, _values(run, panel), **look)

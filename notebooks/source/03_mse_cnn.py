@@ -264,6 +264,7 @@ class EncoderDecoder(Network):
     def __init__(self, widths=(12, 24, 48, 96, 128)):
         super().__init__()
         steps = list(pairwise(widths))
+        self.multiple = 2 ** len(steps)  # of both sides, for any_size
         self.stem = conv_block(3, widths[0])
         self.down = nn.ModuleList(conv_block(fine, coarse, stride=2) for fine, coarse in steps)
         self.middle = conv_block(widths[-1], widths[-1])
@@ -471,7 +472,7 @@ def fit_by_hand(model, batches_of, recipe, after_epoch=lambda: None):
 #
 # The numbers come from the network's *recipe*, a small file in `llie_helpers/recipes`:
 
-# %%
+# %% Print the recipe tags=["hide-input"]
 recipe = load_recipe("mse_cnn", lesson.profile)
 for entry, meaning in {
     "epochs": "at most so many",
@@ -526,7 +527,7 @@ widgets.frames_slider(
 # and in detail, as shares of what the untrained network was off by.
 
 
-# %%
+# %% How far a picture is from the target tags=["hide-input"]
 def parts(image, target):
     """Errors of brightness, colour and detail; each is 0 for a perfect image."""
     brightness = (image.mean() - target.mean()).abs()
@@ -591,51 +592,6 @@ question_truth.reveal(halved, "each halving lets the loss settle a little lower,
 # Where would *you* have stopped? Which halving helped most? And look at how restless the validation
 # curve is: it is measured on few photographs, and every step changes the brightness of all of them
 # a little. The best epoch is partly luck.
-#
-# ### The same with Lightning
-#
-# Your loop is enough to understand training and not enough to live with: it cannot go on after a
-# lost connection, uses neither two GPUs nor half precision, and shows no progress. *Lightning* is a
-# library that owns the loop and takes such things as arguments. `training.fit` hands it a network,
-# data and a recipe. Same seed, same first weights, same batches: are the losses the same?
-
-# %%
-from llie_helpers.data.crops import RandomCrops
-from llie_helpers.training.batches import epoch_loader
-
-short = recipe.changed(epochs=2, crops_per_epoch=48, gradient_clip=1.0)
-same_crops = RandomCrops(train, short.crop_size, short.crops_per_epoch, lesson.seed)
-torch.manual_seed(lesson.seed)
-by_hand = fit_by_hand(
-    EncoderDecoder().to(device),
-    lambda epoch: epoch_loader(same_crops, short.batch_size, lesson.seed, epoch),
-    short,
-)
-torch.manual_seed(lesson.seed)
-folder = lesson.run_dir("agreement")
-with_lightning = training.fit(
-    EncoderDecoder().to(device),
-    same_crops,
-    val,
-    short,
-    run_dir=folder,
-    seed=lesson.seed,
-    resume=False,
-    progress=False,
-)
-
-# %%
-largest = {
-    key: max(abs(a[key] - b[key]) for a, b in zip(by_hand, with_lightning.history, strict=True))
-    for key in ("train_loss", "val_loss", "lr")
-}
-print("largest differences:", ", ".join(f"{key} {value:.0e}" for key, value in largest.items()))
-
-# %% [markdown]
-# What is left is rounding: the library adds the losses up in another order. Whatever you learned
-# from your loop holds for the library.
-#
-# {{claim max(largest.values()) < 1e-5}}
 #
 # ## 5. Judge it
 #
@@ -837,6 +793,51 @@ lessons.strip(lesson, model)
 # The core path ends here.
 #
 # ## Going deeper
+#
+# ### The same with Lightning
+#
+# Your loop is enough to understand training and not enough to live with: it cannot go on after a
+# lost connection, uses neither two GPUs nor half precision, and shows no progress. *Lightning* is a
+# library that owns the loop and takes such things as arguments. `training.fit` hands it a network,
+# data and a recipe. Same seed, same first weights, same batches: are the losses the same?
+
+# %%
+from llie_helpers.data.crops import RandomCrops
+from llie_helpers.training.batches import epoch_loader
+
+short = recipe.changed(epochs=2, crops_per_epoch=48, gradient_clip=1.0)
+same_crops = RandomCrops(train, short.crop_size, short.crops_per_epoch, lesson.seed)
+torch.manual_seed(lesson.seed)
+by_hand = fit_by_hand(
+    EncoderDecoder().to(device),
+    lambda epoch: epoch_loader(same_crops, short.batch_size, lesson.seed, epoch),
+    short,
+)
+torch.manual_seed(lesson.seed)
+folder = lesson.run_dir("agreement")
+with_lightning = training.fit(
+    EncoderDecoder().to(device),
+    same_crops,
+    val,
+    short,
+    run_dir=folder,
+    seed=lesson.seed,
+    resume=False,
+    progress=False,
+)
+
+# %%
+largest = {
+    key: max(abs(a[key] - b[key]) for a, b in zip(by_hand, with_lightning.history, strict=True))
+    for key in ("train_loss", "val_loss", "lr")
+}
+print("largest differences:", ", ".join(f"{key} {value:.0e}" for key, value in largest.items()))
+
+# %% [markdown]
+# What is left is rounding: the library adds the losses up in another order. Whatever you learned
+# from your loop holds for the library.
+#
+# {{claim max(largest.values()) < 1e-5}}
 #
 # ### What a layer costs
 #

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 from fractions import Fraction
@@ -263,7 +264,8 @@ def test_a_damaged_packet_is_skipped_and_counted(tmp_path, name):
     source.write_bytes(content)
     target = tmp_path / f"out{video_suffix(source)}"
     film = enhance_video(source, target, create_method("identity"))
-    assert "damaged packets skipped: 1" in film.remarks
+    # A decoder may refuse those that build on the damaged one, too.
+    assert re.search(r"damaged packets skipped: [1-9]", film.remarks)
     with av.open(str(target)) as made:
         assert kind.frames - 4 <= len(list(made.decode(video=0))) == film.frames < kind.frames
 

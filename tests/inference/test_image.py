@@ -119,7 +119,7 @@ def cut_short():
         (Image.new("CMYK", (16, 16)), "of mode CMYK; use"),
         (Image.new("F", (16, 16)), "of mode F; use"),
         (cut_short(), "cannot be decoded"),
-        ("gone.png", "gone.png cannot be read"),
+        ("gone.png", "There is no image file gone.png"),
     ],
 )
 def test_what_is_no_photograph_is_one_sentence(image, sentence):

@@ -98,7 +98,9 @@ class OnMeta(Method):
 
 def enhance_folder(method, pixels, tmp_path):
     write_photo(tmp_path / "a.png", to_float(pixels), Photo(pixels))
-    enhance_files([tmp_path / "a.png"], tmp_path / "out", lambda x: enhance(x, method), None)
+    done = enhance_files([tmp_path / "a.png"], tmp_path / "out", lambda x: enhance(x, method), None)
+    # A batch keeps what went wrong with a file.
+    raise RuntimeError(done.failed[tmp_path / "a.png"])
 
 
 def score(method, pixels, tmp_path):
