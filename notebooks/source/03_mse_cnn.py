@@ -581,6 +581,10 @@ more, halved, nothing = (
 question_truth = widgets.predict("What comes after your minute?", [more, halved, nothing])
 question_truth
 
+# %% [markdown]
+# Above, your run; below, the recorded one, on the same axis of crops seen. The axis is logarithmic:
+# your minute is the left edge of the truth.
+
 # %%
 recording = lessons.recorded("mse_cnn_lol_v1")
 plotting.show_history(history, recording)
@@ -826,6 +830,9 @@ with_lightning = training.fit(
     progress=False,
 )
 
+# %% [markdown]
+# By how much do the two runs differ at most?
+
 # %%
 largest = {
     key: max(abs(a[key] - b[key]) for a, b in zip(by_hand, with_lightning.history, strict=True))
@@ -998,6 +1005,9 @@ scores = {
 }
 for label, (inside, outside) in scores.items():
     print(f"{label:10} the held-out 20 % {inside:5.2f} dB, test photographs {outside:5.2f} dB")
+
+# %% [markdown]
+# The change from one to the other, for both:
 
 # %%
 lost, gamma_lost = (outside - inside for inside, outside in scores.values())
