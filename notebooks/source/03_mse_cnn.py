@@ -858,6 +858,9 @@ print("largest differences:", ", ".join(f"{key} {value:.0e}" for key, value in l
 
 
 # %%
+import math  # noqa: F401 - for your code
+
+
 def layer_cost(channels_in, channels_out, kernel, stride, height, width):
     """One convolution -> (parameters, multiply-adds)."""
     ### SOLUTION cost
