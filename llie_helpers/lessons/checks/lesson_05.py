@@ -10,6 +10,33 @@ from llie_helpers.lessons.checks.exercise import Exercise, combine
 from llie_helpers.lessons.checks.networks import network as look_at_network
 from llie_helpers.models.residual import Residual, TwoPath
 
+
+def two_path_observe(answer, options, x):
+    """Observe layers and output; explain names of weights that do not fit the package's."""
+    names, output = look_at_network(answer, options, x)
+    for part in ("short", "long", "refine"):
+        if f"{part}.0.weight" not in names:
+            raise Finding(f"self.{part} must be an nn.Sequential that begins with a convolution.")
+        if options["batch_norm"] and f"{part}.0.bias" in names:
+            raise Finding(
+                f"a convolution of self.{part} has a bias that batch norm would subtract: pass "
+                "batch_norm on to conv and two, which leave it out."
+            )
+        if not options["batch_norm"] and f"{part}.1.weight" in names:
+            raise Finding(
+                f"there is no ReLU between the convolutions of self.{part}: without it, both are "
+                "one linear map. two has it."
+            )
+    return names, output
+
+
+def plain_convolution(width, batch_norm):
+    """The module with a convolution for its short path that has a bias in any case."""
+    module = TwoPath(width, batch_norm)
+    module.short = nn.Sequential(nn.Conv2d(width, width, 1))
+    return module
+
+
 two_path = Exercise(
     title="The two-path module",
     minutes=8,
@@ -19,8 +46,16 @@ two_path = Exercise(
         ({"width": 4, "batch_norm": False}, torch.rand(2, 4, 6, 7) - 0.5),
         ({"width": 3, "batch_norm": True}, torch.rand(1, 3, 5, 8) - 0.5),
     ],
-    observe=look_at_network,
+    observe=two_path_observe,
     mistakes={
+        "a convolution of self.short has a bias that batch norm would subtract": plain_convolution,
+        "self.short must be an nn.Sequential": (
+            "nn.Sequential(*conv(width, width, 1, batch_norm)) => nn.Conv2d(width, width, 1)"
+        ),
+        "there is no ReLU between the convolutions of self.long": (
+            "self.long = two(width, batch_norm) => self.long = nn.Sequential("
+            "*conv(width, width, 3, batch_norm), *conv(width, width, 3, batch_norm))"
+        ),
         "the long path has a ReLU at its end; the sum comes first.": (
             "self.short(x) + self.long(x) => self.short(x) + torch.relu(self.long(x))"
         ),
@@ -55,7 +90,7 @@ two_path = Exercise(
         "refine needs convolutions of its own; yours are those of the long path.": (
             "self.refine = two(width, batch_norm) => self.refine = self.long"
         ),
-        "batch_norm is not passed on to all paths.": (
+        "pass batch_norm on to conv and two": (
             "self.long = two(width, batch_norm) => self.long = two(width, False)"
         ),
     },
@@ -160,11 +195,11 @@ def amp_step_observe(answer, half, batches):
         except AssertionError as error:
             raise Finding("scale the loss: scaler.scale(loss).backward().") from error
         except RuntimeError as error:
-            if "update()" not in str(error):
+            if "unscale_()" not in str(error) and "step()" not in str(error):
                 raise
             raise Finding(
-                "scaler.update() is missing, or another call of the scaler is made twice: each "
-                "step unscales once, steps once and updates once."
+                "call scaler.unscale_(optimizer), scaler.step(optimizer) and scaler.update() once "
+                "each in every step, in this order."
             ) from error
         if isinstance(loss, torch.Tensor) and loss.requires_grad:
             raise Finding("you return the loss with its graph; return the number, loss.item().")
@@ -209,7 +244,11 @@ amp_step = Exercise(
             "F.mse_loss(enhanced, normal) +  => "
         ),
         "the gradients are not clipped.": f"{CLIP} => ",
-        "scaler.update() is missing": "    scaler.update()\n => ",
+        "scaler.update() once each": "    scaler.update()\n => ",
+        "in this order": (
+            f"{UNSCALE}{CLIP}    scaler.step(optimizer)\n => "
+            f"    scaler.step(optimizer)\n{UNSCALE}{CLIP}"
+        ),
         "scale the loss": "scaler.scale(loss).backward() => loss.backward()",
         "does not run in float16": "enabled=scaler.is_enabled() => enabled=False",
         "autocast is on although the scaler is off": ", enabled=scaler.is_enabled() => ",
