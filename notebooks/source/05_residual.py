@@ -32,6 +32,9 @@ from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
 
+# %% [markdown]
+# Three scores of one system:
+
 # %% Draw the three scores tags=["hide-input"]
 again = reruns.kept("residual")
 published = next(it for it in literature.SYSTEMS if it.model == "residual")
@@ -153,7 +156,6 @@ show_two_path()
 ### SOURCE llie_helpers.models.residual.conv
 
 
-# %%
 ### SOURCE llie_helpers.models.residual.two
 
 
@@ -168,6 +170,9 @@ show_two_path()
 
 
 # %%
+from llie_helpers.models.residual import conv, two  # noqa: F811 - as above
+
+
 class TwoPathModule(nn.Module):
     """A 1x1 path beside two 3x3 convolutions, then two more with a shortcut."""
 
@@ -237,7 +242,7 @@ TwoPath = TwoPathModule
 # Your layers have the package's names, so the weights of a long training on real pairs fit into
 # your class. A mapper that was fitted to the same pairs sets the light first. Move the divider, and
 # look at the grain on the tank and on the floor: left the mapper alone, right with your network
-# behind it. Some grain stays, because these weights were trained on the noise of another camera.
+# behind it. Some grain stays: these weights were trained on the noise of another camera.
 
 # %%
 long_training = create_method("residual", "lol_v1", device)
@@ -352,6 +357,9 @@ question_depth.reveal(
     f"the ratio is {', '.join(f'{ratio:.2g}' for ratio in ratios)} for three seeds. Nothing "
     "vanishes, nothing explodes.",
 )
+
+# %% [markdown]
+# The losses of all six. Compare the right ends.
 
 # %% Draw the losses of both stacks tags=["hide-input"]
 figure = plotting.CourseFigure(9, 3)
@@ -682,9 +690,7 @@ def learn(first, second):
         optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
     )
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
-    crops = RandomCrops(
-        first, recipe.crop_size, recipe.crops_per_epoch, lesson.seed, augment=True
-    )
+    crops = RandomCrops(first, recipe.crop_size, recipe.crops_per_epoch, lesson.seed, augment=True)
     history, best = [], float("inf")
     for epoch in range(recipe.epochs):
         rate, losses = optimizer.param_groups[0]["lr"], []
@@ -694,9 +700,7 @@ def learn(first, second):
             averaged.update_parameters(model)
         loss, decibels = validate(averaged.module, second)
         row = {"epoch": epoch + 1, "crops": (epoch + 1) * recipe.crops_per_epoch, "lr": rate}
-        history.append(
-            row | {"train_loss": fmean(losses), "val_loss": loss, "val_psnr": decibels}
-        )
+        history.append(row | {"train_loss": fmean(losses), "val_loss": loss, "val_psnr": decibels})
         plateau.step(loss)
         if loss < best:
             best = loss
@@ -704,6 +708,9 @@ def learn(first, second):
     model.load_state_dict(weights)
     return model.eval(), history
 
+
+# %% [markdown]
+# Train on the inputs that your function prepared.
 
 # %%
 began = time.perf_counter()
@@ -725,7 +732,8 @@ print(f"validation: {honest_in:.2f} dB went in, {came_out:.2f} dB came out")
 # ### The minute and the truth
 
 # %%
-on_and_on, settles = "it falls on and on, at the same rate", "it settles in steps, as the rate falls"
+on_and_on = "it falls on and on, at the same rate"
+settles = "it settles in steps, as the rate falls"
 rises = "it rises: the minute has reached what this network can do"
 question_truth = widgets.predict(
     "On LOL v1 the same network trains for many more steps, with a plateau schedule. What does its "
@@ -733,6 +741,10 @@ question_truth = widgets.predict(
     [on_and_on, settles, rises],
 )
 question_truth
+
+# %% [markdown]
+# Your run is on top. Below it, where it is recorded, is the long one, with a line where your minute
+# ends.
 
 # %%
 plotting.show_history(history, lessons.recorded("residual_0"))
@@ -783,6 +795,9 @@ lesson.record(
     train_seconds=seconds,
 )
 baselines.table({"mapper + your minute": mine})
+
+# %% [markdown]
+# Where did the error go? Compare the middle and the last part of the bars.
 
 # %%
 plotting.show_error_parts(
