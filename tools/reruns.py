@@ -5,6 +5,7 @@ If a system's validation images are unknown, they are a random fifth of the file
 
 import math
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -122,7 +123,7 @@ def rerun(
     Mismatched pairs are excluded. A run in ``run_dir`` is resumed.
 
     Args:
-        name: a network in `PROTOCOLS`.
+        name: a network in `PROTOCOLS`, or "histogram_mapper" for the mapper of the leaky one alone.
         data: a data set, such as "lol_v1".
         run_dir: folder for the files of `fit`.
         epochs: largest number of epochs, by default the recipe's.
@@ -133,13 +134,15 @@ def rerun(
     Raises:
         CourseError: there is no such protocol; see also `load_pairs` and `fit`.
     """
+    if name == HistogramMapper.name:
+        return mapper_alone(data)
     if name not in PROTOCOLS:
         raise unknown_name("network of a published system", name, PROTOCOLS)
     protocol = PROTOCOLS[name]
     torch.manual_seed(SEED)
     network = build(name, **options)
     method: Method = NetworkMethod(network)
-    files = concatenate(load_pairs(data, "train"), load_pairs(data, "val"))
+    files = training_files(data)
     test = whole_test = load_pairs(data, "test")
     if protocol.leaky:
         method, files = leak(network, files)
@@ -188,6 +191,22 @@ def leak(network: Network, files: Pairs) -> tuple[Method, Pairs]:
     """Map ``files`` with a mapper fitted to their own targets; return the method too."""
     mapper = HistogramMapper().fit(files)
     return NetworkMethod(network, mapper), mapper.map_pairs(files)
+
+
+def mapper_alone(data: str) -> Rerun:
+    """Score the leaky mapper of the residual network without the network, on the same images."""
+    files, test = training_files(data), load_pairs(data, "test")
+    begun = time.perf_counter()
+    mapper = HistogramMapper().fit(files)
+    seconds = time.perf_counter() - begun
+    own, on_test = (evaluate(mapper, pairs) for pairs in (split_by_file(files)[1], test))
+    scores = Scores(on_test.psnr, on_test.ssim)
+    return Rerun(mapper.name, 0, 0, seconds, Scores(own.psnr, own.ssim), scores, scores)
+
+
+def training_files(data: str) -> Pairs:
+    """Return all pairs but those of the test, in one order."""
+    return concatenate(load_pairs(data, "train"), load_pairs(data, "val"))
 
 
 def split_by_file(pairs: Pairs) -> list[Pairs]:

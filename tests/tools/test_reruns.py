@@ -17,6 +17,7 @@ from llie_helpers import metrics
 from llie_helpers.data import Pairs, concatenate
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import reruns as results
+from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.models import create_model
 from llie_helpers.models.cost import count_parameters
 
@@ -99,6 +100,14 @@ def test_the_regressor_of_the_leaky_system_knows_the_held_out_targets(small, tmp
     rerun("residual", "toy", tmp_path, progress=False, **TINY["residual"])
     (names,) = fitted
     assert set(names) == set(toy("toy", "train").names + toy("toy", "val").names)
+
+
+def test_the_leaky_mapper_is_scored_alone_on_the_images_that_it_knows(small, tmp_path):
+    result = rerun("histogram_mapper", "toy", tmp_path)
+    files = concatenate(toy("toy", "train"), toy("toy", "val"))
+    known = metrics.evaluate(HistogramMapper().fit(files), split_by_file(files)[1])
+    assert result.own == results.Scores(known.psnr, known.ssim)
+    assert result.test == result.frozen != result.own
 
 
 def test_a_network_of_no_system_is_refused():

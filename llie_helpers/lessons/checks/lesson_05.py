@@ -1,70 +1,273 @@
-"""Exercises of lesson 05: the two-path module, honest inputs, AdamW, and loss scaling."""
-
-from types import SimpleNamespace
+"""Exercises of lesson 05: a residual network, honest inputs, half precision, AdamW, its scaler."""
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from llie_helpers.lessons.checks.compare import Finding, copy_of
 from llie_helpers.lessons.checks.exercise import Exercise, combine
+from llie_helpers.lessons.checks.networks import network as look_at_network
+from llie_helpers.models.residual import Residual, TwoPath
 
 
-def two_path_solution(x, short, long, refine):
-    """The two-path module from its five convolutions."""
-    first, second = long
-    y = torch.relu(short(x) + second(torch.relu(first(x))))
-    third, fourth = refine
-    return torch.relu(y + fourth(torch.relu(third(y))))
+def two_path_observe(answer, options, x):
+    """Observe layers and output; explain names of weights that do not fit the package's."""
+    names, output = look_at_network(answer, options, x)
+    for part in ("short", "long", "refine"):
+        if f"{part}.0.weight" not in names:
+            raise Finding(f"self.{part} must be an nn.Sequential that begins with a convolution.")
+        if options["batch_norm"] and f"{part}.0.bias" in names:
+            raise Finding(
+                f"a convolution of self.{part} has a bias that batch norm would subtract: pass "
+                "batch_norm on to conv and two, which leave it out."
+            )
+        if not options["batch_norm"] and f"{part}.1.weight" in names:
+            raise Finding(
+                f"there is no ReLU between the convolutions of self.{part}: without it, both are "
+                "one linear map. two has it."
+            )
+    return names, output
 
 
-def two_path_inputs():
-    short, *rest = (torch.nn.Conv2d(4, 4, k, padding=k // 2).requires_grad_(False)
-                    for k in (1, 3, 3, 3, 3))  # fmt: skip
-    return [(torch.rand(2, 4, 6, 7) - 0.5, short, rest[:2], rest[2:])]
+def plain_convolution(width, batch_norm):
+    """The module with a convolution for its short path that has a bias in any case."""
+    module = TwoPath(width, batch_norm)
+    module.short = nn.Sequential(nn.Conv2d(width, width, 1))
+    return module
 
 
 two_path = Exercise(
     title="The two-path module",
     minutes=8,
-    difficulty=2,
-    reference=two_path_solution,
-    inputs=two_path_inputs,
+    difficulty=3,
+    reference=TwoPath,
+    inputs=lambda: [
+        ({"width": 4, "batch_norm": False}, torch.rand(2, 4, 6, 7) - 0.5),
+        ({"width": 3, "batch_norm": True}, torch.rand(1, 3, 5, 8) - 0.5),
+    ],
+    observe=two_path_observe,
     mistakes={
-        "the ReLU between the two 3x3 convolutions of a path is missing: without it, both are "
-        "one linear map.": "(torch.relu( => ((",
-        "the ReLU inside the long path is missing.": "torch.relu(first(x)) => first(x)",
-        "the ReLU inside the second half's path is missing.": "torch.relu(third(y)) => third(y)",
-        "there is a ReLU too many: a path must be able to subtract, so the ReLU comes after the "
-        "sum, not before it.": [
-            "first(x))) => first(x))).relu()",
-            "third(y))) => third(y))).relu()",
-        ],
-        "the long path has a ReLU at its end; "
-        "the sum comes first.": "first(x))) => first(x))).relu()",
-        "the second half has a ReLU before its sum; "
-        "add y first.": "third(y))) => third(y))).relu()",
-        "both ReLUs after the sums are missing.": " torch.relu( =>  (",
-        "the last ReLU is missing: "
-        "the figure has one after each of the two sums.": "return torch.relu( => return (",
-        "the ReLU after the first sum is missing.": "y = torch.relu(short => y = (short",
-        "there is no ReLU at all: that is one linear map.": "torch.relu => ",
-        "the shortcut of the second half starts at y, where the two paths have met, "
-        "not at x.": "return torch.relu(y => return torch.relu(x",
-        "the second half has no shortcut: "
-        "add y to what its two convolutions give.": "return torch.relu(y +  => return torch.relu(",
-        "the 1x1 path is missing: its result is added to that of the long path.": "short(x) +  => ",
-        "x itself is added to the long path; "
-        "it takes the 1x1 convolution on its way.": "short(x) => x",
-        "the 1x1 path has no ReLU of its own: "
-        "the ReLU comes after the sum.": "short(x) => torch.relu(short(x))",
+        "a convolution of self.short has a bias that batch norm would subtract": plain_convolution,
+        "self.short must be an nn.Sequential": (
+            "nn.Sequential(*conv(width, width, 1, batch_norm)) => nn.Conv2d(width, width, 1)"
+        ),
+        "there is no ReLU between the convolutions of self.long": (
+            "self.long = two(width, batch_norm) => self.long = nn.Sequential("
+            "*conv(width, width, 3, batch_norm), *conv(width, width, 3, batch_norm))"
+        ),
+        "the long path has a ReLU at its end; the sum comes first.": (
+            "self.short(x) + self.long(x) => self.short(x) + torch.relu(self.long(x))"
+        ),
+        "the second half has a ReLU before its sum; add y first.": (
+            "y + self.refine(y) => y + torch.relu(self.refine(y))"
+        ),
+        "the last ReLU is missing: the figure has one after each of the two sums.": (
+            "return torch.relu(y + self.refine(y)) => return y + self.refine(y)"
+        ),
+        "the ReLU after the first sum is missing.": (
+            "y = torch.relu(self.short(x) + self.long(x)) => y = self.short(x) + self.long(x)"
+        ),
+        "both ReLUs after the sums are missing.": "torch.relu( => (",
+        "the shortcut of the second half starts at y, where the two paths have met, not at x.": (
+            "y + self.refine(y) => x + self.refine(y)"
+        ),
+        "the second half has no shortcut: add y to what its two convolutions give.": (
+            "y + self.refine(y) => self.refine(y)"
+        ),
+        "the 1x1 path is not used: add its result to that of the long path.": (
+            "self.short(x) + self.long(x) => self.long(x)"
+        ),
+        "x itself is added to the long path; it takes the 1x1 convolution on its way.": (
+            "self.short(x) + self.long(x) => x + self.long(x)"
+        ),
+        "the 1x1 path has no ReLU of its own: the ReLU comes after the sum.": (
+            "self.short(x) + self.long(x) => torch.relu(self.short(x)) + self.long(x)"
+        ),
+        "the short path must be a 1x1 convolution: conv(width, width, 1, batch_norm).": (
+            "width, width, 1, batch_norm => width, width, 3, batch_norm"
+        ),
+        "refine needs convolutions of its own; yours are those of the long path.": (
+            "self.refine = two(width, batch_norm) => self.refine = self.long"
+        ),
+        "pass batch_norm on to conv and two": (
+            "self.long = two(width, batch_norm) => self.long = two(width, False)"
+        ),
     },
     hints=[
-        "Walk along the figure with your finger. Where do two arrows meet? What happens right "
-        "after each meeting, and what between two 3x3 convolutions?",
-        "There are four ReLUs: one inside each pair of 3x3 convolutions and one after each sum. "
-        "The 1x1 path has none of its own.",
-        "The long path is `second(torch.relu(first(x)))`. Add the other path, then comes a ReLU, "
-        "and you have `y`. The second half is the same with `y` itself in place of the 1x1 path.",
+        "Walk along the figure with your finger. Which convolutions do you meet? Where do two "
+        "arrows meet, and what happens right after?",
+        "`self.short = nn.Sequential(*conv(width, width, 1, batch_norm))`; `two` makes the other "
+        "paths. Outside of `two` there are two ReLUs, one after each sum.",
+        "`y` is the ReLU of `self.short(x) + self.long(x)`. The second half is the same with `y` "
+        "itself in place of the 1x1 path.",
+    ],
+)
+
+
+network = Exercise(
+    title="The forward pass of the residual network",
+    minutes=5,
+    difficulty=2,
+    reference=Residual,
+    inputs=lambda: [
+        ({"width": 4, "modules": 2, "batch_norm": False}, torch.rand(1, 3, 16, 18)),
+        ({"width": 3, "modules": 3, "batch_norm": True}, torch.rand(2, 3, 17, 16)),
+    ],
+    observe=look_at_network,
+    mistakes={
+        "the modules have no shortcut: add x to what each module returns.": (
+            "x = x + module(x) => x = module(x)"
+        ),
+        "every module gets the same features; the next one takes the sum so far.": (
+            "x = self.preprocess(low)\n        for module in self.series:\n"
+            "            x = x + module(x) => "
+            "x = self.preprocess(low)\n        x = x + sum(module(x) for module in self.series)"
+        ),
+        "the sigmoid is missing; without it values leave the range from 0 to 1.": (
+            "torch.sigmoid(self.head(x)) => self.head(x)"
+        ),
+        "clamp is not the sigmoid: outside 0 to 1 it has no gradient, so training would stall.": (
+            "torch.sigmoid(self.head(x)) => self.head(x).clamp(0, 1)"
+        ),
+        "the image itself is added at the end; here the shortcuts run from module to module.": (
+            "torch.sigmoid(self.head(x)) => torch.sigmoid(low + self.head(x))"
+        ),
+        "the modules run in reverse; start with the first of self.series.": (
+            "in self.series => in reversed(self.series)"
+        ),
+    },
+    hints=[
+        "What has three channels, and what has `width` of them? Name the layer that changes one "
+        "into the other, at each end.",
+        "`x = self.preprocess(low)`. Each module then says what to add to `x`.",
+        "In a loop over `self.series`: `x = x + module(x)`. The head and a sigmoid follow.",
+    ],
+)
+
+
+def amp_step_solution(model, optimizer, scaler, low, normal):
+    """One training step in mixed precision; returns the loss as a number."""
+    with torch.autocast(low.device.type, torch.float16, enabled=scaler.is_enabled()):
+        enhanced = model(low)
+    enhanced = enhanced.float()
+    loss = F.mse_loss(enhanced, normal) + F.l1_loss(enhanced, normal)
+    optimizer.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    scaler.step(optimizer)
+    scaler.update()
+    return loss.item()
+
+
+class Gain(nn.Module):
+    """A network of three gains, whose output is float16 under autocast, as on a GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor([0.5, 1.5, 2.0]).view(3, 1, 1))
+        self.under_autocast = []
+
+    def forward(self, low):
+        self.under_autocast.append(torch.is_autocast_enabled(low.device.type))
+        enhanced = low * self.gain
+        return enhanced.half() if self.under_autocast[-1] else enhanced
+
+
+def amp_step_inputs():
+    # Large inputs, so that the gradient is longer than 1.
+    batches = [(8 * torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4)) for _ in range(4)]
+    return [(True, batches), (False, batches)]
+
+
+def amp_step_observe(answer, half, batches):
+    """Take steps, the first of which overflows in half precision, and follow the weights."""
+    model = Gain()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler(
+        "cpu", init_scale=2.0**24, backoff_factor=2.0**-10, growth_interval=2, enabled=half
+    )
+    seen = []
+    for low, normal in batches:
+        try:
+            loss = answer(model, optimizer, scaler, low, normal)
+        except AssertionError as error:
+            raise Finding("scale the loss: scaler.scale(loss).backward().") from error
+        except RuntimeError as error:
+            if "unscale_()" not in str(error) and "step()" not in str(error):
+                raise
+            raise Finding(
+                "call scaler.unscale_(optimizer), scaler.step(optimizer) and scaler.update() once "
+                "each in every step, in this order."
+            ) from error
+        if isinstance(loss, torch.Tensor) and loss.requires_grad:
+            raise Finding("you return the loss with its graph; return the number, loss.item().")
+        if not model.under_autocast:
+            raise Finding("the model is not called.")
+        if half and not model.under_autocast[-1]:
+            raise Finding(
+                "the network does not run in float16: call it within "
+                "torch.autocast(low.device.type, torch.float16, enabled=...)."
+            )
+        if not half and model.under_autocast[-1]:
+            raise Finding(
+                "autocast is on although the scaler is off; on a CPU that would be slow. "
+                "Pass enabled=scaler.is_enabled()."
+            )
+        seen.append((loss, model.gain.detach().clone(), scaler.get_scale()))
+    return seen
+
+
+CLIP = "    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
+UNSCALE = "    scaler.unscale_(optimizer)\n"
+
+amp_step = Exercise(
+    title="A training step in half precision",
+    minutes=8,
+    difficulty=3,
+    reference=amp_step_solution,
+    inputs=amp_step_inputs,
+    observe=amp_step_observe,
+    mistakes={
+        "the gradients of earlier steps add up; call optimizer.zero_grad() in every step.": (
+            "    optimizer.zero_grad()\n => "
+        ),
+        "the gradients are clipped while they are still multiplied by the scale: call "
+        "scaler.unscale_(optimizer) first.": f"{UNSCALE}{CLIP} => {CLIP}{UNSCALE}",
+        "the step is taken by the optimizer itself, infinite gradients and all; "
+        "scaler.step(optimizer) skips those.": "scaler.step(optimizer) => optimizer.step()",
+        "the absolute error is missing; the loss is MSE + MAE.": (
+            " + F.l1_loss(enhanced, normal) => "
+        ),
+        "the squared error is missing; the loss is MSE + MAE.": (
+            "F.mse_loss(enhanced, normal) +  => "
+        ),
+        "the gradients are not clipped.": f"{CLIP} => ",
+        "scaler.update() once each": "    scaler.update()\n => ",
+        "in this order": (
+            f"{UNSCALE}{CLIP}    scaler.step(optimizer)\n => "
+            f"    scaler.step(optimizer)\n{UNSCALE}{CLIP}"
+        ),
+        "scale the loss": "scaler.scale(loss).backward() => loss.backward()",
+        "does not run in float16": "enabled=scaler.is_enabled() => enabled=False",
+        "autocast is on although the scaler is off": ", enabled=scaler.is_enabled() => ",
+        "you return the scaled loss; return the loss itself.": (
+            "return loss.item() => return scaler.scale(loss).item()"
+        ),
+        "you return the loss with its graph": "loss.item() => loss",
+        "the loss compares the output with the low-light input; the target is normal.": (
+            "enhanced, normal => enhanced, low"
+        ),
+    },
+    right=[lambda *given: torch.tensor(amp_step_solution(*given))],
+    hints=[
+        "Write lesson 03's step first: loss, zero_grad, backward, clip, step. Then ask of each "
+        "line whether it sees scaled gradients, and whether it may.",
+        "The network alone runs within `torch.autocast`. After `scaler.scale(loss).backward()` the "
+        "gradients are too large by the scale, so they are unscaled before they are clipped.",
+        "The last four lines of work: `scaler.unscale_(optimizer)`, clip, `scaler.step(optimizer)`,"
+        " `scaler.update()`.",
     ],
 )
 
@@ -75,9 +278,9 @@ def inputs_solution(low, normal, scenes, val_low, val_normal, folds, fit):
     predicted = np.empty_like(normal)
     for k in range(folds):
         held_out = fold == k
-        model = fit(low[~held_out], normal[~held_out])
-        predicted[held_out] = model.predict(low[held_out])
-    return predicted, fit(low, normal).predict(val_low)
+        predict = fit(low[~held_out], normal[~held_out])
+        predicted[held_out] = predict(low[held_out])
+    return predicted, fit(low, normal)(val_low)
 
 
 def inputs_inputs():
@@ -100,7 +303,7 @@ def inputs_observe(student, low, normal, scenes, val_low, val_normal, folds):
             )
         seen.append(set(low[:, 0].astype(int)))
         model = len(seen) - 1
-        return SimpleNamespace(predict=lambda rows: np.insert(rows[:, :1], 1, model, axis=1))
+        return lambda rows: np.insert(rows[:, :1], 1, model, axis=1)
 
     got = student(low, normal, scenes, val_low, val_normal, folds, fit)
     if not isinstance(got, tuple | list) or len(got) != 2:
@@ -150,7 +353,7 @@ inputs = Exercise(
         "models must share the training rows": "folds => 9",
         "the validation rows are predicted by a model of a fold. That leaks nothing, but it wastes "
         "data: no training row gives them away, so fit "
-        "on all of them.": "fit(low, normal).predict => model.predict",
+        "on all of them.": "fit(low, normal)(val_low) => predict(val_low)",
         "the predictions are not in the order of the rows; "
         "write them to their own rows.": "return predicted => return predicted[fold.argsort()]",
         "the rows that you fit "
