@@ -250,9 +250,9 @@ question_mask.reveal(
 # over the image and divides by its standard deviation.
 
 # %%
-half, same, other = "half as large", "the same", "different in a way that depends on the image"
+half, same, other = "they halve", "hardly at all", "in a way that depends on the image"
 question_blind = widgets.predict(
-    "You halve the light of a photograph. The features of the spatial branch are then ...",
+    "You halve the light of a photograph. How do the features of the spatial branch change?",
     [half, same, other],
 )
 question_blind
@@ -279,6 +279,24 @@ question_blind.reveal(
 #
 # {{claim change < 0.02}}
 #
+# Turn the light down yourself. The photograph on the left darkens; does anything move on the right?
+
+# %%
+well_lit, usual_spread = image, full_light.std()
+
+
+def dimmed(halvings=2):
+    """A photograph with less and less light, beside features of the spatial branch that stay."""
+    darker = well_lit / 2**halvings
+    with torch.no_grad():
+        features = published.spatial(darker)[0]
+    views = [darker[0], (features / (6 * usual_spread) + 0.5).clamp(0, 1)]
+    return plotting.show_images(views, [f"light / {2**halvings}", "spatial branch"])
+
+
+widgets.parameter_slider(dimmed, frames=5, halvings=(0, 4))
+
+# %% [markdown]
 # ## 4. Train it as published
 #
 # The loss has four terms: L1 (weight 1), VGG features (0.05), the amplitude of the Fourier
@@ -365,11 +383,11 @@ for label, model in {"as published": as_published, "with the larger rate": repai
 baselines.table(judged)
 
 # %% [markdown]
-# A learning rate a hundred times larger makes the same network a better one. It still loses to
-# the best method without a network.
+# A learning rate a hundred times larger makes the same network a better one. In PSNR it only draws
+# level with the best method without a network.
 #
 # {{claim judged["with the larger rate"].psnr > judged["as published"].psnr + 1}}
-# {{claim judged["with the larger rate"].psnr < best.psnr}}
+# {{claim abs(judged["with the larger rate"].psnr - best.psnr) < 1}}
 #
 # ## 5. The redesign: light first
 #
