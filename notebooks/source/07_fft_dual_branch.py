@@ -794,8 +794,8 @@ question_error.reveal(
 )
 
 # %% [markdown]
-# In places and detail, the error of `dual_branch` is less than half of the published network's. What
-# it gets wrong is how bright the whole photograph was meant to be.
+# In places and detail, the error of `dual_branch` is less than half of the published network's.
+# What it gets wrong is how bright the whole photograph was meant to be.
 #
 # {{claim means["dual_branch"][1:].sum() < 0.5 * means["fft_dual_branch"][1:].sum()}}
 # {{claim share.argmax() == 0}}
@@ -1114,8 +1114,8 @@ print([mine for mine, _ in shared_scenes(planted, test.subset([0]))])
 #
 # - Stage two cannot repair a stage one that has not arrived.
 # - A gain for each place alone burns the sky behind a roof.
-# - With four training scenes, the light of whole photographs would be learned by heart, so the quick
-#   recipe does not teach it. Only more photographs help.
+# - With four training scenes, the light of whole photographs would be learned by heart, so the
+#   quick recipe does not teach it. Only more photographs help.
 # - The shipped weights guess how bright a scene was meant to be. What was meant to be dark, such as
 #   a night sky, may be brightened all the same.
 #
