@@ -1,10 +1,11 @@
-"""Exercises of lesson 07: amplitude and phase, frequencies, an amplitude layer, shared scenes."""
+"""Exercises of lesson 07: amplitude and phase, light by luminance, frequencies, shared scenes."""
 
 import numpy as np
 import torch
 
 from llie_helpers.lessons.checks.compare import Finding, difference
 from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.models.bilateral_grid import cubic_bspline
 
 
 def swap_solution(light, structure):
@@ -151,51 +152,70 @@ amplify = Exercise(
 )
 
 
-def expose_solution(image, logs):
-    """Gain and exponent of each channel, given as logarithms -> an image in [0, 1]."""
-    gain, exponent = logs.exp()[..., None, None].chunk(2, dim=1)
-    return (gain * (image + 1e-3) ** exponent).clamp(0, 1)
+def look_up_solution(maps, level):
+    """Log gains of all pixels: a mean of each pixel's levels, weighted by splines."""
+    knots = torch.arange(maps.shape[1])[:, None, None]
+    weights = cubic_bspline((level - knots).abs())
+    weights = weights / weights.sum(dim=0)
+    return (maps * weights).sum(dim=1)
 
 
-expose = Exercise(
-    title="Six numbers for a whole photograph",
-    minutes=6,
-    difficulty=2,
-    reference=expose_solution,
-    inputs=lambda: [(torch.rand(2, 3, 5, 6), torch.linspace(0.9, -0.8, 12).view(2, 6))],
+def look_up_inputs():
+    generator = torch.Generator().manual_seed(7)
+
+    def drawn(levels, height, width):
+        maps = torch.rand(3, levels, height, width, generator=generator)
+        level = (levels - 1) * torch.rand(height, width, generator=generator)
+        level[0, 0], level[0, 1] = 0, levels - 1  # black and white, where knots are missing
+        return maps, level
+
+    return [drawn(5, 4, 6), drawn(3, 3, 3)]
+
+
+look_up = Exercise(
+    title="A gain for each luminance",
+    minutes=10,
+    difficulty=3,
+    reference=look_up_solution,
+    inputs=look_up_inputs,
     mistakes={
-        "the first three numbers are the gains, "
-        "the last three the exponents.": "gain, exponent = => exponent, gain =",
-        "each channel has a gain and an exponent "
-        "of its own.": "logs.exp() => logs.view(2, 2, 3).mean(2).repeat_interleave(3, 1).exp()",
-        "gains and exponents do not take turns: "
-        "first come three gains.": "logs.exp() => logs.exp().view(-1, 3, 2).mT.flatten(1)",
-        "the numbers are logarithms: take exp of both.": ".exp() => ",
-        "the gains are logarithms as well: take exp of both.": "(gain * => (gain.log() *",
-        "the exponents are logarithms as well: "
-        "take exp of both.": "** exponent => ** exponent.log()",
-        "the exponent acts on the image alone; the gain comes "
-        "after it.": "gain * (image + 1e-3) ** exponent => (gain * (image + 1e-3)) ** exponent",
-        "the small offset of 0.001 is missing; "
-        "without it the slope at black is infinite.": "(image + 1e-3) => image",
-        "the offset of 0.001 belongs to the image, before the power; at the end it leaves the "
-        "slope "
-        "at black infinite.": "gain * (image + 1e-3) ** exponent => gain * image**exponent + 1e-3",
-        "clip the result to [0, 1].": ".clamp(0, 1) => ",
+        "a distance has no sign: take the absolute value of level minus knot.": ".abs() => ",
+        "near black and near white some of the splines are missing, and the weights add up to less "
+        "than 1: divide them by their sum.": "weights / weights.sum(dim=0) => weights",
+        "the weights of each pixel add up to 1 over the levels; you divide by the sum over all "
+        "pixels.": "weights.sum(dim=0) => weights.sum()",
+        "these weights are those of linear interpolation, max(1 - distance, 0); use "
+        "cubic_bspline.": (
+            "cubic_bspline((level - knots).abs()) => (1 - (level - knots).abs()).clamp_min(0)"
+        ),
+        "you take the nearest level alone.": (
+            "cubic_bspline((level - knots).abs()) => ((level - knots).abs() < 0.5).float()"
+        ),
+        "the levels are numbered from 0.": (
+            "torch.arange(maps.shape[1]) => torch.arange(1, maps.shape[1] + 1)"
+        ),
+        "the sum of the weighted maps is the mean already, as the weights add up to 1; you divide "
+        "by the number of levels once more.": ").sum(dim=1) => ).mean(dim=1)",
+        "these are log gains, and stay so: the lesson takes exp afterwards.": (
+            "return (maps * weights).sum(dim=1) => return (maps * weights).sum(dim=1).exp()"
+        ),
+        "the mean is one of log gains; you average the gains.": (
+            "return (maps * weights).sum(dim=1) => return (maps.exp() * weights).sum(dim=1).log()"
+        ),
     },
     right=[
-        # The power and the product become a product and a sum of logarithms.
-        lambda image, logs: torch.exp(
-            logs[:, :3, None, None] + logs[:, 3:, None, None].exp() * (image + 1e-3).log()
-        ).clamp(0, 1),
+        # Level by level.
+        lambda maps, level: (
+            sum(maps[:, k] * cubic_bspline((level - k).abs()) for k in range(maps.shape[1]))
+            / sum(cubic_bspline((level - k).abs()) for k in range(maps.shape[1]))
+        ),
     ],
     hints=[
-        "Six numbers for each image, `(N, 6)`. To meet an image of `(N, 3, H, W)` they have to "
-        "become two tensors of `(N, 3, 1, 1)`.",
-        "`logs.exp()[..., None, None]` has the shape `(N, 6, 1, 1)`, and `.chunk(2, dim=1)` cuts "
-        "it into gains and exponents.",
-        "With `gain` and `exponent` the formula can be typed as it is in the text, for all pixels "
-        "at once: offset, power, gain. `.clamp(0, 1)` clips.",
+        "Each level has a map of log gains, and each pixel a weight for each level. How far is a "
+        "pixel's level from level 0, from level 1, and so on? That is a tensor `(K, H, W)`.",
+        "`torch.arange(maps.shape[1])[:, None, None]` are the numbers of the levels, `(K, 1, 1)`. "
+        "`cubic_bspline` turns distances into weights. Divide them by their sum over the levels.",
+        "`maps * weights` is `(3, K, H, W)`; sum over the levels, dimension 1.",
     ],
 )
 
