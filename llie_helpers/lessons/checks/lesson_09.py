@@ -1,4 +1,4 @@
-"""Exercises of lesson 09: tiles and their seams, a curve as a table, a steady exposure."""
+"""Exercises of lesson 09: tiles and their seams, a curve as a table, a steady light."""
 
 import math
 
