@@ -31,6 +31,7 @@ PEERS = [
     Peer("FLOL", 94_518, 21.07, 0.816, 0.150, "re-measured", "Benito et al., 2025"),
     Peer("IAT", 91_154, 23.38, 0.808, 0.520, "re-measured", "Cui et al., BMVC 2022"),
     Peer("LYT-Net", 45_000, 21.59, 0.812, 1.1, "published", "Brateanu et al., 2024"),
+    Peer("CPGA-Net+", 60_378, 22.55, 0.815, None, "re-measured", "Weng et al., 2024"),
     Peer("CPGA-Net++", 62_000, 22.24, 0.835, None, "published", "Weng et al., 2024"),
     Peer("CIDNet", 1_980_000, 23.61, 0.870, 1.7, "published", "Yan et al., CVPR 2025"),
     Peer("URWKV", 2_250_000, 24.27, 0.856, None, "published", "Xu et al., CVPR 2025"),

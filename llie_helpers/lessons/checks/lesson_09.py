@@ -1,4 +1,4 @@
-"""Exercises of lesson 09: tiles and their seams, a curve as a table, a steady exposure."""
+"""Exercises of lesson 09: tiles and their seams, a curve as a table, a steady light."""
 
 import math
 
@@ -66,8 +66,8 @@ fade = Exercise(
     mistakes={
         "the two are the wrong way round: first the tile "
         "that comes.": "angle.sin() ** 2, angle.cos() ** 2 => angle.cos() ** 2, angle.sin() ** 2",
-        "without the half pixel the first weight is 0, and where no other tile is, "
-        "the division by the sum of weights fails.": " + 0.5 => ",
+        "take the angle at the middle of each pixel; without the half pixel "
+        "the two fades are no mirror images.": " + 0.5 => ",
         "sine and cosine do not add up to 1; their squares do.": " ** 2 => ",
         "the sine is to go from 0 to 1: a quarter of a turn, pi / 2.": "torch.pi / 2 => torch.pi",
         "a straight ramp adds up to 1, but has a kink at both ends, which can be seen as a "
