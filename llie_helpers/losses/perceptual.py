@@ -51,7 +51,7 @@ def random_vgg(width: int = 16, seed: int = 0) -> nn.Sequential:
     """Return the layers of VGG-19 up to the 18th with random weights, frozen.
 
     As features of a perceptual loss they need no training, no download and no torchvision (Liu,
-    Chen, Chen, Yin and Shen, A Generic Perceptual Loss for Modeling Structured Output
+    Chen, Chen, Yin and Shen, Generic Perceptual Loss for Modeling Structured Output
     Dependencies, CVPR 2021). They map normalised images (N, 3, H, W) to (N, 4 * width, H/4, W/4).
 
     Args:

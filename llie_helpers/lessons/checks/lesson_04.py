@@ -83,8 +83,7 @@ up = Exercise(
             "double_conv(2 * channels_out => double_conv(channels_out",
             "torch.cat([skip, self.enlarge(x)], dim=1) => skip + self.enlarge(x)",
         ],
-        "`enlarge` is a transposed convolution, with weights of its own; "
-        "you repeat pixels.": (
+        "`enlarge` is a transposed convolution, with weights of its own; you repeat pixels.": (
             "nn.ConvTranspose2d(channels_in, channels_out, kernel_size=2, stride=2) => "
             "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(channels_in, channels_out, 1))"
         ),
@@ -165,7 +164,7 @@ network = Exercise(
     },
     hints=[
         "The largest features come from `self.encoder[0](low)`. Before each pooling, append the "
-        "features to a list `skips`. What is in `x` after the last encoder level, and is it a skip?",
+        "features to a list `skips`. Is what the last encoder level returns a skip, too?",
         "The deepest features are no skip. Going up, the first `up` to be called is the last of "
         "`self.up`, and it needs the skip that was appended last: `skips.pop()`.",
         "Down: `skips.append(x)`, then pool, then the next encoder level. Up: loop over "
@@ -283,7 +282,9 @@ transposed = Exercise(
         "a stamp of `kernel` pixels that begins at pixel 0 ends at pixel kernel - 1.": (
             "kernel - 1 => kernel"
         ),
-        "the stamp is `kernel` pixels wide, not `stride`.": "first + kernel - 1 => first + stride - 1",
+        "the stamp is `kernel` pixels wide, not `stride`.": (
+            "first + kernel - 1 => first + stride - 1"
+        ),
         "you return a width; return the first and the last pixel.": (
             "return first, first + kernel - 1 => return kernel"
         ),
