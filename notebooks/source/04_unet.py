@@ -139,8 +139,8 @@ print(f"cost {expected:.4f}; one of the nine costs {prices['the one in the middl
 # {{claim (safest - mean).abs().max() < 1e-4}}
 # {{claim min(prices, key=prices.get) == "the mean of all nine"}}
 #
-# How much blur depends on one thing only. Drag the uncertainty. **True detail** is the share of the
-# target's fine structure that is in an answer: 100 % for the target itself.
+# How blurred the answer is depends on how much is in doubt. Drag it. **True detail** is the share
+# of the target's fine structure that is in an answer: 100 % for the target itself.
 
 # %% Draw the safest answers tags=["hide-input"]
 reaches = (0, 1, 2, 4, 8)
@@ -322,8 +322,8 @@ MyUNet = check.network(MyUNet)
 
 
 # %% [markdown]
-# Two things to notice. `skips` is a stack, as in lesson 03, and the pooling comes *after* a level
-# was put on it. And the weights start larger than PyTorch's default, after He et al.: by default,
+# Two things to notice. `skips` is a stack, as in lesson 03, and features are put on it *before*
+# they are pooled. And the weights start larger than PyTorch's default, after He et al.: by default,
 # signals fade away in so many layers, and the network may never learn more than grey.
 
 # %% tags=["nbval-check-output"]
@@ -407,10 +407,10 @@ question_board.reveal(
 #
 # ### One switch
 #
-# How much do skips matter for photographs? Compare networks that differ in one thing only. A
-# *pre-hook* is called before a module and may change what the module is given. This one replaces
-# the skip by zeros. The layers, their number of weights, the first weights and the order of the
-# crops stay the same.
+# How much do skips matter for photographs? The published network and yours differ in several things
+# at once, so comparing their scores would prove nothing. Change one thing only. A *pre-hook* is
+# called before a module and may change what the module is given. This one replaces the skip by
+# zeros. The layers, the initial weights and the order of the crops stay the same.
 
 
 # %%
@@ -622,7 +622,7 @@ for title, picture in candidates.items():
 # ### Train with it
 #
 # A training takes its loss by name. So give yours a name, and add it to the squared error. All else
-# is as before: the same network, first weights and crops.
+# is as before: the same network, initial weights and crops.
 
 # %%
 losses.LOSSES["features"] = features
@@ -649,8 +649,8 @@ question_both.reveal(
 )
 
 # %% [markdown]
-# The outputs have more detail, of both kinds. The loss asks for features as strong as the target's.
-# It cannot tell a spoke from grain in the place of a spoke. That is its price: *a loss gets what it
+# The outputs have more detail, of both kinds. The loss is content with strong features in about the
+# right place, and grain has them as well as a spoke. That is its price: *a loss gets what it
 # measures*.
 #
 # {{claim more_true > true + 0.01}}
@@ -677,13 +677,13 @@ furthest = max(
 plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pair in shown])
 
 # %% [markdown]
-# Plain areas are blotchy where there was noise. Sky and tank have colours of their own: four
+# Plain areas are blotchy where there was noise. Sky and tank have colours of their own: a few
 # photographs do not teach what colour a sky is. Bright places run into white.
 #
 # {{claim furthest > 0.05}}
 #
-# Which of the two networks is better? At this size it is hard to see. Look at the detail of the
-# beginning:
+# Which of the two networks is better? At this size it is hard to see. Look again at the detail
+# from the game:
 
 # %%
 close["with features"] = enhance(trained["with features"][0], garage.low)
@@ -782,8 +782,10 @@ widgets.before_after(garage.low, after, labels=("dark", "your U-Net"))
 # **What failed.** The U-Net loses to the histogram mapper in PSNR: it sees too little of the
 # photograph to know the light. A loss of features raises false detail together with true.
 #
-# The strip, with your minute as the last panel before the target. (Panels without "yours" come from
-# long trainings on real pairs.)
+# {{claim judged["U-Net"].psnr < baselines.scores[mapper].psnr}}
+#
+# The strip, with your minute as the last panel before the target. (Where you have trained no
+# network in a lesson, its panel comes from a long training on real pairs.)
 
 # %%
 lessons.strip(lesson, trained["with features"][0])
@@ -829,12 +831,12 @@ found_cost = price(found, features)
 print(f"cost by features {found_cost:.4f}; a sharp one {prices['the one in the middle'][1]:.4f}")
 
 # %% [markdown]
-# Confetti costs less than the photograph. It has features as strong as the target's everywhere, and
-# nothing else. A network is not as free as these pixels: it has to make its picture from the dark
-# one, by the same weights at every place. So it goes only a small part of the way. That part is in
-# the false detail of section 4, and lesson 06 is about little else.
+# By this loss, confetti is nearer to the nine than any one of them, and nobody would hand it in. A
+# network is not as free as these pixels: it has to make its picture from the dark one, with the
+# same weights at every place. So it goes only a small part of the way. That part is in the false
+# detail of section 4, and lesson 06 is about little else.
 #
-# {{claim found_cost < prices["the one in the middle"][1]}}
+# {{claim found_cost < 0.95 * min(price(one, features) for one in nine)}}
 # {{claim share_false > 2 * share_true}}
 #
 # ### With trained weights
