@@ -143,7 +143,7 @@ print(f"cost {expected:.4f}; one of the nine costs {prices['the one in the middl
 # of the target's fine structure that is in an answer: 100 % for the target itself.
 
 # %% Draw the safest answers tags=["hide-input"]
-reaches = (0, 1, 2, 4, 8)
+reaches = (0, 2, 4, 8)
 frames = []
 for reach in reaches:
     possible = moved(reach)
@@ -161,7 +161,7 @@ widgets.frames_slider(
     reaches,
     "uncertain by (pixels)",
     alt="a detail of a motorcycle, and the mean of it moved to all places in reach",
-    first=3,
+    first=2,
 )
 
 # %% [markdown]
@@ -488,7 +488,7 @@ question_skips.reveal(
 close = {"dark, brightened": gamma(garage.low)}
 close |= {label: enhance(model, garage.low) for label, (model, _) in trained.items()}
 close |= {"target": garage.normal}
-plotting.show_images([window(image) for image in close.values()], list(close), columns=2)
+plotting.show_images([window(image) for image in close.values()], list(close))
 
 # %% [markdown]
 # Without skips, everything passes through the lowest level, where one pixel stands for 64. What
@@ -688,7 +688,7 @@ plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pa
 # %%
 close["with features"] = enhance(trained["with features"][0], garage.low)
 order = ["dark, brightened", "U-Net", "with features", "target"]
-plotting.show_images([window(close[label]) for label in order], order, columns=2)
+plotting.show_images([window(close[label]) for label in order], order)
 
 # %% [markdown]
 # ### The table

@@ -59,8 +59,9 @@ def up_observe(answer, options, x, skip):
         if isinstance(error, NotImplementedError):
             raise
         raise Finding(
-            f"PyTorch says: {error}. `enlarge` goes from channels_in to channels_out; `mix` gets "
-            "the skip and the enlarged features together, which is twice channels_out."
+            f"PyTorch says: {str(error).rstrip('.')}. `enlarge` goes from channels_in to "
+            "channels_out; `mix` gets the skip and the enlarged features together, which is twice "
+            "channels_out."
         ) from error
 
 
@@ -120,9 +121,9 @@ def network_observe(answer, options, image):
         if isinstance(error, NotImplementedError):
             raise
         raise Finding(
-            f"PyTorch says: {error}. Each step up is up(x, skip), smallest level first, and its "
-            "skip must be twice as large as x: keep it *before* the pooling, and use the one kept "
-            "last first."
+            f"PyTorch says: {str(error).rstrip('.')}. Each step up is up(x, skip), smallest level "
+            "first, and its skip must be twice as large as x: keep it *before* the pooling, and "
+            "use the one kept last first."
         ) from error
 
 
