@@ -176,13 +176,11 @@ widgets.frames_slider(
 #
 # ### To beat
 
-# %% tags=["nbval-check-output"]
+# %%
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
 train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
 for pairs in (train, val, test):
     print(pairs)
-
-# %%
 baselines = lessons.baselines(train, test)
 for label, its in baselines.scores.items():
     lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
@@ -350,8 +348,7 @@ question_board = widgets.predict(
 question_board
 
 # %% [markdown]
-# Both networks are untrained. The pictures show 8 x 8 pixels, with the contrast of the outputs
-# turned up.
+# Ask both networks as they are, untrained.
 
 
 # %%
@@ -369,8 +366,15 @@ with torch.no_grad():
         for label, net in two_nets.items()
     }
 changes = {label: (a - b).abs().max().item() for label, (a, b) in answers.items()}
-for label, change in changes.items():
-    print(f"{label:9} largest change of the output {change:.6f}")
+question_board.reveal(
+    nothing if changes["published"] < 1e-6 else clearly,
+    f"its output changes by at most {changes['published']:.6f}, that of your network by up to "
+    f"{changes['yours']:.3f}. Each 2 x 2 window of the pooling holds both colours, wherever the "
+    "board is.",
+)
+
+# %% [markdown]
+# The pictures show 8 x 8 pixels, with the contrast of the outputs turned up.
 
 # %% Draw boards and outputs tags=["hide-input"]
 greys = {label: [x.mean(dim=0, keepdim=True) for x in pair] for label, pair in answers.items()}
@@ -385,13 +389,7 @@ plotting.show_images(
     [F.interpolate(image[None], scale_factor=24)[0] for image in panels.values()],
     list(panels),
     columns=3,
-    alt="chequerboards and outputs: plain grey for the published network, boards for yours",
-)
-
-# %%
-question_board.reveal(
-    nothing if changes["published"] < 1e-6 else clearly,
-    "each 2 x 2 window of the pooling holds both colours, wherever the board is.",
+    alt="chequerboards; plain grey by the published network; two different patterns by yours",
 )
 
 # %% [markdown]
@@ -400,7 +398,8 @@ question_board.reveal(
 # values of a feature, and their maximum does not depend on the shift. In the published network
 # nothing at full size reaches the decoder by another way. No weights whatever can make it draw both
 # boards where they belong. The best it can do is the mean of the two, plain grey: the safest
-# answer again. *What a network cannot represent, no training teaches.*
+# answer again. *What a network cannot represent, no training teaches.* Yours is untrained and draws
+# the boards badly, but it draws two different pictures.
 #
 # {{claim changes["published"] < 1e-6}}
 # {{claim changes["yours"] > 1e-3}}
@@ -435,6 +434,9 @@ def learn(label, recipe, skips=True):
     return model.eval(), run
 
 
+# %% [markdown]
+# Before you train them:
+
 # %%
 small, half, large = (
     "a little less: at least 80 % of it",
@@ -442,11 +444,15 @@ small, half, large = (
     "much less: under 20 % of it",
 )
 question_skips = widgets.predict(
-    "Both are trained for the same minute with squared error. Compared with the network that has "
+    "Two networks, with and without skips, are trained alike. Compared with the network that has "
     "skips, how much true detail do the outputs of the network without them have?",
     [small, half, large],
 )
 question_skips
+
+# %% [markdown]
+# Both with squared error, on the same crops. If you stop the cell and run it again, the training
+# goes on where it was.
 
 # %%
 trained = {"U-Net": learn("U-Net", recipe), "no skips": learn("no skips", recipe, skips=False)}
@@ -474,15 +480,16 @@ def detail(method):
 gamma = baselines.methods[baselines.tuned_gamma]
 details = {baselines.tuned_gamma: detail(gamma)}
 details |= {label: detail(partial(enhance, model)) for label, (model, _) in trained.items()}
-for label, (true, false) in details.items():
-    print(f"{label:10} true detail {true:4.0%}, false detail {false:4.0%}")
-
-# %%
 ratio = details["no skips"][0] / details["U-Net"][0]
 question_skips.reveal(
     small if ratio >= 0.8 else half if ratio >= 0.2 else large,
-    f"{ratio:.0%} of the true detail is left.",
+    "; ".join(
+        f"{label}: {true:.0%} true, {false:.0%} false" for label, (true, false) in details.items()
+    ),
 )
+
+# %% [markdown]
+# And to the eye:
 
 # %%
 close = {"dark, brightened": gamma(garage.low)}
@@ -819,16 +826,14 @@ def cheapest(loss, steps=60):
 
 
 found = cheapest(features)
+found_cost = price(found, features)
+print(f"cost by features {found_cost:.4f}; a sharp one {prices['the one in the middle'][1]:.4f}")
 share_true, share_false = metrics.true_and_false_detail(found, truth)[0].tolist()
 plotting.show_images(
     [truth, mean, found],
     ["truth", "cheapest squared error", "cheapest features"],
     ["", "", f"true detail {share_true:.0%}, false {share_false:.0%}"],
 )
-
-# %%
-found_cost = price(found, features)
-print(f"cost by features {found_cost:.4f}; a sharp one {prices['the one in the middle'][1]:.4f}")
 
 # %% [markdown]
 # By this loss, confetti is nearer to the nine than any one of them, and nobody would hand it in. A
