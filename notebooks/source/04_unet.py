@@ -78,7 +78,7 @@ question_hand_in
 #
 # | profile | data | minutes to run | memory |
 # | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
+# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1.5 GB |
 # | full | LOL v1, 500 real pairs | hours on two CPU cores; made for a GPU | 4 GB |
 
 
@@ -336,8 +336,8 @@ print(f"{count_parameters(network):,} parameters, {gmacs(network):.1f} GMACs for
 # The published system that this lesson follows uses a U-Net too, with a small difference. Its skips
 # leave *after* the pooling. Does it matter, with so many channels around?
 #
-# The finest pattern that an image can hold is a chequerboard of single pixels. Take one board, and
-# the same board moved by one pixel: bright and dark change places.
+# The finest pattern that an image can hold is a chequerboard of single pixels. Move it by one
+# pixel, and bright and dark change places.
 
 # %%
 nothing, little, clearly = "exactly nothing", "a little, depending on its weights", "clearly"
@@ -512,7 +512,7 @@ plotting.show_images([window(image) for image in close.values()], list(close))
 # Above is your minute. Below, if the course has recorded it, is the training of this network on LOL
 # v1, for some 45 minutes with each of three seeds. Look at the left edge first: at what point do
 # the two networks of your run part? Then at the right edge: how far apart do seeds end that differ
-# in nothing else? Remember that distance when you compare two methods.
+# in nothing else?
 
 # %%
 recording = {"seed 0": lessons.recorded("plain_unet_lol_v1")}
@@ -528,7 +528,7 @@ plotting.show_history({label: run.history for label, (_, run) in trained.items()
 #
 # ### Two pictures, one error
 #
-# Now to the other remedy. Here are two wrong versions of the detail. One is moved by two pixels.
+# Here are two wrong versions of the detail. One is moved by two pixels.
 # The other is blurred, just so much that both have the same squared error.
 
 
@@ -759,7 +759,8 @@ for label, net in two_nets.items():
 #
 # ### Your class, trained for longer
 #
-# Where the course has the weights of the long training on LOL v1, they fit into your class.
+# Your layers have the names of those in the package. So the weights of the long training on LOL v1
+# fit into your class, where the course has them. Nothing changes but the numbers in it.
 
 # %%
 from llie_helpers.models.weights import shipped
