@@ -6,7 +6,7 @@ in half precision.
 """
 
 from llie_helpers.losses.gan import gan_discriminator_loss, gan_generator_loss
-from llie_helpers.losses.perceptual import Perceptual
+from llie_helpers.losses.perceptual import Perceptual, random_vgg
 from llie_helpers.losses.pixel import fft_amplitude, gt_mean, l1, mse
 from llie_helpers.losses.places import coarse, colour
 from llie_helpers.losses.structural import ssim_loss
@@ -24,5 +24,6 @@ __all__ = [
     "gt_mean",
     "l1",
     "mse",
+    "random_vgg",
     "ssim_loss",
 ]

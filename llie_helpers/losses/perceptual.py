@@ -1,5 +1,7 @@
 """A loss on the features of a classifier, which represent edges and textures."""
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -43,6 +45,31 @@ class Perceptual(nn.Module):
         with torch.no_grad():
             target = self.network(normal.float())
         return F.mse_loss(self.network(enhanced.float()).float(), target.float())
+
+
+def random_vgg(width: int = 16, seed: int = 0) -> nn.Sequential:
+    """Return the layers of VGG-19 up to the 18th with random weights, frozen.
+
+    As features of a perceptual loss they need no training, no download and no torchvision (Liu,
+    Chen, Chen, Yin and Shen, Generic Perceptual Loss for Modeling Structured Output
+    Dependencies, CVPR 2021). They map normalised images (N, 3, H, W) to (N, 4 * width, H/4, W/4).
+
+    Args:
+        width: channels of the first convolutions, 64 in VGG-19.
+        seed: of the weights, which follow He et al. (ICCV 2015).
+    """
+    layers: list[nn.Module] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        channels = [3, width, width, 2 * width, 2 * width, *4 * [4 * width]]
+        for before, after in itertools.pairwise(channels):
+            if layers and after > before:
+                layers.append(nn.MaxPool2d(2))
+            convolution = nn.Conv2d(before, after, kernel_size=3, padding=1)
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            layers += [convolution, nn.ReLU()]
+    return nn.Sequential(*layers).requires_grad_(False).eval()
 
 
 class Normalise(nn.Module):

@@ -1,4 +1,4 @@
-"""Lesson 04's comparison: a standard U-Net with about as many parameters as the published one.
+"""Lesson 04: a standard U-Net with about as many parameters as the published one.
 
 Two 3x3 convolutions at each of four levels on both sides, 2x2 max-pooling down, 2x2
 transposed convolutions up, and skip connections from before the pooling (Ronneberger, Fischer and
@@ -25,11 +25,8 @@ class PlainUNet(Network):
         super().__init__()
         steps = list(pairwise(widths))
         self.multiple = 2 ** len(steps)
-        self.encoder = nn.ModuleList(level(a, b) for a, b in pairwise((3, *widths)))
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(coarse, fine, kernel_size=2, stride=2) for fine, coarse in steps
-        )
-        self.decoder = nn.ModuleList(level(2 * fine, fine) for fine, _ in steps)
+        self.encoder = nn.ModuleList(double_conv(a, b) for a, b in pairwise((3, *widths)))
+        self.up = nn.ModuleList(Up(coarse, fine) for fine, coarse in steps)
         self.head = nn.Conv2d(widths[0], 3, kernel_size=1)
         # As in the paper; with PyTorch's default the signal vanishes in so many layers.
         for layer in self.modules():
@@ -42,12 +39,24 @@ class PlainUNet(Network):
         for encode in self.encoder[1:]:
             skips.append(x)
             x = encode(F.max_pool2d(x, kernel_size=2))
-        for up, decode in zip(reversed(self.up), reversed(self.decoder), strict=True):
-            x = decode(torch.cat([skips.pop(), up(x)], dim=1))
+        for up in reversed(self.up):
+            x = up(x, skips.pop())
         return torch.sigmoid(self.head(x))
 
 
-def level(channels_in: int, channels_out: int) -> nn.Sequential:
+class Up(nn.Module):
+    """Double the size of ``x`` and combine it with the encoder's features, ``skip``."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.enlarge = nn.ConvTranspose2d(channels_in, channels_out, kernel_size=2, stride=2)
+        self.mix = double_conv(2 * channels_out, channels_out)
+
+    def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        return self.mix(torch.cat([skip, self.enlarge(x)], dim=1))
+
+
+def double_conv(channels_in: int, channels_out: int) -> nn.Sequential:
     """Return the two 3x3 convolutions of a level."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1),

@@ -1,6 +1,6 @@
 """Diagrams of network architectures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from matplotlib.axes import Axes
@@ -34,18 +34,58 @@ def show_encoder_decoder(widths: Sequence[int]) -> CourseFigure:
         "shortcut adds the encoder's features to the decoder's.",
     )
     axes = figure.subplots()
+    _draw_u(axes, widths, 2 * len(widths), "+")
+    bottom = (len(widths) - 1) * STEP
+    _arrow(axes, (bottom, -bottom), (bottom + 2 * STEP, -bottom), CONVOLVE, bend=0.35)
+    key = {
+        "3x3 convolution": CONVOLVE,
+        "3x3 convolution, stride 2": DOWN,
+        "3x3 convolution, then twice as large": UP,
+        "shortcut": SHORTCUT,
+    }
+    _explain(figure, key)
+    return figure
+
+
+def show_unet(widths: Sequence[int]) -> CourseFigure:
+    """Draw a U-Net: as `show_encoder_decoder`, with skip connections that are concatenated.
+
+    Args:
+        widths: channels at full resolution, at half of it, and so on.
+    """
+    figure = CourseFigure(
+        WIDTH,
+        4.4,
+        "A U-Net: two convolutions at each level, on the left max-pooling down through "
+        f"{', '.join(map(str, widths))} channels, on the right transposed convolutions up. At each "
+        "level above the lowest, a skip connection puts the encoder's features, as they are before "
+        "the pooling, beside the enlarged ones.",
+    )
+    _draw_u(figure.subplots(), widths, 2 * len(widths) - 2, "skip")
+    key = {
+        "max-pooling, then two convolutions": DOWN,
+        "up: enlarge, put the skip beside, two convolutions": UP,
+        "skip connection": SHORTCUT,
+    }
+    _explain(figure, key)
+    return figure
+
+
+def _draw_u(axes: Axes, widths: Sequence[int], end: int, mark: str) -> None:
+    """Draw boxes and arrows of a U whose last box is in column ``end``.
+
+    ``mark`` is the label of its shortcuts.
+    """
     last = len(widths) - 1
-    end = 2 * last + 2
     for level, channels in enumerate(widths):
         x, y = level * STEP, -level * DROP
         mirrored = (end - level) * STEP
         share = "full size" if level == 0 else f"1/{2**level}"
-        for place in (x, mirrored):
-            _box(axes, place, y, channels / widths[-1], level, f"{channels}")
         axes.text(-1.7 * STEP, y, share, ha="right", va="center", color=GREY)
-        if level == last:
-            _arrow(axes, (x, y), (mirrored, y), CONVOLVE, bend=0.35)
-        _arrow(axes, (x, y), (mirrored, y), SHORTCUT, "+")
+        for place in {x, mirrored}:
+            _box(axes, place, y, channels / widths[-1], level, f"{channels}")
+        if x < mirrored:
+            _arrow(axes, (x, y), (mirrored, y), SHORTCUT, mark)
         if level < last:
             below = y - DROP
             _arrow(axes, (x, y), (x + STEP, below), DOWN)
@@ -54,20 +94,17 @@ def show_encoder_decoder(widths: Sequence[int]) -> CourseFigure:
         _box(axes, place, 0, 3 / widths[-1], 0, f"3\n{name}")
     _arrow(axes, (-STEP, 0), (0, 0), CONVOLVE)
     _arrow(axes, (end * STEP, 0), ((end + 1) * STEP, 0), CONVOLVE)
-    key = {
-        "3x3 convolution": CONVOLVE,
-        "3x3 convolution, stride 2": DOWN,
-        "3x3 convolution, then twice as large": UP,
-        "shortcut": SHORTCUT,
-    }
-    lines = [
-        Line2D([], [], color=colour, linestyle=_line(colour), label=label)
-        for label, colour in key.items()
-    ]
-    figure.legend(handles=lines, loc="outside lower center", ncols=4, fontsize=10)
     axes.set(xlim=(-2.8 * STEP, (end + 1.8) * STEP), ylim=(-last * DROP - 1.1, 1.3))
     axes.axis("off")
-    return figure
+
+
+def _explain(figure: CourseFigure, arrows: Mapping[str, str]) -> None:
+    """Add a legend of the colours of arrows."""
+    lines = [
+        Line2D([], [], color=colour, linestyle=_line(colour), label=label)
+        for label, colour in arrows.items()
+    ]
+    figure.legend(handles=lines, loc="outside lower center", ncols=4, fontsize=10)
 
 
 def _box(axes: Axes, x: float, y: float, width: float, level: int, label: str) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from llie_helpers import losses, metrics
 from llie_helpers.errors import CourseError
-from llie_helpers.losses import Perceptual, WeightedLoss
+from llie_helpers.losses import Perceptual, WeightedLoss, random_vgg
 from llie_helpers.losses.pixel import bhattacharyya
 
 FUNCTIONS = {name: loss for name, loss in losses.LOSSES.items() if name != "perceptual"}
@@ -262,3 +262,19 @@ def test_places_have_no_detail_and_colours_no_brightness():
     bright = 0.5 + normal / 2
     warm = bright * torch.tensor([1.0, 0.8, 0.8]).view(3, 1, 1)
     assert losses.colour(0.8 * bright, bright) < 0.2 * losses.colour(warm, bright)
+
+
+def test_random_features_have_the_layers_of_vgg_and_the_same_weights_everywhere():
+    state = torch.get_rng_state()
+    vgg = random_vgg(width=64)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert len(vgg) == Perceptual.LAYERS
+    convolutions = [layer for layer in vgg if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [64, 64, 128, 128, *4 * [256]]
+    assert [i for i, layer in enumerate(vgg) if isinstance(layer, nn.MaxPool2d)] == [4, 9]
+    assert not any(weights.requires_grad for weights in vgg.parameters())
+    image = torch.rand(1, 3, 16, 24)
+    one, same, other = (random_vgg(4, seed)(image) for seed in (0, 0, 1))
+    assert one.shape == (1, 16, 4, 6)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)

@@ -1,4 +1,4 @@
-from llie_helpers.plotting.diagrams import show_encoder_decoder, show_two_path
+from llie_helpers.plotting.diagrams import show_encoder_decoder, show_two_path, show_unet
 
 
 def test_each_level_is_drawn_and_labelled_on_both_sides():
@@ -8,6 +8,13 @@ def test_each_level_is_drawn_and_labelled_on_both_sides():
     assert [texts.count(channels) for channels in ("4", "8", "16")] == [2, 2, 2]
     assert texts.count("+") == 3
     assert {"full size", "1/2", "1/4"} <= set(texts)
+
+
+def test_the_lowest_level_of_a_unet_is_one_box_without_a_skip():
+    (axes,) = show_unet((4, 8, 16)).axes
+    texts = [text.get_text() for text in axes.texts]
+    assert [texts.count(channels) for channels in ("4", "8", "16")] == [2, 2, 1]
+    assert texts.count("skip") == 2
 
 
 def test_the_two_path_module_holds_its_layers():

@@ -1,6 +1,4 @@
-"""Exercises of lesson 04: the U-Net's cost and field, its decoder, self-ensemble, feature loss."""
-
-from functools import partial
+"""Exercises of lesson 04: the safest answer, a U-Net, a feature loss; cost, field, ensemble."""
 
 import torch
 import torch.nn.functional as F
@@ -8,43 +6,298 @@ from torch import nn
 
 from llie_helpers.lessons.checks.compare import Finding, difference
 from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.networks import network as look_at_network
+from llie_helpers.models.plain_unet import PlainUNet, Up
 
 
-def transposed_solution(channels_in, channels_out, kernel, height, width):
-    """Parameters and multiply-adds of a transposed convolution; the size is its input's."""
-    weights = channels_in * channels_out * kernel**2
-    return weights + channels_out, weights * height * width
+def guess_solution(targets, weights):
+    """The image with the least expected squared error, and that error."""
+    share = weights.view(-1, 1, 1, 1)
+    guess = (share * targets).sum(dim=0)
+    error = (share * (guess - targets) ** 2).sum(dim=0).mean()
+    return guess, error
+
+
+guess = Exercise(
+    title="The safest answer",
+    minutes=6,
+    difficulty=3,
+    reference=guess_solution,
+    inputs=lambda: [(torch.rand(3, 3, 6, 8), torch.tensor([0.6, 0.3, 0.1]))],
+    mistakes={
+        "the targets are not equally likely: "
+        "weight each by its share.": "(share * targets).sum(dim=0) => targets.mean(dim=0)",
+        "the most likely target is not the best guess: where it is wrong, "
+        "the squared error is large.": "(share * targets).sum(dim=0) => targets[weights.argmax()]",
+        "the median is best for the absolute error; the squared error "
+        "asks for another average.": "(share * targets).sum(dim=0) => targets.median(dim=0).values",
+        "the guess is right, but each squared error has to be weighted by "
+        "its share too.": "(share * (guess - targets) ** 2).sum(dim=0) => ((guess - targets) ** 2)",
+        "the guess is right, but the error is added up over the pixels; "
+        "take their mean.": ".sum(dim=0).mean() => .sum()",
+        "the guess is right, but its error is not 0: "
+        "it equals none of the targets.": "return guess, error => return guess, 0.0",
+        "the guess is right, but the error is that of the mean target's square root; "
+        "the mean squared error has no root.": ".mean() => .mean().sqrt()",
+    },
+    hints=[
+        "Take a single pixel and write down the expected squared error of a guess g. For which "
+        "g is its derivative 0?",
+        "The derivative is the sum of `2 * share * (g - target)`, so the best guess is the "
+        "weighted mean of the targets.",
+        "`weights.view(-1, 1, 1, 1)` has one number for each image and multiplies all of its "
+        "pixels. Sum over the first dimension; for the error, take the mean over the rest.",
+    ],
+)
+
+
+def up_observe(answer, options, x, skip):
+    """Compare layers and output with the package's; explain channels that do not match."""
+    try:
+        return look_at_network(answer, options, x, skip)
+    except RuntimeError as error:
+        if isinstance(error, NotImplementedError):
+            raise
+        raise Finding(
+            f"PyTorch says: {str(error).rstrip('.')}. `enlarge` goes from channels_in to "
+            "channels_out; `mix` gets the skip and the enlarged features together, which is twice "
+            "channels_out."
+        ) from error
+
+
+up = Exercise(
+    title="One level up",
+    minutes=8,
+    difficulty=3,
+    reference=Up,
+    inputs=lambda: [
+        ({"channels_in": 8, "channels_out": 4}, torch.randn(2, 8, 3, 5), torch.randn(2, 4, 6, 10)),
+        ({"channels_in": 6, "channels_out": 5}, torch.randn(1, 6, 4, 2), torch.randn(1, 5, 8, 4)),
+    ],
+    observe=up_observe,
+    mistakes={
+        "the skip comes first in the concatenation, "
+        "the enlarged features second.": "[skip, self.enlarge(x)] => [self.enlarge(x), skip]",
+        "the skip is not used.": "[skip, self.enlarge(x)] => [0 * skip, self.enlarge(x)]",
+        "skip and features are added; concatenate them along the channels, so that `mix` can "
+        "treat them differently.": [
+            "double_conv(2 * channels_out => double_conv(channels_out",
+            "torch.cat([skip, self.enlarge(x)], dim=1) => skip + self.enlarge(x)",
+        ],
+        "`enlarge` is a transposed convolution, with weights of its own; you repeat pixels.": (
+            "nn.ConvTranspose2d(channels_in, channels_out, kernel_size=2, stride=2) => "
+            "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(channels_in, channels_out, 1))"
+        ),
+        "the stamp of `enlarge` is 2 x 2 pixels, and yours is 3 x 3.": (
+            "kernel_size=2, stride=2 => kernel_size=3, stride=2, padding=1, output_padding=1"
+        ),
+        "one 3x3 convolution is not enough: `mix` is a double_conv.": (
+            "double_conv(2 * channels_out, channels_out) => nn.Sequential("
+            "nn.Conv2d(2 * channels_out, channels_out, 3, padding=1), nn.ReLU())"
+        ),
+        "a ReLU follows `enlarge`, which sets its negative values to 0; leave it out.": (
+            "self.enlarge(x)] => self.enlarge(x).relu()]"
+        ),
+        "which is twice channels_out": [
+            "double_conv(2 * channels_out => double_conv(channels_in + channels_out"
+        ],
+    },
+    hints=[
+        "In `__init__`, call `super().__init__()` first; then make the two layers and keep them as "
+        "`self.enlarge` and `self.mix`. How many channels does `mix` get?",
+        "`enlarge` returns `channels_out` channels and the skip has as many, so `mix` goes from "
+        "`2 * channels_out` to `channels_out`.",
+        "`nn.ConvTranspose2d` takes the same arguments as `nn.Conv2d`. In `forward`, "
+        "`torch.cat([first, second], dim=1)` puts two tensors together along the channels.",
+    ],
+)
+
+
+def network_observe(answer, options, image):
+    """Compare layers and output with the package's; explain sizes that do not match."""
+    try:
+        return look_at_network(answer, options, image)
+    except RuntimeError as error:
+        if isinstance(error, NotImplementedError):
+            raise
+        raise Finding(
+            f"PyTorch says: {str(error).rstrip('.')}. Each step up is up(x, skip), smallest level "
+            "first, and its skip must be twice as large as x: keep it *before* the pooling, and "
+            "use the one kept last first."
+        ) from error
+
+
+network = Exercise(
+    title="The forward pass of a U-Net",
+    minutes=10,
+    difficulty=4,
+    reference=PlainUNet,
+    inputs=lambda: [
+        ({"widths": (4, 6, 8)}, torch.rand(1, 3, 16, 24)),
+        ({"widths": (3, 4, 5, 6)}, torch.rand(2, 3, 17, 19)),
+    ],
+    observe=network_observe,
+    mistakes={
+        "the skips are not used: give each `up` what the encoder kept.": (
+            "up(x, skips.pop()) => up(x, torch.zeros_like(skips.pop()))"
+        ),
+        "the largest of four values goes on, not their mean: use F.max_pool2d.": (
+            "max_pool2d => avg_pool2d"
+        ),
+        "a pooling takes the largest of 2 x 2 pixels, not every second pixel.": (
+            "F.max_pool2d(x, kernel_size=2) => x[..., ::2, ::2]"
+        ),
+        "the sigmoid is missing; without it values leave the range from 0 to 1.": (
+            "torch.sigmoid(self.head(x)) => self.head(x)"
+        ),
+        "clamp is not the sigmoid: outside 0 to 1 it has no gradient, so training would stall.": (
+            "torch.sigmoid(self.head(x)) => self.head(x).clamp(0, 1)"
+        ),
+        "self.head already ends the network; no ReLU belongs between it and the sigmoid.": (
+            "self.head(x)) => self.head(x).relu())"
+        ),
+        "keep it *before* the pooling": [
+            "skips.append(x) => skips.append(F.max_pool2d(x, kernel_size=2))"
+        ],
+        "use the one kept last first": ["skips.pop() => skips.pop(0)"],
+        "smallest level first": ["reversed(self.up) => self.up"],
+        "Each step up is up(x, skip)": ["up(x, skips.pop()) => up(skips.pop(), x)"],
+    },
+    hints=[
+        "The largest features come from `self.encoder[0](low)`. Before each pooling, append the "
+        "features to a list `skips`. Is what the last encoder level returns a skip, too?",
+        "The deepest features are no skip. Going up, the first `up` to be called is the last of "
+        "`self.up`, and it needs the skip that was appended last: `skips.pop()`.",
+        "Down: `skips.append(x)`, then pool, then the next encoder level. Up: loop over "
+        "`reversed(self.up)`. At the end the head and the sigmoid.",
+    ],
+)
+
+
+def feature_loss_solution(network, mean, std, enhanced, normal):
+    """Mean squared difference of features; the target is a constant."""
+    with torch.no_grad():
+        wanted = network((normal - mean) / std)
+    return F.mse_loss(network((enhanced - mean) / std), wanted)
+
+
+def feature_loss_inputs():
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    network = nn.Sequential(nn.Conv2d(3, 8, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+    enhanced, normal = (torch.rand(2, 3, 8, 12).requires_grad_() for _ in range(2))
+    return [(network.requires_grad_(False), mean, std, enhanced, normal)]
+
+
+def feature_loss_observe(answer, *given):
+    """Look at the loss and, where it is right, at the paths of its gradient."""
+    loss = answer(*given)
+    if difference(loss, feature_loss_solution(*given)):
+        return loss
+    *_, enhanced, normal = given
+    if not getattr(loss, "requires_grad", False):
+        raise Finding(
+            "no gradient comes back to `enhanced`, so nothing can be learned from this loss."
+        )
+    loss.backward()
+    if enhanced.grad is None:
+        raise Finding("no gradient comes back to `enhanced`: only the target may be a constant.")
+    if normal.grad is not None:
+        raise Finding(
+            "a gradient flows to the target. It is a constant, and keeping its path costs memory: "
+            "compute its features under `torch.no_grad()`."
+        )
+    return loss
+
+
+feature_loss = Exercise(
+    title="A loss on features",
+    minutes=10,
+    difficulty=3,
+    reference=feature_loss_solution,
+    inputs=feature_loss_inputs,
+    observe=feature_loss_observe,
+    mistakes={
+        "the images are not normalised; the network was trained on (image - mean) / std.": [
+            "(normal - mean) / std => normal",
+            "(enhanced - mean) / std => enhanced",
+        ],
+        "only one of the two images is normalised.": "(normal - mean) / std => normal",
+        "only one of the two images is normalised: "
+        "the other needs it too.": "(enhanced - mean) / std => enhanced",
+        "the mean is subtracted first, and then all is divided by std.": [
+            "normal - mean) / std => normal / std - mean)",
+            "enhanced - mean) / std => enhanced / std - mean)",
+        ],
+        "divide by std; you multiply by it.": "/ std => * std",
+        "the differences are squared, as in MSE; yours are absolute.": "mse_loss => l1_loss",
+        "take the mean over all features, "
+        "not their sum.": "std), wanted) => std), wanted, reduction='sum')",
+        "this is the error of pixels; compare what the network makes of "
+        "both images.": lambda network, mean, std, enhanced, normal: F.mse_loss(enhanced, normal),
+        "the network must see both images; you give it their difference.": (
+            lambda network, mean, std, enhanced, normal: (
+                network((enhanced - normal) / std).square().mean()
+            )
+        ),
+        "so nothing can be learned from this loss": torch.no_grad()(feature_loss_solution),
+        "only the target may be a constant": [
+            "(enhanced - mean) => (enhanced.detach() - mean)",
+            "no_grad => enable_grad",
+        ],
+        "a gradient flows to the target": "torch.no_grad() => torch.enable_grad()",
+    },
+    right=[
+        lambda network, mean, std, enhanced, normal: F.mse_loss(
+            network((enhanced - mean) / std), network((normal - mean) / std).detach()
+        ),
+    ],
+    hints=[
+        "Both images go the same way: normalise, then through the network. Which of the two needs "
+        "gradients?",
+        "`(image - mean) / std` for both. The target's features belong in a block "
+        "`with torch.no_grad():`, those of `enhanced` do not.",
+        "`F.mse_loss(a, b)` is the mean squared difference. `a` is what the network makes of "
+        "`enhanced`, outside the block; `b` is what it makes of `normal`, inside.",
+    ],
+)
+
+
+def transposed_solution(kernel, stride, index):
+    """First and last output pixel that input pixel ``index`` stamps, along one side."""
+    first = index * stride
+    return first, first + kernel - 1
 
 
 transposed = Exercise(
-    title="What a transposed convolution costs",
+    title="Where a stamp lands",
     minutes=5,
     difficulty=2,
     reference=transposed_solution,
-    inputs=lambda: [(5, 7, 3, 20, 30), (4, 6, 2, 16, 8)],
+    inputs=lambda: [(2, 2, 0), (2, 2, 5), (3, 2, 4), (4, 2, 3), (5, 3, 7)],
     mistakes={
-        "you count a kernel for every output pixel. Here each input pixel sets off one kernel; "
-        "the outputs in between get their share of it.": "weights * height => weights * 4 * height",
-        "the image that you are given is the layer's input already; "
-        "it need not be halved.": "weights * height => weights / 4 * height",
-        "the bias is missing: "
-        "one more parameter per output channel.": "weights + channels_out => weights",
-        "the bias belongs to the output channels, "
-        "not to the input channels.": "+ channels_out => + channels_in",
-        "the kernel is a square: "
-        "kernel * kernel weights for each pair of channels.": "kernel**2 => kernel",
-        "the two results are swapped; return the parameters first.": (
-            "weights + channels_out, weights * height * width => "
-            "weights * height * width, weights + channels_out"
+        "neighbouring stamps are `stride` pixels apart, "
+        "whatever the size of the stamp.": "index * stride => index * kernel",
+        "that is a usual convolution, which moves one pixel for each output; here each input pixel "
+        "moves the stamp by `stride` pixels.": "index * stride => index",
+        "a stamp of `kernel` pixels that begins at pixel 0 ends at pixel kernel - 1.": (
+            "kernel - 1 => kernel"
+        ),
+        "the stamp is `kernel` pixels wide, not `stride`.": (
+            "first + kernel - 1 => first + stride - 1"
+        ),
+        "you return a width; return the first and the last pixel.": (
+            "return first, first + kernel - 1 => return kernel"
+        ),
+        "here the stamp begins at its pixel and is not centred on it.": (
+            "index * stride => index * stride - kernel // 2"
         ),
     },
     hints=[
-        "The weights are those of an ordinary convolution. How often is each of them used? Think "
-        "of the layer as a stamp: how many times is it pressed down?",
-        "Once for each *input* pixel: `height * width` times. The size of the output, and with it "
-        "the stride, does not matter.",
-        "`weights = channels_in * channels_out * kernel**2`, then "
-        "`return weights + channels_out, weights * height * width`.",
+        "Draw it for a stride of 2 and stamps of 3 pixels: pixel 0 stamps pixels 0, 1 and 2. Where "
+        "does the stamp of pixel 1 begin?",
+        "It begins `stride` pixels further on, so that of pixel `index` begins at "
+        "`index * stride`. How many pixels does it cover?",
     ],
 )
 
@@ -110,75 +363,6 @@ sees = Exercise(
 )
 
 
-def decode_solution(x, skips, ups, decoders):
-    """The right side of a U-Net: enlarge, join the skip, decode, level by level."""
-    for skip, up, decoder in zip(reversed(skips), ups, decoders, strict=True):
-        x = decoder(torch.cat([skip, up(x)], dim=1))
-    return x
-
-
-def _decoder(level, x):
-    """Replace two convolutions: mix any number of channels, and halve it."""
-    weights = torch.linspace(0.5, 1.5 + level, x.shape[1]).view(1, -1, 1, 1)
-    first, second = torch.tanh(x * weights).chunk(2, dim=1)
-    return first - 0.5 * second
-
-
-def _up(level, x):
-    """Replace a transposed convolution: twice the size, half the channels."""
-    return F.interpolate(x[:, ::2] + 0.1 * (3 + level) * x[:, 1::2], scale_factor=2)
-
-
-def decode_inputs():
-    skips = [torch.randn(2, 4, 24, 16), torch.randn(2, 8, 12, 8), torch.randn(2, 16, 6, 4)]
-    ups, decoders = ([partial(layer, level) for level in range(3)] for layer in (_up, _decoder))
-    return [(torch.randn(2, 32, 3, 2), skips, ups, decoders)]
-
-
-def decode_observe(answer, *given):
-    try:
-        return answer(*given)
-    except RuntimeError as error:
-        if "must match" not in str(error):
-            raise
-        raise Finding(
-            "features of different sizes meet. `skips` begins with the largest, and the "
-            "decoder begins with the smallest; and enlarge before you join."
-        ) from error
-
-
-decode = Exercise(
-    title="The way up",
-    minutes=8,
-    difficulty=3,
-    reference=decode_solution,
-    inputs=decode_inputs,
-    observe=decode_observe,
-    mistakes={
-        "the skip connection comes first in the concatenation, "
-        "the enlarged features second.": "skip, up(x)] => up(x), skip]",
-        "the skip connections are not used: what crosses is the encoder's features, "
-        "not a copy of the decoder's.": "skip, up(x)] => up(x), up(x)]",
-        "skip and features are added; "
-        "concatenate them along the channels.": "skip, up(x)] => skip + up(x), skip + up(x)]",
-        "the decoders are not used.": "decoder( => (lambda x: x[:, : x.shape[1] // 2])(",
-        "the decoders are used in the wrong order: decoders[0] belongs to the smallest level, "
-        "as ups[0] does.": "ups, decoders => ups, reversed(decoders)",
-        "`ups` and `decoders` begin with the smallest level already; "
-        "reverse only `skips`.": "ups, decoders => reversed(ups), reversed(decoders)",
-        "features of different sizes meet": "reversed(skips) => skips",
-    },
-    hints=[
-        "The encoder filled `skips` from the largest features to the smallest. In which order does "
-        "the decoder need them?",
-        "On each level: `up(x)` is as large as the skip. Put both behind one another along the "
-        "channels, `dim=1`, and let the level's decoder have them.",
-        "`for skip, up, decoder in zip(reversed(skips), ups, decoders, strict=True):` and in it "
-        "`x = decoder(torch.cat([skip, up(x)], dim=1))`.",
-    ],
-)
-
-
 def ensemble_solution(model, image):
     """Mean of the outputs for all eight symmetries, each turned back."""
     total = 0
@@ -238,97 +422,8 @@ ensemble = Exercise(
     hints=[
         "Eight times: change the image, run the model, undo the change on the output. Only then "
         "do the outputs show the same scene and can be averaged.",
-        "Whoever puts on socks and then shoes takes off the shoes first. After a turn by "
-        "`k % 4` and a flip: flip, then turn by `-(k % 4)`.",
+        "Undo the last change first. After a turn by `k % 4` and a flip: flip, then turn by "
+        "`-(k % 4)`.",
         "The model wants a batch: `output = model(turned[None])[0]`. At the end `total / 8`.",
-    ],
-)
-
-
-def feature_loss_solution(network, mean, std, enhanced, normal):
-    """Mean squared difference of features; the target is a constant."""
-    with torch.no_grad():
-        wanted = network((normal - mean) / std)
-    return F.mse_loss(network((enhanced - mean) / std), wanted)
-
-
-def feature_loss_inputs():
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    network = nn.Sequential(nn.Conv2d(3, 8, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
-    enhanced, normal = (torch.rand(2, 3, 8, 12).requires_grad_() for _ in range(2))
-    return [(network.requires_grad_(False), mean, std, enhanced, normal)]
-
-
-def feature_loss_observe(answer, *given):
-    """Look at the loss and, where it is right, at the paths of its gradient."""
-    loss = answer(*given)
-    if difference(loss, feature_loss_solution(*given)):
-        return loss
-    *_, enhanced, normal = given
-    if not getattr(loss, "requires_grad", False):
-        raise Finding(
-            "no gradient comes back to `enhanced`, so nothing can be learned from this loss."
-        )
-    loss.backward()
-    if enhanced.grad is None:
-        raise Finding("no gradient comes back to `enhanced`: only the target may be a constant.")
-    if normal.grad is not None:
-        raise Finding(
-            "a gradient flows to the target. It is a constant, and keeping its path costs memory: "
-            "compute its features under `torch.no_grad()`."
-        )
-    return loss
-
-
-feature_loss = Exercise(
-    title="A loss on features",
-    minutes=8,
-    difficulty=3,
-    reference=feature_loss_solution,
-    inputs=feature_loss_inputs,
-    observe=feature_loss_observe,
-    mistakes={
-        "the images are not normalised; the network was trained on (image - mean) / std.": [
-            "(normal - mean) / std => normal",
-            "(enhanced - mean) / std => enhanced",
-        ],
-        "only one of the two images is normalised.": "(normal - mean) / std => normal",
-        "only one of the two images is normalised: "
-        "the other needs it too.": "(enhanced - mean) / std => enhanced",
-        "the mean is subtracted first, and then all is divided by std.": [
-            "normal - mean) / std => normal / std - mean)",
-            "enhanced - mean) / std => enhanced / std - mean)",
-        ],
-        "divide by std; you multiply by it.": "/ std => * std",
-        "the differences are squared, as in MSE; yours are absolute.": "mse_loss => l1_loss",
-        "take the mean over all features, "
-        "not their sum.": "std), wanted) => std), wanted, reduction='sum')",
-        "this is the error of pixels; compare what the network makes of "
-        "both images.": lambda network, mean, std, enhanced, normal: F.mse_loss(enhanced, normal),
-        "the network must see both images; you give it their difference.": (
-            lambda network, mean, std, enhanced, normal: (
-                network((enhanced - normal) / std).square().mean()
-            )
-        ),
-        "so nothing can be learned from this loss": torch.no_grad()(feature_loss_solution),
-        "only the target may be a constant": [
-            "(enhanced - mean) => (enhanced.detach() - mean)",
-            "no_grad => enable_grad",
-        ],
-        "a gradient flows to the target": "torch.no_grad() => torch.enable_grad()",
-    },
-    right=[
-        lambda network, mean, std, enhanced, normal: F.mse_loss(
-            network((enhanced - mean) / std), network((normal - mean) / std).detach()
-        ),
-    ],
-    hints=[
-        "Both images go the same way: normalise, then through the network. Which of the two needs "
-        "gradients?",
-        "`(image - mean) / std` for both. The target's features belong into a block "
-        "`with torch.no_grad():`, those of `enhanced` do not.",
-        "`return F.mse_loss(network((enhanced - mean) / std), wanted)`, where `wanted` is "
-        "`network((normal - mean) / std)`.",
     ],
 )
