@@ -901,6 +901,11 @@ for kernel in (2, 3, 4):
 # ### The bill of the published network
 
 # %%
+from llie_helpers.models import unet
+
+conv, skip = unet.conv, unet.skip
+
+
 ### SOURCE llie_helpers.models.unet.UNet
 
 

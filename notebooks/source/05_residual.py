@@ -170,13 +170,14 @@ show_two_path()
 
 
 # %%
-from llie_helpers.models.residual import conv, two  # noqa: F811 - as above
+from llie_helpers.models.residual import conv, two
 
 
 class TwoPathModule(nn.Module):
     """A 1x1 path beside two 3x3 convolutions, then two more with a shortcut."""
 
     def __init__(self, width, batch_norm):
+        """Make ``short``, ``long`` and ``refine``."""
         ### SOLUTION two_path.__init__
 
     def forward(self, x):
@@ -404,9 +405,10 @@ figure
 #
 # A colleague wrote the function below. `low` and `normal` are arrays of percentiles, one row for
 # each training image, and `scenes` has the number of each row's scene (any numbers, in any order).
-# `fit(low, normal)` fits a mapper and returns its function `predict(low)`. There are two leaks in the colleague's code and
-# one waste: rows that could have been used, and were not. Write it without. Use `folds` mappers for
-# the training rows. Return the predictions for `low` and those for `val_low`.
+# `fit(low, normal)` fits a mapper and returns its function `predict(low)`. There are two leaks in
+# the colleague's code and one waste: rows that could have been used, and were not. Write it
+# without. Use `folds` mappers for the training rows. Return the predictions for `low` and those
+# for `val_low`.
 #
 # ```python
 # def leaky_inputs(low, normal, scenes, val_low, val_normal, folds, fit):
@@ -653,8 +655,8 @@ amp_step = check.amp_step(amp_step)
 #
 # ### The minute
 #
-# Your step in the loop of lesson 03. On a CPU the scaler is off and all runs in float32. The network
-# has no batch norm ("Going deeper" says why), and is slimmer in the quick profile.
+# Your step in the loop of lesson 03. On a CPU the scaler is off and all runs in float32. The
+# network has no batch norm ("Going deeper" says why), and is slimmer in the quick profile.
 
 # %% The training loop of lesson 03, with your step tags=["hide-input"]
 recipe = load_recipe("residual", lesson.profile)
@@ -938,6 +940,7 @@ for label, (reported, new, on_test) in scored.items():
 # means collected during training, because an output should not depend on which other photographs
 # are in the batch. So these are two different networks. The shipped weights have batch norm; give
 # the same three images to both.
+
 
 # %%
 def by_mode(network, images, training_mode):
