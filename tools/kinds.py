@@ -1,6 +1,7 @@
 """Kinds of photographs: a generated file of each, and what of it an enhanced file keeps.
 
-The test of photographs judges every kind; `python tools/kinds.py results` writes README's table.
+The test of photographs judges every kind; `python tools/kinds.py results` writes README's tables,
+of photographs and of the films in `films`.
 """
 
 import io
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
+import films
 import numpy as np
 import tifffile
 import typer
+from cards import between_marks
 from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, PngImagePlugin
 
 from llie_helpers.cli import examples, new_app, run
@@ -28,6 +31,7 @@ from llie_helpers.inference.photos import read_photo, write_photo
 PROGRAM = "python tools/kinds.py"
 README = Path(__file__).resolve().parent.parent / "README.md"
 MARKS = (f"<!-- kinds, written by `{PROGRAM} results` -->", "<!-- end of kinds -->")
+FILM_MARKS = (f"<!-- films, written by `{PROGRAM} results` -->", "<!-- end of films -->")
 HEIGHT, WIDTH = 144, 192
 CONTAINERS = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WebP", ".avif": "AVIF",
               ".bmp": "BMP", ".ppm": "PPM", ".pgm": "PGM", ".tga": "TGA",
@@ -418,8 +422,8 @@ def results(
 ) -> None:
     """Write README's table of what each kind of photograph keeps."""
     text = README.read_text(encoding="utf-8")
-    before, rest = text.split(MARKS[0])
-    expected = f"{before}{MARKS[0]}\n{table()}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
+    expected = between_marks(text, MARKS, table() + "\n")
+    expected = between_marks(expected, FILM_MARKS, film_table() + "\n")
     if check:
         same = text == expected
         print(f"README.md's table of kinds {'matches' if same else 'does not match'} the files.")
@@ -428,8 +432,18 @@ def results(
         temporary.write_text(expected, encoding="utf-8")
 
 
+def film_table() -> str:
+    """Return README's table of films, by what their kinds are tested to keep."""
+    lines = [f"| | {' | '.join(films.COLUMNS)} |", f"| --- |{' --- |' * len(films.COLUMNS)}"]
+    for name, suffixes in films.ROWS.items():
+        each = [films.keeps(kind) for kind in films.KINDS.values() if kind.suffix in suffixes]
+        cells = [verdict([kept[c] for kept in each if c in kept]) for c in films.COLUMNS]
+        lines.append(f"| {name}, {len(each)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def table() -> str:
-    """Return README's table: what the kinds of each container kept."""
+    """Return README's table of photographs: what the kinds of each container kept."""
     kept: dict[str, dict[str, list[bool]]] = {name: {} for name in CONTAINERS}
     with tempfile.TemporaryDirectory() as folder:
         for kind in kinds():

@@ -13,115 +13,26 @@ import pytest
 av = pytest.importorskip("av")
 from benchmarks import alone  # noqa: E402
 from benchmarks.enhance import video_cost  # noqa: E402
-from films import HD, PATCHES, SD, UNSAID, Kind, make_film  # noqa: E402
+from films import (  # noqa: E402
+    ABOUT,
+    DEU,
+    FIELDS,
+    HLG,
+    KINDS,
+    MPEG4,
+    PATCHES,
+    PQ,
+    ROWS,
+    UNSAID,
+    Kind,
+    make_film,
+)
 
 from llie_helpers.errors import CourseError  # noqa: E402
 from llie_helpers.inference.hdr import tone_map  # noqa: E402
 from llie_helpers.inference.video import enhance_video, video_suffix  # noqa: E402
 from llie_helpers.methods import create_method  # noqa: E402
 
-DEU, ENG = ("aac", "deu"), ("libmp3lame", "eng")
-ABOUT = {
-    "title": "Zoë, at night",
-    "creation_time": "2023-05-06T07:08:09.000000Z",
-    "location": "+48.8577+002.2950/",
-    "comment": "quiet",
-}
-PHONE = ABOUT | {"make": "Maker", "com.android.version": "13"}
-ANY_TAG = {"movflags": "use_metadata_tags"}
-JPEG, VP8 = (5, 6, 5, 2), (5, 6, 5, 1)
-PQ, HLG = (9, 16, 9, 1), (9, 18, 9, 1)
-BECAME = "audio track 1 ({}) became aac"
-MPEG4 = {"codec": "mpeg4", "said": UNSAID}
-LOSSLESS = {"x265-params": "lossless=1"}
-FIELDS = {"flags": "+ildct+ilme"}
-
-KINDS = {
-    # Colours: primaries, transfer, matrix and range.
-    "BT.709": Kind(),
-    "BT.601": Kind(said=SD),
-    "PAL": Kind(said=(5, 6, 5, 1)),
-    "gamma 2.8": Kind(said=(5, 5, 5, 1)),
-    "SMPTE 240M": Kind(said=(7, 7, 7, 1)),
-    "BT.2020 SDR": Kind(said=(9, 14, 9, 1)),
-    "Display P3": Kind(said=(12, 1, 1, 1)),
-    "sRGB transfer": Kind(said=(1, 13, 1, 1)),
-    "full range": Kind(said=(1, 1, 1, 2)),
-    "full range BT.601": Kind(said=(5, 6, 6, 2)),
-    "motion JPEG": Kind(".avi", "mjpeg", "yuvj420p", said=(2, 2, 2, 2), meant=JPEG),
-    "no tags SD": Kind(said=UNSAID),
-    "no tags HD": Kind(said=UNSAID, size=(720, 1280), frames=2),
-    "MPEG-4 SD": Kind(**MPEG4),
-    "MPEG-4 HD": Kind(**MPEG4, size=(720, 1280), frames=2),
-    "matrix alone": Kind(said=(2, 2, 1, 1), meant=(1, 1, 1, 1)),
-    "10 bits": Kind(pix_fmt="yuv420p10le", remarks="10 bits per channel became 8"),
-    "HEVC 10 bits": Kind(codec="libx265", pix_fmt="yuv420p10le",
-                         remarks="10 bits per channel became 8"),
-    "4:2:2": Kind(pix_fmt="yuv422p"),
-    "4:4:4": Kind(pix_fmt="yuv444p"),
-    "RGB": Kind(".mkv", "ffv1", "bgr0", said=(1, 13, 0, 0), colours=(1, 13, 6, 1)),
-    "RGB HD": Kind(".mkv", "ffv1", "bgr0", said=UNSAID, size=(720, 1280), frames=2),
-    "transparent": Kind(".mkv", "ffv1", "bgra", said=UNSAID, remarks="transparency is lost"),
-    "PQ": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=PQ, colours=HD,
-               remarks=r"HDR \(PQ\) became SDR, with its highlights compressed"),
-    "HLG": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=HLG, colours=HD,
-                remarks=r"HDR \(HLG\) became SDR, with its highlights compressed"),
-    # Shape.
-    "wide pixels": Kind(aspect=Fraction(4, 3)),
-    "narrow pixels AVI": Kind(".avi", aspect=Fraction(8, 9)),
-    "narrow pixels MPEG-2": Kind(".mpg", "mpeg2video", aspect=Fraction(4, 3)),
-    "wide pixels MKV": Kind(".mkv", aspect=Fraction(64, 45)),
-    "turned 90": Kind(turn=90),
-    "turned 180": Kind(turn=180),
-    "turned 270": Kind(".mov", turn=270),
-    "turned wide pixels": Kind(turn=90, aspect=Fraction(4, 3)),
-    "mirrored": Kind(mirrored=True),
-    "mirrored and turned": Kind(turn=90, mirrored=True),
-    "odd sides": Kind(size=(49, 65), pix_fmt="yuv444p",
-                      remarks="65x49 was cut to 64x48: sides are even"),
-    "interlaced": Kind(".mpg", "mpeg2video", options=FIELDS,
-                       remarks="interlaced frames became whole frames"),
-    # Containers and codecs.
-    "MOV ProRes": Kind(".mov", "prores_ks", "yuv422p10le", sounds=(("pcm_s16le", "eng"),),
-                       heard=(("aac", "eng"),),
-                       remarks=f"10 bits per channel became 8; {BECAME.format('pcm_s16le')}"),
-    "QT": Kind(".qt", "mjpeg", "yuvj420p", said=(2, 2, 2, 2), meant=JPEG),
-    "M4V": Kind(".m4v", sounds=(DEU,)),
-    "3GP": Kind(".3gp", sounds=(("libopencore_amrnb", "eng"),), heard=(("aac", "eng"),),
-                remarks=BECAME.format("amr_nb")),
-    "AVI with B-frames": Kind(".avi", options={"bf": "3"}, sounds=(("libmp3lame", "und"),)),
-    "AVI Xvid": Kind(".avi", options={"bf": "2"}, **MPEG4),
-    "WMV": Kind(".wmv", "wmv2", said=UNSAID, sounds=(("wmav2", "eng"),), heard=(("aac", "eng"),),
-                remarks=BECAME.format("wmav2")),
-    "ASF": Kind(".asf", "msmpeg4", said=UNSAID),
-    "FLV": Kind(".flv", "flv", said=UNSAID),
-    "FLV H.264": Kind(".flv", sounds=(("aac", "und"),)),
-    "WebM VP8": Kind(".webm", "libvpx", said=UNSAID, meant=VP8, sounds=(("libopus", "eng"),)),
-    "WebM VP9": Kind(".webm", "libvpx-vp9"),
-    "WebM AV1": Kind(".webm", "libsvtav1", size=(64, 64), options={"preset": "12"}),
-    "MPEG-1": Kind(".mpg", "mpeg1video", said=UNSAID),
-    "MPEG-2 HD": Kind(".mpeg", "mpeg2video", said=UNSAID, size=(720, 1280), frames=2),
-    "VOB": Kind(".vob", "mpeg2video", said=SD, sounds=(("ac3", "und"),)),
-    "bare MPEG-2": Kind(".m2v", "mpeg2video", said=HD),
-    "MTS": Kind(".mts", sounds=(("ac3", "deu"),)),
-    "M2TS": Kind(".m2ts", sounds=(("ac3", "deu"), ("aac", "eng"))),
-    "TS with MP2": Kind(".ts", sounds=(("mp2", "eng"),), heard=(("aac", "eng"),),
-                        remarks=BECAME.format("mp2")),
-    "TS from any time": Kind(".ts", "mpeg2video", start=90000, rate=25),
-    "MXF": Kind(".mxf", "mpeg2video", "yuv422p", said=HD),
-    # Tracks and descriptions.
-    "two languages": Kind(sounds=(DEU, ENG), subtitles=(("mov_text", "fra"),)),
-    "chapters": Kind(chapters=True, frames=7),
-    "described": Kind(about=ABOUT),
-    "described MOV": Kind(".mov", about=ABOUT | {"copyright": "© Zoë"}),
-    "described phone": Kind(about=PHONE, container=ANY_TAG),
-    "cover": Kind(cover=True, about=ABOUT),
-    "MKV with all": Kind(".mkv", sounds=(("flac", "deu"), ("pcm_s16le", "eng")), about=PHONE,
-                         subtitles=(("srt", "fra"), ("ass", "eng")), chapters=True, frames=7,
-                         fonts=True),
-    "WebM with text": Kind(".webm", "libvpx", subtitles=(("webvtt", "eng"),), said=UNSAID,
-                           meant=VP8, read=(("mov_text", "eng"),)),
-}  # fmt: skip
 CODECS = {"libmp3lame": "mp3", "libopus": "opus", "srt": "subrip"}
 NAMES = {  # ffprobe's
     "color_primaries": {1: "bt709", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020",
@@ -189,6 +100,7 @@ def shown(kind):
 
 def test_the_table_is_long():
     assert len(KINDS) >= 45
+    assert {kind.suffix for kind in KINDS.values()} == {s for row in ROWS.values() for s in row}
 
 
 @needs_ffmpeg
