@@ -6,6 +6,8 @@ notebooks inherit the environment that it sets.
 
 import contextlib
 import os
+import tempfile
+from pathlib import Path
 
 import matplotlib
 import pytest
@@ -30,6 +32,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Let each notebook begin without the results of others, as the builder does."""
+    if isinstance(item, IPyNbCell) and item.parent.kernel is None:
+        os.environ["LLIE_RUNS"] = tempfile.mkdtemp(dir=Path(os.environ["IPYTHONDIR"]).parent)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -72,7 +72,7 @@ for pairs in (train, val, test):
 # %%
 RUNS = {
     "mse_cnn": "03_mse_cnn/{}/mse_cnn",
-    "unet": "04_unet/{}/U-Net",
+    "unet": "04_unet/{}/unet",
     "residual": "05_residual/{}/residual",
     "pix2pix": "06_gan/{}/pix2pix",
     "fft_dual_branch": "07_fft_dual_branch/{}/fft_dual_branch",
