@@ -117,13 +117,19 @@ def results(
 ) -> None:
     """Write the README's table of networks from the model cards."""
     text = README.read_text(encoding="utf-8")
-    expected = with_table(text)
+    same = update_readme(with_table(text), write=not check)
     if check:
-        same = text == expected
         print(f"README.md's results {'match' if same else 'do not match'} the model cards.")
         raise typer.Exit(0 if same else 1)
-    with atomic_path(README) as temporary:
-        temporary.write_text(expected, encoding="utf-8")
+
+
+def update_readme(expected: str, write: bool = True) -> bool:
+    """Return whether the README is as ``expected``, and by default make it so."""
+    same = README.read_text(encoding="utf-8") == expected
+    if write:
+        with atomic_path(README) as temporary:
+            temporary.write_text(expected, encoding="utf-8")
+    return same
 
 
 def rounded(evaluation: Evaluation) -> dict[str, float]:

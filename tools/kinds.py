@@ -19,17 +19,15 @@ import films
 import numpy as np
 import tifffile
 import typer
-from cards import between_marks
+from cards import README, between_marks, update_readme
 from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, PngImagePlugin
 
 from llie_helpers.cli import examples, new_app, run
 from llie_helpers.codecs import SAME_KIND, libvips
-from llie_helpers.files import atomic_path
 from llie_helpers.images import to_float
 from llie_helpers.inference.photos import read_photo, write_photo
 
 PROGRAM = "python tools/kinds.py"
-README = Path(__file__).resolve().parent.parent / "README.md"
 MARKS = (f"<!-- kinds, written by `{PROGRAM} results` -->", "<!-- end of kinds -->")
 FILM_MARKS = (f"<!-- films, written by `{PROGRAM} results` -->", "<!-- end of films -->")
 HEIGHT, WIDTH = 144, 192
@@ -424,12 +422,10 @@ def results(
     text = README.read_text(encoding="utf-8")
     expected = between_marks(text, MARKS, table() + "\n")
     expected = between_marks(expected, FILM_MARKS, film_table() + "\n")
+    same = update_readme(expected, write=not check)
     if check:
-        same = text == expected
         print(f"README.md's table of kinds {'matches' if same else 'does not match'} the files.")
         raise typer.Exit(0 if same else 1)
-    with atomic_path(README) as temporary:
-        temporary.write_text(expected, encoding="utf-8")
 
 
 def film_table() -> str:

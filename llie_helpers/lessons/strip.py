@@ -12,6 +12,7 @@ from llie_helpers.images import load_image, quantise, save_image
 from llie_helpers.lessons.lesson import Lesson
 from llie_helpers.methods import create_method
 from llie_helpers.methods.histogram import HistogramMapper
+from llie_helpers.methods.registry import DEFAULT_WEIGHTS
 from llie_helpers.models.weights import shipped
 from llie_helpers.plotting import show_images
 from llie_helpers.plotting.figures import CourseFigure
@@ -56,7 +57,7 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
         elif each == "02":
             mapper = HistogramMapper().fit(load_pairs("embedded", "train"))
             panels["02 histogram mapper"] = mapper(garage.low)
-        elif {"photographs", "lol_v1"} & set(shipped(name := NETWORKS[each])):
+        elif set(DEFAULT_WEIGHTS) & set(shipped(name := NETWORKS[each])):
             panels[f"{each} {name}"] = quantise(create_method(name)(garage.low[None])[0])
     panels["target"] = garage.normal
     rows, columns = DETAIL

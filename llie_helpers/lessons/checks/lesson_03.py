@@ -13,6 +13,7 @@ from llie_helpers.data.pairs import Pair
 from llie_helpers.lessons.checks.compare import Finding
 from llie_helpers.lessons.checks.exercise import Exercise, combine
 from llie_helpers.lessons.checks.networks import network as look_at_network
+from llie_helpers.lessons.checks.networks import network_with_advice
 from llie_helpers.models.mse_cnn import MSECNN
 
 
@@ -193,19 +194,6 @@ block = Exercise(
 )
 
 
-def network_observe(answer, options, image):
-    """Observe layers and output; explain sizes that do not match."""
-    try:
-        return look_at_network(answer, options, image)
-    except RuntimeError as error:
-        if isinstance(error, NotImplementedError):
-            raise
-        raise Finding(
-            f"PyTorch says: {error}. Each step up meets the encoder's features of its size: use "
-            "self.up in reverse, enlarge by 2, and add them, do not concatenate."
-        ) from error
-
-
 network = Exercise(
     title="The forward pass of an encoder-decoder",
     minutes=10,
@@ -215,7 +203,10 @@ network = Exercise(
         ({"widths": (4, 6, 8)}, torch.rand(1, 3, 16, 24)),
         ({"widths": (3, 4, 5, 6)}, torch.rand(2, 3, 17, 19)),
     ],
-    observe=network_observe,
+    observe=network_with_advice(
+        "Each step up meets the encoder's features of its size: use self.up in reverse, enlarge by "
+        "2, and add them, do not concatenate."
+    ),
     mistakes={
         "the middle is missing: at the bottom, add self.middle(x) to x.": (
             "x = x + self.middle(x) => pass"

@@ -7,6 +7,7 @@ from torch import nn
 from llie_helpers.lessons.checks.compare import Finding, difference
 from llie_helpers.lessons.checks.exercise import Exercise
 from llie_helpers.lessons.checks.networks import network as look_at_network
+from llie_helpers.lessons.checks.networks import network_with_advice
 from llie_helpers.models.plain_unet import PlainUNet, Up
 
 
@@ -113,20 +114,6 @@ up = Exercise(
 )
 
 
-def network_observe(answer, options, image):
-    """Compare layers and output with the package's; explain sizes that do not match."""
-    try:
-        return look_at_network(answer, options, image)
-    except RuntimeError as error:
-        if isinstance(error, NotImplementedError):
-            raise
-        raise Finding(
-            f"PyTorch says: {str(error).rstrip('.')}. Each step up is up(x, skip), smallest level "
-            "first, and its skip must be twice as large as x: keep it *before* the pooling, and "
-            "use the one kept last first."
-        ) from error
-
-
 network = Exercise(
     title="The forward pass of a U-Net",
     minutes=10,
@@ -136,7 +123,10 @@ network = Exercise(
         ({"widths": (4, 6, 8)}, torch.rand(1, 3, 16, 24)),
         ({"widths": (3, 4, 5, 6)}, torch.rand(2, 3, 17, 19)),
     ],
-    observe=network_observe,
+    observe=network_with_advice(
+        "Each step up is up(x, skip), smallest level first, and its skip must be twice as large as "
+        "x: keep it *before* the pooling, and use the one kept last first."
+    ),
     mistakes={
         "the skips are not used: give each `up` what the encoder kept.": (
             "up(x, skips.pop()) => up(x, torch.zeros_like(skips.pop()))"

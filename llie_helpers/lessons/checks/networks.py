@@ -35,6 +35,23 @@ def network(
     return {name: value.shape for name, value in state.items()}, output
 
 
+def network_with_advice(advice: str) -> Callable[..., tuple[dict[str, torch.Size], Any]]:
+    """Return `network` that follows PyTorch's error about sizes with ``advice``."""
+
+    def observe(
+        answer: Callable[..., nn.Module], options: Mapping[str, Any], *inputs: torch.Tensor
+    ) -> tuple[dict[str, torch.Size], Any]:
+        try:
+            return network(answer, options, *inputs)
+        except RuntimeError as error:
+            if isinstance(error, NotImplementedError):
+                raise
+            reason = str(error).rstrip(".")
+            raise Finding(f"PyTorch says: {reason}. {advice}") from error
+
+    return observe
+
+
 def _values(name: str, like: torch.Tensor) -> torch.Tensor:
     """Return values that let a signal through many layers, and positive ones for a buffer."""
     generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
