@@ -49,6 +49,25 @@ def enlarge(maps: torch.Tensor, size: torch.Size, place: Place) -> torch.Tensor:
     return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
 
 
+def thumbnail(image: torch.Tensor, side: int) -> torch.Tensor:
+    """Average ``(..., H, W)`` over areas, to ``(..., side, side)``.
+
+    Pixels that lie across an edge count with the share of them that is inside, so that an image
+    has the same thumbnail at any size; PyTorch's adaptive pooling counts them whole on both sides,
+    and cannot be exported to ONNX.
+    """
+    down, across = (_shares(length, side).to(image) for length in image.shape[-2:])
+    return down @ image @ across.T
+
+
+def _shares(length: int, side: int) -> torch.Tensor:
+    """Return ``(side, length)``: the weight of each pixel in each pixel of the thumbnail."""
+    edges = torch.arange(side + 1) * length / side
+    pixel = torch.arange(length)
+    inside = torch.minimum(edges[1:, None], pixel + 1) - torch.maximum(edges[:-1, None], pixel)
+    return inside.clamp_min(0) * side / length
+
+
 def quantise(image: torch.Tensor, bits: int = 8) -> torch.Tensor:
     """Round ``image``, clamped to [0, 1], to the ``2 ** bits`` levels of a file or a sensor."""
     steps = 2**bits - 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from llie_helpers.errors import CourseError
-from llie_helpers.images import load_image, read_rgb, save_image, to_float, to_uint8
+from llie_helpers.images import load_image, read_rgb, save_image, thumbnail, to_float, to_uint8
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -156,3 +156,17 @@ def test_the_error_of_a_text_file_shows_no_memory_address(tmp_path):
     with pytest.raises(CourseError, match="it is not an image") as raised:
         load_image(path)
     assert " at 0x" not in str(raised.value)
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 4))
+def test_a_thumbnail_is_the_same_at_any_size(height, width, factor):
+    image = torch.rand(3, height, width)
+    large = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+    small = thumbnail(image, 16)
+    assert torch.allclose(thumbnail(large, 16), small, atol=1e-5)
+    assert torch.allclose(small.mean(), image.mean(), atol=1e-5)
+
+
+def test_a_thumbnail_is_that_of_opencv():
+    expected = cv2.resize(RGB.astype(np.float32), (16, 16), interpolation=cv2.INTER_AREA) / 255
+    assert np.allclose(thumbnail(to_float(RGB), 16).movedim(0, -1), expected, atol=1e-5)

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from llie_helpers.data.crops import RandomCrops, View
 from llie_helpers.data.pairs import RawPair
-from llie_helpers.images import to_float
+from llie_helpers.images import thumbnail, to_float
 
 SIDE = 64  # pixels, of a thumbnail; the aspect ratio is not kept
 SMALLEST_PART = 0.6  # of each side of an image, the least that serves as the whole
@@ -47,7 +46,7 @@ class PlacedCrops(RandomCrops):
         rows, columns = self._window(which, pair[0], draw)
         corners = torch.tensor([rows.start, columns.start, rows.stop, columns.stop])
         edges = corners / torch.tensor([*pair[0].shape[:2]] * 2)
-        whole = View(*(F.adaptive_avg_pool2d(to_float(image), SIDE) for image in pair))
+        whole = View(*(thumbnail(to_float(image), SIDE) for image in pair))
         crop, whole = self._relight([self._view(pair, rows, columns), whole], draw)
         return PlacedCrop(*crop, *whole, edges)
 

@@ -18,8 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from llie_helpers.images import Place
-from llie_helpers.models.thumbnail import thumbnail
+from llie_helpers.images import Place, thumbnail
 
 CELL = 4  # pixels, side of the means whose brightness chooses a gain; single pixels are noisy
 DARK = 0.01  # added to values before their logarithm; what is darker is mostly noise

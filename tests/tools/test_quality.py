@@ -78,7 +78,6 @@ def test_a_rule_is_kept_by_doing_nothing_and_can_be_broken(name):
 
 
 BROKEN = {
-    "size": "a photograph that is dark by intention is brightened more at half its size",
     "chroma": "in deep dark, colour noise of 2.9 levels is left",
 }
 
