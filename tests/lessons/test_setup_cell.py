@@ -6,20 +6,11 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tomllib
 from importlib import metadata
 
 import pytest
 from builder import wording
 from builder.source import ROOT, repository
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-
-COLAB = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / ".ci/colab.txt").read_text(), re.MULTILINE))
-COLAB_PYTHON = "3.13.0"
-
-SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-FLOORS = {need.name: need.specifier for need in map(Requirement, SETTINGS["dependencies"])}
 
 # Runs a cell as a notebook would, with a stand-in for the module that marks Colab.
 RUNNER = """
@@ -117,21 +108,3 @@ def files_of(folder):
 def installed(runtime):
     found = metadata.distributions(path=[str(runtime[1])])
     return {re.sub(r"[-.]", "_", found.metadata["Name"].lower()) for found in found}
-
-
-@pytest.mark.parametrize("package", COLAB.keys() & FLOORS.keys())
-def test_colabs_own_version_satisfies_the_floor(package):
-    assert FLOORS[package].contains(COLAB[package])
-
-
-def test_colabs_python_satisfies_the_floor():
-    assert SpecifierSet(SETTINGS["requires-python"]).contains(COLAB_PYTHON)
-
-
-@pytest.mark.parametrize("package", FLOORS)
-def test_a_dependency_has_a_floor_and_no_ceiling(package):
-    assert [clause.operator for clause in FLOORS[package]] == [">="]
-
-
-def test_ipython_and_its_kernel_are_left_to_the_host():
-    assert COLAB.keys() - FLOORS.keys() == {"ipython", "ipykernel"}
