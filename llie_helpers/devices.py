@@ -17,8 +17,9 @@ def keep_to_cpu(only: bool) -> None:
 def choose_device(name: str = AUTO) -> torch.device:
     """Return the device called ``name``; "auto" is a CUDA GPU if there is one, else the CPU.
 
-    In the quick profile of a lesson, "auto" is always the CPU (`keep_to_cpu`). Apple's GPU ("mps") is taken only when asked for by name, because some operations of the
-    course's networks are missing there.
+    In the quick profile of a lesson, "auto" is always the CPU (`keep_to_cpu`). Apple's GPU ("mps")
+    is taken only when asked for by name, because some operations of the course's networks are
+    missing there.
 
     Args:
         name: "auto", "cpu", "cuda", "cuda:1", "mps", or another name that PyTorch knows.

@@ -9,6 +9,8 @@ import pytest
 from builder.source import ROOT
 from packaging.requirements import Requirement
 
+from llie_helpers import __version__
+
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TEST_COMMAND = "pip install -r requirements.txt && pytest"
 LARGEST_FILE = 2_000_000
@@ -43,6 +45,10 @@ def floors() -> list[Requirement]:
         *map(Requirement, SETTINGS["dependencies"]),
         *(Requirement(n) for e in extras for n in e),
     ]
+
+
+def test_the_package_knows_its_release():
+    assert SETTINGS["version"] == __version__
 
 
 def test_no_file_is_large():

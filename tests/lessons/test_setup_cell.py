@@ -12,6 +12,8 @@ import pytest
 from builder import wording
 from builder.source import ROOT, repository
 
+from llie_helpers import __version__
+
 # Runs a cell as a notebook would, with a stand-in for the module that marks Colab.
 RUNNER = """
 import sys, types
@@ -49,12 +51,13 @@ def clone(tmp_path_factory):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "llie_helpers", folder / "llie_helpers", ignore=ignored)
     git = ["git", "-C", folder, "-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "copy"]):
+    commands = (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "copy"])
+    for command in (*commands, ["tag", f"v{__version__}"]):
         subprocess.run([*git, *command], check=True)
     return folder
 
 
-def run_setup(runtime, clone, colab):
+def run_setup(runtime, clone, colab, **variables):
     folder, _ = runtime
     address = f"https://github.com/{repository()}"
     cell = wording.setup_code("00_start_here", repository())
@@ -66,6 +69,7 @@ def run_setup(runtime, clone, colab):
     return subprocess.run(
         [folder / "bin" / "python", "-c", code],
         env=outside
+        | variables
         | {
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PIP_NO_INDEX": "1",
@@ -84,7 +88,25 @@ def run_setup(runtime, clone, colab):
 @pytest.mark.slow
 def test_at_home_the_setup_cell_installs_nothing(runtime, clone):
     ran = run_setup(runtime, clone, colab=False)
-    assert "No module named 'llie_helpers'" in ran.stdout + ran.stderr
+    assert ran.stderr.splitlines()[-1] == f"AssertionError: {wording.MISSING}"
+    assert installed(runtime) == set()
+
+
+@pytest.mark.slow
+def test_kaggle_without_internet_is_told_what_to_do(runtime, clone):
+    ran = run_setup(runtime, clone / "out of reach", False, KAGGLE_KERNEL_RUN_TYPE="Interactive")
+    assert ran.stderr.splitlines()[-1] == f"AssertionError: {wording.MISSING}"
+    assert installed(runtime) == set()
+
+
+@pytest.mark.slow
+def test_a_package_that_is_there_is_not_installed_again(runtime, clone):
+    # As where it was installed from an attached data set of wheels.
+    ran = run_setup(
+        runtime, clone, False, KAGGLE_KERNEL_RUN_TYPE="Interactive", PYTHONPATH=str(clone)
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"imported from {clone}" in ran.stdout
     assert installed(runtime) == set()
 
 
