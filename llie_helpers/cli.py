@@ -448,7 +448,7 @@ def ranking(
 
     It shows the photographs with the outputs in random order, and counts which is preferred.
     """
-    from llie_helpers.data.layouts import images_in
+    from llie_helpers.data.folders import images_in
     from llie_helpers.devices import choose_device
     from llie_helpers.images import load_image
     from llie_helpers.methods import create_method

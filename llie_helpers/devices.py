@@ -5,13 +5,21 @@ import torch
 from llie_helpers.errors import CourseError
 
 AUTO = "auto"
+_cpu_only = False
+
+
+def keep_to_cpu(only: bool) -> None:
+    """Let "auto" mean the CPU from now on, whatever GPU there is; with False, no longer."""
+    global _cpu_only
+    _cpu_only = only
 
 
 def choose_device(name: str = AUTO) -> torch.device:
     """Return the device called ``name``; "auto" is a CUDA GPU if there is one, else the CPU.
 
-    Apple's GPU ("mps") is taken only when asked for by name, because some operations of the
-    course's networks are missing there.
+    In the quick profile of a lesson, "auto" is always the CPU (`keep_to_cpu`). Apple's GPU ("mps")
+    is taken only when asked for by name, because some operations of the course's networks are
+    missing there.
 
     Args:
         name: "auto", "cpu", "cuda", "cuda:1", "mps", or another name that PyTorch knows.
@@ -20,7 +28,7 @@ def choose_device(name: str = AUTO) -> torch.device:
         CourseError: PyTorch knows no such device, or this computer has none.
     """
     if name == AUTO:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() and not _cpu_only else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:

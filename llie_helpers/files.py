@@ -13,6 +13,7 @@ from llie_helpers.errors import CourseError
 
 LONGEST = 255  # bytes of a name on usual file systems
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
+REFUSED |= {errno.EEXIST}  # a file where a folder is to be made
 
 
 @contextmanager
@@ -38,6 +39,19 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         raise explained(error, target) from error
     finally:
         remove(temporary)
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder, with those above it, unless it exists; return it.
+
+    Raises:
+        CourseError: the disk is full or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explained(error, folder) from error
+    return folder
 
 
 def remove_leftovers(target: Path) -> None:

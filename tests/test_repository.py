@@ -9,12 +9,13 @@ import pytest
 from builder.source import ROOT
 from packaging.requirements import Requirement
 
+from llie_helpers import __version__
+
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TEST_COMMAND = "pip install -r requirements.txt && pytest"
 LARGEST_FILE = 2_000_000
 LARGEST_TOTAL = 40_000_000
-# The same library under another name, and extras that need not be installed to develop.
-PINNED_AS = {"xgboost": "xgboost-cpu"}
+# An extra that need not be installed to develop.
 NOT_PINNED = {"torchvision"}
 LOCAL_PATH = re.compile(r"(?<![\w.:/}])/(?:home|root|work|Users)/\w+")
 
@@ -46,6 +47,10 @@ def floors() -> list[Requirement]:
     ]
 
 
+def test_the_package_knows_its_release():
+    assert SETTINGS["version"] == __version__
+
+
 def test_no_file_is_large():
     assert [f.name for f in tracked_files() if f.stat().st_size > LARGEST_FILE] == []
 
@@ -70,7 +75,11 @@ def test_no_file_names_a_path_of_one_machine():
 
 @pytest.mark.parametrize("line", requirement_lines()[:-1])
 def test_requirements_are_exact(line):
-    assert re.fullmatch(r"[\w.-]+==[\w.]+", line)
+    assert re.fullmatch(r"[\w.-]+==[\w.]+(; platform_system [!=]= \"Darwin\")?", line)
+
+
+def test_xgboost_is_the_same_everywhere():
+    assert pins()["xgboost"] == pins()["xgboost-cpu"]
 
 
 def test_the_last_requirement_is_the_course_itself():
@@ -82,7 +91,7 @@ def test_the_pin_satisfies_the_floor(need):
     if need.name in NOT_PINNED:
         assert need.name not in pins()
     else:
-        assert need.specifier.contains(pins()[PINNED_AS.get(need.name, need.name)])
+        assert need.specifier.contains(pins()[need.name])
 
 
 @pytest.mark.parametrize("file", ["README.md", ".ci/run"])
@@ -92,6 +101,24 @@ def test_the_test_command_is_the_same_everywhere(file):
 
 def test_ci_is_executable():
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("attribute", ["diff", "merge"])
+def test_git_compares_notebooks_cell_by_cell(attribute):
+    command = ["git", "-C", ROOT, "check-attr", attribute, "notebooks/00_start_here.ipynb"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.strip().endswith(f"{attribute}: jupyternotebook")
+
+
+def test_no_message_names_a_package_that_anybody_could_register():
+    # The course is not on PyPI: only its address or its folder may be given to pip.
+    bare = re.compile(r"install [\"']?llie_helpers\b(?!\[[^]]*\] @ )")
+    places = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "data").glob("*.md")]
+    places += [*(ROOT / "llie_helpers").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
+    places += (ROOT / "notebooks").rglob("*.py")
+    # A command may be broken at the end of a line.
+    texts = {path: re.sub(r"\s+(?:#\s+)?", " ", path.read_text("utf-8")) for path in places}
+    assert [path.name for path, text in texts.items() if bare.search(text)] == []
 
 
 def test_what_students_download_is_ignored():

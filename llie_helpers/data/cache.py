@@ -2,7 +2,8 @@
 
 A cache is a folder ``NAME-FINGERPRINT`` with two files: ``images.u8`` holds the pixels of
 all pairs one after the other, low then normal, each uint8 ``(H, W, 3)`` RGB; and
-``index.json`` has each pair's offset, shape, name, official split and scene.
+``index.json`` has each pair's offset, shape, name, official split and scene, and a sentence for
+each pair that could not be read and is left out.
 """
 
 import hashlib
@@ -18,7 +19,9 @@ from tqdm.auto import tqdm
 
 from llie_helpers.data.matching import PairFiles
 from llie_helpers.data.pairs import RawPair
+from llie_helpers.data.report import few
 from llie_helpers.data.scenes import group_scenes
+from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path, remove
 from llie_helpers.paths import cache_dir
 
@@ -31,8 +34,9 @@ BATCH = 32
 class CachedPairs:
     """The pairs of a cache folder: ``cached[i]`` is ``(low, normal)``, views without a copy.
 
-    ``names``, ``splits`` and ``scenes`` have one entry per pair. Pickling stores only the
-    folder's path, so that other processes share the memory map.
+    ``names``, ``splits`` and ``scenes`` have one entry per pair, and ``damaged`` one per pair that
+    is left out. Pickling stores only the folder's path, so that other processes share the memory
+    map.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +46,7 @@ class CachedPairs:
         self.names = tuple(p["name"] for p in index["pairs"])
         self.splits = tuple(p["split"] for p in index["pairs"])
         self.scenes = tuple(p["scene"] for p in index["pairs"])
+        self.damaged = tuple(index.get("damaged", ()))
         # View the map as a plain array: slicing np.memmap itself is several times slower.
         self._pixels = np.memmap(folder / "images.u8", np.uint8, mode="r").view(np.ndarray)
 
@@ -65,9 +70,10 @@ def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
     The cache is rebuilt when a file is added, removed, renamed or changed, and the outdated
     one is deleted.
 
+    Pairs that cannot be read, or whose sizes differ, are left out.
+
     Raises:
-        CourseError: an image cannot be read, a pair's sizes differ, or the disk is full.
-            Nothing is left behind.
+        CourseError: no pair can be read, or the disk is full. Nothing is left behind.
     """
     folder = cache_dir() / f"{name}-{fingerprint(files)}"
     if not _complete(folder):
@@ -98,32 +104,54 @@ def build(folder: Path, files: Sequence[PairFiles]) -> None:
         CourseError: see `open_cache`.
     """
     index: list[dict[str, Any]] = []
+    damaged: list[str] = []
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         bar = tqdm(total=len(files), desc=f"caching {folder.name}", delay=2)
         with open(temporary / "images.u8", "wb") as stream, bar:
             # Scenes are found while the images are written, so that each is decoded once.
-            scenes = group_scenes(_write(files, stream, index, bar))
+            scenes = group_scenes(_write(files, stream, index, damaged, bar))
+        if not index:
+            raise CourseError(f"No pair can be read: {few(damaged)}.")
         for entry, scene in zip(index, scenes, strict=True):
             entry["scene"] = scene
-        (temporary / "index.json").write_text(json.dumps({"pairs": index}))
+        (temporary / "index.json").write_text(json.dumps({"pairs": index, "damaged": damaged}))
 
 
 def _write(
-    files: Sequence[PairFiles], stream: BinaryIO, index: list[dict[str, Any]], bar: tqdm
+    files: Sequence[PairFiles],
+    stream: BinaryIO,
+    index: list[dict[str, Any]],
+    damaged: list[str],
+    bar: tqdm,
 ) -> Iterator[np.ndarray]:
-    """Append the pixels of each pair to ``stream`` and its offset to ``index``; yield normals."""
+    """Append the pixels of each pair to ``stream`` and its offset to ``index``; yield normals.
+
+    For a pair that cannot be read, append the reason to ``damaged``.
+    """
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(files), BATCH):
             batch = files[start : start + BATCH]
-            for pair, (low, normal) in zip(batch, pool.map(PairFiles.read, batch), strict=True):
+            for pair, (images, problem) in zip(batch, pool.map(_read, batch), strict=True):
+                bar.update()
+                if images is None:
+                    damaged.append(problem)
+                    continue
+                low, normal = images
                 height, width, _ = low.shape
                 place = {"offset": stream.tell(), "height": height, "width": width}
                 index.append({"name": pair.name, "split": pair.split, **place})
                 stream.write(low.tobytes())
                 stream.write(normal.tobytes())
-                bar.update()
                 yield normal
+
+
+def _read(pair: PairFiles) -> tuple[RawPair | None, str]:
+    """Return the images of a pair, or why they cannot be read."""
+    try:
+        return pair.read(), ""
+    except CourseError as error:
+        return None, str(error).rstrip(".")
 
 
 def _complete(folder: Path) -> bool:

@@ -3,9 +3,12 @@
 from functools import partial
 
 from llie_helpers.data.embedded import EmbeddedSamples
-from llie_helpers.data.layouts import bursts, sice, split_folders
+from llie_helpers.data.folders import Folders
+from llie_helpers.data.layouts import Listing, bursts, numbered, sice, split_folders
+from llie_helpers.data.matching import by_number, match
 from llie_helpers.data.sources import CatalogSet, Source
 
+LOL_V1_TEST = frozenset((1, 22, 23, 55, 79, 111, 146, 179, 493, 547, 665, 669, 748, 778, 780))
 NO_LICENCE = "none stated; research use only, do not republish the images"
 
 # One pair of each of 23 scenes, which have 45 pairs. They are listed, not drawn, so that the
@@ -18,6 +21,13 @@ LOL_V1_VALIDATION = (
 # fmt: on
 
 
+def _lol_v1(folders: Folders) -> Listing | None:
+    """List LOL v1 under its own names, or as other repositories rename its folders."""
+    splits = {"train": ("our485/low", "our485/high"), "test": ("eval15/low", "eval15/high")}
+    by_names = split_folders(folders, splits, partial(match, name=by_number))
+    return by_names or numbered(folders, LOL_V1_TEST)
+
+
 def _lol_v2(kind: str, folder: str, train: int) -> CatalogSet:
     splits = {s.lower(): (f"{folder}/{s}/Low", f"{folder}/{s}/Normal") for s in ("Train", "Test")}
     return CatalogSet(
@@ -28,6 +38,7 @@ def _lol_v2(kind: str, folder: str, train: int) -> CatalogSet:
         licence=NO_LICENCE,
         origin="https://github.com/flyywh/CVPR-2020-Semi-Low-Light",
         kaggle="tanhyml/lol-v2-dataset",  # one download holds both kinds
+        folders=f"{folder}/{{Train,Test}}/{{Low,Normal}}",
         layout=partial(split_folders, splits=splits),
         counts={"train": train, "test": 100},
     )
@@ -41,6 +52,7 @@ def _sid(camera: str, gigabytes: int, **counts: int) -> CatalogSet:
         paper="Chen et al., Learning to See in the Dark, CVPR 2018",
         licence="the authors' code is MIT; the page states no licence for the photographs",
         origin=f"https://storage.googleapis.com/isl-datasets/SID/{camera}.zip ({gigabytes} GB)",
+        folders=f"{camera}/{{short,long}}",
         layout=partial(split_folders, splits=splits, pairing=bursts),
         counts=counts,
         cached=False,
@@ -56,10 +68,8 @@ SOURCES: tuple[Source, ...] = (
         licence=NO_LICENCE,
         origin="https://daooshee.github.io/BMVC2018website/",
         kaggle="soumikrakshit/lol-dataset",
-        layout=partial(
-            split_folders,
-            splits={"train": ("our485/low", "our485/high"), "test": ("eval15/low", "eval15/high")},
-        ),
+        folders="our485/{low,high} and eval15/{low,high}, or the same numbers in other folders",
+        layout=_lol_v1,
         counts={"train": 485, "test": 15},
         # Rank correlation of the two images is below 0.8: the "low" image of 591 is bright,
         # objects moved in 648.
@@ -75,6 +85,7 @@ SOURCES: tuple[Source, ...] = (
         licence=NO_LICENCE,
         origin="https://www.kaggle.com/datasets/aditidatta26/train3",
         kaggle="aditidatta26/train3",
+        folders="low_light and normal_light",
         layout=partial(split_folders, splits={"all": ("low_light", "normal_light")}),
     ),
     CatalogSet(
@@ -84,6 +95,7 @@ SOURCES: tuple[Source, ...] = (
         "Multi-Exposure Images, IEEE TIP 2018: 360 + 229 sequences of exposures",
         licence=NO_LICENCE,
         origin="https://github.com/csjcai/SICE",
+        folders="Dataset_Part{1,2}/{1,2,...,Label}",
         layout=sice,
         cached=False,
     ),

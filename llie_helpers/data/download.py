@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from llie_helpers.errors import CourseError
-from llie_helpers.files import atomic_path, explained, remove
+from llie_helpers.files import atomic_path, make_folder, remove
 
 # Runs Kaggle's client even if its script is not on the PATH. Without an account, it runs a
 # command only if argv[0] is "kaggle".
@@ -47,7 +47,12 @@ def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
     archive = parent / ".downloads" / f"{name}.zip"
     _download(slug, archive)
     with atomic_path(target) as temporary:
-        unpack(archive, temporary)
+        try:
+            unpack(archive, temporary)
+        except CourseError as error:
+            # So that the next download starts from the beginning.
+            remove(archive)
+            raise CourseError(f"Kaggle sent a bad archive, now deleted: {error}") from error
         if not recognise(temporary):
             remove(archive)
             raise CourseError(
@@ -61,11 +66,10 @@ def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
 def unpack(archive: Path, folder: Path) -> None:
     """Extract a zip archive into the new ``folder``; each file's checksum is verified.
 
-    `zipfile` never writes outside the folder and makes no links. A bad archive is deleted, so
-    that the next download starts from the beginning.
+    `zipfile` never writes outside the folder and makes no links.
 
     Raises:
-        CourseError: the file is not a complete zip archive.
+        CourseError: the file is not a complete zip archive, or is encrypted.
         OSError: the disk is full.
     """
     try:
@@ -78,21 +82,15 @@ def unpack(archive: Path, folder: Path) -> None:
                 content.extract(member, folder)
     # An encrypted archive raises RuntimeError, an unknown compression NotImplementedError.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        start = archive.read_bytes()[:512].lstrip().lower()
-        remove(archive)
+        with archive.open("rb") as stream:
+            start = stream.read(512).lstrip().lower()
         found = "a web page" if start.startswith((b"<!doctype", b"<html")) else "not a complete zip"
-        raise CourseError(
-            f"What Kaggle sent as {archive.name} is {found} ({error}), so it was deleted; "
-            "wait a moment and retry."
-        ) from error
+        raise CourseError(f"{archive} is {found} ({error}); get it again.") from error
 
 
 def _download(slug: str, archive: Path) -> None:
     """Run Kaggle's client until ``archive`` is complete, with a progress bar."""
-    try:
-        archive.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise explained(error, archive) from error
+    make_folder(archive.parent)
     command = [sys.executable, "-c", CLIENT, "datasets", "download", slug]
     command += ["--path", str(archive.parent), "--quiet"]
     with (

@@ -8,9 +8,8 @@ from llie_helpers.data.npz import NpzFile
 from llie_helpers.data.pairs import Pairs, mix
 from llie_helpers.data.photographs import PREFIX, Photographs
 from llie_helpers.data.report import Report
-from llie_helpers.data.sources import Source, TwoFolders
+from llie_helpers.data.sources import CatalogSet, Source, TwoFolders
 from llie_helpers.errors import CourseError, unknown_name
-from llie_helpers.paths import data_dir
 
 # The plus sign between two data sets; one in the name of a folder is not followed by a data set.
 PLUS = re.compile(rf"\+(?=(?:folders|photographs):|(?:{'|'.join(CATALOG)})(?:\+|$))")
@@ -101,7 +100,8 @@ def choose(name: str, download: bool = True) -> str:
     if folder := wanted.where():
         print(f"Data: {wanted.title}, already present in {folder} (source 1 of 3).")
         return name
-    reason = f"{wanted.title} is not in {data_dir()}"
+    assert isinstance(wanted, CatalogSet)  # every other source is there, or raises
+    reason = wanted.absence()
     if download:
         try:
             folder = wanted.get()

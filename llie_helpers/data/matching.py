@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,29 +48,53 @@ class PairFiles(NamedTuple):
         return None
 
 
-def match(
-    low_files: Iterable[Path], normal_files: Iterable[Path], split: str = "all"
-) -> tuple[list[PairFiles], list[str]]:
-    """Pair the files of two folders by name; ``split`` is their official split.
+# "low00001" and "normal00001", or "7_low" and "7_high": the side is not part of the name.
+_SIDE = re.compile(r"^(low|normal|high)(?=[_-]?\d)[_-]?|[_-](low|normal|high)$", re.IGNORECASE)
 
-    ``low/2.png`` belongs to ``normal/2.jpg``, ``low00001.png`` to ``normal00001.png``
-    and ``7_low.png`` to ``7_high.png``.
+
+def by_name(path: Path) -> str:
+    """Return the name of a file's pair: 2 for ``2.png``, ``low_2.png`` and ``2_high.png``."""
+    return _SIDE.sub("", path.stem)
+
+
+def by_number(path: Path) -> str:
+    """Return the number in a file's name without zeros, 7 for ``img0007.png``, else its name."""
+    return path.stem if (found := number(path)) is None else str(found)
+
+
+def number(path: Path) -> int | None:
+    """Return the number in a file's name if there is just one, else None."""
+    found = re.findall(r"\d+", path.stem)
+    return int(found[0]) if len(found) == 1 else None
+
+
+def match(
+    low_files: Iterable[Path],
+    normal_files: Iterable[Path],
+    split: str = "all",
+    name: Callable[[Path], str] = by_name,
+) -> tuple[list[PairFiles], list[str]]:
+    """Pair the files of two folders that have the same ``name``; ``split`` is the official one.
 
     Returns:
-        The pairs in natural order (2 before 10) and a list of problems: files without a
-        partner and names that occur twice.
+        The pairs in natural order (2 before 10), and a sentence for each file that is left out,
+        because it has no partner or shares its name with another.
     """
-    low, normal = _by_name(low_files), _by_name(normal_files)
-    problems = [
-        f"{' and '.join(map(str, files))} have the same name"
-        for files in [*low.values(), *normal.values()]
-        if len(files) > 1
-    ]
-    for one, other, missing in ((low, normal, "normal-light"), (normal, low, "low-light")):
-        for name in natural_sort(one.keys() - other.keys()):
-            problems.append(f"{one[name][0]} has no {missing} partner")
-    both = natural_sort(low.keys() & normal.keys())
-    return [PairFiles(name, low[name][0], normal[name][0], split) for name in both], problems
+    low, normal = _grouped(low_files, name), _grouped(normal_files, name)
+    pairs, left_out = [], []
+    for key in natural_sort(low.keys() & normal.keys()):
+        if len(low[key]) == len(normal[key]) == 1:
+            pairs.append(PairFiles(key, low[key][0], normal[key][0], split))
+    for one, other, side in ((low, normal, "normal-light"), (normal, low, "low-light")):
+        for key in natural_sort(one):
+            partners = len(other.get(key, ()))
+            if len(one[key]) > 1:
+                left_out.append(f"{' and '.join(map(str, one[key]))} have the same name")
+            elif partners != 1:
+                left_out.append(
+                    f"{one[key][0]} has {partners or 'no'} {side} partner{'s' * (partners > 1)}"
+                )
+    return pairs, left_out
 
 
 def natural_sort(names: Iterable[str]) -> list[str]:
@@ -84,12 +108,8 @@ def natural_sort(names: Iterable[str]) -> list[str]:
     return sorted(names, key=key)
 
 
-# "low00001" and "normal00001", or "7_low" and "7_high": the side is not part of the name.
-_SIDE = re.compile(r"^(low|normal|high)(?=[_-]?\d)[_-]?|[_-](low|normal|high)$", re.IGNORECASE)
-
-
-def _by_name(files: Iterable[Path]) -> dict[str, list[Path]]:
-    by_name = defaultdict(list)
+def _grouped(files: Iterable[Path], name: Callable[[Path], str]) -> dict[str, list[Path]]:
+    grouped = defaultdict(list)
     for path in sorted(files):
-        by_name[_SIDE.sub("", path.stem)].append(path)
-    return by_name
+        grouped[name(path)].append(path)
+    return grouped

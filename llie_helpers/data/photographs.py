@@ -10,10 +10,10 @@ import cv2
 import torch
 from tqdm.auto import tqdm
 
-from llie_helpers.data.layouts import images_in
+from llie_helpers.data.folders import images_in
 from llie_helpers.data.pairs import Lazy, Pairs, RawPair
 from llie_helpers.data.relighting import draw_kind, draw_pair
-from llie_helpers.data.report import Report
+from llie_helpers.data.report import Report, few, tell_left_out
 from llie_helpers.data.sources import Source
 from llie_helpers.errors import CourseError
 from llie_helpers.images import read_rgb, to_float, to_uint8
@@ -41,15 +41,9 @@ class Photographs(Source):
         return pairs if split == "train" else pairs[::DARKNESSES]
 
     def check(self) -> Report:
-        files = images_in(self.where())
-        with ThreadPoolExecutor() as pool:
-            checks = pool.map(_problem, files, map(_modified, files))
-            problems = list(filter(None, tqdm(checks, "checking", len(files), delay=2)))
-        names = Counter(path.stem for path in files)
-        problems += [f"{n} photographs are called {name}" for name, n in names.items() if n > 1]
-        if not files:
-            problems.append("it holds no photographs")
-        return Report(self.title, {"all": len(files)}, tuple(problems))
+        kept, left_out = self._sorted_out()
+        problems = left_out or ([] if kept else ["it holds no photographs"])
+        return Report(self.title, {"all": len(kept)}, tuple(problems))
 
     def where(self) -> Path:
         folder = Path(self.name.removeprefix(PREFIX))
@@ -58,15 +52,36 @@ class Photographs(Source):
         return folder
 
     def _load(self) -> tuple[Pairs, list[str]]:
-        self.check().raise_problems()
+        kept, left_out = self._sorted_out()
+        if not kept:
+            raise CourseError(
+                f"{self.title} is not usable: {few(left_out or ['it holds no photographs'])}."
+            )
+        tell_left_out(self.title, left_out, ["all"] * len(kept))
         made = [
             (scene, path, f"{path.stem}_{number}")
-            for scene, path in enumerate(images_in(self.where()))
+            for scene, path in enumerate(kept)
             for number in range(DARKNESSES)
         ]
         scenes, _, names = zip(*made, strict=True)
         arrays = Lazy([partial(_pair, path, _modified(path), name) for _, path, name in made])
         return Pairs(self.name, names, scenes, arrays), ["all"] * len(made)
+
+    def _sorted_out(self) -> tuple[list[Path], list[str]]:
+        """Return the photographs to use, and a sentence for each that is left out."""
+        files = images_in(self.where())
+        with ThreadPoolExecutor() as pool:
+            checks = pool.map(_problem, files, map(_modified, files))
+            problems = list(tqdm(checks, "checking", len(files), delay=2))
+        names = Counter(path.stem for path in files)
+        left_out = [problem for problem in problems if problem]
+        left_out += [f"{n} photographs are called {name}" for name, n in names.items() if n > 1]
+        kept = [
+            path
+            for path, problem in zip(files, problems, strict=True)
+            if not problem and names[path.stem] == 1
+        ]
+        return kept, left_out
 
 
 @lru_cache(KEPT)

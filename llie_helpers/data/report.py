@@ -1,11 +1,12 @@
 """The result of checking a data set."""
 
-from collections.abc import Mapping
+import functools
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from llie_helpers.errors import CourseError
-
-# How many problems an error names; `check` lists them all.
+# How many problems a message names; `check` lists them all.
 MOST = 5
 
 
@@ -16,8 +17,8 @@ class Report:
     Args:
         title: the data set and its folder.
         counts: pairs per split.
-        problems: what makes the set unusable: files without a partner, sizes that
-            differ, unreadable files.
+        problems: what is missing or damaged: folders, files without a partner, sizes that
+            differ, unreadable files. `data.load_pairs` leaves such pairs out.
         warnings: what is unusual but usable, such as an unexpected number of pairs.
     """
 
@@ -28,19 +29,38 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the set is usable."""
+        """Whether nothing is missing or damaged."""
         return not self.problems
 
     def __str__(self) -> str:
         counts = ", ".join(f"{split} {count}" for split, count in self.counts.items())
-        lines = [f"{self.title}: pairs: {counts or 'none'}; {'ok' if self.ok else 'not usable'}"]
+        plural = "" if len(self.problems) == 1 else "s"
+        verdict = "ok" if self.ok else f"{len(self.problems)} problem{plural}"
+        lines = [f"{self.title}: pairs: {counts or 'none'}; {verdict}"]
         lines += [f"  problem: {problem}" for problem in self.problems]
         lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
-    def raise_problems(self) -> None:
-        """Raise a `CourseError` that names the first few problems, if there are any."""
-        if self.problems:
-            first, more = "; ".join(self.problems[:MOST]), len(self.problems) - MOST
-            rest = f"; and {more} more" if more > 0 else ""
-            raise CourseError(f"{self.title} is not usable: {first}{rest}.")
+
+def few(sentences: Sequence[str]) -> str:
+    """Join the first few of many sentences, and count the rest."""
+    more = len(sentences) - MOST
+    return "; ".join(sentences[:MOST]) + (f"; and {more} more" if more > 0 else "")
+
+
+def tell_left_out(title: str, left_out: Sequence[str], splits: Iterable[str]) -> None:
+    """Warn, once, of what is left out of a data set, if anything.
+
+    Args:
+        title: the data set and its folder.
+        left_out: a sentence for each pair or file.
+        splits: the official split of each pair that is left.
+    """
+    if left_out:
+        counts = ", ".join(f"{split} {count}" for split, count in Counter(splits).items())
+        _warn_once(f"{title}: {len(left_out)} left out, pairs: {counts}; {few(left_out)}.")
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    logging.getLogger(__name__).warning("%s", message)

@@ -13,15 +13,13 @@ from tqdm.auto import tqdm
 
 from llie_helpers.data.cache import open_cache
 from llie_helpers.data.download import fetch
+from llie_helpers.data.folders import describe, folders_in, places, roots, unpacked
 from llie_helpers.data.layouts import Layout, Listing, two_folders
 from llie_helpers.data.pairs import Lazy, Pairs
-from llie_helpers.data.report import Report
+from llie_helpers.data.report import Report, few, tell_left_out
 from llie_helpers.data.splits import NAMES, split_indices
 from llie_helpers.errors import CourseError, unknown_name
-from llie_helpers.paths import data_dir
-
-# The folder where Kaggle notebooks mount their data sets.
-KAGGLE_INPUT = Path("/kaggle/input")
+from llie_helpers.paths import data_dir, download_dir
 
 
 @dataclass(kw_only=True)
@@ -101,24 +99,29 @@ class ImageFiles(Source):
             for split, published in self.counts.items()
             if counts[split] != published
         )
-        problems = (*listing.problems, *filter(None, found))
+        problems = (*listing.problems, *listing.left_out, *filter(None, found))
         return Report(self._title(listing), counts, problems, warnings)
 
     def _load(self) -> tuple[Pairs, Sequence[str]]:
         listing = self.listing()
-        Report(self._title(listing), {}, tuple(listing.problems)).raise_problems()
+        if listing.problems:
+            raise self._unusable(listing, listing.problems + listing.left_out)
         if not self.cached:
             names, _, _, splits, scenes = zip(*listing.files, strict=True)
+            tell_left_out(self._title(listing), listing.left_out, splits)
             numbers = {scene: number for number, scene in enumerate(dict.fromkeys(scenes))}
             arrays = Lazy([pair.read for pair in listing.files])
             return Pairs(self.name, names, tuple(numbers[s] for s in scenes), arrays), splits
-        try:
-            cached = open_cache(self._cache_name(), listing.files)
-        except CourseError:
-            # The cache stops at the first bad file; the report names them all.
-            self.check().raise_problems()
-            raise
+        cached = open_cache(self._cache_name(), listing.files)
+        left_out = [*listing.left_out, *cached.damaged]
+        # A test split that is lost must not be replaced by other pairs.
+        if {pair.split for pair in listing.files} > set(cached.splits):
+            raise self._unusable(listing, left_out)
+        tell_left_out(self._title(listing), left_out, cached.splits)
         return Pairs(self.name, cached.names, cached.scenes, cached), cached.splits
+
+    def _unusable(self, listing: Listing, problems: Sequence[str]) -> CourseError:
+        return CourseError(f"{self._title(listing)} is not usable: {few(problems)}.")
 
     def _title(self, listing: Listing) -> str:
         return self.title
@@ -159,6 +162,7 @@ class CatalogSet(ImageFiles):
         licence: what is known about its licence.
         origin: where its authors publish it.
         kaggle: ``owner/slug`` of a complete public copy on Kaggle, or None.
+        folders: its folders, for people.
         layout: lists its files.
     """
 
@@ -166,22 +170,29 @@ class CatalogSet(ImageFiles):
     licence: str
     origin: str
     kaggle: str | None = None
+    folders: str
     layout: Layout
 
     def listing(self) -> Listing:
-        if listing := self._find():
-            return listing
-        how = (
-            f"run `python -m llie_helpers data get {self.name}`"
-            if self.kaggle
-            else f"get it from {self.origin} and unpack it there"
-        )
-        raise CourseError(
-            f"{self.title} is not in {data_dir()}: {how}, or set LLIE_DATA to its folder."
-        )
+        place, listing = self._find()
+        if listing is None:
+            how = (
+                f"run `python -m llie_helpers data get {self.name}`"
+                if self.kaggle
+                else f"get it from {self.origin} and unpack it there"
+            )
+            raise CourseError(f"{self.absence()}; {how}, or set LLIE_DATA to its folder.")
+        if place.is_file():
+            return self.layout(folders_in(unpacked(place))) or listing
+        return listing
+
+    def absence(self) -> str:
+        """Say where the set was looked for, what was found and what was expected."""
+        found = " or ".join(f"{root}, which {describe(root)}" for root in roots())
+        return f"{self.title} is not in {found}; looked for {self.folders}"
 
     def where(self) -> Path | None:
-        listing = self._find()
+        _, listing = self._find()
         return listing.folder if listing else None
 
     def get(self) -> Path:
@@ -192,11 +203,15 @@ class CatalogSet(ImageFiles):
                 f"{self.title} cannot be downloaded automatically: get it from "
                 f"{self.origin} and unpack it into {data_dir()}."
             )
-        fetch(self.kaggle, data_dir(), lambda folder: self.layout(folder) is not None)
+        fetch(self.kaggle, download_dir(), lambda folder: bool(self.layout(folders_in(folder))))
         return self.listing().folder
 
-    def _find(self) -> Listing | None:
-        return self.layout(data_dir()) or self.layout(KAGGLE_INPUT)
+    def _find(self) -> tuple[Path, Listing | None]:
+        """Return the place that holds the set, and its listing there; None if no place does."""
+        for place, folders in places():
+            if folders and (listing := self.layout(folders)):
+                return place, listing
+        return data_dir(), None
 
     def _title(self, listing: Listing) -> str:
         return f"{self.title} in {listing.folder}"

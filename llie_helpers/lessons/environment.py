@@ -78,9 +78,8 @@ def _weights() -> Row:
 
 def _results() -> Row:
     folder = paths.runs_dir()
-    existing = next(place for place in (folder, *folder.resolve().parents) if place.exists())
-    writable = os.access(existing, os.W_OK)
-    found = "can be written" if writable else f"{existing.name} cannot be written"
+    writable = paths.can_write(folder)
+    found = "can be written" if writable else f"{folder.name} cannot be written"
     advice = "set LLIE_RUNS to a folder of your own"
     return Row("folder for results", found, "ok" if writable else advice)
 

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from llie_helpers import __version__, paths
-from llie_helpers.devices import choose_device, describe
+from llie_helpers.devices import choose_device, describe, keep_to_cpu
 from llie_helpers.errors import CourseError
+from llie_helpers.files import make_folder
 from llie_helpers.lessons.ledger import Ledger
 from llie_helpers.metrics import Evaluation
 from llie_helpers.plotting.figures import use_style
@@ -32,7 +33,7 @@ class Lesson:
 
     Attributes:
         name: such as "03_mse_cnn".
-        profile: "quick" (embedded data, minutes on two cores) or "full" (real data, a GPU).
+        profile: "quick" (embedded data, minutes on two cores) or "full" (real data, a GPU if any).
         device: where networks run.
         seed: seed of Python, NumPy and PyTorch.
     """
@@ -53,9 +54,7 @@ class Lesson:
 
     def run_dir(self, name: str) -> Path:
         """Return a folder for the checkpoints of run ``name`` of this lesson and profile."""
-        folder = paths.runs_dir() / self.name / self.profile / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return make_folder(paths.runs_dir() / self.name / self.profile / name)
 
     def record(
         self,
@@ -102,20 +101,23 @@ class Lesson:
 def begin(name: str, seed: int = 0) -> Lesson:
     """Begin lesson ``name``: choose profile and device, set seeds and style, and print one line.
 
-    The profile is ``$LLIE_PROFILE``, by default "full" with a GPU and "quick" without one.
+    The profile is ``$LLIE_PROFILE``, by default "full" with a CUDA GPU and "quick" without one.
+    The quick profile runs on the CPU everywhere, so that its scores are the same everywhere.
 
     Raises:
         CourseError: ``$LLIE_PROFILE`` is neither "quick" nor "full".
     """
-    device = choose_device()
-    gpu = device.type == "cuda"
+    keep_to_cpu(False)
+    gpu = choose_device().type == "cuda"
     asked = os.environ.get("LLIE_PROFILE")
     if asked and asked not in PROFILES:
         raise CourseError(
             f"LLIE_PROFILE is {asked!r}; set it to 'quick' or 'full', or leave it unset."
         )
     profile = asked or ("full" if gpu else "quick")
-    reason = "set by LLIE_PROFILE" if asked else "a GPU was found" if gpu else "no GPU was found"
+    reason = "set by LLIE_PROFILE" if asked else f"{'a' if gpu else 'no'} CUDA GPU was found"
+    keep_to_cpu(profile == "quick")
+    device = choose_device()
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries draw from NumPy's global generator too
     torch.manual_seed(seed)
@@ -143,8 +145,7 @@ def use_drive() -> Path:
 
     os.environ.setdefault("LLIE_CACHE", str(paths.cache_dir()))
     drive.mount(str(DRIVE))
-    folder = DRIVE / "MyDrive" / "out-of-the-dark" / "runs"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(DRIVE / "MyDrive" / "out-of-the-dark" / "runs")
     os.environ["LLIE_RUNS"] = str(folder)
     print("Ledger and checkpoints go to out-of-the-dark/runs on your Drive.")
     return folder

@@ -42,7 +42,6 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
     if method is not None:
         if isinstance(method, nn.Module):
             method.eval()
-        folder.mkdir(parents=True, exist_ok=True)
         made = quantise(method(garage.low[None].to(lesson.device))[0]).cpu()
         save_image(folder / f"{number}.png", made)
     panels = {"dark": garage.low}

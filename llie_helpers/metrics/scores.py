@@ -137,7 +137,7 @@ def _lpips_metric() -> nn.Module | None:
     except (ImportError, OSError, RuntimeError) as error:
         # Not a warning: LPIPS is optional, and notebooks would show it in every lesson.
         logging.getLogger(__name__).info(
-            'LPIPS is left out (pip install "llie_helpers[perceptual]"): %s', error
+            "LPIPS is left out (`pip install torchvision` adds it): %s", error
         )
         return None
 

@@ -57,12 +57,14 @@ class RunKeeper(Checkpoint):
     def __init__(self, folder: Path, history: History, crops: int, snapshot_every: int) -> None:
         self.folder, self.history = folder, history
         self.crops, self.snapshot_every = crops, snapshot_every
+        self.loaded = 0  # epochs that the checkpoint brought
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.history.rows, "stopped_early": self.history.stopped_early}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history.rows = state_dict["rows"]
+        self.loaded = len(self.history.rows)
         self.history.stopped_early = state_dict["stopped_early"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -48,11 +48,13 @@ class TrainingRun:
         history: one row of numbers per epoch.
         best_path: the weights of the best epoch.
         snapshots: snapshots, every ``snapshot_every`` epochs of the recipe.
+        loaded: how many of the epochs are those of an earlier call, from the same run_dir.
     """
 
     history: History
     best_path: Path
     snapshots: list[Snapshot]
+    loaded: int = 0
 
     @property
     def best(self) -> dict[str, Any]:
@@ -65,9 +67,11 @@ class TrainingRun:
         return self.history.seconds
 
     def __str__(self) -> str:
+        share = "all" if self.loaded == len(self.history) else f"{self.loaded} of them"
+        earlier = f", {share} loaded from an earlier run" if self.loaded else ""
         return (
-            f"{len(self.history)} epochs in {self.seconds:.0f} s; best validation in epoch "
-            f"{self.best['epoch']}: loss {self.best['val_loss']:.4g}, "
+            f"{len(self.history)} epochs in {self.seconds:.0f} s{earlier}; best validation in "
+            f"epoch {self.best['epoch']}: loss {self.best['val_loss']:.4g}, "
             f"{self.best['val_psnr']:.2f} dB"
         )
 
@@ -154,7 +158,8 @@ def fit(
     images: Any = WholeImages(val) if isinstance(val, Pairs) else val
     data = TrainingData(crops, images, recipe.batch_size, seed)
 
-    callbacks: list[Callback] = [RunKeeper(folder, history, len(crops), recipe.snapshot_every)]
+    keeper = RunKeeper(folder, history, len(crops), recipe.snapshot_every)
+    callbacks: list[Callback] = [keeper]
     if recipe.ema:
         callbacks.append(MovingAverage(recipe.ema))
     if progress:
@@ -184,7 +189,7 @@ def fit(
         Snapshot(int(path.stem.removeprefix("epoch_")), load_image(path))
         for path in sorted((folder / "snapshots").glob("epoch_*.png"))
     ]
-    return TrainingRun(history, best_path, snapshots)
+    return TrainingRun(history, best_path, snapshots, keeper.loaded)
 
 
 def default_discriminator(model: Network, seed: int) -> PatchGAN:

@@ -881,7 +881,7 @@ Table(["system", "reported", "re-run their way", "those weights, frozen protocol
 # - In the quick profile most networks are miniatures. Their order here says nothing about their
 #   order at full size.
 # - LPIPS would be a better judge of blur, and its weights need a download (`pip install
-#   "llie_helpers[perceptual]"`).
+#   torchvision`).
 #
 # ## Papers
 #

@@ -105,17 +105,28 @@ def test_pixels_cut_short_are_made_again(files):
     assert cache.open_cache("tiny", files)[2][1].shape == (16, 18, 3)
 
 
-def test_a_damaged_image_is_named_and_leaves_nothing(files):
+def test_a_damaged_image_is_named_and_its_pair_left_out(files):
     damaged = files[1].low
     damaged.write_bytes(damaged.read_bytes()[:200])
-    with pytest.raises(CourseError, match=r"1\.png cannot be read"):
-        cache.open_cache("tiny", files)
-    assert caches() == []
+    for _ in range(2):  # when the cache is built, and when it is opened
+        cached = cache.open_cache("tiny", files)
+        assert cached.names == ("0", "2")
+        assert np.array_equal(cached[1][1], read_rgb(files[2].normal))
+        (said,) = cached.damaged
+        assert "1.png cannot be read" in said
 
 
-def test_sizes_that_differ_are_named_and_leave_nothing(files):
+def test_sizes_that_differ_are_named_and_the_pair_left_out(files):
     save_image(files[2].normal, torch.zeros(3, 16, 16))
-    with pytest.raises(CourseError, match=r"is 18x16 but .* is 16x16"):
+    cached = cache.open_cache("tiny", files)
+    assert cached.names == ("0", "1")
+    assert "is 18x16 but" in cached.damaged[0]
+
+
+def test_where_no_pair_can_be_read_nothing_is_left_behind(files):
+    for pair in files:
+        pair.low.write_bytes(b"")
+    with pytest.raises(CourseError, match=r"No pair can be read: .*0\.png"):
         cache.open_cache("tiny", files)
     assert caches() == []
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llie_helpers import data
-from llie_helpers.data import sources
+from llie_helpers.data import folders
 from llie_helpers.data.catalog import CATALOG, EMBEDDED
 from llie_helpers.errors import CourseError
 
@@ -35,6 +35,10 @@ def test_the_readme_tells_of_each_set():
     text = README.read_text(encoding="utf-8")
     assert all(f"`{name}`" in text for name in CATALOG)
     assert all(data_set.kaggle in text for data_set in PUBLISHED if data_set.kaggle)
+    rows = {line.split("|")[1].strip(" `"): line for line in text.splitlines() if "|" in line}
+    for data_set in PUBLISHED:
+        for part in data_set.folders.split(",  or")[0].split(" and "):
+            assert f"`{part.split(', or')[0]}`" in rows[data_set.name]
 
 
 def write_lol_v1(root, train, test):
@@ -71,7 +75,9 @@ def test_an_unusual_count_is_only_a_warning(root):
 def test_choosing_without_download(root, capsys):
     assert data.choose("lol_v1", download=False) == "embedded"
     assert capsys.readouterr().out == (
-        f"Data: the embedded samples (source 3 of 3), because LOL v1 is not in {root}.\n"
+        f"Data: the embedded samples (source 3 of 3), because LOL v1 is not in {root}, which does "
+        "not exist; looked for our485/{low,high} and eval15/{low,high}, or the same numbers in "
+        "other folders.\n"
     )
     write_lol_v1(root, train=[2], test=[1])
     assert data.choose("lol_v1", download=False) == "lol_v1"
@@ -82,7 +88,7 @@ def test_choosing_without_download(root, capsys):
 
 
 def test_sets_that_a_kaggle_notebook_added(root, monkeypatch, tmp_path):
-    monkeypatch.setattr(sources, "KAGGLE_INPUT", tmp_path / "input")
+    monkeypatch.setattr(folders, "KAGGLE_INPUT", tmp_path / "input")
     write_lol_v1(tmp_path / "input" / "lol-dataset", train=[2], test=[1])
     assert data.choose("lol_v1", download=False) == "lol_v1"
     assert data.load_pairs("lol_v1", "test").names == ("1",)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from llie_helpers import data
+from llie_helpers.data.folders import folders_in
 from llie_helpers.data.npz import read_npz, write_npz
 from llie_helpers.errors import CourseError
 
@@ -25,11 +26,11 @@ def touch(root, *names):
 
 def found(name, root):
     """Per split the names of the pairs and of their files, and the problems."""
-    listing = data.CATALOG[name].layout(root)
+    listing = data.CATALOG[name].layout(folders_in(root))
     splits = defaultdict(list)
     for pair in listing.files:
         splits[pair.split].append((pair.name, pair.low.name, pair.normal.name))
-    return splits, listing.problems
+    return splits, listing.problems + listing.left_out
 
 
 NESTINGS = ["", "lol_dataset", "lol-dataset/lol_dataset", "datasets/owner/lol-dataset/lol_dataset"]
@@ -122,9 +123,9 @@ def test_sid_pairs_bursts_with_one_long_exposure(root):
         ("test", "10003", "10003_00_10s.ARW"),
         ("val", "20005", "20005_00_10s.ARW"),
     ]
-    assert len(listing.problems) == 2
-    assert "10099_00_0.1s.ARW has no long-exposure partner" in listing.problems[0]
-    assert "00077_00_10s.ARW has no short-exposure partner" in listing.problems[1]
+    assert len(listing.left_out) == 2
+    assert "10099_00_0.1s.ARW has no long-exposure partner" in listing.left_out[0]
+    assert "00077_00_10s.ARW has no short-exposure partner" in listing.left_out[1]
     assert data.CATALOG["sid_fuji"].where() is None
 
 

@@ -1,4 +1,6 @@
 import pickle
+import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llie_helpers import data
-from llie_helpers.data.matching import match, natural_sort
+from llie_helpers.data import report
+from llie_helpers.data.matching import by_name, by_number, match, natural_sort
 from llie_helpers.data.pairs import Pairs, mix
 from llie_helpers.data.splits import split_indices
 from llie_helpers.errors import CourseError
@@ -32,6 +35,7 @@ def write_pairs(folder, count, low="low", normal="normal"):
 
 @pytest.fixture(autouse=True)
 def _folders(tmp_path, monkeypatch):
+    report._warn_once.cache_clear()
     monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
 
@@ -106,8 +110,9 @@ def test_match_by_name_not_by_order(tmp_path):
 
 def test_a_name_that_is_taken_twice(tmp_path):
     low = [tmp_path / "1.png", tmp_path / "1.jpg"]
-    _, problems = match(low, [tmp_path / "n" / "1.png"])
-    assert len(problems) == 1
+    found, problems = match(low, [tmp_path / "n" / "1.png"])
+    assert found == []
+    assert len(problems) == 2
     assert "1.jpg and" in problems[0]
     assert "have the same name" in problems[0]
 
@@ -138,7 +143,7 @@ def test_load_any_two_folders(tmp_path):
 
 
 def break_set(tmp_path, how):
-    name = write_pairs(tmp_path, 4)
+    name = write_pairs(tmp_path, 8)
     low, normal = tmp_path / "low", tmp_path / "normal"
     if how == "missing":
         (normal / "2.png").unlink()
@@ -148,9 +153,8 @@ def break_set(tmp_path, how):
     elif how == "truncated":
         for path in (low / "2.png", normal / "4.png"):
             path.write_bytes(path.read_bytes()[:200])
-    elif how == "empty":
-        for path in [*low.iterdir(), *normal.iterdir()]:
-            path.unlink()
+    elif how == "twice":
+        cv2.imwrite(str(low / "2.jpg"), photo(2))
     return name
 
 
@@ -161,29 +165,70 @@ BROKEN = {
     ],
     "sizes": [r"low/2\.png is 48x30 but .*normal/2\.png is 48x32"],
     "truncated": [r"low/2\.png cannot be read", r"normal/4\.png cannot be read"],
-    "empty": ["it holds no pairs"],
+    "twice": [
+        r"low/2\.jpg and .*low/2\.png have the same name",
+        r"normal/2\.png has 2 low-light partners",
+    ],
 }
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_what_is_wrong_is_listed(tmp_path, how):
+def test_bad_pairs_are_left_out_with_one_warning(tmp_path, how, caplog):
     name = break_set(tmp_path, how)
-    with pytest.raises(CourseError, match="is not usable: .*" + ".*; .*".join(BROKEN[how])):
-        data.load_pairs(name, "train")
-    assert not list((tmp_path / "cache").rglob("*.u8")), "no cache is left behind"
+    loaded = [data.load_pairs(name, split) for split in ("train", "val", "test")]
+    bad = {"missing": {"2", "3"}, "truncated": {"2", "4"}}.get(how, {"2"})
+    assert {n for pairs in loaded for n in pairs.names} == set("12345678") - bad
+    (said,) = caplog.messages
+    listed = ".*; .*".join(BROKEN[how])
+    assert re.search(rf"{len(BROKEN[how])} left out, pairs: all {8 - len(bad)}; .*{listed}", said)
     report = data.check(name)
     assert not report.ok
     assert len(report.problems) == len(BROKEN[how])
     assert str(report).count("\n  problem: ") == len(BROKEN[how])
 
 
-def test_only_a_handful_of_problems_is_raised(tmp_path):
+def test_a_later_session_is_warned_too_though_it_decodes_nothing(tmp_path, caplog):
+    name = break_set(tmp_path, "truncated")
+    data.load_pairs(name, "train")
+    report._warn_once.cache_clear()  # as a new session has it
+    data.load_pairs(name, "train")
+    assert len(caplog.messages) == 2
+    assert caplog.messages[0] == caplog.messages[1]
+
+
+def test_a_pair_that_is_got_again_is_used_again(tmp_path):
+    name = break_set(tmp_path, "missing")
+    (tmp_path / "low" / "3.png").write_bytes((tmp_path / "low" / "4.png").read_bytes())
+    splits = [data.load_pairs(name, split) for split in ("train", "val", "test")]
+    assert "3" in {n for pairs in splits for n in pairs.names}
+
+
+def test_a_set_of_bad_pairs_alone_is_refused_and_a_handful_named(tmp_path):
     name = write_pairs(tmp_path, 9)
     for path in (tmp_path / "low").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(CourseError, match="; and 4 more"):
+    with pytest.raises(CourseError, match=r"No pair can be read: .*; and 4 more"):
         data.load_pairs(name, "train")
+    assert not list((tmp_path / "cache").rglob("*.u8")), "no cache is left behind"
     assert len(data.check(name).problems) == 9
+    for path in (tmp_path / "low").iterdir():
+        path.unlink()
+    with pytest.raises(CourseError, match="it holds no pairs"):
+        data.load_pairs(name, "train")
+
+
+NAMES = st.lists(st.sampled_from(["1.png", "1.jpg", "2.png", "low_2.png", "10_high.png", "a.png"]))
+
+
+@given(NAMES, NAMES, st.sampled_from([by_name, by_number]))
+def test_every_file_is_in_one_pair_or_named(low, normal, name):
+    files = [Path("low", n) for n in set(low)], [Path("normal", n) for n in set(normal)]
+    found, left_out = match(*files, "all", name)
+    used = [path for pair in found for path in (pair.low, pair.normal)]
+    assert len(used) == len(set(used))
+    for path in [*files[0], *files[1]]:
+        named = any(path in map(Path, sentence.split()) for sentence in left_out)
+        assert (path in used) is not named
 
 
 def test_folders_that_do_not_exist(tmp_path):

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from llie_helpers import __version__, paths
+from llie_helpers.devices import choose_device, keep_to_cpu
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import lesson as lessons
 from llie_helpers.metrics import Evaluation
+from llie_helpers.training.trainer import hardware
 
 SCORES = Evaluation(12.3, 0.56, 15.0, lpips=None, ms_per_megapixel=4.0, per_image=[])
 
@@ -19,6 +21,8 @@ SCORES = Evaluation(12.3, 0.56, 15.0, lpips=None, ms_per_megapixel=4.0, per_imag
 def _own_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "runs"))
     monkeypatch.delenv("LLIE_PROFILE")
+    yield
+    keep_to_cpu(False)
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_without_a_gpu_the_profile_is_quick(capsys):
     assert (lesson.profile, lesson.device.type, lesson.seed) == ("quick", "cpu", 0)
     assert lesson.choose(quick=1, full=2) == 1
     said = capsys.readouterr().out
-    assert said == "03_mse_cnn: quick profile (no GPU was found), on the CPU, seed 0.\n"
+    assert said == "03_mse_cnn: quick profile (no CUDA GPU was found), on the CPU, seed 0.\n"
 
 
 @pytest.mark.usefixtures("gpu")
@@ -57,14 +61,35 @@ def test_with_a_gpu_the_profile_is_full(capsys):
     lesson = lessons.begin("03_mse_cnn")
     assert (lesson.profile, lesson.device.type) == ("full", "cuda")
     assert lesson.choose(quick=1, full=2) == 2
-    assert "(a GPU was found), on Test GPU" in capsys.readouterr().out
+    assert "(a CUDA GPU was found), on Test GPU" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("gpu")
-def test_the_variable_overrides_the_profile(monkeypatch, capsys):
+def test_the_variable_overrides_the_profile_and_quick_is_the_cpu_everywhere(monkeypatch, capsys):
     monkeypatch.setenv("LLIE_PROFILE", "quick")
-    assert lessons.begin("03_mse_cnn").profile == "quick"
-    assert "set by LLIE_PROFILE" in capsys.readouterr().out
+    lesson = lessons.begin("03_mse_cnn")
+    assert (lesson.profile, lesson.device.type) == ("quick", "cpu")
+    assert "quick profile (set by LLIE_PROFILE), on the CPU" in capsys.readouterr().out
+    # Training and enhancing choose for themselves, in the same place.
+    assert hardware("auto", 1).accelerator == choose_device().type == "cpu"
+    monkeypatch.setenv("LLIE_PROFILE", "full")
+    assert lessons.begin("03_mse_cnn").device.type == choose_device().type == "cuda"
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_apples_gpu_is_not_taken_unasked(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert lessons.begin("03_mse_cnn").device.type == "cpu"
+    monkeypatch.setenv("LLIE_PROFILE", "full")
+    assert lessons.begin("03_mse_cnn").device.type == "cpu"
+    assert choose_device("mps").type == "mps"
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "file"))
+    with pytest.raises(CourseError, match="cannot be written"):
+        lessons.begin("03_mse_cnn").run_dir("a")
 
 
 def test_a_mistyped_profile_is_told(monkeypatch):

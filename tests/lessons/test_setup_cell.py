@@ -6,20 +6,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tomllib
 from importlib import metadata
 
 import pytest
 from builder import wording
 from builder.source import ROOT, repository
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 
-COLAB = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / ".ci/colab.txt").read_text(), re.MULTILINE))
-COLAB_PYTHON = "3.13.0"
-
-SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-FLOORS = {need.name: need.specifier for need in map(Requirement, SETTINGS["dependencies"])}
+from llie_helpers import __version__
 
 # Runs a cell as a notebook would, with a stand-in for the module that marks Colab.
 RUNNER = """
@@ -58,12 +51,13 @@ def clone(tmp_path_factory):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "llie_helpers", folder / "llie_helpers", ignore=ignored)
     git = ["git", "-C", folder, "-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "copy"]):
+    commands = (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "copy"])
+    for command in (*commands, ["tag", f"v{__version__}"]):
         subprocess.run([*git, *command], check=True)
     return folder
 
 
-def run_setup(runtime, clone, colab):
+def run_setup(runtime, clone, colab, **variables):
     folder, _ = runtime
     address = f"https://github.com/{repository()}"
     cell = wording.setup_code("00_start_here", repository())
@@ -75,6 +69,7 @@ def run_setup(runtime, clone, colab):
     return subprocess.run(
         [folder / "bin" / "python", "-c", code],
         env=outside
+        | variables
         | {
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PIP_NO_INDEX": "1",
@@ -93,7 +88,25 @@ def run_setup(runtime, clone, colab):
 @pytest.mark.slow
 def test_at_home_the_setup_cell_installs_nothing(runtime, clone):
     ran = run_setup(runtime, clone, colab=False)
-    assert "No module named 'llie_helpers'" in ran.stdout + ran.stderr
+    assert ran.stderr.splitlines()[-1] == f"AssertionError: {wording.MISSING}"
+    assert installed(runtime) == set()
+
+
+@pytest.mark.slow
+def test_kaggle_without_internet_is_told_what_to_do(runtime, clone):
+    ran = run_setup(runtime, clone / "out of reach", False, KAGGLE_KERNEL_RUN_TYPE="Interactive")
+    assert ran.stderr.splitlines()[-1] == f"AssertionError: {wording.MISSING}"
+    assert installed(runtime) == set()
+
+
+@pytest.mark.slow
+def test_a_package_that_is_there_is_not_installed_again(runtime, clone):
+    # As where it was installed from an attached data set of wheels.
+    ran = run_setup(
+        runtime, clone, False, KAGGLE_KERNEL_RUN_TYPE="Interactive", PYTHONPATH=str(clone)
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"imported from {clone}" in ran.stdout
     assert installed(runtime) == set()
 
 
@@ -117,21 +130,3 @@ def files_of(folder):
 def installed(runtime):
     found = metadata.distributions(path=[str(runtime[1])])
     return {re.sub(r"[-.]", "_", found.metadata["Name"].lower()) for found in found}
-
-
-@pytest.mark.parametrize("package", COLAB.keys() & FLOORS.keys())
-def test_colabs_own_version_satisfies_the_floor(package):
-    assert FLOORS[package].contains(COLAB[package])
-
-
-def test_colabs_python_satisfies_the_floor():
-    assert SpecifierSet(SETTINGS["requires-python"]).contains(COLAB_PYTHON)
-
-
-@pytest.mark.parametrize("package", FLOORS)
-def test_a_dependency_has_a_floor_and_no_ceiling(package):
-    assert [clause.operator for clause in FLOORS[package]] == [">="]
-
-
-def test_ipython_and_its_kernel_are_left_to_the_host():
-    assert COLAB.keys() - FLOORS.keys() == {"ipython", "ipykernel"}

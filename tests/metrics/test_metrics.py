@@ -240,7 +240,7 @@ def test_lpips_that_cannot_be_had_is_none_and_said_once(monkeypatch, caplog, pai
     assert result.lpips is None
     assert "LPIPS not available" in str(result)
     assert [record.getMessage() for record in caplog.records] == [
-        'LPIPS is left out (pip install "llie_helpers[perceptual]"): no route to host'
+        "LPIPS is left out (`pip install torchvision` adds it): no route to host"
     ]
 
 

@@ -1,4 +1,5 @@
 import inspect
+import re
 import shutil
 import sys
 import types
@@ -8,8 +9,9 @@ import nbformat
 import pytest
 from builder import inspection, publishing, wording
 from builder.solutions import with_solution, without_solution
-from builder.source import notebook
+from builder.source import ROOT, notebook, repository
 
+from llie_helpers import __version__
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons.checks.compare import Finding
 from llie_helpers.lessons.checks.exercise import Exercise
@@ -99,7 +101,8 @@ def executed(source):
 def test_setup_installs_the_extras_that_a_lesson_names(course):
     course.write_text(TOY.replace("{{setup}}", "{{setup video,onnx}}"))
     setup = cells(course)[3].source
-    assert f'"llie_helpers[video,onnx] @ git+https://github.com/{ADDRESS}"' in setup
+    release = f"git+https://github.com/{ADDRESS}@v{__version__}"
+    assert f'"llie_helpers[video,onnx] @ {release}"' in setup
 
 
 def test_badges_and_setup_carry_the_configured_address(course):
@@ -107,9 +110,10 @@ def test_badges_and_setup_carry_the_configured_address(course):
     assert f"github/{ADDRESS}/blob/main/notebooks/99_toy.ipynb" in badges.source
     assert "kaggle" in badges.source
     assert "Run this cell first" in note.source
-    assert f"git+https://github.com/{ADDRESS}" in setup.source
+    assert "after each restart of the kernel" in note.source
+    assert f"git+https://github.com/{ADDRESS}@v{__version__}\n" in setup.source
     assert 'lessons.begin("99_toy")' in setup.source
-    assert len(setup.source.splitlines()) <= 5
+    assert len(setup.source.splitlines()) <= 7
 
 
 def test_a_published_address_is_not_called_a_placeholder(course):
@@ -124,10 +128,10 @@ def test_the_time_that_a_student_needs_is_computed(course):
         TOY.replace("# # Toy", f"# # Toy\n#\n# {{{{minutes}}}}\n#\n# {core}")
         .replace("# %% [markdown]\n# {{exercise double}}\n", deeper)
         .replace("# {{answers double}}", "# {{answers double}}\n#\n# ## Papers\n# " + core)
-        .replace("print(2 + 2)", "\n".join(["print(2 + 2)"] * 24))
+        .replace("print(2 + 2)", "\n".join(["print(2 + 2)"] * 20))
     )
     *_, core_row, deeper_row = cells(course)[1].source.split("\n\n")[1].splitlines()
-    # 800 words, and 30 lines with the setup.
+    # 800 words, 28 lines with the setup, and the note above it.
     assert core_row == "| core path | 7 minutes | none | 7 minutes |"
     assert deeper_row == "| going deeper | 0 minutes | 1 in 7 minutes | 7 minutes |"
 
@@ -400,10 +404,16 @@ def test_publishing_moves_every_address_and_keeps_the_outputs(course):
     root = course.parents[2]
     path = root / "notebooks" / "99_toy.ipynb"
     nbformat.write(executed(course), path)
-    (root / "README.md").write_text(f"[badge](https://github.com/{ADDRESS})")
+    readme = (ROOT / "README.md").read_text()
+    (root / "README.md").write_text(readme.replace(repository(), ADDRESS))
+    assert "Not published yet" in (root / "README.md").read_text()
     changed = publishing.publish_as("somebody/lights", root)
     assert changed == ["pyproject.toml", "README.md", "notebooks/99_toy.ipynb"]
     assert not any(ADDRESS in file.read_text() for file in root.rglob("*") if file.is_file())
+    readme = (root / "README.md").read_text()
+    assert "Not published yet" not in readme
+    assert not re.search(r"\bsome_body\b|nobody can register", readme)
+    assert len(readme.splitlines()) == len((ROOT / "README.md").read_text().splitlines()) - 4
     moved = nbformat.read(path, as_version=4)
     assert inspection.drift(moved, notebook(course, "somebody/lights")) == ""
     assert inspection.problems(moved) == []

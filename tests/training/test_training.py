@@ -127,6 +127,18 @@ def test_a_killed_run_resumes_to_the_same_weights(
     assert run.best_path.read_bytes() == expected.best_path.read_bytes()
 
 
+def test_a_run_says_what_it_did_not_train_itself(train, val, tmp_path):
+    def said(epochs):
+        run = fit(
+            fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=epochs, patience=0
+        )
+        return str(run).split(";")[0].split(" s")[1]
+
+    assert said(epochs=2) == ""
+    assert said(epochs=3) == ", 2 of them loaded from an earlier run"
+    assert said(epochs=3) == ", all loaded from an earlier run"
+
+
 def test_dropout_and_batch_statistics_resume_too(train, val, tmp_path):
     network = {"name": "pix2pix", "width": 2, "blocks": 1}
     whole, resumed = fresh(**network), fresh(**network)

@@ -13,10 +13,14 @@ from .source import ROOT, built_path, notebook, repository, sources
 
 # Files with the address, besides the notebooks.
 FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md")
+# What README says until then.
+UNPUBLISHED = re.compile(r"^Not published yet:.*?\n\n", re.MULTILINE | re.DOTALL)
 
 
 def publish_as(address: str, root: Path = ROOT) -> list[str]:
     """Replace the configured address everywhere; return the changed files.
+
+    README no longer says that the course is not published.
 
     Raises:
         CourseError: the address is not OWNER/REPO, or a notebook is out of date.
@@ -43,7 +47,8 @@ def publish_as(address: str, root: Path = ROOT) -> list[str]:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         if old in text:
             with atomic_path(path) as temporary:
-                temporary.write_text(text.replace(old, address), encoding="utf-8")
+                text = UNPUBLISHED.sub("", text).replace(old, address)
+                temporary.write_text(text, encoding="utf-8")
             changed.append(file)
     for path, renewed in rebuilt.items():
         with atomic_path(path) as temporary:

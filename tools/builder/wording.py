@@ -1,20 +1,31 @@
 """Text that all lessons share: badges, setup, exercise headers and answers."""
 
+from llie_helpers import __version__
 from llie_helpers.lessons.checks.exercise import Exercise
 
 SETUP_CODE = """\
-import os, sys
-if "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
-    %pip install -q {package}
+import importlib.util, os, sys
+if not importlib.util.find_spec("llie_helpers"):
+    if "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+        %pip install -q {package}
+    assert importlib.util.find_spec("llie_helpers"), "{missing}"
 from llie_helpers import lessons
 lesson = lessons.begin("{name}")"""
+
+MISSING = (
+    "The course is not installed: on Kaggle, switch on Settings > Internet and run this cell "
+    "again; on your own computer, run `pip install -r requirements.txt` in the course's folder "
+    "and restart the kernel."
+)
 
 SETUP_NOTE = """\
 ## Setup
 
-Run this cell first. On your own computer it installs nothing. On Colab and Kaggle it installs
-the course's package and leaves their PyTorch, NumPy and ipywidgets as they are; on Kaggle,
-switch on Settings > Internet first."""
+Run this cell first, and after each restart of the kernel run it again, with all cells down to
+where you were; a `NameError` says that one was left out. On your own computer it installs
+nothing. On Colab and Kaggle it installs release {version} of the course, unless it is there, and
+leaves their PyTorch, NumPy and ipywidgets as they are; on Kaggle, switch on Settings > Internet
+first."""
 
 UNPUBLISHED = """\
 
@@ -42,15 +53,20 @@ def setup_note(name: str, address: str) -> str:
     In the first lesson it says so if the address is a placeholder.
     """
     unpublished = name.startswith("00_") and "_" in address.split("/")[0]
-    return SETUP_NOTE + ("\n" + UNPUBLISHED.format(address=address) if unpublished else "")
+    return SETUP_NOTE.format(version=__version__) + (
+        "\n" + UNPUBLISHED.format(address=address) if unpublished else ""
+    )
 
 
 def setup_code(name: str, address: str, extras: str = "") -> str:
-    """Return the setup cell, which differs between lessons only in the name and the extras."""
-    package = f"git+https://github.com/{address}"
+    """Return the setup cell, which differs between lessons only in the name and the extras.
+
+    What it installs is the release that the notebook is built for.
+    """
+    package = f"git+https://github.com/{address}@v{__version__}"
     if extras:
         package = f'"llie_helpers[{extras}] @ {package}"'
-    return SETUP_CODE.format(name=name, package=package)
+    return SETUP_CODE.format(name=name, package=package, missing=MISSING)
 
 
 def exercise(number: int, check: Exercise) -> str:

@@ -51,7 +51,7 @@ class HistogramMapper(Method):
             from xgboost import XGBRegressor
         except ImportError as error:
             raise CourseError(
-                'Histogram mapping needs XGBoost; run pip install "llie_helpers[histogram]".'
+                "Histogram mapping needs XGBoost: run `pip install xgboost`."
             ) from error
         self.q = tuple(q)
         # Chosen by cross-fitting on LOL v1's training pairs.
