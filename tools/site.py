@@ -96,7 +96,8 @@ def build(target: Path) -> None:
     address = repository()
     published = None if "_" in address.split("/")[0] else address
     write_sources(source, published)
-    if build_main(["-b", "html", "-W", "--keep-going", "-q", str(source), str(site)]):
+    options = ["-W", "--keep-going", "-q", "-d", str(target / "doctrees")]
+    if build_main([*options, str(source), str(site)]):
         raise CourseError("Sphinx reports the faults above; correct them in the files they name.")
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         (site / "notebooks").mkdir(exist_ok=True)

@@ -400,10 +400,12 @@ def test_publishing_moves_every_address_and_keeps_the_outputs(course):
     root = course.parents[2]
     path = root / "notebooks" / "99_toy.ipynb"
     nbformat.write(executed(course), path)
-    (root / "README.md").write_text(f"[badge](https://github.com/{ADDRESS})")
+    readme = root / "README.md"
+    readme.write_text(f"[badge](https://github.com/{ADDRESS}) [book]({publishing.site(ADDRESS)})")
     changed = publishing.publish_as("somebody/lights", root)
     assert changed == ["pyproject.toml", "README.md", "notebooks/99_toy.ipynb"]
     assert not any(ADDRESS in file.read_text() for file in root.rglob("*") if file.is_file())
+    assert "[book](https://somebody.github.io/lights/)" in readme.read_text()
     moved = nbformat.read(path, as_version=4)
     assert inspection.drift(moved, notebook(course, "somebody/lights")) == ""
     assert inspection.problems(moved) == []

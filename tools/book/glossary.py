@@ -45,7 +45,10 @@ def _link_first(term: str, lesson: NotebookNode) -> bool:
     role = rf"{{term}}`\g<term> <{term}>`"
     cells = [cell for cell in lesson.cells if cell.cell_type == "markdown"]
     for pattern, link in (
-        (rf"(?P<stars>\*+)(?P<the>the )?(?P<term>{words}s?)(?P=stars)", rf"\g<stars>\g<the>{role}\g<stars>"),
+        (
+            rf"(?P<stars>\*+)(?P<the>the )?(?P<term>{words}s?)(?P=stars)",
+            rf"\g<stars>\g<the>{role}\g<stars>",
+        ),
         (rf"\b(?P<term>{words}s?)\b", role),
     ):
         for cell in cells:

@@ -24,17 +24,20 @@ class _Page(HTMLParser):
                 self.references.add(value)
 
 
-def broken(folder: Path) -> list[str]:
-    """Return "page: reference" for each reference inside the site that leads nowhere."""
-    pages = {path.resolve(): _Page(path) for path in sorted(folder.rglob("*.html"))}
+def broken(site: Path) -> list[str]:
+    """Return "page: reference" for each reference inside the ``site`` that leads nowhere."""
+    site = site.resolve()
+    # The themes' own files are templates.
+    paths = [path for path in sorted(site.rglob("*.html")) if site / "_static" not in path.parents]
+    pages = {path: _Page(path) for path in paths}
     found = []
     for path, page in pages.items():
         for reference in sorted(page.references):
-            address, anchor = urldefrag(reference.partition("?")[0] if "#" not in reference else reference)
-            target = (path.parent / unquote(address.partition("?")[0])).resolve() if address else path
+            address, anchor = urldefrag(unquote(reference))
+            target = (path.parent / address.partition("?")[0]).resolve() if address else path
             if target.is_dir():
                 target /= "index.html"
-            known = pages[target].ids if target in pages else ()
-            if not target.is_file() or (anchor and target in pages and unquote(anchor) not in known):
-                found.append(f"{path.relative_to(folder.resolve())}: {reference}")
+            missing = anchor and target in pages and anchor not in pages[target].ids
+            if missing or not target.is_file():
+                found.append(f"{path.relative_to(site)}: {reference}")
     return found

@@ -15,6 +15,12 @@ from .source import ROOT, built_path, notebook, repository, sources
 FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md")
 
 
+def site(address: str) -> str:
+    """Return the address of the book, where GitHub publishes the site of a repository."""
+    owner, name = address.split("/")
+    return f"https://{owner}.github.io/{name}/"
+
+
 def publish_as(address: str, root: Path = ROOT) -> list[str]:
     """Replace the configured address everywhere; return the changed files.
 
@@ -43,7 +49,8 @@ def publish_as(address: str, root: Path = ROOT) -> list[str]:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         if old in text:
             with atomic_path(path) as temporary:
-                temporary.write_text(text.replace(old, address), encoding="utf-8")
+                text = text.replace(old, address).replace(site(old), site(address))
+                temporary.write_text(text, encoding="utf-8")
             changed.append(file)
     for path, renewed in rebuilt.items():
         with atomic_path(path) as temporary:
