@@ -45,6 +45,12 @@ def _math_block(translator: nodes.NodeVisitor, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def _says_nothing(_app: Sphinx, _what: str, _name: str, member: object, *_: object) -> bool | None:
+    """Skip the fields of named tuples, which the class describes."""
+    return str(getattr(member, "__doc__", "")).startswith("Alias for field") or None
+
+
 def setup(app: Sphinx) -> None:
     """Render formulas as MathML, which browsers draw without a script or a font."""
+    app.connect("autodoc-skip-member", _says_nothing)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_math_block, None))

@@ -8,6 +8,7 @@ the pages are errors.
 """
 
 import argparse
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -79,7 +80,7 @@ def home(text: str, first_lesson: nbformat.NotebookNode) -> str:
         if HERO in output.get("data", {}).get("text/html", "")
     )
     if not ENHANCER.is_dir():
-        text = "\n".join(line for line in text.splitlines() if 'href="enhancer/"' not in line)
+        text = re.sub('<a href="enhancer/">.*\n', "", text)
     if not (DOCS / "teachers.md").exists():
         text = text.replace("\nteachers\n", "\n")
     return text.replace("<!-- hero -->", hero)

@@ -3,13 +3,13 @@ import shutil
 import sys
 import types
 
-import build
 import nbformat
 import pytest
 from builder import inspection, publishing, wording
 from builder.solutions import with_solution, without_solution
 from builder.source import notebook
 
+import build
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons.checks.compare import Finding
 from llie_helpers.lessons.checks.exercise import Exercise

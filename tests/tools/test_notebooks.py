@@ -6,13 +6,13 @@ import itertools
 import re
 import statistics
 
-import build
 import nbformat
 import pytest
 from builder import inspection
 from builder.solutions import exercises
 from builder.source import built_path, find_check, notebook, repository, sources
 
+import build
 from llie_helpers.lessons.checks.exercise import CORRECT
 from llie_helpers.models import MODELS
 

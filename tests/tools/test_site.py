@@ -1,5 +1,6 @@
 """The book, built once, read as HTML and in a real browser."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -8,8 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from book import glossary, lessons, links, pages
-from builder.source import ROOT
 from bs4 import BeautifulSoup
+from builder.source import ROOT
 from nbformat import v4
 from pybtex.database import parse_file
 
@@ -63,7 +64,7 @@ def test_a_paper_that_the_references_lack_is_an_error(tmp_path):
         metadata={"language_info": {"name": "python"}},
     )
     nbformat.write(notebook, tmp_path / "00_x.ipynb")
-    with pytest.raises(CourseError, match="lacks this paper of a lesson: - A. Nobody"):
+    with pytest.raises(CourseError, match="lacks this paper of a lesson: - A"):
         lessons.lesson_page(tmp_path / "00_x.ipynb", None, PAPERS)
 
 
@@ -131,20 +132,17 @@ def test_a_lesson_keeps_its_pictures_with_their_texts_and_formulas(site, noteboo
     assert len(pictures) == notebook.read_text().count("<img src=")
     assert all(picture.get("alt") for picture in pictures)
     assert len(page.select("article input[type=range]")) >= 1
-    assert len(page.select("math")) == len(page.select("math *:first-child")) or page.select("math")
     assert not re.search(r"\\(?:frac|text|le|log)\b", page.select_one("article").text)
 
 
 @pytest.mark.slow
 def test_no_page_needs_another_site(site):
+    loads = {"src": "[src]", "href": "link[rel=stylesheet], link[rel=preload]"}
     needed = {
         (path.name, element[name])
         for path in site.glob("**/*.html")
         if site / "_static" not in path.parents
-        for name, selector in (
-            ("src", "[src]"),
-            ("href", "link[rel=stylesheet], link[rel=preload]"),
-        )
+        for name, selector in loads.items()
         for element in read(path).select(selector)
         if re.match(r"https?:|//", element[name])
     }
@@ -157,14 +155,12 @@ def test_the_glossary_and_the_lessons_link_to_each_other(site):
     assert len(terms) == len(glossary.ENTRY.findall((ROOT / "docs/glossary.md").read_text())) > 60
     for term in terms:
         back = term.find_next_sibling("dd").select("a")[-1]["href"]
-        lesson_links = read_links(site / back)
-        assert f"../glossary.html#{term['id']}" in lesson_links, term.text
+        assert f"../glossary.html#{term['id']}" in read_links(site / back), term.text
 
 
-def read_links(path, known={}):  # noqa: B006
-    if path not in known:
-        known[path] = {link["href"] for link in read(path).select("a[href]")}
-    return known[path]
+@functools.cache
+def read_links(path):
+    return {link["href"] for link in read(path).select("a[href]")}
 
 
 @pytest.mark.slow

@@ -42,20 +42,17 @@ def link_terms(page: str, lessons: Mapping[str, NotebookNode]) -> str:
 def _link_first(term: str, lesson: NotebookNode) -> bool:
     """Link the first time that the term is emphasised, or else occurs; return whether it does."""
     words = r"\s+".join(map(re.escape, term.split()))
-    role = rf"{{term}}`\g<term> <{term}>`"
-    cells = [cell for cell in lesson.cells if cell.cell_type == "markdown"]
-    for pattern, link in (
-        (
-            rf"(?P<stars>\*+)(?P<the>the )?(?P<term>{words}s?)(?P=stars)",
-            rf"\g<stars>\g<the>{role}\g<stars>",
-        ),
-        (rf"\b(?P<term>{words}s?)\b", role),
-    ):
-        for cell in cells:
+    emphasised = rf"(?<=\*)(?P<the>the )?(?P<term>{words}s?)(?=\*)"
+    used = rf"\b(?P<the>)(?P<term>{words}s?)\b"
+    for pattern in (emphasised, used):
+        for cell in lesson.cells:
+            if cell.cell_type != "markdown":
+                continue
             apart = [match.span() for match in _APART.finditer(cell.source)]
             for match in re.finditer(pattern, cell.source, re.IGNORECASE):
-                if not any(start < match.end() and match.start() < end for start, end in apart):
-                    before, after = cell.source[: match.start()], cell.source[match.end() :]
-                    cell.source = before + match.expand(link) + after
+                start, end = match.span()
+                if not any(first < end and start < last for first, last in apart):
+                    link = match.expand(rf"\g<the>{{term}}`\g<term> <{term}>`")
+                    cell.source = cell.source[:start] + link + cell.source[end:]
                     return True
     return False
