@@ -11,6 +11,7 @@ import argparse
 import re
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -30,10 +31,11 @@ HERO = 'class="llie-before"'
 
 def book_pages() -> dict[Path, str]:
     """Return the page of each file that is in the book."""
-    found = {path: path.name for path in DOCS.glob("*.md")}
-    found |= {built_path(p): f"lessons/{p.stem}.ipynb" for p in lesson_sources().values()}
-    found |= {path: f"cards/{path.name}" for path in SHIPPED.glob("*.md")}
-    return found | {
+    lesson_files = map(built_path, lesson_sources().values())
+    return {
+        **{path: path.name for path in DOCS.glob("*.md")},
+        **{path: f"lessons/{path.name}" for path in lesson_files},
+        **{path: f"cards/{path.name}" for path in SHIPPED.glob("*.md")},
         ROOT / "README.md": "results.md",
         ROOT / "CONTRIBUTING.md": "contributing.md",
         ROOT / "data" / "README.md": "data.md",
@@ -42,33 +44,25 @@ def book_pages() -> dict[Path, str]:
 
 def write_sources(folder: Path, address: str | None) -> None:
     """Write what Sphinx reads."""
-    shutil.copytree(DOCS, folder)
     found = book_pages()
     papers = parse_file(DOCS / "references.bib")
-    notebooks = {
-        path.stem: lessons.lesson_page(path, address, papers)
-        for path in found
-        if path.suffix == ".ipynb"
-    }
-    texts = {}
+    notebooks, texts = {}, {}
     for path, page in found.items():
-        if path.suffix == ".md":
+        relink = partial(pages.relink, file=path, pages=found, address=address)
+        if path.suffix == ".ipynb":
+            notebooks[path.stem] = lessons.lesson_page(path, address, papers, relink)
+        else:
             text = pages.card_page(path) if path.parent == SHIPPED else path.read_text("utf-8")
-            texts[page] = pages.relink(text, path, found, address)
+            texts[page] = relink(text)
     texts["results.md"] = pages.results_page(texts["results.md"])
     texts["glossary.md"] = glossary.link_terms(texts["glossary.md"], notebooks)
-    texts |= pages.api_pages(texts["api.md"])
     texts["index.md"] = home(texts["index.md"], notebooks["00_start_here"])
+    texts |= pages.api_pages(texts["api.md"])
+    texts |= {f"lessons/{name}.ipynb": nbformat.writes(book) for name, book in notebooks.items()}
+    shutil.copytree(DOCS, folder)
     for page, text in texts.items():
         (folder / page).parent.mkdir(exist_ok=True)
         (folder / page).write_text(text, encoding="utf-8")
-    for path, page in found.items():
-        if path.suffix == ".ipynb":
-            for cell in notebooks[path.stem].cells:
-                if cell.cell_type == "markdown":
-                    cell.source = pages.relink(cell.source, path, found, address)
-            (folder / page).parent.mkdir(exist_ok=True)
-            nbformat.write(notebooks[path.stem], folder / page)
 
 
 def home(text: str, first_lesson: nbformat.NotebookNode) -> str:
@@ -100,9 +94,9 @@ def build(target: Path) -> None:
     options = ["-W", "--keep-going", "-q", "-d", str(target / "doctrees")]
     if build_main([*options, str(source), str(site)]):
         raise CourseError("Sphinx reports the faults above; correct them in the files they name.")
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        (site / "notebooks").mkdir(exist_ok=True)
-        shutil.copy(path, site / "notebooks")
+    shutil.copytree(
+        ROOT / "notebooks", site / "notebooks", ignore=shutil.ignore_patterns("[!0-9]*")
+    )
     if ENHANCER.is_dir():
         shutil.copytree(ENHANCER, site / "enhancer")
     if broken := links.broken(site):

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -15,13 +16,19 @@ _TITLE = re.compile(r'#@title (.*?) \{display-mode: "form"\}\n')
 _PAPERS = re.compile(r"(?<=^## Papers\n\n)(?:[- ].*\n?)+", re.MULTILINE)
 
 
-def lesson_page(notebook: Path, address: str | None, papers: BibliographyData) -> NotebookNode:
+def lesson_page(
+    notebook: Path,
+    address: str | None,
+    papers: BibliographyData,
+    relink: Callable[[str], str] = str,
+) -> NotebookNode:
     """Return the notebook as the book shows it.
 
     Args:
         notebook: a built notebook. It is not executed again.
         address: OWNER/REPO on GitHub, or None while there is no such repository.
         papers: the references.
+        relink: points the links of a text to pages of the book.
 
     Raises:
         CourseError: a paper of the lesson is not among the references.
@@ -35,7 +42,8 @@ def lesson_page(notebook: Path, address: str | None, papers: BibliographyData) -
         if cell.cell_type == "code":
             _fold(cell)
         else:
-            cell.source = _PAPERS.sub(lambda match: _cite(match[0], papers), cell.source)
+            cited = _PAPERS.sub(lambda match: _cite(match[0], papers), cell.source)
+            cell.source = relink(cited)
     return page
 
 
