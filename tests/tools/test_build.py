@@ -404,16 +404,22 @@ def test_publishing_moves_every_address_and_keeps_the_outputs(course):
     root = course.parents[2]
     path = root / "notebooks" / "99_toy.ipynb"
     nbformat.write(executed(course), path)
-    readme = (ROOT / "README.md").read_text()
-    (root / "README.md").write_text(readme.replace(repository(), ADDRESS))
-    assert "Not published yet" in (root / "README.md").read_text()
+    original = (ROOT / "README.md").read_text()
+    readme = root / "README.md"
+    readme.write_text(
+        original.replace(repository(), ADDRESS).replace(
+            publishing.site(repository()), publishing.site(ADDRESS)
+        )
+    )
+    assert "Not published yet" in readme.read_text()
     changed = publishing.publish_as("somebody/lights", root)
     assert changed == ["pyproject.toml", "README.md", "notebooks/99_toy.ipynb"]
     assert not any(ADDRESS in file.read_text() for file in root.rglob("*") if file.is_file())
-    readme = (root / "README.md").read_text()
-    assert "Not published yet" not in readme
-    assert not re.search(r"\bsome_body\b|nobody can register", readme)
-    assert len(readme.splitlines()) == len((ROOT / "README.md").read_text().splitlines()) - 4
+    published = readme.read_text()
+    assert "Not published yet" not in published
+    assert not re.search(r"\bsome_body\b|nobody can register", published)
+    assert len(published.split("\n\n")) == len(original.split("\n\n")) - 1
+    assert "https://somebody.github.io/lights/" in published
     moved = nbformat.read(path, as_version=4)
     assert inspection.drift(moved, notebook(course, "somebody/lights")) == ""
     assert inspection.problems(moved) == []

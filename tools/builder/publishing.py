@@ -17,6 +17,12 @@ FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md")
 UNPUBLISHED = re.compile(r"^Not published yet:.*?\n\n", re.MULTILINE | re.DOTALL)
 
 
+def site(address: str) -> str:
+    """Return the address of the book, where GitHub publishes the site of a repository."""
+    owner, name = address.split("/")
+    return f"https://{owner}.github.io/{name}/"
+
+
 def publish_as(address: str, root: Path = ROOT) -> list[str]:
     """Replace the configured address everywhere; return the changed files.
 
@@ -48,6 +54,7 @@ def publish_as(address: str, root: Path = ROOT) -> list[str]:
         if old in text:
             with atomic_path(path) as temporary:
                 text = UNPUBLISHED.sub("", text).replace(old, address)
+                text = text.replace(site(old), site(address))
                 temporary.write_text(text, encoding="utf-8")
             changed.append(file)
     for path, renewed in rebuilt.items():

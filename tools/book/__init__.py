@@ -1,0 +1,1 @@
+"""Turn the repository's notebooks and pages into the sources of a book for Sphinx."""
