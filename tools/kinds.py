@@ -351,12 +351,13 @@ def png_of_16_bits(kind: Kind, pixels: np.ndarray, profile: bytes | None) -> byt
 
 @dataclass(frozen=True)
 class Contents:
-    """What a second program finds in a file: pixels, and all that is carried."""
+    """What a second program finds in a file: pixels, all that is carried, and how it is stored."""
 
     pixels: np.ndarray
-    carried: dict[str, Any]
-    tables: dict[int, list[int]]
-    turned: bool
+    carried: dict[str, Any] = field(default_factory=dict)
+    tables: dict[int, list[int]] = field(default_factory=dict)
+    progressive: bool = False
+    turned: bool = False
 
 
 def contents(content: bytes) -> Contents:
@@ -379,7 +380,7 @@ def contents(content: bytes) -> Contents:
     except Image.UnidentifiedImageError:
         if pixels is None:
             raise
-        return Contents(pixels, {}, {}, False)  # of 16 bits, grey with alpha
+        return Contents(pixels)  # of 16 bits, grey with alpha
     tags = image.getexif()
     found = {0: dict(tags), **{each: dict(tags.get_ifd(each)) for each in (CAMERA, GPS)}}
     texts = {name: text for name, text in getattr(image, "text", {}).items() if "xmp" not in name}
@@ -401,7 +402,7 @@ def contents(content: bytes) -> Contents:
             image = ImageCms.profileToProfile(image, *profiles, renderingIntent=1, outputMode="RGB")
         upright = ImageOps.exif_transpose(image)
         pixels = np.asarray(upright.convert({"1": "L", "P": "RGB"}.get(upright.mode, upright.mode)))
-    return Contents(pixels, carried, tables, turned)
+    return Contents(pixels, carried, tables, "progressive" in image.info, turned)
 
 
 app = new_app(help=__doc__)
@@ -478,9 +479,9 @@ def judge(kind: Kind, folder: Path) -> dict[str, bool]:
         judged["transparency"] = kept.pixels.ndim == 3 and kept.pixels.shape[2] in (2, 4)
     if kind.container in LOSSY and kind.lossy:
         ratio = target.stat().st_size / source.stat().st_size
-        judged["quality"] = (
-            kept.tables[0] == given.tables[0] if kind.container == ".jpg" else 0.6 < ratio < 1.6
-        )
+        stored = [(each.tables.get(0), each.progressive) for each in (given, kept)]
+        same = stored[0] == stored[1]
+        judged["quality"] = same if kind.container == ".jpg" else 0.6 < ratio < 1.6
     for name in sorted(kind.carried):
         assert given.carried[name], f"{kind} was made without {name}"
         judged[name] = kept.carried[name] == given.carried[name]

@@ -2,12 +2,14 @@
 
 import mimetypes
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from tqdm.auto import tqdm
 from llie_helpers.codecs import IMAGE_SUFFIXES, RAW_SUFFIXES, check_suffix
 from llie_helpers.errors import CourseError
 from llie_helpers.files import explained, remove_leftovers
-from llie_helpers.inference.photos import decode_photo, encode_photo, read_photo, write_photo
+from llie_helpers.inference.photos import decode_photo, read_photo, write_photo
 from llie_helpers.inference.video import VIDEO_SUFFIXES, Film, video_suffix
 
 STREAM = Path("-")  # standard input or output
@@ -120,13 +122,15 @@ def _enhance_photo(
         photo = decode_photo(sys.stdin.buffer.read(), "standard input")
     else:
         photo = read_photo(source)
-    enhanced = enhance(photo.pixels)
     if target != STREAM:
-        write_photo(target, enhanced, photo)
+        write_photo(target, enhance(photo.pixels), photo)
         return
     try:
-        with open(os.dup(1), "wb") as stream:
-            stream.write(encode_photo(enhanced, photo, photo.kind))
+        with TemporaryDirectory() as folder:
+            made = Path(folder) / f"photo{photo.kind}"
+            write_photo(made, enhance(photo.pixels), photo)
+            with made.open("rb") as file, open(os.dup(1), "wb") as stream:
+                shutil.copyfileobj(file, stream)
     except OSError as error:
         raise explained(error, Path("standard output")) from error
 

@@ -1,5 +1,6 @@
 """Read and write photographs, keeping bit depth, transparency, metadata and compression."""
 
+import math
 import os
 import re
 from bisect import bisect_left
@@ -123,7 +124,7 @@ def _encoding(content: bytes, kind: str, image: Any) -> dict[str, Any]:
     return {
         "Q": round(100 - 50 * share if share < 1 else 50 / share),
         "subsample_mode": "on" if halved else "off",
-        "interlace": bool(image.get_typeof("jpeg-multiscan")),
+        "interlace": bool(image.get("jpeg-multiscan")),
     }
 
 
@@ -138,22 +139,19 @@ def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) ->
     """
     path = Path(path)
     check_suffix(path)
-    content = encode_photo(enhanced, like, path.suffix)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def encode_photo(enhanced: torch.Tensor, like: Photo, suffix: str) -> bytes:
-    """Return the content of the file that `write_photo` writes.
-
-    Raises:
-        CourseError: the photograph is too large for that kind of file.
-    """
-    kind = SAME_KIND.get(suffix.lower(), suffix.lower())
+    kind = SAME_KIND.get(path.suffix.lower(), path.suffix.lower())
     deep = like.pixels.dtype == np.uint16 and kind in DEEP
     image = _assembled(to_uint16(enhanced) if deep else to_uint8(enhanced), like, kind)
-    if kind not in OPTIONS:
-        return encode(image, kind)
+    del enhanced  # the last reference to 0.3 GB, if the caller has none
+    with atomic_path(path) as temporary:
+        if kind in OPTIONS:
+            _write(temporary, image, like, kind)
+        else:
+            encode(image, temporary)
+
+
+def _write(path: Path, image: Any, like: Photo, kind: str) -> None:
+    """Write a libvips image and everything beside its pixels that the kind of file can hold."""
     options = OPTIONS[kind] | (like.encoding if kind == like.kind else {})
     if kind == like.kind and kind in (".webp", ".avif") and not options.get("lossless"):
         options["Q"] = _quality(like, options)
@@ -163,15 +161,18 @@ def encode_photo(enhanced: torch.Tensor, like: Photo, suffix: str) -> bytes:
         image.set_type(libvips().GValue.gstr_type, "exif-ifd0-ImageDescription", text)
     keep = KEEP_REST + (KEEP_EXIF if filler else 0)
     keep -= KEEP_XMP if kind == ".png" else 0
-    content = encode(image, kind, keep=keep, **options)
-    comments = like.comments if kind == like.kind else b""
-    if kind == ".png" and image.get_typeof("xmp-data"):
-        comments += metadata.xmp_chunk(image.get("xmp-data"))
-    if comments:
-        content = metadata.with_comments(content, kind, comments)
-    if kind == ".tif":
-        return metadata.into_tiff(content, like.exif)
-    return metadata.into(content, like.exif, filler) if filler else content
+    encode(image, path, keep=keep, **options)
+    # The file itself is edited, because a copy in memory may take as much as the pixels.
+    with path.open("r+b") as file:
+        if kind == ".tif":
+            metadata.into_tiff(file, like.exif)
+        elif filler:
+            metadata.into(file, like.exif, filler)
+        comments = like.comments if kind == like.kind else b""
+        if kind == ".png" and image.get_typeof("xmp-data"):
+            comments += metadata.xmp_chunk(image.get("xmp-data"))
+        if comments:
+            metadata.insert(file, kind, comments)
 
 
 def _quality(like: Photo, options: dict[str, Any]) -> int:
@@ -182,8 +183,11 @@ def _quality(like: Photo, options: dict[str, Any]) -> int:
     source = _assembled(like.pixels, like, like.kind)
     fast = options | {"effort": 0, "keep": 0}
 
-    def size(quality: int) -> int:
-        return len(encode(source, like.kind, **fast | {"Q": quality}))
+    def size(quality: int) -> float:
+        try:
+            return len(source.write_to_buffer(like.kind, **fast | {"Q": quality}))
+        except libvips().Error:  # more than a part of WebP holds
+            return math.inf
 
     nearest = bisect_left(QUALITIES, EFFORTLESS * like.size, key=size)
     return QUALITIES[min(nearest, len(QUALITIES) - 1)]
@@ -193,11 +197,13 @@ def _assembled(pixels: np.ndarray, like: Photo, kind: str) -> Any:
     """Return ``pixels`` as a libvips image with the bands and the metadata of ``like``."""
     if like.grey:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    image = libvips().Image.new_from_array(pixels)
     if like.alpha is not None and kind in TRANSPARENT:
         same = like.alpha.dtype == pixels.dtype
-        pixels = np.dstack([pixels, like.alpha if same else (like.alpha // 257).astype(np.uint8)])
+        alpha = like.alpha if same else (like.alpha // 257).astype(np.uint8)
+        image = image.bandjoin(libvips().Image.new_from_array(alpha))
     space = ("grey16", "rgb16") if pixels.dtype == np.uint16 else ("b-w", "srgb")
-    image = libvips().Image.new_from_array(pixels).copy(interpretation=space[not like.grey])
+    image = image.copy(interpretation=space[not like.grey])
     if like.header is not None:
         image = image.copy(xres=like.header.xres, yres=like.header.yres)
         for name in CARRIED:
