@@ -33,7 +33,7 @@ class Summary:
         left: files whose output existed already.
         skipped: why, for each that is not enhanced.
         failed: one sentence for each that failed.
-        remarks: what of a film could not be kept.
+        remarks: what of a file that was enhanced could not be kept.
     """
 
     done: dict[Path, Path] = field(default_factory=dict)
@@ -95,10 +95,9 @@ def enhance_files(
                     continue
                 remove_leftovers(target)
                 if source.suffix.lower() in VIDEO_SUFFIXES:
-                    if remarks := enhance_video(source, target).remarks:
-                        summary.remarks[source] = remarks
+                    remarks = enhance_video(source, target).remarks
                 else:
-                    _enhance_photo(source, target, enhance)
+                    remarks = _enhance_photo(source, target, enhance)
             # Whatever one file does to a decoder, the others must be done.
             except Exception as raised:
                 error = explained(raised, target) if isinstance(raised, OSError) else raised
@@ -112,19 +111,22 @@ def enhance_files(
                 times = source.stat()
                 os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
             summary.done[source] = target
+            if remarks:
+                summary.remarks[source] = remarks
     return summary
 
 
 def _enhance_photo(
     source: Path, target: Path, enhance: Callable[[np.ndarray], torch.Tensor]
-) -> None:
+) -> str:
+    """Enhance one photograph; return what of it could not be kept, or ""."""
     if source == STREAM:
         photo = decode_photo(sys.stdin.buffer.read(), "standard input")
     else:
         photo = read_photo(source)
     if target != STREAM:
         write_photo(target, enhance(photo.pixels), photo)
-        return
+        return photo.remarks
     try:
         with TemporaryDirectory() as folder:
             made = Path(folder) / f"photo{photo.kind}"
@@ -133,6 +135,7 @@ def _enhance_photo(
                 shutil.copyfileobj(file, stream)
     except OSError as error:
         raise explained(error, Path("standard output")) from error
+    return photo.remarks
 
 
 def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, Path]:

@@ -115,20 +115,34 @@ def comments(content: bytes, kind: str) -> bytes:
     """Return a JPEG file's resolution and comments, or a PNG file's texts, as the file has them."""
     if kind == ".jpg":
         return b"".join(part for marker, part in segments(content) if marker in (JFIF, COMMENT))
-    found, at = b"", 8
-    while kind == ".png" and at + 12 <= len(content):
+    if kind != ".png":
+        return b""
+    # Those set apart are XMP, and what ImageMagick writes as "Raw profile type iptc".
+    texts = [chunk for name, chunk in chunks(content) if name in TEXTS and chunk[8:12] not in APART]
+    return b"".join(chunk for chunk in texts if zlib.crc32(chunk[4:-4]).to_bytes(4) == chunk[-4:])
+
+
+def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the bytes of each chunk of a PNG file."""
+    at = 8
+    while at + 12 <= len(content):
         end = at + 12 + int.from_bytes(content[at : at + 4])
-        name, body, check = (
-            content[at + 4 : at + 8],
-            content[at + 8 : end - 4],
-            content[end - 4 : end],
-        )
-        # Those set apart are XMP, and what ImageMagick writes as "Raw profile type iptc".
-        whole = zlib.crc32(name + body).to_bytes(4) == check
-        if name in TEXTS and body[:4] not in APART and whole:
-            found += content[at:end]
+        yield content[at + 4 : at + 8], content[at:end]
         at = end
-    return found
+
+
+def code_points(content: bytes, kind: str) -> tuple[int, int]:
+    """Return the numbers of primaries and transfer function that AVIF and PNG files may tell.
+
+    They are those of ITU-T H.273, and (0, 0) where the file does not tell them.
+    """
+    if kind == ".png":
+        found = next((chunk[8:] for name, chunk in chunks(content) if name == b"cICP"), b"")
+        return (found[0], found[1]) if len(found) == 8 else (0, 0)
+    at = content.find(b"colrnclx") if kind == ".avif" else -1
+    if not 0 <= at <= len(content) - 12:
+        return 0, 0
+    return struct.unpack_from(">HH", content, at + 8)
 
 
 def insert(file: BinaryIO, kind: str, comments: bytes) -> None:

@@ -25,6 +25,7 @@ from llie_helpers.codecs import (
 from llie_helpers.files import atomic_path
 from llie_helpers.images import to_uint8, to_uint16
 from llie_helpers.inference import metadata
+from llie_helpers.inference.hdr import BT2020, P3, TRANSFERS, to_bt709, tone_map
 
 SMALLEST = 16  # pixels, along either side
 DEEP = {".png", ".tif", ".avif"}  # kinds that hold 16 bits, AVIF 12 of them
@@ -35,7 +36,7 @@ KEEP_EXIF, KEEP_XMP, KEEP_REST = 1, 2, 2 + 4 + 8 + 16  # libvips' flags
 OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"Q": 95, "subsample_mode": "off"},
     ".png": {"compression": 3, "filter": "sub"},
-    ".webp": {"lossless": True},
+    ".webp": {"lossless": True, "effort": 0},  # more would take 1 GB for 24 megapixels
     ".tif": {"compression": "deflate", "predictor": "horizontal"},
     ".avif": {"Q": 90, "effort": 2},
 }
@@ -59,6 +60,7 @@ class Photo:
         comments: comments as the file has them.
         encoding: options with which libvips writes a file of the same quality.
         size: of the file without metadata, in bytes.
+        remarks: what of the file could not be kept, or "".
     """
 
     pixels: np.ndarray
@@ -70,6 +72,7 @@ class Photo:
     comments: bytes = b""
     encoding: dict[str, Any] = field(default_factory=dict)
     size: int = 0
+    remarks: str = ""
 
 
 def read_photo(path: str | os.PathLike) -> Photo:
@@ -94,23 +97,48 @@ def decode_photo(content: bytes, name: str | os.PathLike) -> Photo:
     kind = image.get("kind")
     parts = {name: image.get(name) for name in image.get_fields() if name.endswith("-data")}
     exif = parts.get("exif-data", b"")
+    header = image.crop(0, 0, 1, 1).copy_memory()
+    pixels, remarks = _in_known_colours(rgb(image), header, *metadata.code_points(content, kind))
     return Photo(
-        rgb(image),
+        pixels,
         image[image.bands - 1].numpy() if image.bands in (2, 4) else None,
         image.bands < 3,
         kind,
-        image.crop(0, 0, 1, 1).copy_memory(),
+        header,
         metadata.from_tiff(content) if kind == ".tif" else metadata.upright(exif),
         metadata.comments(content, kind),
         _encoding(content, kind, image),
         len(content) - sum(map(len, parts.values())),
+        remarks,
     )
+
+
+def _in_known_colours(
+    pixels: np.ndarray, header: Any, primaries: int, transfer: int
+) -> tuple[np.ndarray, str]:
+    """Return pixels that the profile in ``header`` describes, and a remark if they are others.
+
+    AVIF and PNG may tell their colours by numbers, which libvips ignores.
+    """
+    profile = "icc-profile-data"
+    if transfer in TRANSFERS:
+        deep = pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * 257
+        header.remove(profile)
+        return tone_map(deep, transfer, primaries), f"HDR ({TRANSFERS[transfer]}) became SDR"
+    if not header.get_typeof(profile):
+        if primaries == P3:
+            vips = libvips()
+            header.set_type(vips.GValue.blob_type, profile, vips.Image.profile_load("p3"))
+        elif primaries == BT2020:
+            return to_bt709(pixels, primaries), "the wide gamut of BT.2020 became that of sRGB"
+    return pixels, ""
 
 
 def _encoding(content: bytes, kind: str, image: Any) -> dict[str, Any]:
     """Return options with which libvips writes a file like that with ``content``."""
     if kind == ".webp":
-        return {"lossless": b"VP8 " not in re.findall(b"VP8[ L]", content)[:1]}
+        lossy = b"VP8 " in re.findall(b"VP8[ L]", content)[:1]
+        return {"lossless": False, "effort": 4} if lossy else {}
     if kind == ".avif":
         return {"bitdepth": image.get("bits-per-sample")}
     if kind != ".jpg":

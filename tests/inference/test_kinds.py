@@ -1,15 +1,19 @@
 """Every kind of photograph keeps its pixels and all that its file has beside them."""
 
+import base64
 import dataclasses
 import io
+import shutil
 from pathlib import Path
 
 import kinds
+import numpy as np
 import pytest
 from kinds import Kind, contents, judge, make
 from PIL import ExifTags, Image, ImageCms
 
 from llie_helpers.images import to_float
+from llie_helpers.inference.hdr import BT2020, P3
 from llie_helpers.inference.photos import decode_photo, write_photo
 
 KINDS = list(kinds.kinds())
@@ -87,3 +91,42 @@ def test_another_kind_of_file_keeps_what_it_can_hold(source, suffix, tmp_path):
     given = contents(make(kind)).carried
     kept = contents(enhanced(kind, tmp_path, suffix)).carried
     assert {name: kept[name] for name in carried} == {name: given[name] for name in carried}
+
+
+SHOW = """async (photograph) => {
+  const image = new Image();
+  image.src = photograph;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.width, image.height];
+  const brush = canvas.getContext("2d");
+  brush.drawImage(image, 0, 0);
+  return [...brush.getImageData(0, 0, image.width, image.height).data];
+}"""
+SHOWN = [
+    *(Kind(suffix, carried=frozenset({"profile"}), profile=profile, options={"quality": 98})
+      for suffix in (".jpg", ".webp", ".avif") for profile in ("P3", "Adobe")),
+    *(Kind(".png", bits=bits, colours=(primaries, transfer))
+      for bits in (8, 16) for primaries, transfer in ((P3, 13), (BT2020, 14))),
+    *(Kind(".avif", colours=(primaries, 13)) for primaries in (P3, BT2020)),
+    Kind(".jpg", "CMYK"), Kind(".png", "RGBA", orientation=6), Kind(".jpg", "L", orientation=3),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_chromium_shows_the_same_colours_before_and_after(tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        for kind in SHOWN:
+            given, kept = (
+                page.evaluate(SHOW, f"data:;base64,{base64.b64encode(content).decode()}")
+                for content in (make(kind), enhanced(kind, tmp_path))
+            )
+            difference = np.abs(np.subtract(given, kept))
+            assert difference.mean() < 2, f"{kind}: {difference.mean():.1f}"
+        browser.close()

@@ -154,7 +154,7 @@ def test_a_photograph_too_large_for_its_kind_is_named(tmp_path, suffix, width):
 def test_a_full_disk_is_named(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr("llie_helpers.files.uuid.uuid4", lambda: UUID(int=0))
     (tmp_path / f".a.00000000{suffix}").symlink_to("/dev/full")
-    with pytest.raises(CourseError, match="The disk is full: [^ ]+ was not written"):
+    with pytest.raises(CourseError, match=r"The disk is full: [^ ]+ was not written"):
         write_photo(tmp_path / f"a{suffix}", torch.rand(3, 200, 200), Photo(noise()))
     assert list(tmp_path.iterdir()) == []
 
