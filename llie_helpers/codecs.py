@@ -4,6 +4,7 @@ libvips reads and writes most kinds, and Pillow the few that its wheel does not 
 """
 
 import atexit
+import errno
 import io
 import logging
 import os
@@ -201,23 +202,30 @@ def develop(content: bytes, name: str | os.PathLike) -> np.ndarray:
 
 def rgb(image: Any) -> np.ndarray:
     """Return the pixels of a decoded image as ``(H, W, 3)``, without alpha; grey is repeated."""
-    pixels = image.numpy().reshape(image.height, image.width, image.bands)
-    return np.ascontiguousarray(pixels[..., :3] if image.bands > 2 else pixels[..., [0, 0, 0]])
+    colour = image[:3] if image.bands > 2 else image[0].bandjoin([image[0], image[0]])
+    return colour.numpy()
 
 
-def encode(image: Any, suffix: str, **options: Any) -> bytes:
-    """Encode a libvips image for a file of that ``suffix``, with libvips' ``options``.
+def encode(image: Any, path: Path, **options: Any) -> None:
+    """Write a libvips image to a file of the kind that its suffix says, with libvips' ``options``.
 
     Raises:
         CourseError: the image has more pixels along a side than such a file holds.
+        OSError: the file cannot be written.
     """
-    suffix = suffix.lower()
+    suffix, vips = path.suffix.lower(), libvips()
     try:
-        if suffix not in OTHER_KINDS:
-            return image.write_to_buffer(suffix, **options)
-        buffer = io.BytesIO()
-        Image.fromarray(image.numpy()).save(buffer, OTHER_KINDS[suffix])
-        return buffer.getvalue()
-    except (libvips().Error, OSError) as error:
+        if suffix in OTHER_KINDS:
+            Image.fromarray(image.numpy()).save(path, OTHER_KINDS[suffix])
+        else:
+            # A file's name, unlike a target's, might be taken to end with options in brackets.
+            target = vips.Target.new_to_file(os.fsencode(path))
+            image.write_to_target(target, suffix, **options)
+    except (vips.Error, OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        if "write error" in str(error):
+            full = os.strerror(errno.ENOSPC) in str(error)
+            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
         size = f"{image.width}x{image.height}"
         raise CourseError(f"A photograph of {size} pixels is too large for {suffix}.") from error

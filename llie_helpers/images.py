@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from llie_helpers.codecs import check_suffix, decode, encode, libvips, read_bytes, rgb
 from llie_helpers.files import atomic_path
 
-BAND = 256  # rows of a large image that are processed at a time, to save memory
+BAND = 64  # rows of a large image that are processed at a time, to save memory
 
 
 class Place(NamedTuple):
@@ -106,7 +106,7 @@ def save_image(path: str | os.PathLike, image: torch.Tensor) -> None:
     check_suffix(path)
     pixels = libvips().Image.new_from_array(to_uint8(image))
     with atomic_path(path) as temporary:
-        temporary.write_bytes(encode(pixels, path.suffix))
+        encode(pixels, temporary)
 
 
 def to_float(image: np.ndarray) -> torch.Tensor:
@@ -134,6 +134,6 @@ def _to_levels(image: torch.Tensor, dtype: type) -> np.ndarray:
     pixels: np.ndarray = np.empty((height, width, channels), dtype)
     bands = image.detach().split(BAND, dim=1)
     for target, band in zip(np.split(pixels, range(BAND, height, BAND)), bands, strict=True):
-        levels = (band.clamp(0, 1) * np.iinfo(dtype).max).round()
-        target[:] = levels.int().permute(1, 2, 0).cpu().numpy()
+        levels = band.clamp(0, 1).mul_(np.iinfo(dtype).max).round_()
+        target[:] = levels.permute(1, 2, 0).cpu().numpy()
     return pixels

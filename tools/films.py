@@ -9,6 +9,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from llie_helpers.inference.hdr import TRANSFERS
+
 UNSAID = (2, 2, 2, 0)
 SD, HD = (6, 6, 6, 1), (1, 1, 1, 1)
 PATCHES = np.array([[[190, 40, 30], [13, 222, 12]], [[25, 40, 170], [90, 90, 90]]], np.uint8)
@@ -176,6 +178,7 @@ PHONE = ABOUT | {"make": "Maker", "com.android.version": "13"}
 ANY_TAG = {"movflags": "use_metadata_tags"}
 JPEG, VP8 = (5, 6, 5, 2), (5, 6, 5, 1)
 PQ, HLG = (9, 16, 9, 1), (9, 18, 9, 1)
+TONE_MAPPED = "HDR ({}) became SDR, with its highlights compressed"
 BECAME = "audio track 1 ({}) became aac"
 MPEG4 = {"codec": "mpeg4", "said": UNSAID}
 LOSSLESS = {"x265-params": "lossless=1"}
@@ -208,9 +211,11 @@ KINDS = {
     "RGB HD": Kind(".mkv", "ffv1", "bgr0", said=UNSAID, size=(720, 1280), frames=2),
     "transparent": Kind(".mkv", "ffv1", "bgra", said=UNSAID, remarks="transparency is lost"),
     "PQ": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=PQ, colours=HD,
-               remarks=r"HDR \(PQ\) became SDR, with its highlights compressed"),
+               remarks=TONE_MAPPED.format("PQ")),
+    "PQ in P3": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=(12, 16, 9, 1),
+                     colours=HD, remarks=TONE_MAPPED.format("PQ")),
     "HLG": Kind(codec="libx265", pix_fmt="yuv420p10le", options=LOSSLESS, said=HLG, colours=HD,
-                remarks=r"HDR \(HLG\) became SDR, with its highlights compressed"),
+                remarks=TONE_MAPPED.format("HLG")),
     # Shape.
     "wide pixels": Kind(aspect=Fraction(4, 3)),
     "narrow pixels AVI": Kind(".avi", aspect=Fraction(8, 9)),
@@ -268,6 +273,23 @@ KINDS = {
                            meant=VP8, read=(("mov_text", "eng"),)),
 }  # fmt: skip
 
+# A film with much in it in each kind of container, to be damaged.
+RICH = {
+    kind.suffix: kind
+    for kind in (
+        Kind(sounds=(DEU,), subtitles=(("mov_text", "fra"),), chapters=True, about=ABOUT),
+        Kind(".mkv", sounds=(("flac", "deu"),), subtitles=(("srt", "fra"),)),
+        Kind(".avi", options={"bf": "3"}, sounds=(("libmp3lame", "und"),)),
+        Kind(".ts", sounds=(("ac3", "deu"),)),
+        Kind(".webm", "libvpx", said=UNSAID, sounds=(("libopus", "eng"),)),
+        Kind(".mpg", "mpeg2video", options=FIELDS, sounds=(("mp2", "und"),)),
+        Kind(".flv", sounds=(("aac", "und"),)),
+        Kind(".wmv", "wmv2", said=UNSAID, sounds=(("wmav2", "und"),)),
+        Kind(".mov", "mjpeg", "yuvj420p", sounds=(("pcm_s16le", "eng"),), cover=True),
+        Kind(".mxf", "mpeg2video", "yuv422p"),
+    )
+}
+
 # Containers by their README's row.
 ROWS = {
     "MP4, M4V, 3GP": (".mp4", ".m4v", ".3gp"),
@@ -287,7 +309,7 @@ COLUMNS = ("colours", "shape", "sound", "subtitles", "chapters", "descriptions")
 def keeps(kind):
     """Return what an enhanced film of ``kind`` keeps, of what it has."""
     kept = {
-        "colours": kind.said not in (PQ, HLG),
+        "colours": kind.said[1] not in TRANSFERS,
         "shape": not any(side % 2 for side in kind.size),
     }
     if kind.sounds:

@@ -2,12 +2,14 @@
 
 import mimetypes
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from tqdm.auto import tqdm
 from llie_helpers.codecs import IMAGE_SUFFIXES, RAW_SUFFIXES, check_suffix
 from llie_helpers.errors import CourseError
 from llie_helpers.files import explained, remove_leftovers
-from llie_helpers.inference.photos import decode_photo, encode_photo, read_photo, write_photo
+from llie_helpers.inference.photos import decode_photo, read_photo, write_photo
 from llie_helpers.inference.video import VIDEO_SUFFIXES, Film, video_suffix
 
 STREAM = Path("-")  # standard input or output
@@ -31,7 +33,7 @@ class Summary:
         left: files whose output existed already.
         skipped: why, for each that is not enhanced.
         failed: one sentence for each that failed.
-        remarks: what of a film could not be kept.
+        remarks: what of a file that was enhanced could not be kept.
     """
 
     done: dict[Path, Path] = field(default_factory=dict)
@@ -93,10 +95,9 @@ def enhance_files(
                     continue
                 remove_leftovers(target)
                 if source.suffix.lower() in VIDEO_SUFFIXES:
-                    if remarks := enhance_video(source, target).remarks:
-                        summary.remarks[source] = remarks
+                    remarks = enhance_video(source, target).remarks
                 else:
-                    _enhance_photo(source, target, enhance)
+                    remarks = _enhance_photo(source, target, enhance)
             # Whatever one file does to a decoder, the others must be done.
             except Exception as raised:
                 error = explained(raised, target) if isinstance(raised, OSError) else raised
@@ -110,25 +111,31 @@ def enhance_files(
                 times = source.stat()
                 os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
             summary.done[source] = target
+            if remarks:
+                summary.remarks[source] = remarks
     return summary
 
 
 def _enhance_photo(
     source: Path, target: Path, enhance: Callable[[np.ndarray], torch.Tensor]
-) -> None:
+) -> str:
+    """Enhance one photograph; return what of it could not be kept, or ""."""
     if source == STREAM:
         photo = decode_photo(sys.stdin.buffer.read(), "standard input")
     else:
         photo = read_photo(source)
-    enhanced = enhance(photo.pixels)
     if target != STREAM:
-        write_photo(target, enhanced, photo)
-        return
+        write_photo(target, enhance(photo.pixels), photo)
+        return photo.remarks
     try:
-        with open(os.dup(1), "wb") as stream:
-            stream.write(encode_photo(enhanced, photo, photo.kind))
+        with TemporaryDirectory() as folder:
+            made = Path(folder) / f"photo{photo.kind}"
+            write_photo(made, enhance(photo.pixels), photo)
+            with made.open("rb") as file, open(os.dup(1), "wb") as stream:
+                shutil.copyfileobj(file, stream)
     except OSError as error:
         raise explained(error, Path("standard output")) from error
+    return photo.remarks
 
 
 def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, Path]:

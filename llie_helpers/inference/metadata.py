@@ -4,10 +4,12 @@ libvips carries the rest. Its libexif drops tags that it does not know, ratings 
 it reads no EXIF data in TIFF files. EXIF data are a small TIFF file: directories of tags.
 """
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from mmap import ACCESS_READ, mmap
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -61,38 +63,41 @@ def from_tiff(content: bytes) -> bytes:
     return HEADER + _write(tags, len(HEADER)) if tags else b""
 
 
-def into_tiff(content: bytes, exif: bytes) -> bytes:
-    """Return a TIFF file of libvips with the tags of ``exif``, in a directory at its end."""
+def into_tiff(file: BinaryIO, exif: bytes) -> None:
+    """Write the tags of ``exif`` into a TIFF file of libvips, in a directory at its end."""
     order = ">" if exif.startswith(b"MM") else "<"
     try:
         tags = _read(exif, struct.unpack_from(f"{order}I", exif, 4)[0], order)
     except struct.error:
-        return content
+        return
     tags = {tag: value for tag, value in tags.items() if tag not in STRUCTURE}
-    content += bytes(len(content) % 2)
-    tags = _read(content, struct.unpack_from("<I", content, 4)[0], "<") | tags
-    return content[:4] + struct.pack("<I", len(content)) + content[8:] + _write(tags, len(content))
+    with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        tags = _read(content, struct.unpack_from("<I", content, 4)[0], "<") | tags
+        at = len(content) + len(content) % 2
+    file.seek(at)
+    file.write(_write(tags, at))
+    file.seek(4)
+    file.write(struct.pack("<I", at))
 
 
-def into(content: bytes, exif: bytes, placeholder: bytes) -> bytes:
-    """Return a JPEG, PNG, WebP or AVIF file with ``exif`` in the place of libvips' EXIF data.
+def into(file: BinaryIO, exif: bytes, placeholder: bytes) -> None:
+    """Write ``exif`` into a JPEG, PNG, WebP or AVIF file, in the place of libvips' EXIF data.
 
     Args:
-        content: the file, written by libvips with ``placeholder`` as image description. It is not
-            there if it was too long for the kind of file.
+        file: written by libvips with ``placeholder`` as image description. It is not there if it
+            was too long for the kind of file.
         exif: EXIF data, not longer than the placeholder.
         placeholder: text that is nowhere else in the file.
     """
-    at = content.find(placeholder)
-    if at < 0:
-        return content
-    start, end = content.rindex(HEADER, 0, at), at + len(placeholder)
-    content = content[:start] + exif.ljust(end - start, b"\0") + content[end:]
-    if content[start - 4 : start] == b"eXIf":
-        end = start + int.from_bytes(content[start - 8 : start - 4])
-        check = zlib.crc32(content[start - 4 : end]).to_bytes(4)
-        content = content[:end] + check + content[end + 4 :]
-    return content
+    with mmap(file.fileno(), 0) as content:
+        at = content.find(placeholder)
+        if at < 0:
+            return
+        start, end = content.rfind(HEADER, 0, at), at + len(placeholder)
+        content[start:end] = exif.ljust(end - start, b"\0")
+        if content[start - 4 : start] == b"eXIf":
+            end = start + int.from_bytes(content[start - 8 : start - 4])
+            content[end : end + 4] = zlib.crc32(content[start - 4 : end]).to_bytes(4)
 
 
 def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -110,27 +115,43 @@ def comments(content: bytes, kind: str) -> bytes:
     """Return a JPEG file's resolution and comments, or a PNG file's texts, as the file has them."""
     if kind == ".jpg":
         return b"".join(part for marker, part in segments(content) if marker in (JFIF, COMMENT))
-    found, at = b"", 8
-    while kind == ".png" and at + 12 <= len(content):
+    if kind != ".png":
+        return b""
+    # Those set apart are XMP, and what ImageMagick writes as "Raw profile type iptc".
+    texts = [chunk for name, chunk in chunks(content) if name in TEXTS and chunk[8:12] not in APART]
+    return b"".join(chunk for chunk in texts if zlib.crc32(chunk[4:-4]).to_bytes(4) == chunk[-4:])
+
+
+def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the bytes of each chunk of a PNG file."""
+    at = 8
+    while at + 12 <= len(content):
         end = at + 12 + int.from_bytes(content[at : at + 4])
-        name, body, check = (
-            content[at + 4 : at + 8],
-            content[at + 8 : end - 4],
-            content[end - 4 : end],
-        )
-        # Those set apart are XMP, and what ImageMagick writes as "Raw profile type iptc".
-        whole = zlib.crc32(name + body).to_bytes(4) == check
-        if name in TEXTS and body[:4] not in APART and whole:
-            found += content[at:end]
+        yield content[at + 4 : at + 8], content[at:end]
         at = end
-    return found
 
 
-def with_comments(content: bytes, kind: str, comments: bytes) -> bytes:
-    """Return a JPEG or PNG file of libvips with ``comments`` of another of the same kind."""
+def code_points(content: bytes, kind: str) -> tuple[int, int]:
+    """Return the numbers of primaries and transfer function that AVIF and PNG files may tell.
+
+    They are those of ITU-T H.273, and (0, 0) where the file does not tell them.
+    """
+    if kind == ".png":
+        found = next((chunk[8:] for name, chunk in chunks(content) if name == b"cICP"), b"")
+        return (found[0], found[1]) if len(found) == 8 else (0, 0)
+    at = content.find(b"colrnclx") if kind == ".avif" else -1
+    if not 0 <= at <= len(content) - 12:
+        return 0, 0
+    return struct.unpack_from(">HH", content, at + 8)
+
+
+def insert(file: BinaryIO, kind: str, comments: bytes) -> None:
+    """Insert ``comments`` into a JPEG or PNG file of libvips."""
     # After JPEG's first mark, before PNG's last chunk.
-    at = 2 if kind == ".jpg" else len(content) - 12
-    return content[:at] + comments + content[at:]
+    at = file.seek(2) if kind == ".jpg" else file.seek(-12, os.SEEK_END)
+    behind = file.read()
+    file.seek(at)
+    file.write(comments + behind)
 
 
 def xmp_chunk(xmp: bytes) -> bytes:
@@ -139,7 +160,7 @@ def xmp_chunk(xmp: bytes) -> bytes:
     return struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
-def _read(data: bytes, at: int, order: str, big: bool = False, depth: int = 2) -> Tags:
+def _read(data: bytes | mmap, at: int, order: str, big: bool = False, depth: int = 2) -> Tags:
     """Read the directory at a byte, with values in little-endian order; BigTIFF if ``big``."""
     number, step, inline = ("Q", 20, 8) if big else ("I", 12, 4)
     (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", data, at)

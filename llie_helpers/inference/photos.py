@@ -1,5 +1,6 @@
 """Read and write photographs, keeping bit depth, transparency, metadata and compression."""
 
+import math
 import os
 import re
 from bisect import bisect_left
@@ -24,6 +25,7 @@ from llie_helpers.codecs import (
 from llie_helpers.files import atomic_path
 from llie_helpers.images import to_uint8, to_uint16
 from llie_helpers.inference import metadata
+from llie_helpers.inference.hdr import BT2020, P3, TRANSFERS, to_bt709, tone_map
 
 SMALLEST = 16  # pixels, along either side
 DEEP = {".png", ".tif", ".avif"}  # kinds that hold 16 bits, AVIF 12 of them
@@ -34,7 +36,7 @@ KEEP_EXIF, KEEP_XMP, KEEP_REST = 1, 2, 2 + 4 + 8 + 16  # libvips' flags
 OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"Q": 95, "subsample_mode": "off"},
     ".png": {"compression": 3, "filter": "sub"},
-    ".webp": {"lossless": True},
+    ".webp": {"lossless": True, "effort": 0},  # more would take 1 GB for 24 megapixels
     ".tif": {"compression": "deflate", "predictor": "horizontal"},
     ".avif": {"Q": 90, "effort": 2},
 }
@@ -58,6 +60,7 @@ class Photo:
         comments: comments as the file has them.
         encoding: options with which libvips writes a file of the same quality.
         size: of the file without metadata, in bytes.
+        remarks: what of the file could not be kept, or "".
     """
 
     pixels: np.ndarray
@@ -69,6 +72,7 @@ class Photo:
     comments: bytes = b""
     encoding: dict[str, Any] = field(default_factory=dict)
     size: int = 0
+    remarks: str = ""
 
 
 def read_photo(path: str | os.PathLike) -> Photo:
@@ -93,23 +97,48 @@ def decode_photo(content: bytes, name: str | os.PathLike) -> Photo:
     kind = image.get("kind")
     parts = {name: image.get(name) for name in image.get_fields() if name.endswith("-data")}
     exif = parts.get("exif-data", b"")
+    header = image.crop(0, 0, 1, 1).copy_memory()
+    pixels, remarks = _in_known_colours(rgb(image), header, *metadata.code_points(content, kind))
     return Photo(
-        rgb(image),
+        pixels,
         image[image.bands - 1].numpy() if image.bands in (2, 4) else None,
         image.bands < 3,
         kind,
-        image.crop(0, 0, 1, 1).copy_memory(),
+        header,
         metadata.from_tiff(content) if kind == ".tif" else metadata.upright(exif),
         metadata.comments(content, kind),
         _encoding(content, kind, image),
         len(content) - sum(map(len, parts.values())),
+        remarks,
     )
+
+
+def _in_known_colours(
+    pixels: np.ndarray, header: Any, primaries: int, transfer: int
+) -> tuple[np.ndarray, str]:
+    """Return pixels that the profile in ``header`` describes, and a remark if they are others.
+
+    AVIF and PNG may tell their colours by numbers, which libvips ignores.
+    """
+    profile = "icc-profile-data"
+    if transfer in TRANSFERS:
+        deep = pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * 257
+        header.remove(profile)
+        return tone_map(deep, transfer, primaries), f"HDR ({TRANSFERS[transfer]}) became SDR"
+    if not header.get_typeof(profile):
+        if primaries == P3:
+            vips = libvips()
+            header.set_type(vips.GValue.blob_type, profile, vips.Image.profile_load("p3"))
+        elif primaries == BT2020:
+            return to_bt709(pixels, primaries), "the wide gamut of BT.2020 became that of sRGB"
+    return pixels, ""
 
 
 def _encoding(content: bytes, kind: str, image: Any) -> dict[str, Any]:
     """Return options with which libvips writes a file like that with ``content``."""
     if kind == ".webp":
-        return {"lossless": b"VP8 " not in re.findall(b"VP8[ L]", content)[:1]}
+        lossy = b"VP8 " in re.findall(b"VP8[ L]", content)[:1]
+        return {"lossless": False, "effort": 4} if lossy else {}
     if kind == ".avif":
         return {"bitdepth": image.get("bits-per-sample")}
     if kind != ".jpg":
@@ -123,7 +152,7 @@ def _encoding(content: bytes, kind: str, image: Any) -> dict[str, Any]:
     return {
         "Q": round(100 - 50 * share if share < 1 else 50 / share),
         "subsample_mode": "on" if halved else "off",
-        "interlace": bool(image.get_typeof("jpeg-multiscan")),
+        "interlace": bool(image.get("jpeg-multiscan")),
     }
 
 
@@ -138,22 +167,19 @@ def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) ->
     """
     path = Path(path)
     check_suffix(path)
-    content = encode_photo(enhanced, like, path.suffix)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def encode_photo(enhanced: torch.Tensor, like: Photo, suffix: str) -> bytes:
-    """Return the content of the file that `write_photo` writes.
-
-    Raises:
-        CourseError: the photograph is too large for that kind of file.
-    """
-    kind = SAME_KIND.get(suffix.lower(), suffix.lower())
+    kind = SAME_KIND.get(path.suffix.lower(), path.suffix.lower())
     deep = like.pixels.dtype == np.uint16 and kind in DEEP
     image = _assembled(to_uint16(enhanced) if deep else to_uint8(enhanced), like, kind)
-    if kind not in OPTIONS:
-        return encode(image, kind)
+    del enhanced  # the last reference to 0.3 GB, if the caller has none
+    with atomic_path(path) as temporary:
+        if kind in OPTIONS:
+            _write(temporary, image, like, kind)
+        else:
+            encode(image, temporary)
+
+
+def _write(path: Path, image: Any, like: Photo, kind: str) -> None:
+    """Write a libvips image and everything beside its pixels that the kind of file can hold."""
     options = OPTIONS[kind] | (like.encoding if kind == like.kind else {})
     if kind == like.kind and kind in (".webp", ".avif") and not options.get("lossless"):
         options["Q"] = _quality(like, options)
@@ -163,15 +189,18 @@ def encode_photo(enhanced: torch.Tensor, like: Photo, suffix: str) -> bytes:
         image.set_type(libvips().GValue.gstr_type, "exif-ifd0-ImageDescription", text)
     keep = KEEP_REST + (KEEP_EXIF if filler else 0)
     keep -= KEEP_XMP if kind == ".png" else 0
-    content = encode(image, kind, keep=keep, **options)
-    comments = like.comments if kind == like.kind else b""
-    if kind == ".png" and image.get_typeof("xmp-data"):
-        comments += metadata.xmp_chunk(image.get("xmp-data"))
-    if comments:
-        content = metadata.with_comments(content, kind, comments)
-    if kind == ".tif":
-        return metadata.into_tiff(content, like.exif)
-    return metadata.into(content, like.exif, filler) if filler else content
+    encode(image, path, keep=keep, **options)
+    # The file itself is edited, because a copy in memory may take as much as the pixels.
+    with path.open("r+b") as file:
+        if kind == ".tif":
+            metadata.into_tiff(file, like.exif)
+        elif filler:
+            metadata.into(file, like.exif, filler)
+        comments = like.comments if kind == like.kind else b""
+        if kind == ".png" and image.get_typeof("xmp-data"):
+            comments += metadata.xmp_chunk(image.get("xmp-data"))
+        if comments:
+            metadata.insert(file, kind, comments)
 
 
 def _quality(like: Photo, options: dict[str, Any]) -> int:
@@ -182,8 +211,11 @@ def _quality(like: Photo, options: dict[str, Any]) -> int:
     source = _assembled(like.pixels, like, like.kind)
     fast = options | {"effort": 0, "keep": 0}
 
-    def size(quality: int) -> int:
-        return len(encode(source, like.kind, **fast | {"Q": quality}))
+    def size(quality: int) -> float:
+        try:
+            return len(source.write_to_buffer(like.kind, **fast | {"Q": quality}))
+        except libvips().Error:  # more than a part of WebP holds
+            return math.inf
 
     nearest = bisect_left(QUALITIES, EFFORTLESS * like.size, key=size)
     return QUALITIES[min(nearest, len(QUALITIES) - 1)]
@@ -193,11 +225,13 @@ def _assembled(pixels: np.ndarray, like: Photo, kind: str) -> Any:
     """Return ``pixels`` as a libvips image with the bands and the metadata of ``like``."""
     if like.grey:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    image = libvips().Image.new_from_array(pixels)
     if like.alpha is not None and kind in TRANSPARENT:
         same = like.alpha.dtype == pixels.dtype
-        pixels = np.dstack([pixels, like.alpha if same else (like.alpha // 257).astype(np.uint8)])
+        alpha = like.alpha if same else (like.alpha // 257).astype(np.uint8)
+        image = image.bandjoin(libvips().Image.new_from_array(alpha))
     space = ("grey16", "rgb16") if pixels.dtype == np.uint16 else ("b-w", "srgb")
-    image = libvips().Image.new_from_array(pixels).copy(interpretation=space[not like.grey])
+    image = image.copy(interpretation=space[not like.grey])
     if like.header is not None:
         image = image.copy(xres=like.header.xres, yres=like.header.yres)
         for name in CARRIED:

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llie_helpers.inference.hdr import TRANSFERS, tone_map
+from llie_helpers.inference.hdr import BT709, BT2020, TRANSFERS, tone_map
 
-# Numbers of ITU-T H.273, which FFmpeg uses, for primaries, transfer functions and matrices alike.
-BT709, BT601, BT2020 = 1, 6, 9
+BT601 = 6  # as the other numbers, of primaries, transfer functions and matrices alike
 UNSAID = {0, 2, 3}
 MATRICES = {BT709, 4, 5, BT601, 7, BT2020}  # those that FFmpeg converts
 TRANSFER_OF = {BT709: BT709, BT2020: 14}  # of a matrix; else that of BT.601
@@ -62,7 +61,7 @@ class Pictures:
         rgb = self._to_rgb.reformat(frame, format=depth, dst_color_range=FULL, **self._shape)
         image = rgb.to_ndarray()
         if self._hdr:
-            image = tone_map(image, self._hdr)
+            image = tone_map(image, self._hdr, self._given.color_primaries)
         transposed, rows, columns = self._turn
         image = image.swapaxes(0, 1) if transposed else image
         return np.ascontiguousarray(image[::rows, ::columns][: self.size[0], : self.size[1]])

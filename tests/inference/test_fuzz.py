@@ -1,4 +1,4 @@
-"""Photographs with flipped and lost bytes: each is enhanced or named, and the batch goes on."""
+"""Files with flipped and lost bytes: each is enhanced or named, and the batch goes on."""
 
 import random
 import re
@@ -10,8 +10,12 @@ import pytest
 from llie_helpers.images import to_float
 from llie_helpers.inference.batch import enhance_files
 from llie_helpers.inference.photos import read_photo
+from llie_helpers.inference.video import enhance_video, video_suffix
+from llie_helpers.methods import create_method
 
-BATCH = 100
+LONGEST = 20  # seconds for one file
+PHOTOGRAPHS, FILMS = 100, 30  # in a batch
+SENTENCE = r"\S+ (cannot be read( as a video)?: |contains no video that can be read)[^\n]*\."
 
 
 def damaged(content: bytes, chance: random.Random) -> bytes:
@@ -32,32 +36,77 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
     return bytes(data)
 
 
+def enhanced(folder, out):
+    """Enhance a folder with the identity; return the summary and the seconds of each film."""
+    method, seconds = create_method("identity"), []
+
+    def film(source, target):
+        start = time.perf_counter()
+        try:
+            return enhance_video(source, target, method)
+        finally:
+            seconds.append(time.perf_counter() - start)
+
+    return enhance_files([folder], out, to_float, film), seconds
+
+
+def check(summary, out, printed):
+    """Check that each file is done, or named in a sentence, and that nothing else is left."""
+    assert summary.done
+    for sentence in summary.failed.values():
+        assert re.fullmatch(SENTENCE, sentence), sentence
+    assert {path.name for path in out.iterdir()} == {path.name for path in summary.done.values()}
+    assert printed.out == ""
+    progress = printed.err.replace("\r", "\n")
+    assert re.fullmatch(r"(\s*(\d+%|\d*frame|\d+it)[^\n]*\n*)*", progress), progress
+
+
+def slow_but_first(count):
+    return [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, count))]
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 21))]
-)
-def test_damaged_files_are_done_or_named(seed, tmp_path, monkeypatch, capfd):
+@pytest.mark.parametrize("seed", slow_but_first(21))
+def test_damaged_photographs_are_done_or_named(seed, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(kinds, "HEIGHT", 36)
     monkeypatch.setattr(kinds, "WIDTH", 48)
     chance = random.Random(seed)
-    for number, kind in enumerate(chance.sample(list(kinds.kinds()), BATCH)):
-        path = tmp_path / "in" / f"{number}{kind.suffix}"
-        path.parent.mkdir(exist_ok=True)
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number, kind in enumerate(chance.sample(list(kinds.kinds()), PHOTOGRAPHS)):
+        path = folder / f"{number}{kind.suffix}"
         path.write_bytes(damaged(kinds.make(kind), chance))
 
     start = time.perf_counter()
-    summary = enhance_files([tmp_path / "in"], tmp_path / "out", to_float, None)
-    assert time.perf_counter() - start < 20
-    assert len(summary.done) + len(summary.failed) == BATCH
-    assert summary.done
+    summary, _ = enhanced(folder, out)
+    assert time.perf_counter() - start < LONGEST  # all together
+    assert len(summary.done) + len(summary.failed) == PHOTOGRAPHS
     assert summary.failed
-    for sentence in summary.failed.values():
-        assert re.fullmatch(r"\S+ cannot be read: it is [^\n]+\.", sentence), sentence
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        path.name for path in summary.done.values()
-    }
+    check(summary, out, capfd.readouterr())
     for path in summary.done.values():
         read_photo(path)
-    printed = capfd.readouterr()
-    assert printed.out == ""
-    assert re.fullmatch(r"(\s*\d+%[^\r\n]*[\r\n]*)*", printed.err.replace("\r", "\n")), printed.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".ts", ".webm", ".mpg", ".flv", ".wmv",
+                                    ".mov", ".mxf"])  # fmt: skip
+def test_damaged_films_are_done_or_named(suffix, tmp_path, capfd):
+    av = pytest.importorskip("av")
+    import films
+
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    whole = films.make_film(tmp_path / f"whole{suffix}", films.RICH[suffix]).read_bytes()
+    chance = random.Random(suffix)
+    for number in range(FILMS):
+        (folder / f"{number}{suffix}").write_bytes(damaged(whole, chance))
+
+    capfd.readouterr()
+    summary, seconds = enhanced(folder, out)
+    assert len(seconds) == len(summary.done) + len(summary.failed) == FILMS
+    assert max(seconds) < LONGEST
+    check(summary, out, capfd.readouterr())
+    for source, path in summary.done.items():
+        assert path.suffix == video_suffix(source)
+        with av.open(str(path)) as made:
+            assert any(made.decode(video=0))

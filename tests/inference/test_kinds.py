@@ -1,22 +1,30 @@
 """Every kind of photograph keeps its pixels and all that its file has beside them."""
 
+import base64
 import dataclasses
 import io
+import shutil
+from pathlib import Path
 
 import kinds
+import numpy as np
 import pytest
 from kinds import Kind, contents, judge, make
 from PIL import ExifTags, Image, ImageCms
 
 from llie_helpers.images import to_float
-from llie_helpers.inference.photos import decode_photo, encode_photo
+from llie_helpers.inference.hdr import BT2020, P3
+from llie_helpers.inference.photos import decode_photo, write_photo
 
 KINDS = list(kinds.kinds())
 
 
-def enhanced(kind: Kind) -> bytes:
+def enhanced(kind: Kind, folder: Path, suffix: str = "") -> bytes:
+    """Return the content of a file that the identity made of a file of a kind."""
     photo = decode_photo(make(kind), f"a{kind.suffix}")
-    return encode_photo(to_float(photo.pixels), photo, kind.suffix)
+    target = folder / f"a{suffix or kind.suffix}"
+    write_photo(target, to_float(photo.pixels), photo)
+    return target.read_bytes()
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -45,14 +53,14 @@ def test_a_loss_is_seen(lost, tmp_path, monkeypatch):
             like = dataclasses.replace(like, pixels=(like.pixels // 257).astype("u1"))
         else:
             image = image * 0.99
-        path.write_bytes(encode_photo(image, like, path.suffix))
+        write_photo(path, image, like)
 
     monkeypatch.setattr(kinds, "write_photo", write_less)
     assert not judge(kind, tmp_path)[lost]
 
 
 @pytest.mark.parametrize("profile", ["P3", "Adobe"])
-def test_colours_of_wide_gamuts_stay(profile):
+def test_colours_of_wide_gamuts_stay(profile, tmp_path):
     kind = Kind(".png", carried=frozenset({"profile"}), profile=profile)
 
     def in_srgb(content):
@@ -62,13 +70,13 @@ def test_colours_of_wide_gamuts_stay(profile):
 
     plain = Image.open(io.BytesIO(make(kind))).convert("RGB")
     shown = in_srgb(make(kind))
-    assert in_srgb(enhanced(kind)).tobytes() == shown.tobytes() != plain.tobytes()
+    assert in_srgb(enhanced(kind, tmp_path)).tobytes() == shown.tobytes() != plain.tobytes()
 
 
-def test_the_thumbnail_of_the_dark_photograph_is_dropped():
+def test_the_thumbnail_of_the_dark_photograph_is_dropped(tmp_path):
     kind = Kind(".jpg", edit="a thumbnail")
     before, after = (
-        Image.open(io.BytesIO(each)).getexif() for each in (make(kind), enhanced(kind))
+        Image.open(io.BytesIO(each)).getexif() for each in (make(kind), enhanced(kind, tmp_path))
     )
     assert before.get_ifd(ExifTags.IFD.IFD1)
     assert not after.get_ifd(ExifTags.IFD.IFD1)
@@ -77,10 +85,48 @@ def test_the_thumbnail_of_the_dark_photograph_is_dropped():
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
 @pytest.mark.parametrize("source", [".jpg", ".png", ".webp", ".tif"])
-def test_another_kind_of_file_keeps_what_it_can_hold(source, suffix):
+def test_another_kind_of_file_keeps_what_it_can_hold(source, suffix, tmp_path):
     carried = frozenset({"EXIF", "XMP", "profile"})
     kind = Kind(source, carried=carried, options={"lossless": True} if source == ".webp" else {})
-    photo = decode_photo(make(kind), f"a{source}")
     given = contents(make(kind)).carried
-    kept = contents(encode_photo(to_float(photo.pixels), photo, suffix)).carried
+    kept = contents(enhanced(kind, tmp_path, suffix)).carried
     assert {name: kept[name] for name in carried} == {name: given[name] for name in carried}
+
+
+SHOW = """async (photograph) => {
+  const image = new Image();
+  image.src = photograph;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.width, image.height];
+  const brush = canvas.getContext("2d");
+  brush.drawImage(image, 0, 0);
+  return [...brush.getImageData(0, 0, image.width, image.height).data];
+}"""
+SHOWN = [
+    *(Kind(suffix, carried=frozenset({"profile"}), profile=profile, options={"quality": 98})
+      for suffix in (".jpg", ".webp", ".avif") for profile in ("P3", "Adobe")),
+    *(Kind(".png", bits=bits, colours=(primaries, transfer))
+      for bits in (8, 16) for primaries, transfer in ((P3, 13), (BT2020, 14))),
+    *(Kind(".avif", colours=(primaries, 13)) for primaries in (P3, BT2020)),
+    Kind(".jpg", "CMYK"), Kind(".png", "RGBA", orientation=6), Kind(".jpg", "L", orientation=3),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_chromium_shows_the_same_colours_before_and_after(tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        for kind in SHOWN:
+            given, kept = (
+                page.evaluate(SHOW, f"data:;base64,{base64.b64encode(content).decode()}")
+                for content in (make(kind), enhanced(kind, tmp_path))
+            )
+            difference = np.abs(np.subtract(given, kept))
+            assert difference.mean() < 2, f"{kind}: {difference.mean():.1f}"
+        browser.close()
