@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import hypothesis.strategies as st
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings

@@ -145,6 +145,8 @@ def layers_observe(answer, channels, strides, features):
     return look_at_network(answer, {"channels": channels, "strides": strides}, features)
 
 
+LEAKY = "        if i < last:\n            layers.append(nn.LeakyReLU(0.2))\n"
+
 layers = Exercise(
     title="The layers of the discriminator",
     minutes=8,
@@ -177,9 +179,8 @@ layers = Exercise(
         "share, or none.": "nn.LeakyReLU(0.2) => nn.LeakyReLU()",
         "yours has ReLU where LeakyReLU(0.2) belongs.": "nn.LeakyReLU(0.2) => nn.ReLU()",
         "the LeakyReLU is before the batch norm; the order is convolution, norm, LeakyReLU.": [
-            "        if i < last:\n            layers.append(nn.LeakyReLU(0.2))\n => ",
-            "        if normed: => "
-            "        if i < last:\n            layers.append(nn.LeakyReLU(0.2))\n        if normed:",
+            f"{LEAKY} => ",
+            f"        if normed: => {LEAKY}        if normed:",
         ],
         "the kernels are 4 pixels wide.": "4, stride, padding=1 => 3, stride, padding=1",
         "one pixel of padding is missing.": "4, stride, padding=1 => 4, stride",
