@@ -245,9 +245,8 @@ def show_patch(verdict=6):
 widgets.parameter_slider(show_patch, frames=7, verdict=(0, 13, 1))
 
 # %% [markdown]
-# Neighbouring verdicts share most of what they see. And in the quick profile, training crops have
-# only 64 pixels, so there each verdict sees the whole crop. Keep in mind that this run does not
-# test the idea of patches.
+# In the quick profile, training crops have only 64 pixels, so there each verdict sees the whole
+# crop. Keep in mind that this run does not test the idea of patches.
 #
 # ### The generator
 #
@@ -391,9 +390,7 @@ gan_step = check.gan_step(gan_step)
 # {{answers gan_step}}
 #
 # Why 200? The paper weights L1 with 100, for images in [-1, 1]. In [0, 1] the same error is half as
-# large. And why the label 1, if the generator could simply minimise $\log(1 - D)$, "be recognised
-# less often"? Because this has almost no slope where the discriminator is sure, and every game
-# begins with a sure discriminator.
+# large.
 #
 # ### The minute
 #
@@ -501,14 +498,13 @@ question_epoch.reveal(
 )
 
 # %% [markdown]
-# The curves of a game do not fall together. A level line can mean that both players improve. A
-# rising generator's loss can mean that the discriminator got better, while the pictures get better
-# too. What the curves do show is a game that is over: a discriminator near 0 has won and teaches
-# little more; one that stays at log 2 is fooled, or was never any good.
+# The curves of a game do not fall together. A level line can mean that both players improve. The
+# generator's loss can rise because the discriminator got better, while the pictures get better too.
+# What the curves do show is a game that is over: a discriminator near 0 has won and teaches little
+# more; one that stays at log 2 is fooled, or was never any good.
 #
-# So nobody can stop a GAN by its curves. You look at samples, or you compare with targets, and then
-# you go back to the epoch that you want. That is what the weights of every epoch are for.
-# (`training.fit` keeps them too, in `snapshots/`.)
+# So you look at samples, or compare with targets, and then *go back* to the epoch that you want.
+# That is what the weights of every epoch are for. (`training.fit` keeps them too, in `snapshots/`.)
 #
 # {{claim gan_history[-1]["discriminator_loss"] < undecided}}
 # {{claim not recording["GAN"] or recording["GAN"][-1]["discriminator_loss"] < undecided}}
@@ -537,7 +533,7 @@ for label, its in judged.items():
 # layers, and with a loud adversary: weight 100. Its twin has weight 0.
 
 
-# %%
+# %% Make a small generator tags=["hide-input"]
 def small_generator(width=16):
     """Four convolutions, each with a wider reach than its kernel, and one for the output."""
     layers = []
@@ -548,6 +544,7 @@ def small_generator(width=16):
     return nn.Sequential(*layers)
 
 
+# %%
 def learn_stripes(weight, steps):
     """Train on patches of stripes -> the generator."""
     torch.manual_seed(lesson.seed)
@@ -676,10 +673,10 @@ left_over = check.invented(left_over)
 # {{answers invented}}
 #
 # Divided by the whole energy of the output's fine structure, it is a share: 0 if the target
-# explains all of it, 1 if it explains nothing. (To save time, on every second test photograph.)
+# explains all of it, 1 if it explains nothing.
 
 
-# %%
+# %% Fine structure, and the share of it that is not in the target tags=["hide-input"]
 def window(values, side=9):
     """Mean over the ``side`` x ``side`` pixels around each, (N, C, H, W)."""
     return F.avg_pool2d(values, side, stride=1, padding=side // 2, count_include_pad=False)
@@ -842,7 +839,7 @@ plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pa
 # %% [markdown]
 # ### The table
 
-# %%
+# %% Note the scores and show the table tags=["hide-input"]
 for label, network in (("pix2pix", generator), ("pix2pix, L1 alone", twin)):
     lesson.record(
         model=label,
@@ -854,9 +851,8 @@ for label, network in (("pix2pix", generator), ("pix2pix, L1 alone", twin)):
 baselines.table(judged)
 
 # %% [markdown]
-# The story of lessons 03 and 04 again: far ahead in SSIM, because the noise is gone. In PSNR, read
-# the note below the table. The bars say why: the error in the detail is smaller than the mapper's,
-# and that in the light and colour of places is larger.
+# As in lessons 03 and 04, SSIM is far ahead, because the noise is gone. For PSNR, read the note
+# below the table. The bars say what holds it back: the light and colour of places.
 #
 # {{claim judged["GAN"].ssim > baselines.scores["histogram mapper"].ssim + 0.08}}
 
@@ -889,7 +885,7 @@ plotting.show_error_parts(compared, test)
 # {{claim parts_of(compared["06 GAN"])[1] > parts_of(mapper)[1]}}
 
 
-# %%
+# %% The generator with switches left on tags=["hide-input"]
 def in_mode(dropout, batch_statistics):
     """A copy of the generator with dropout, batch statistics or both left on."""
     network = copy.deepcopy(generator).eval()
@@ -906,6 +902,7 @@ def psnr_of(network):
     return fmean(metrics.psnr(enhance(network, pair.low), pair.normal).item() for pair in some)
 
 
+# %%
 in_eval, forgotten = psnr_of(generator), psnr_of(in_mode(True, True))
 print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 
