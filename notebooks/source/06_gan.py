@@ -544,6 +544,10 @@ def small_generator(width=16):
     return nn.Sequential(*layers)
 
 
+# %% [markdown]
+# Your step and your layers, with 16 new patches each time:
+
+
 # %%
 def learn_stripes(weight, steps):
     """Train on patches of stripes -> the generator."""
@@ -885,7 +889,7 @@ plotting.show_error_parts(compared, test)
 # {{claim parts_of(compared["06 GAN"])[1] > parts_of(mapper)[1]}}
 
 
-# %% The generator with switches left on tags=["hide-input"]
+# %% Score the generator with both switches on tags=["hide-input"]
 def in_mode(dropout, batch_statistics):
     """A copy of the generator with dropout, batch statistics or both left on."""
     network = copy.deepcopy(generator).eval()
@@ -902,7 +906,6 @@ def psnr_of(network):
     return fmean(metrics.psnr(enhance(network, pair.low), pair.normal).item() for pair in some)
 
 
-# %%
 in_eval, forgotten = psnr_of(generator), psnr_of(in_mode(True, True))
 print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 
