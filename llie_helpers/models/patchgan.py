@@ -8,12 +8,14 @@ LeakyReLU follows every layer but the last, batch norm every layer but the first
 receptive field of a logit is 142x142 pixels; in the paper, with one layer of stride 2 less, 70x70.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from llie_helpers.errors import CourseError
 
-LAYERS = ((4, 2), (4, 2), (4, 2), (4, 2), (4, 1), (4, 1))  # kernel and stride of each
+STRIDES = (2, 2, 2, 2, 1, 1)
 SMALLEST = 48  # pixels, which the layers reduce to one logit
 
 
@@ -32,19 +34,8 @@ class PatchGAN(nn.Module):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        channels = [6, width, 2 * width, 4 * width, 8 * width, 8 * width, 1]
-        layers: list[nn.Module] = []
-        for i, (kernel, stride) in enumerate(LAYERS):
-            first, last = i == 0, i == len(LAYERS) - 1
-            normed = not (first or last)
-            layers.append(
-                nn.Conv2d(channels[i], channels[i + 1], kernel, stride, padding=1, bias=not normed)
-            )
-            if normed:
-                layers.append(nn.BatchNorm2d(channels[i + 1]))
-            if not last:
-                layers.append(nn.LeakyReLU(0.2))
-        self.layers = nn.Sequential(*layers)
+        channels = (6, width, 2 * width, 4 * width, 8 * width, 8 * width, 1)
+        self.layers = patch_layers(channels, STRIDES)
 
     def forward(self, low: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
         height, width = low.shape[-2:]
@@ -54,3 +45,20 @@ class PatchGAN(nn.Module):
                 f"{width}x{height}; choose larger crops."
             )
         return self.layers(2 * torch.cat([low, image], dim=1) - 1)
+
+
+def patch_layers(channels: Sequence[int], strides: Sequence[int]) -> nn.Sequential:
+    """Return 4x4 convolutions that lead through ``channels``, one for each of ``strides``."""
+    layers: list[nn.Module] = []
+    last = len(strides) - 1
+    for i, stride in enumerate(strides):
+        normed = 0 < i < last
+        # No bias before batch norm, which subtracts the mean.
+        layers.append(
+            nn.Conv2d(channels[i], channels[i + 1], 4, stride, padding=1, bias=not normed)
+        )
+        if normed:
+            layers.append(nn.BatchNorm2d(channels[i + 1]))
+        if i < last:
+            layers.append(nn.LeakyReLU(0.2))
+    return nn.Sequential(*layers)

@@ -26,18 +26,12 @@ class Pix2Pix(Network):
         width: channels at full resolution; the published network has 64.
         blocks: residual blocks at a quarter of the resolution.
         dropout: share of activations that the decoder drops in training.
-        median: side of a median filter over the output, except in training; 1 for none.
     """
 
     multiple = 4
 
-    def __init__(
-        self, width: int = 64, blocks: int = 6, dropout: float = 0.5, median: int = 1
-    ) -> None:
+    def __init__(self, width: int = 64, blocks: int = 6, dropout: float = 0.5) -> None:
         super().__init__()
-        if median % 2 == 0:
-            raise ValueError(f"median is {median}, but the side of a median filter is odd")
-        self.median = median
         self.full_size = nn.Sequential(*conv(3, width, 7), nn.LeakyReLU(0.2))
         self.half_size = nn.Sequential(*conv(width, 2 * width, 3, 2), nn.LeakyReLU(0.2))
         self.quarter_size = nn.Sequential(*conv(2 * width, 4 * width, 3, 2), nn.LeakyReLU(0.2))
@@ -53,8 +47,7 @@ class Pix2Pix(Network):
         x = self.blocks(self.quarter_size(half))
         x = torch.cat([self.to_half(F.interpolate(x, scale_factor=2)), half], dim=1)
         x = torch.cat([self.to_full(F.interpolate(x, scale_factor=2)), full], dim=1)
-        enhanced = (torch.tanh(self.head(x)) + 1) / 2
-        return enhanced if self.training else median_filter(enhanced, self.median)
+        return (torch.tanh(self.head(x)) + 1) / 2
 
 
 class ResidualBlock(nn.Module):
@@ -80,11 +73,3 @@ def decoder_level(channels_in: int, channels_out: int, dropout: float) -> nn.Seq
     """Return a 1x1 convolution with dropout, for upsampled features."""
     layer = nn.Conv2d(channels_in, channels_out, kernel_size=1)
     return nn.Sequential(layer, nn.LeakyReLU(0.2), nn.Dropout(dropout))
-
-
-def median_filter(image: torch.Tensor, side: int) -> torch.Tensor:
-    """Return the median of each ``side`` x ``side`` window of (N, C, H, W), channel by channel."""
-    margin = side // 2
-    windows = F.pad(image, [margin] * 4, mode="reflect").unfold(2, side, 1).unfold(3, side, 1)
-    # ONNX has no median.
-    return windows.flatten(-2).sort(dim=-1).values[..., side**2 // 2]

@@ -6,6 +6,7 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
 
@@ -167,6 +168,49 @@ def show_two_path() -> CourseFigure:
     return figure
 
 
-def _layer(axes: Axes, x: float, y: float, label: str, round_box: bool = False) -> None:
+def show_game() -> CourseFigure:
+    """Draw lesson 06's two players, and the way of each loss back to the player it teaches."""
+    figure = CourseFigure(
+        WIDTH,
+        2.9,
+        "The dark image goes to the generator. The discriminator gets it together with either the "
+        "target or the generator's output. Its own loss goes back to it and is cut off before the "
+        "generator; the generator's loss goes back through the discriminator to the generator.",
+    )
+    axes = figure.subplots()
+    places = {
+        "dark image": (0, 0),
+        "generator": (2.4, -0.6),
+        "output": (4.6, -0.6),
+        "target": (4.6, 0.6),
+        "discriminator": (7.2, 0),
+        "real or fake?": (10, 0),
+    }
+    boxes = {label: _layer(axes, *place, label) for label, place in places.items()}
+    for start, end in (
+        ("dark image", "generator"),
+        ("dark image", "discriminator"),
+        ("generator", "output"),
+        ("output", "discriminator"),
+        ("target", "discriminator"),
+        ("discriminator", "real or fake?"),
+    ):
+        ends = {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
+        look = {"arrowstyle": "->", "linewidth": 1.8, "shrinkA": 1, "shrinkB": 1}
+        axes.annotate("", places[end], places[start], arrowprops=look | ends)
+    for y, end, colour, label in (
+        (1.2, 5.9, DOWN, "teaches the discriminator; detach() ends the way here"),
+        (-1.3, 2.4, UP, "teaches the generator, by way of the discriminator"),
+    ):
+        look = {"arrowstyle": "->", "linewidth": 1.8, "color": colour}
+        axes.annotate("", (end, y), (10.7, y), arrowprops=look)
+        axes.text(10.7, y + 0.2, label, color=colour, ha="right", va="bottom", fontsize=11)
+    axes.plot((5.9, 5.9), (1.05, 1.35), color=DOWN, linewidth=3)
+    axes.set(xlim=(-0.8, 11), ylim=(-1.5, 1.8))
+    axes.axis("off")
+    return figure
+
+
+def _layer(axes: Axes, x: float, y: float, label: str, round_box: bool = False) -> Text:
     box = {"boxstyle": "circle" if round_box else "square", "facecolor": "#F2F2F2"}
-    axes.text(x, y, label, ha="center", va="center", fontsize=12, bbox=box)
+    return axes.text(x, y, label, ha="center", va="center", fontsize=12, bbox=box)

@@ -51,7 +51,8 @@ class RunKeeper(Checkpoint):
         folder: where history.json, best.safetensors, last.ckpt and snapshots/ are written.
         history: the run's settings, to which rows are added.
         crops: crops per epoch.
-        snapshot_every: epochs between snapshots of the first validation image; 0 for none.
+        snapshot_every: epochs between snapshots: the first validation image and the weights, to
+            go back to; 0 for none.
     """
 
     def __init__(self, folder: Path, history: History, crops: int, snapshot_every: int) -> None:
@@ -71,12 +72,16 @@ class RunKeeper(Checkpoint):
         trainer.should_stop = self.history.stopped_early
         self.started = time.monotonic() - self.history.seconds
 
+    def snapshot(self, epoch: int) -> Path | None:
+        """Return where a snapshot of this epoch, counted from 1, goes, without a suffix."""
+        due = self.snapshot_every and (epoch - 1) % self.snapshot_every == 0
+        return self.folder / "snapshots" / f"epoch_{epoch:03}" if due else None
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        due = self.snapshot_every and trainer.current_epoch % self.snapshot_every == 0
-        if due and trainer.is_global_zero:
+        snapshot = self.snapshot(trainer.current_epoch + 1)
+        if snapshot and trainer.is_global_zero:
             assert isinstance(pl_module, EnhancementModule)
-            name = f"epoch_{trainer.current_epoch + 1:03}.png"
-            save_image(self.folder / "snapshots" / name, pl_module.snapshot)
+            save_image(snapshot.with_suffix(".png"), pl_module.snapshot)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, EnhancementModule)
@@ -110,12 +115,16 @@ class RunKeeper(Checkpoint):
         pl_module: LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
+        if not trainer.is_global_zero:
+            return
+        row, settings = self.history.rows[-1], self.history.settings
         # The checkpoint has the validated weights, which are averaged with `MovingAverage`.
-        if trainer.is_global_zero and self.history.rows[-1] is self.history.best:
-            prefix, state = "model.", checkpoint["state_dict"]
-            state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            settings = self.history.settings
-            path = self.folder / "best.safetensors"
+        prefix, state = "model.", checkpoint["state_dict"]
+        state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        paths = [self.folder / "best.safetensors"] if row is self.history.best else []
+        if snapshot := self.snapshot(row["epoch"]):
+            paths.append(snapshot.with_suffix(".safetensors"))
+        for path in paths:
             weights_file.save(state, path, settings["model"], settings["options"])
 
 

@@ -103,8 +103,8 @@ def fit(
         recipe: how to train.
         discriminator: for a recipe with an adversarial loss; by default a `PatchGAN` as wide as
             the network.
-        run_dir: folder for history.json (see `History`), best.safetensors, last.ckpt and
-            snapshots/.
+        run_dir: folder for history.json (see `History`), best.safetensors, last.ckpt, and
+            snapshots/ with weights to go back to.
         seed: seed of the crops, their order and dropout.
         resume: continue from run_dir/last.ckpt if there is one; False to start over.
         progress: show one progress line.

@@ -54,7 +54,7 @@ class Recipe:
     gradient_clip: float = 0.0  # largest norm of the gradient; 0 for no limit
     accumulate: int = 1  # batches per optimiser step
     precision: str = "32-true"  # or "bf16-mixed"; "16-mixed" applies on a GPU only
-    snapshot_every: int = 0  # epochs between enhanced validation images; 0 for none
+    snapshot_every: int = 0  # epochs between validation images and weights kept; 0 for none
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

@@ -1,60 +1,94 @@
 # %% [markdown]
 # # 06. Adversarial training
 #
-# A pixel loss asks for the mean of all plausible answers, and a mean is blurred (lessons 03 and
-# 04). What if the loss were a network of its own, which learns to tell a photograph from an output?
-# Then a blurred output would cost something, because photographs are not blurred. This is a GAN, a
-# *generative adversarial network*. In this lesson you build one of the best known, pix2pix, with
-# its adversary, train both in turns, and then check its work: what is better, what is worse, and
-# what the network has made up.
-#
-# **You will be able to**
-#
-# - work out the layers of the pix2pix generator and of its PatchGAN, and what one verdict sees;
-# - write both losses so that no logarithm breaks and no gradient takes the wrong path;
-# - read the curves of a game, which tell less than those of a minimisation;
-# - say what dropout and batch statistics do when they are left on at inference;
-# - measure and show structure that the output has and the target lacks.
-#
-# | profile | data | minutes | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
-# | full | LOL v1, 500 real pairs | needs a GPU; about two hours on a small one | 8 GB on the GPU |
-#
-# The full profile's hours and memory are worked out from the network's layers, not measured.
+# Every loss so far was written by hand, and every one of them was content with a soft picture. What
+# if the loss were a network too, and *learned* to tell a photograph from an output? It would notice
+# blur at once, because photographs are not blurred. In this lesson you build such a loss, train
+# against it, and look closely at what it asks for.
 
 # %% [markdown]
 # {{setup}}
 
 # %%
 import copy
-import time
+import math
 from functools import partial
 from statistics import fmean
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.patches import Rectangle
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from llie_helpers import data, metrics, models, plotting, training
+from llie_helpers import data, metrics, models, plotting
+from llie_helpers.data.crops import RandomCrops
 from llie_helpers.images import quantise
 from llie_helpers.lessons import widgets
 from llie_helpers.lessons.checks import lesson_06 as check
-from llie_helpers.losses import gan_discriminator_loss, gan_generator_loss
 from llie_helpers.methods import create_method
-from llie_helpers.models.cost import count_parameters, gmacs
-from llie_helpers.models.patchgan import LAYERS, PatchGAN
+from llie_helpers.models.cost import count_parameters
+from llie_helpers.training.batches import epoch_loader
 from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
 
 # %% [markdown]
-# ## 1. What it has to beat
+# Here is a wall in the dark. You know that it has vertical stripes, six pixels wide. But the noise
+# hides where they begin. Below are the camera's picture and two restorations.
+
+
+# %%
+def stripes(trace, random):
+    """Patches of stripes -> (what the camera saw, the stripes), each (N, 1, 24, 24).
+
+    ``trace`` has the height of the stripes in each of the N dark patches: 0 for noise alone.
+    """
+    size = (len(trace), 1, 24, 24)
+    phase = 2 * math.pi * torch.rand(len(trace), 1, 1, 1, generator=random)
+    wave = torch.sin(2 * math.pi * torch.arange(24) / 6 + phase).expand(size)
+    noise = torch.randn(size, generator=random)
+    return 0.5 + 0.5 * trace.view(-1, 1, 1, 1) * wave + 0.25 * noise, 0.5 + 0.5 * wave
+
+
+# %% Draw the wall and two restorations tags=["hide-input"]
+def enlarged(patch):
+    """A grey patch (1, h, w) as an image of five times the size."""
+    return F.interpolate(patch[None].clamp(0, 1), scale_factor=5)[0].expand(3, -1, -1)
+
+
+seen, walls = stripes(torch.zeros(2), torch.Generator().manual_seed(1))
+plotting.show_images(
+    [enlarged(patch) for patch in (seen[0], torch.full_like(seen[0], 0.5), walls[1])],
+    ["the camera's picture", "restoration A", "restoration B"],
+    alt="A patch of noise; restoration A, plain grey; restoration B, clear vertical stripes.",
+)
+
+# %% [markdown]
+# Which of the two would you hand to a client? Which to a court?
 #
-# As before, the methods without a network come first; the second gamma and the histogram mapper
-# are fitted to training pairs.
+# A is the mean of everything that the wall could be, lesson 04's safest answer. B shows stripes as
+# they could be, at a place that was drawn by lot. In section 4, two networks will have to choose.
+#
+# **You will be able to**
+#
+# - build both players of a GAN, and say what one verdict sees;
+# - write one step of the game, so that each gradient reaches only the player it should teach;
+# - read the curves of a game, and say what they cannot tell;
+# - measure and show structure that an output has and its target lacks.
+#
+# {{minutes}}
+#
+# | profile | data | minutes to run | memory |
+# | --- | --- | --- | --- |
+# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
+# | full | LOL v1, 500 real pairs | needs a GPU; about two hours on a small one (estimated) | 8 GB |
+#
+# ## 1. A loss that learns
+#
+# ### To beat
 
 # %% tags=["nbval-check-output"]
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
@@ -62,183 +96,147 @@ train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "
 for pairs in (train, val, test):
     print(pairs)
 
-# %% [markdown]
-# All scores of this lesson are taken under the frozen protocol and noted in the ledger.
-
 # %%
 baselines = lessons.baselines(train, test)
 for label, its in baselines.scores.items():
     lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
 baselines.table()
 
+# %% [markdown]
+# The histogram mapper leads in PSNR, as ever, with all the noise in its pictures.
+#
+# {{claim baselines.best == "histogram mapper"}}
+#
+# ### Two players
+#
+# A **GAN**, a *generative adversarial network*, consists of two networks. The **generator**
+# enhances photographs. The **discriminator** is shown a dark photograph together with a bright one,
+# and says whether the bright one is *real* (the target) or *fake* (the generator's output). The
+# generator is trained to pass for real. In the drawing, black arrows are images on their way
+# forward. The coloured ones are gradients on their way back.
+
 # %%
-best = baselines.scores[baselines.best]
-fitted = baselines.tuned_gamma
-fitted_gamma = baselines.methods[fitted]
-print(f"to beat: {baselines.best}, {best.psnr:.2f} dB on {test.title}")
+from llie_helpers.plotting.diagrams import show_game
+
+show_game()
 
 # %% [markdown]
-# ## 2. The generator
-#
-# The *generator* is the network that enhances. Ours goes down to a quarter of the size, changes the
-# features in six residual blocks, and climbs back with skips, as the U-Net does. The drawing stands
-# at the head of its file:
+# A verdict is a **logit**: any number, positive for "real". The sigmoid turns it into the
+# probability $p$ of "real". The loss is the surprise at the truth: $-\log p$ if the pair was real,
+# $-\log(1 - p)$ if it was fake. This is the *binary cross-entropy*. The discriminator's loss is the
+# mean of both kinds.
 
-# %% tags=["nbval-check-output"]
-from llie_helpers.models import pix2pix
+# %%
+levels = ["0", "0.5", "log 2 = 0.69", "1"]
+question_loss = widgets.predict(
+    "A discriminator that cannot tell real from fake gives both the probability 0.5. What is its "
+    "loss?",
+    levels,
+)
+question_loss
 
-print(pix2pix.__doc__)
-
-# %% [markdown]
-# Four things are new.
-#
-# - *Images in [-1, 1].* The output layer is a tanh, which is steepest at 0 and symmetric around it;
-#   so black becomes -1 and white 1. The network converts on its way in and out, and to you it takes
-#   and gives [0, 1] as all others do.
-# - *LeakyReLU* lets a fifth of negative values through, so that no unit falls silent for good.
-# - *Dropout* sets a random half of the decoder's activations to 0 in each training step. In pix2pix
-#   it is the only source of chance.
-# - *Batch norm* even after the last convolution, before the tanh. Section 6 shows what this does.
-#
-# Count the parameters from the published list, by hand as it were. A convolution before a batch
-# norm needs no bias, since the norm subtracts the mean, but the norm itself learns a scale and a
-# shift for each channel.
-
-
-# %% tags=["nbval-check-output"]
-def weights(channels_in, channels_out, kernel, normed=True):
-    return channels_in * channels_out * kernel**2 + channels_out * (2 if normed else 1)
-
-
-encoder = weights(3, 64, 7) + weights(64, 128, 3) + weights(128, 256, 3)
-blocks = 6 * 2 * weights(256, 256, 3)
-decoder = weights(256, 128, 1, normed=False) + weights(256, 64, 1, normed=False)
-leave = weights(64 + 64, 3, 7)
-print(f"by hand: {encoder:,} + {blocks:,} + {decoder:,} + {leave:,}")
-print(f"       = {encoder + blocks + decoder + leave:,}")
-print(f"network: {count_parameters(models.create_model('pix2pix')):,}")
+# %%
+undecided = F.binary_cross_entropy_with_logits(torch.zeros(1), torch.ones(1)).item()
+question_loss.reveal(
+    levels[2],
+    f"the surprise is -log 0.5 = {undecided:.4f}, whichever it was. It is a landmark in the curves "
+    "below: a discriminator at log 2 is undecided.",
+)
 
 # %% [markdown]
-# Nearly all of it stands in the residual blocks. On a CPU the full network takes seconds for a
-# single training step, so the quick profile uses an eighth of the width:
-
-# %% tags=["nbval-check-output"]
-width = lesson.choose(quick=8, full=64)
-
-
-def fresh_pair():
-    """A generator and a discriminator with the same first weights each time."""
-    torch.manual_seed(lesson.seed)
-    return models.create_model("pix2pix", width=width).to(device), PatchGAN(width).to(device)
-
-
-generator, discriminator = fresh_pair()
-print(f"this run: width {width}, {count_parameters(generator):,} parameters")
-
-# %% [markdown]
-# ## 3. The discriminator, and what one verdict sees
+# ## 2. Build both players
 #
-# The *discriminator* is given two images one upon the other, six channels: the dark input, and
-# either its target or what the generator made of it. It says which it is. Seeing the input as well,
-# it can tell not only "no photograph looks like this" but also "this is no photograph of *that*
-# scene".
+# ### The discriminator
 #
-# It does not give one verdict. A *PatchGAN* is a stack of convolutions that ends in a small map of
-# numbers, each a verdict on the patch it sees.
-
-# %% tags=["nbval-check-output"]
-from llie_helpers.models import patchgan
-
-full_size = PatchGAN()
-print(patchgan.__doc__)
-answer = full_size(*torch.zeros(2, 2, 3, 256, 256))
-print(f"{count_parameters(full_size):,} parameters")
-print(f"verdicts on an image of 256 x 256: {answer.shape[2]} x {answer.shape[3]}")
-
-# %% [markdown]
-# Texture is local, so a judge of texture may be local too. It has fewer weights than one that sees
-# everything, works on any size, and gives many verdicts per image to learn from. Overall
-# structure is left to L1.
+# Ours is a **PatchGAN**. It does not judge a picture as a whole. It ends in a small map of
+# verdicts, each about the patch of the picture that it sees. Texture is local, so a judge of
+# texture can be local too. It needs fewer weights, works on any size, and gives many verdicts to
+# learn from. Whether the picture as a whole is right is left to L1, the mean absolute error.
 #
-# {{exercise patch}}
+# {{exercise layers}}
 #
-# Which pixels? `layers` is a list of `(kernel, stride, padding)`. Padding adds so many rows of
-# zeros at each border. For verdict number `index` along one side, counted from 0, return the first
-# and the last input pixel that it sees. They may lie outside of the image.
+# Return the layers as one `nn.Sequential`. Convolution number i goes from `channels[i]` to
+# `channels[i + 1]` channels, with a kernel of 4, `strides[i]` and one pixel of padding.
+# `nn.BatchNorm2d` follows each convolution but the first and the last; such a convolution has
+# `bias=False`, since the norm subtracts the mean. Then comes `nn.LeakyReLU(0.2)`, after every layer
+# but the last. (It lets a fifth of negative values through, so that no unit falls silent for good.)
+# The last convolution's output is the map of logits.
 
 
 # %%
-def my_patch(layers, index):
-    """List of (kernel, stride, padding), index -> (first pixel, last pixel)."""
-    ### SOLUTION patch
+def patch_layers(channels, strides):
+    """Return 4x4 convolutions that lead through ``channels``, one for each of ``strides``."""
+    ### SOLUTION layers
 
 
 # %% tags=["nbval-check-output"]
-check.patch(my_patch)
+patch_layers = check.layers(patch_layers)
 
 # %% [markdown]
-# {{answers patch}}
+# {{answers layers}}
+#
+# The whole discriminator, from `llie_helpers/models/patchgan.py`, made of your layers:
+
+# %%
+from llie_helpers.errors import CourseError  # noqa: F401 - for the class below
+from llie_helpers.models.patchgan import SMALLEST, STRIDES, PatchGAN  # noqa: F401
+
+### SOURCE llie_helpers.models.patchgan.PatchGAN
+
 
 # %% [markdown]
-# Papers speak of the "70x70 PatchGAN". With the layers of the system that this course follows, four
-# of stride 2, it comes out otherwise; the paper's has three. One layer less also makes more
-# verdicts.
+# Two things to notice. The dark image and the bright one are put together, six channels. So a
+# verdict can say "no photograph looks like this", and also "this is no photograph of *that* scene".
+# And there is no sigmoid: the loss takes the logits, for a reason that "Going deeper" shows.
+#
+# How large is a patch? Ask which input pixels have a gradient.
 
 # %% tags=["nbval-check-output"]
-ours = [(kernel, stride, 1) for kernel, stride in LAYERS]
-papers = ours[1:]
-
-
-def verdicts(layers, size):
-    """How many verdicts there are along ``size`` pixels."""
-    for kernel, stride, padding in layers:
-        size = (size + 2 * padding - kernel) // stride + 1
-    return size
-
-
-for title, layers in (("four strides", ours), ("three strides", papers)):
-    first, last = check.patch.reference(layers, 0)
-    print(f"{title:13} {last - first + 1} pixels, {verdicts(layers, 256)} verdicts in 256 pixels")
-
-# %% [markdown]
-# The same can be asked of the network: which input pixels have a gradient?
-
-# %% tags=["nbval-check-output"]
+verdicts = PatchGAN(width=4).eval()(*torch.zeros(2, 1, 3, 256, 256))
 image = torch.rand(1, 3, 256, 256, requires_grad=True)
-judge = PatchGAN(width=4).eval()
-judge(torch.zeros_like(image), image)[0, 0, 7, 7].backward()
+PatchGAN(width=4).eval()(torch.zeros_like(image), image)[0, 0, 7, 7].backward()
 rows = image.grad[0].abs().amax(dim=(0, 2)).nonzero()
-print(f"measured: {int(rows[0])} to {int(rows[-1])}")
-print("formula:  {} to {}".format(*check.patch.reference(ours, 7)))
+patch_side = int(rows[-1] - rows[0] + 1)
+print(f"{verdicts.shape[2]} x {verdicts.shape[3]} verdicts on 256 x 256 pixels")
+print(f"each sees a square of {patch_side} pixels")
 
 # %% [markdown]
-# Drag the verdict along the diagonal. The solid box is what one verdict of ours sees, the dashed
-# box what the paper's sees. What does a box hold: a texture, a thing, half the scene? What happens
-# at the border, and how much do neighbours share?
+# Drag the verdict along the diagonal. The solid box is its patch. The dashed box is that of the
+# "70 x 70 PatchGAN" of the paper, which has one layer of stride 2 less. What does a box hold: a
+# texture, a thing, half the scene?
+#
+# {{claim patch_side == 142}}
+# {{claim verdicts.shape[2:] == (14, 14)}}
 
 
-# %%
-def show_patch(verdict=6, photo=test[0].normal):
+# %% Draw what one verdict sees tags=["hide-input"]
+def patch_of(strides, index):
+    """First and last input pixel, along one side, that verdict number ``index`` sees."""
+    return check.patch.reference([(4, stride, 1) for stride in strides], index)
+
+
+def show_patch(verdict=6):
+    """A photograph with two boxes: what a verdict of ours sees, and a smaller one of the paper."""
     figure = plotting.CourseFigure(9, 4.2)
     left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
-    left.imshow(photo[:, :256, :256].permute(1, 2, 0))
-    for layers, style in ((ours, "-"), (papers, "--")):
-        index = round(verdict * (verdicts(layers, 256) - 1) / (verdicts(ours, 256) - 1))
-        first, last = check.patch.reference(layers, index)
-        side = last - first + 1
-        box = Rectangle((first, first), side, side, fill=False, linestyle=style, linewidth=2.5)
+    left.imshow(test[0].normal[:, :256, :256].permute(1, 2, 0))
+    for strides, index, style in (
+        (STRIDES, verdict, "-"),
+        (STRIDES[1:], round(verdict * 29 / 13), "--"),
+    ):
+        first, last = patch_of(strides, index)
+        corner, side = (first, first), last - first + 1
+        box = Rectangle(corner, side, side, fill=False, linestyle=style, linewidth=2.5)
         box.set_edgecolor("#D55E00")
         left.add_patch(box)
-        if layers is ours:
-            left.set_title(f"pixels {first} to {last}")
     left.set(xlim=(-60, 316), ylim=(316, -60), xticks=[0, 255], yticks=[0, 255])
+    left.set_title("pixels {} to {}".format(*patch_of(STRIDES, verdict)))
     left.grid(False)
-    count = verdicts(ours, 256)
-    grid = np.full((count, count), 0.9)
+    grid = np.full((14, 14), 0.9)
     grid[verdict, verdict] = 0.4
     right.imshow(grid, vmin=0, vmax=1)
-    right.set(title=f"verdict ({verdict}, {verdict}) of {count} x {count}")
-    right.set(xticks=np.arange(count) - 0.5, yticks=np.arange(count) - 0.5)
+    lines = np.arange(14) - 0.5
+    right.set(title=f"verdict ({verdict}, {verdict}) of 14 x 14", xticks=lines, yticks=lines)
     right.tick_params(length=0, labelbottom=False, labelleft=False)
     right.set_axisbelow(False)
     return figure
@@ -247,165 +245,845 @@ def show_patch(verdict=6, photo=test[0].normal):
 widgets.parameter_slider(show_patch, frames=7, verdict=(0, 13, 1))
 
 # %% [markdown]
-# Neighbouring verdicts of ours are 16 pixels apart and share most of what they see, so the map is
-# always soft. In the quick profile the training crops have only 64 pixels: there each verdict sees
-# the whole crop and much padding, and the discriminator is not a judge of patches at all. Keep in
-# mind what that leaves untested here.
+# In the quick profile, training crops have only 64 pixels, so there each verdict sees the whole
+# crop. Keep in mind that this run does not test the idea of patches.
 #
-# ## 4. The two losses
+# ### The generator
 #
-# A verdict $x$ is a *logit*: any number, which the sigmoid turns into the probability "real". The
-# loss of a verdict is the surprise at the truth: $-\log p$ if the pair was real, $-\log(1 - p)$ if
-# it was generated, which is called *binary cross-entropy*. The discriminator takes the mean of both
-# kinds.
-
-# %%
-levels = ["0", "0.5", "log 2 = 0.69", "1"]
-question_loss = widgets.predict(
-    "A discriminator that cannot tell the two apart gives both probability 0.5. Its loss is ...",
-    levels,
-)
-question_loss
-
-# %% [markdown]
-# Ask the package's loss, with logits of 0:
-
-# %%
-undecided = gan_discriminator_loss(torch.zeros(3), torch.zeros(3)).item()
-question_loss.reveal(
-    min(levels, key=lambda text: abs(float(text.split("= ")[-1]) - undecided)),
-    f"it is {undecided:.4f}. Keep the number: it is the line of the undecided in the curves below.",
-)
-
-# %% [markdown]
-# The network could end in a sigmoid and the loss take logarithms. On paper it is the same. In 32
-# bits it is not:
+# Ours is the generator of **pix2pix**. It goes down to a quarter of the size, changes the features
+# in residual blocks, and climbs back with skips. The drawing is from the head of its file:
 
 # %% tags=["nbval-check-output"]
-logits = torch.tensor([5.0, 15.0, 20.0, 120.0], requires_grad=True)
-naive = -torch.log(1 - torch.sigmoid(logits))
-stable = F.binary_cross_entropy_with_logits(logits, torch.zeros(4), reduction="none")
-for kind, values in (("sigmoid, then log", naive), ("from the logits", stable)):
-    (slope,) = torch.autograd.grad(values.sum(), logits, retain_graph=True)
-    print(f"{kind:18} loss {[round(v, 3) for v in values.tolist()]}, "
-          f"gradient {[round(v, 3) for v in slope.tolist()]}")  # fmt: skip
+from llie_helpers.models import pix2pix
+
+print(pix2pix.__doc__)
 
 # %% [markdown]
-# From about 17 on, the sigmoid rounds to exactly 1: `1 - p` is 0, its logarithm minus infinity, and
-# the gradient not a number. One NaN ruins every weight it reaches. On the other side, for large
-# negative logits, the sigmoid sinks to 0 in the same way. A confident discriminator gets there, and
-# it does so exactly when it is wrong, which is when the gradient is needed most.
+# Two things are new. Images are in [-1, 1], because the output layer is a *tanh*, which is
+# symmetric around 0. And in training, **dropout** sets a random half of the decoder's features to
+# 0. In pix2pix this is the only source of chance.
+#
+# {{exercise network}}
+#
+# `__init__` makes the parts; write `forward`. Follow the drawing:
+#
+# 1. Bring the image from [0, 1] to [-1, 1].
+# 2. `self.full_size`, `self.half_size`, `self.quarter_size`, `self.blocks`, one after the other.
+#    Keep the results of the first two.
+# 3. Enlarge by `F.interpolate(x, scale_factor=2)`, apply `self.to_half`, and put the features that
+#    you kept at half the size beside the result: the decoder's channels first.
+# 4. The same with `self.to_full` and the features at full size.
+# 5. `self.head`, `torch.tanh`, and back to [0, 1].
+
+
+# %%
+from llie_helpers.models.network import Network, any_size
+from llie_helpers.models.pix2pix import ResidualBlock, conv, decoder_level
+
+
+class Generator(Network):
+    """Map dark images (N, 3, H, W) in [0, 1] to enhanced ones."""
+
+    multiple = 4
+
+    def __init__(self, width=64, blocks=6, dropout=0.5):
+        super().__init__()
+        self.full_size = nn.Sequential(*conv(3, width, 7), nn.LeakyReLU(0.2))
+        self.half_size = nn.Sequential(*conv(width, 2 * width, 3, 2), nn.LeakyReLU(0.2))
+        self.quarter_size = nn.Sequential(*conv(2 * width, 4 * width, 3, 2), nn.LeakyReLU(0.2))
+        self.blocks = nn.Sequential(*(ResidualBlock(4 * width) for _ in range(blocks)))
+        self.to_half = decoder_level(4 * width, 2 * width, dropout)
+        self.to_full = decoder_level(4 * width, width, dropout)
+        self.head = nn.Sequential(*conv(2 * width, 3, 7))
+
+    @any_size
+    def forward(self, low):
+        """(N, 3, H, W) in [0, 1] -> the same size and range."""
+        ### SOLUTION network.forward
+
+
+# %% tags=["nbval-check-output"]
+Generator = check.network(Generator)
+
+# %% [markdown]
+# {{answers network}}
+#
+# The course has the same network as `pix2pix`. This is its whole class:
+
+# %%
+### SOURCE llie_helpers.models.pix2pix.Pix2Pix
+
+
+# %% [markdown]
+# Notice that `conv` puts a batch norm behind *every* convolution, even behind the last one, just
+# before the tanh. "Going deeper" shows what this does to the brightness.
+
+# %% tags=["nbval-check-output"]
+full_size = Generator()
+share = count_parameters(full_size.blocks) / count_parameters(full_size)
+print(f"generator:     {count_parameters(full_size):,} parameters, {share:.0%} of them in blocks")
+print(f"discriminator: {count_parameters(PatchGAN()):,} parameters")
+
+# %% [markdown]
+# ### Your class, its weights
+#
+# Your layers have the package's names, so weights trained on real pairs fit into your class. They
+# are those of a generator of a quarter of the width, trained on photographs that the mapper had
+# lit (lesson 05). Move the divider: left the mapper alone, right with your network behind it.
+
+# %%
+photographs = data.load_pairs("embedded", "test")
+garage = photographs[photographs.names.index("motorcycle_4stops")]
+shipped = create_method("pix2pix", "lol_v1", device)
+mine_trained = Generator(width=16).to(device).eval()
+mine_trained.load_state_dict(shipped.network.state_dict())
+
+
+@torch.no_grad()
+def enhance(network, image):
+    """(3, H, W) -> (3, H, W) by a network, in 8-bit steps."""
+    return quantise(network(image[None].to(device))[0]).cpu()
+
+
+lit = shipped.mapper(garage.low)
+closer = [
+    F.interpolate(image[None, :, 70:260, 100:385], scale_factor=2)[0]
+    for image in (lit, enhance(mine_trained, lit))
+]
+widgets.before_after(*closer, labels=("mapper alone", "mapper and your class"))
+
+# %% [markdown]
+# ## 3. The step
+#
+# The players take turns on each batch. First the discriminator learns to tell the target from the
+# output. Then the generator learns to pass for real and, by L1, to stay near the target. Two things
+# go wrong easily, and neither raises an error. The discriminator's gradient must not reach the
+# generator, or it teaches the generator to give itself away. `x.detach()` is `x` without the way
+# back. And the generator must ask the discriminator *again*: its turn comes after the
+# discriminator's step, and needs a way back through it.
+#
+# {{exercise gan_step}}
+#
+# Take one turn of each player, and return three numbers:
+#
+# - `judged`, the discriminator's loss: the mean of the cross-entropies of the real pair (label 1)
+#   and the fake one (label 0);
+# - `fooled`, the cross-entropy of the generator's output with the label *1*: it wants to be taken
+#   for real;
+# - `near`, the L1 between output and target.
+#
+# The generator minimises `weight * fooled + 200 * near`. `optimizers` has the generator's and the
+# discriminator's. Call the generator once. The cross-entropy of logits with the label 1 is
+# `F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))`; for 0, `torch.zeros_like`.
+
+
+# %%
+def gan_step(generator, discriminator, optimizers, low, normal, weight):
+    """Take one turn of each player -> (judged, fooled, near), three numbers."""
+    ### SOLUTION gan_step
+
+
+# %% tags=["nbval-check-output"]
+gan_step = check.gan_step(gan_step)
+
+# %% [markdown]
+# {{answers gan_step}}
+#
+# Why 200? The paper weights L1 with 100, for images in [-1, 1]. In [0, 1] the same error is half as
+# large.
+#
+# ### The minute
+#
+# Your step, in the loop of lesson 05. Both optimisers are Adam with a short memory
+# ($\beta_1 = 0.5$): yesterday's gradient is advice against an opponent who has moved since. After
+# every epoch the loop keeps the weights, as the published system does. You will see why.
+
+# %% The training loop of lesson 05, with your step tags=["hide-input"]
+recipe = load_recipe("pix2pix", lesson.profile)
+width = lesson.choose(quick=8, full=64)
+
+
+def validate(network):
+    """Mean L1 and mean PSNR over whole validation images."""
+    outputs = [(enhance(network, pair.low), pair.normal) for pair in val]
+    return [fmean(m(*images).item() for images in outputs) for m in (F.l1_loss, metrics.psnr)]
+
+
+def checkpoint(title, epoch):
+    """Return where the weights of an epoch are kept."""
+    return lesson.run_dir(title) / "epochs" / f"epoch_{epoch:03}.safetensors"
+
+
+def keep(network, path):
+    """Write a generator's weights, to be loaded with ``create_model(..., weights=path)``."""
+    kept = models.create_model("pix2pix", width=width)
+    kept.load_state_dict(network.state_dict())
+    models.save_weights(kept, path)
+
+
+def play(title, players, weight, recipe=recipe):
+    """Let copies of both players learn -> (generator, discriminator, history)."""
+    torch.manual_seed(lesson.seed)
+    generator, discriminator = (copy.deepcopy(player).train() for player in players)
+    averaged = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
+    optimizers = [
+        torch.optim.Adam(player.parameters(), recipe.learning_rate, (recipe.beta1, 0.999))
+        for player in (generator, discriminator)
+    ]
+    crops = RandomCrops(train, recipe.crop_size, recipe.crops_per_epoch, lesson.seed, augment=True)
+    history = []
+    for epoch in range(1, recipe.epochs + 1):
+        losses = []
+        for low, normal in epoch_loader(crops, recipe.batch_size, lesson.seed, epoch):
+            batch = low.to(device), normal.to(device)
+            losses.append(gan_step(generator, discriminator, optimizers, *batch, weight))
+            averaged.update_parameters(generator)
+        judged, fooled, near = (fmean(column) for column in zip(*losses, strict=True))
+        val_l1, val_psnr = validate(averaged.module.eval())
+        row = {"epoch": epoch, "crops": epoch * recipe.crops_per_epoch, "lr": recipe.learning_rate}
+        row |= {"train_loss": 200 * near, "val_loss": 200 * val_l1, "val_psnr": val_psnr}
+        if weight:
+            row |= {"adversarial_loss": fooled, "discriminator_loss": judged}
+        history.append(row)
+        keep(averaged.module, checkpoint(title, epoch))
+    return averaged.module, discriminator.eval(), history
+
+
+torch.manual_seed(lesson.seed)
+players = Generator(width).to(device), PatchGAN(width).to(device)
+print(f"generator {width} wide, {recipe.epochs} epochs of {recipe.crops_per_epoch} crops")
+
+# %% [markdown]
+# To know what the adversary is good for, you need a twin without it: the same first weights, the
+# same crops, the same step, and a weight of 0 for the adversary.
+
+# %%
+gan, discriminator, gan_history = play("pix2pix", players, weight=1.0)
+twin, _, twin_history = play("l1_alone", players, weight=0.0)
+
+# %% [markdown]
+# ### The minute and the truth
+
+# %%
+lowest_generator = "where the generator's loss is lowest"
+lowest_discriminator = "where the discriminator's loss is lowest"
+cannot = "the two losses of the game do not tell"
+question_epoch = widgets.predict(
+    "You have the weights of every epoch, and the two losses of the game, but no target to compare "
+    "with. In which epoch are the outputs nearest to the targets?",
+    [lowest_generator, lowest_discriminator, cannot],
+)
+question_epoch
+
+# %% [markdown]
+# Look at the second column. The solid line is the generator's loss, the dashed one the
+# discriminator's.
+
+# %%
+recording = {"GAN": lessons.recorded("pix2pix_0")}
+if recording["GAN"]:
+    recording["L1 alone"] = lessons.recorded("pix2pix_l1_0")
+plotting.show_history({"GAN": gan_history, "L1 alone": twin_history}, recording)
+
+# %%
+best_row, fooling_row, judging_row = (
+    min(gan_history, key=lambda row: row[column])["epoch"]
+    for column in ("val_loss", "adversarial_loss", "discriminator_loss")
+)
+question_epoch.reveal(
+    cannot,
+    f"the validation L1 is lowest in epoch {best_row}, the generator's loss in epoch "
+    f"{fooling_row}, the discriminator's in epoch {judging_row}. Each loss is measured against an "
+    "opponent who learns as well.",
+)
+
+# %% [markdown]
+# The curves of a game do not fall together. A level line can mean that both players improve. The
+# generator's loss can rise because the discriminator got better, while the pictures get better too.
+# What the curves do show is a game that is over: a discriminator near 0 has won and teaches little
+# more; one that stays at log 2 is fooled, or was never any good.
+#
+# So you look at samples, or compare with targets, and then *go back* to the epoch that you want.
+# That is what the weights of every epoch are for. (`training.fit` keeps them too, in `snapshots/`.)
+#
+# {{claim gan_history[-1]["discriminator_loss"] < undecided}}
+# {{claim not recording["GAN"] or recording["GAN"][-1]["discriminator_loss"] < undecided}}
+
+# %%
+generator = Generator(width).to(device).eval()
+chosen = models.create_model("pix2pix", weights=checkpoint("pix2pix", best_row))
+generator.load_state_dict(chosen.state_dict())
+keep(generator, lesson.run_dir("pix2pix") / "best.safetensors")
+judged = {"GAN": metrics.evaluate(generator, test), "L1 alone": metrics.evaluate(twin, test)}
+for label, its in judged.items():
+    print(f"{label:9} {its.psnr:.2f} dB, SSIM {its.ssim:.3f} on the test photographs")
+
+# %% [markdown]
+# With an adversary or without, the scores are nearly the same. Is it good for nothing, then?
+#
+# {{claim abs(judged["GAN"].psnr - judged["L1 alone"].psnr) < 1.2}}
+# {{claim abs(judged["GAN"].ssim - judged["L1 alone"].ssim) < 0.06}}
+#
+# ## 4. What does a network do that cannot know?
+#
+# To see an adversary at work, take a task in which you know exactly what can be known: the wall of
+# the beginning. In most of the dark patches the stripes leave no trace, and nothing tells where
+# they begin. In the others they leave a trace of three tenths of their height. A small generator
+# with dropout learns from such pairs by *your* step, against a small discriminator made of *your*
+# layers, and with a loud adversary: weight 100. Its twin has weight 0.
+
+
+# %% Make a small generator tags=["hide-input"]
+def small_generator(width=16):
+    """Four convolutions, each with a wider reach than its kernel, and one for the output."""
+    layers = []
+    for channels_in, reach in ((1, 1), (width, 2), (width, 4), (width, 2)):
+        convolution = nn.Conv2d(channels_in, width, 3, padding=reach, dilation=reach)
+        layers += [convolution, nn.LeakyReLU(0.2)]
+    layers += [nn.Dropout(0.5), nn.Conv2d(width, 1, 3, padding=1), nn.Sigmoid()]
+    return nn.Sequential(*layers)
+
+
+# %% [markdown]
+# Your step and your layers, with 16 new patches each time:
+
+
+# %%
+def learn_stripes(weight, steps):
+    """Train on patches of stripes -> the generator."""
+    torch.manual_seed(lesson.seed)
+    random = torch.Generator().manual_seed(lesson.seed)
+    painter, layers = small_generator(), patch_layers((2, 16, 32, 1), (2, 2, 1))
+    optimizers = [
+        torch.optim.Adam(net.parameters(), 1e-3, (0.5, 0.999)) for net in (painter, layers)
+    ]
+    for _ in range(steps):
+        trace = 0.3 * (torch.rand(16, generator=random) < 0.3)
+        low, normal = stripes(trace, random)
+        gan_step(
+            painter, lambda *pair: layers(torch.cat(pair, dim=1)), optimizers, low, normal, weight
+        )
+    return painter.eval()
+
+
+# %% [markdown]
+# After training, both get new patches *without* a trace.
+
+# %%
+grey, lucky, wrong = (
+    "plain grey",
+    "clear stripes, in the right place in nearly every patch",
+    "clear stripes, in the right place in about half of the patches",
+)
+question_stripes = widgets.predict("What will the GAN draw?", [grey, lucky, wrong])
+question_stripes
+
+# %%
+painters = {
+    "L1 alone": learn_stripes(weight=0.0, steps=300),
+    "GAN": learn_stripes(weight=100.0, steps=600),
+}
+
+# %% [markdown]
+# A patch counts as right if bright and dark are more often where they belong than not. *Contrast*
+# is the standard deviation of a patch: that of the true stripes is 0.35. Before you drag the
+# slider, look at the first frame, no trace at all. Then add a trace.
+
+# %% Draw the restorations tags=["hide-input"]
+traces = (0.0, 0.05, 0.1, 0.2, 0.3)
+found = {}  # (who, trace) -> contrast, share of patches that are right, mean absolute error
+frames = []
+for trace in traces:
+    seen, walls = stripes(torch.full((300,), trace), torch.Generator().manual_seed(5))
+    rows, notes = {"the camera's picture": seen}, [""]
+    for who, painter in painters.items():
+        with torch.no_grad():
+            made = painter(seen)
+        match = ((made - made.mean(dim=(2, 3), keepdim=True)) * (walls - 0.5)).mean(dim=(1, 2, 3))
+        right = (match > 0).float().mean().item()
+        contrast = made.std(dim=(1, 2, 3)).mean().item()
+        found[who, trace] = contrast, right, F.l1_loss(made, walls).item()
+        rows[who] = made
+        notes.append(f"contrast {contrast:.2f}, right in {right:.0%}")
+    rows, notes = rows | {"the truth": walls}, [*notes, ""]
+    panels = [enlarged(torch.cat([*patches[:3]], dim=1)) for patches in rows.values()]
+    frames.append(plotting.show_images(panels, list(rows), notes))
+widgets.frames_slider(
+    frames,
+    [f"{trace:.2f} of their height" for trace in traces],
+    "trace of the stripes",
+    alt="three patches: noise; what L1 alone and the GAN make of it; the true stripes",
+)
+
+# %%
+question_stripes.reveal(
+    wrong,
+    f"its stripes have a contrast of {found['GAN', 0.0][0]:.2f} and are right in "
+    f"{found['GAN', 0.0][1]:.0%} of the patches, like the toss of a coin. L1 alone gives nearly "
+    f"plain grey, a contrast of {found['L1 alone', 0.0][0]:.2f}.",
+)
+
+# %% [markdown]
+# **It helps.** With a trace of a tenth, both networks know where the stripes are, in nearly every
+# patch. L1 hedges and gives a pale version. The GAN gives clear stripes, and they are true.
+#
+# **It invents.** Without a trace, the GAN's stripes are just as clear, and half of them are wrong.
+# It has to: the discriminator has seen walls, and a grey patch is no wall. L1 answers with grey,
+# and has the smaller error.
+#
+# So from L1 alone you can *see* how much it knows: the more doubt, the paler the stripes. The GAN's
+# output looks equally sure at every trace. **An adversary removes blur, and with it the sign of
+# doubt.**
+#
+# {{claim found["GAN", 0.1][1] > 0.9 and found["L1 alone", 0.1][1] > 0.9}}
+# {{claim found["GAN", 0.1][0] > 1.4 * found["L1 alone", 0.1][0]}}
+# {{claim found["GAN", 0.0][0] > 2 * found["L1 alone", 0.0][0]}}
+# {{claim 0.35 < found["GAN", 0.0][1] < 0.65}}
+# {{claim found["GAN", 0.0][0] > 0.7 * found["GAN", 0.3][0]}}
+# {{claim found["L1 alone", 0.0][0] < 0.5 * found["L1 alone", 0.3][0]}}
+# {{claim found["L1 alone", 0.0][2] < found["GAN", 0.0][2]}}
+#
+# Blau and Michaeli proved that this is no accident: of the best methods, none can gain in looks
+# without losing in distance to the truth.
+#
+# ## 5. Measure what it made up
+#
+# In photographs nobody tells you what can be known. But where you have a target, you can ask which
+# of the output's structure is in it. Take the fine structure of both, each image minus its local
+# mean: $m$ (made) and $t$ (true). If $m$ is a weaker or stronger copy of $t$, nothing is invented.
+# So around each pixel, fit the best factor $a$: the one for which $a t$ explains as much of $m$ as
+# it can, that is, the mean of $(m - a t)^2$ over the window is least. By least squares,
+# $a = \overline{m t} \,/\, \overline{t^2}$, where the bar is the mean over the window. What is left
+# of $\overline{(m - a t)^2}$ is the energy that the target does not explain.
+#
+# {{exercise invented}}
+#
+# `made` and `true` are (N, C, H, W), and `window(values)` returns the mean around each pixel, in
+# the same shape. Return the left-over energy around each pixel. The factor differs from pixel to
+# pixel, so put the formula for $a$ into $\overline{(m - a t)^2}$ and simplify on paper first; you
+# will need `window` three times. Add 1e-8 to a denominator.
+
+
+# %%
+def left_over(made, true, window):
+    """Fine structures, (N, C, H, W) -> energy that the target does not explain."""
+    ### SOLUTION invented
+
+
+# %% tags=["nbval-check-output"]
+left_over = check.invented(left_over)
+
+# %% [markdown]
+# {{answers invented}}
+#
+# Divided by the whole energy of the output's fine structure, it is a share: 0 if the target
+# explains all of it, 1 if it explains nothing.
+
+
+# %% Fine structure, and the share of it that is not in the target tags=["hide-input"]
+def window(values, side=9):
+    """Mean over the ``side`` x ``side`` pixels around each, (N, C, H, W)."""
+    return F.avg_pool2d(values, side, stride=1, padding=side // 2, count_include_pad=False)
+
+
+def fine(image):
+    """What is left of (3, H, W) without its local mean, (1, 3, H, W)."""
+    return image[None] - window(image[None], 5)
+
+
+def invented(image, target):
+    """The energy around each pixel that the target does not explain: (H, W)."""
+    return left_over(fine(image), fine(target), window)[0].mean(dim=0)
+
+
+some = test.subset(range(0, len(test), 2))
+
+
+def invented_share(method):
+    """Share of the outputs' fine structure that their targets do not explain."""
+    outputs = [(method(pair.low), pair.normal) for pair in some]
+    energy = sum(float(fine(image).square().mean()) for image, _ in outputs)
+    return sum(float(invented(*images).mean()) for images in outputs) / energy
+
+
+# %%
+gamma = baselines.methods[baselines.tuned_gamma]
+methods = {baselines.tuned_gamma: gamma}
+methods |= {"L1 alone": partial(enhance, twin), "GAN": partial(enhance, generator)}
+shares = {label: invented_share(method) for label, method in methods.items()}
+for label, share in shares.items():
+    print(f"{label:10} {share:.0%} of the fine structure is not in the target")
+
+# %% [markdown]
+# Be careful with the word "invented". For the gamma curve it is noise, which came with the input.
+# For the networks it is noise that they let through, and structure that they made. And with a
+# weight of 1 against 200, our adversary is hardly audible. To hear it, change nothing else: go on
+# training the GAN for one short epoch, with the adversary at 0, 30 and 100, each time from the same
+# weights and on the same crops.
+#
+# {{claim shares["GAN"] < shares[baselines.tuned_gamma]}}
+
+# %%
+up, down, level = "it rises", "it falls", "it stays, within a few percent"
+question_share = widgets.predict(
+    "As the adversary gets louder, from 0 to 100, what happens to the share of fine structure that "
+    "the target does not explain?",
+    [up, down, level],
+)
+question_share
+
+# %%
+short = recipe.changed(epochs=1, crops_per_epoch=lesson.choose(quick=200, full=4800), ema=0.9)
+loudness = (0.0, 30.0, 100.0)
+louder = {
+    weight: play(f"adversary_{weight:g}", (generator, discriminator), weight, short)[0]
+    for weight in loudness
+}
+
+# %%
+share_at = {weight: invented_share(partial(enhance, net)) for weight, net in louder.items()}
+question_share.reveal(
+    up, " -> ".join(f"{share:.0%} at {weight:g}" for weight, share in share_at.items())
+)
+
+# %% [markdown]
+# Now look. On the left is the target, in the middle the output, on the right where its fine
+# structure is not that of the target. Drag the adversary's weight down, and look at the plain areas
+# first.
+#
+# {{claim share_at[100] > share_at[0] + 0.05}}
+# {{claim share_at[30] > share_at[0]}}
+
+# %% Draw what the target does not explain tags=["hide-input"]
+pair = test[len(test) * 3 // 4]
+
+
+def centre(image, height=180, width=240):
+    """The middle of (..., H, W)."""
+    top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
+    return image[..., top : top + height, left : left + width]
+
+
+def show_invented(weight):
+    image = enhance(louder[weight], pair.low)
+    figure = plotting.CourseFigure(9, 2.5)
+    axes = figure.subplots(1, 3)
+    axes[0].imshow(centre(pair.normal).permute(1, 2, 0))
+    axes[1].imshow(centre(image).permute(1, 2, 0))
+    strength = invented(image, pair.normal).clamp_min(0).sqrt()
+    axes[2].imshow(centre(strength), cmap="inferno", vmin=0, vmax=0.04)
+    for axis, title in zip(
+        axes, ("target", f"adversary x {weight:g}", "not in the target"), strict=True
+    ):
+        axis.set(title=title, xticks=[], yticks=[])
+    return figure
+
+
+widgets.frames_slider(
+    [show_invented(weight) for weight in loudness],
+    [f"x {weight:g}" for weight in loudness],
+    "adversary",
+    alt="a detail of a photograph: target, output, and where the output's structure is not true",
+    first=2,
+)
+
+# %% [markdown]
+# And does a loud adversary bring any *true* detail? Let the computer search all test photographs
+# for the square in which it gained most: most energy that the target explains, and most that it
+# does not.
+
+
+# %% Find the two squares tags=["hide-input"]
+def energies(image, target, side=60):
+    """Explained and left-over energy in each square of ``side`` pixels, on a grid of half of it."""
+    left = invented(image, target)
+    explained = window(fine(image).square())[0].mean(dim=0) - left
+    return F.avg_pool2d(torch.stack([explained, left])[None], side, stride=side // 2)[0]
+
+
+best = [(-math.inf,), (-math.inf,)]
+for number, pair in enumerate(test):
+    quiet, loud = (enhance(louder[weight], pair.low) for weight in (0.0, 100.0))
+    gains = energies(loud, pair.normal) - energies(quiet, pair.normal)
+    for kind, gain in enumerate(gains):
+        place = divmod(int(gain.argmax()), gain.shape[1])
+        best[kind] = max(best[kind], (float(gain.max()), number, place))
+panels, titles = [], []
+for kind, (_, number, (row, column)) in zip(("true", "false"), best, strict=True):
+    square = (..., slice(30 * row, 30 * row + 60), slice(30 * column, 30 * column + 60))
+    pair = test[number]
+    images = pair.normal, *(enhance(louder[weight], pair.low) for weight in (0.0, 100.0))
+    panels += [F.interpolate(image[square][None], scale_factor=4)[0] for image in images]
+    titles += [f"most {kind} detail gained: target", "adversary x 0", "adversary x 100"]
+plotting.show_images(panels, titles, columns=3)
+
+# %% [markdown]
+# In so short a run, and with so small a generator, no network invents a face or a window. What a
+# loud adversary brings here is colour that no L1 would choose and texture in plain areas. What is
+# sharper is mostly not true.
+#
+# {{claim best[1][0] > best[0][0]}}
+#
+# ## 6. Judge it
+#
+# ### The pictures first
+#
+# From left to right: dark, L1 alone, the GAN, the target. Before you read on, name three things
+# that are wrong in both. Can you tell which of the two had an adversary?
+
+# %%
+first_of_each = {pair.name.split("_")[0]: pair for pair in reversed(test)}
+shown = list(first_of_each.values())[:3]
+outputs = {
+    label: [enhance(network, pair.low) for pair in shown]
+    for label, network in (("L1 alone", twin), ("GAN", generator))
+}
+plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pair in shown])
+
+# %% [markdown]
+# ### The table
+
+# %% Note the scores and show the table tags=["hide-input"]
+for label, network in (("pix2pix", generator), ("pix2pix, L1 alone", twin)):
+    lesson.record(
+        model=label,
+        data=name,
+        split="test",
+        evaluation=judged["GAN" if network is generator else "L1 alone"],
+        parameters=count_parameters(network),
+    )
+baselines.table(judged)
+
+# %% [markdown]
+# As in lessons 03 and 04, SSIM is far ahead, because the noise is gone. For PSNR, read the note
+# below the table. The bars say what holds it back: the light and colour of places.
+#
+# {{claim judged["GAN"].ssim > baselines.scores["histogram mapper"].ssim + 0.08}}
+
+# %% Draw the error in three parts tags=["hide-input"]
+mapper = baselines.methods["histogram mapper"]
+
+
+@torch.no_grad()
+def parts_of(method):
+    """Mean error on the test pairs: brightness, light and colour of places, detail."""
+    made = [quantise(method(pair.low[None])) for pair in test]
+    parts = [metrics.error_parts(a, b.normal[None]) for a, b in zip(made, test, strict=True)]
+    return torch.cat(parts).mean(dim=0).tolist()
+
+
+compared = {"02 mapper": mapper}
+compared |= {
+    label: lambda low, network=network: enhance(network, low[0])[None]
+    for label, network in (("06 L1 alone", twin), ("06 GAN", generator))
+}
+plotting.show_error_parts(compared, test)
+
+# %% [markdown]
+# ### A line that is easily forgotten
+#
+# `generator.eval()` switches dropout off and lets batch norm use the statistics of training. What
+# does it cost to forget it?
+#
+# {{claim parts_of(compared["06 GAN"])[2] < parts_of(mapper)[2]}}
+# {{claim parts_of(compared["06 GAN"])[1] > parts_of(mapper)[1]}}
+
+
+# %% Score the generator with both switches on tags=["hide-input"]
+def in_mode(dropout, batch_statistics):
+    """A copy of the generator with dropout, batch statistics or both left on."""
+    network = copy.deepcopy(generator).eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.train(dropout)
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.train(batch_statistics)
+    return network
+
+
+def psnr_of(network):
+    """Mean PSNR on every second test photograph."""
+    return fmean(metrics.psnr(enhance(network, pair.low), pair.normal).item() for pair in some)
+
+
+in_eval, forgotten = psnr_of(generator), psnr_of(in_mode(True, True))
+print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
+
+# %% [markdown]
+# No error, no warning, only worse pictures, and another one each time. "Going deeper" takes the two
+# switches apart.
+#
+# {{claim forgotten < in_eval - 1}}
+#
+# ### What it must not be used for
+#
+# A loss that asks for the typical gets the typical, whether or not it was there. Cohen, Luck and
+# Honari trained such networks on medical images, and tumours appeared or vanished, because the
+# training images had more or fewer of them. The output of a GAN is a picture and no measurement:
+# not evidence, not a diagnosis. A tool should say so (lesson 09).
+#
+# ## Recap
+#
+# **What you learned.** An adversary buys texture with truth. Its curves cannot tell you the price;
+# only a target, or a second exposure, can.
+#
+# - A discriminator is a loss that learns. Yours judges patches, and takes the dark image into
+#   account.
+# - The players take turns. `detach` keeps the discriminator's lesson out of the generator, and the
+#   generator asks for a new verdict.
+# - The losses of a game do not tell which epoch is best. Keep the weights of every epoch, and look.
+# - Where the input tells enough, an adversary turns a pale answer into a clear one. Where it does
+#   not, it turns "I do not know" into a clear answer that is right by chance.
+# - What the target does not explain can be measured, around each pixel.
+#
+# **What failed.** As loud as in the paper, the adversary changed next to nothing in a short run.
+# Made louder, it brought more false structure than true. Patches as large as the crops are no
+# patches; only a long training at full width could show what this design can do. And the measure
+# cannot tell noise that was let through from structure that was made.
+
+# %%
+lessons.strip(lesson, generator)
+
+# %% [markdown]
+# Four networks, and none of them knew how bright the room was. Where in the numbers *is* the light?
+# That is lesson 07.
+#
+# The core path ends here.
+#
+# ## Going deeper
+#
+# ### Two exposures, and no target
+#
+# For your own photographs there is no target. But the noise of two exposures differs, and the scene
+# does not. What changes in the output from one exposure to the next cannot come from the scene.
+# Here you can make as many exposures as you like, by lesson 01's physics.
+
+# %%
+from llie_helpers.data.synthesis import darken
+
+scene = photographs[8].normal
+exposures = [
+    darken(scene, 4.5, photons=2500, generator=torch.Generator().manual_seed(seed))
+    for seed in range(4)
+]
+
+
+def changing_share(method):
+    """Share of the fine structure that changes with the noise of the exposure."""
+    structure = torch.cat([fine(method(image)) for image in exposures])
+    return float(structure.var(dim=0).mean() / structure.square().mean())
+
+
+changing = {label: changing_share(method) for label, method in methods.items()}
+for label, share in changing.items():
+    print(f"{label:10} {share:.0%} of the fine structure changes with the noise")
+
+# %% [markdown]
+# Drag through the exposures. Shown is the fine structure alone, with eight times the contrast. What
+# stays is the rocket. What boils around it was made from noise.
+#
+# {{claim changing["GAN"] < 0.6 * changing[baselines.tuned_gamma]}}
+
+
+# %% Draw the fine structure of each exposure tags=["hide-input"]
+def show_structure(image):
+    panels = [
+        (0.5 + 8 * centre(fine(method(image))[0], 110, 110)).clamp(0, 1)
+        for method in methods.values()
+    ]
+    return plotting.show_images(panels, list(methods))
+
+
+widgets.frames_slider(
+    [show_structure(image) for image in exposures],
+    range(1, 5),
+    "exposure",
+    alt="fine structure of gamma, of L1 alone and of the GAN; the rocket stays, grain changes",
+)
+
+# %% [markdown]
+# This test needs no target, and finds noise that became texture. It cannot find what a network
+# makes up in the same way every time, such as a wrong colour.
+#
+# ### What the sigmoid rounds away
+#
+# Why logits, and not probabilities? On paper it is the same. In 32 bits it is not. Here is a fake
+# pair that the discriminator takes for real, more and more surely, and then the surprise at the
+# label 1 for negative logits:
+
+# %% tags=["nbval-check-output"]
+logits = torch.tensor([5.0, 15.0, 17.0, 120.0], requires_grad=True)
+naive = -torch.log(1 - torch.sigmoid(logits))
+(slope,) = torch.autograd.grad(naive.sum(), logits)
+other_side = -torch.log(torch.sigmoid(torch.tensor([-17.0, -88.0, -100.0])))
+print("label 0, logits 5, 15, 17, 120:")
+print(f"  loss {[round(v, 2) for v in naive.tolist()]}")
+print(f"  gradient {[round(v, 2) for v in slope.tolist()]}")
+print("label 1, logits -17, -88, -100:")
+print(f"  loss {[round(v, 2) for v in other_side.tolist()]}")
+
+# %% [markdown]
+# From about +17 on, the sigmoid rounds to exactly 1. Then `1 - p` is 0, the loss is infinite, and
+# the gradient is not a number. One NaN ruins every weight that it reaches. Negative logits fail
+# later and differently: close to 0, float32 has far finer steps than close to 1, so -88 still gives
+# a finite loss, and -100 does not.
+#
+# {{claim naive[1].isfinite() and naive[2:].isinf().all() and slope[3].isnan()}}
+# {{claim other_side[1].isfinite() and other_side[2].isinf()}}
 #
 # {{exercise surprise}}
 #
 # Write the cross-entropy of logits of any size. `logits` is a tensor, `label` is 1.0 (real) or 0.0
-# (generated). Return one surprise for each logit, finite and with the right gradient from -200 to
-# 200, and without PyTorch's ready-made losses.
+# (fake). Return one surprise for each logit, finite and with the right gradient from -200 to 200,
+# and without PyTorch's ready-made losses.
 
 
 # %%
-def my_surprise(logits, label):
+def surprise(logits, label):
     """Logits, label -> -log of the probability given to the label, same shape."""
     ### SOLUTION surprise
 
 
 # %% tags=["nbval-check-output"]
-check.surprise(my_surprise)
+surprise = check.surprise(surprise)
 
 # %% [markdown]
 # {{answers surprise}}
-
-# %% [markdown]
-# ### One step, written out
 #
-# The players take turns on each batch. First the discriminator learns to tell the target from the
-# output. Then the generator learns to be taken for real and, by L1, to stay near the target. The
-# paper weighs L1 with $\lambda = 100$, for images in [-1, 1]. Ours are compared in [0, 1], where
-# all errors are half as large, so the same balance needs 200.
+# ### A patch, by hand
+#
+# {{exercise patch}}
+#
+# `layers` is a list of `(kernel, stride, padding)`. Padding adds so many rows of zeros at each
+# border. For verdict number `index` along one side, counted from 0, return the first and the last
+# input pixel that it sees. They may be outside the image.
 
 
 # %%
-def gan_step(generator, discriminator, optimizers, low, normal, weight=200.0):
-    """One turn of each player; returns the three losses."""
-    enhanced = generator(low)
-
-    real, fake = discriminator(low, normal), discriminator(low, enhanced.detach())
-    judged = gan_discriminator_loss(real, fake)
-    optimizers["discriminator"].zero_grad()
-    judged.backward()
-    optimizers["discriminator"].step()
-
-    fooled = gan_generator_loss(discriminator(low, enhanced))
-    near = F.l1_loss(enhanced, normal)
-    optimizers["generator"].zero_grad()
-    (fooled + weight * near).backward()
-    optimizers["generator"].step()
-    return judged.item(), fooled.item(), near.item()
-
-
-# %% [markdown]
-# `detach()` cuts the path from the discriminator's loss to the generator. In the second half the
-# gradient does flow through the discriminator, on its way to the generator; it also leaves
-# gradients in the discriminator's weights, which the next `zero_grad` throws away. Note that the
-# generator minimises $-\log D$, "be taken for real", and not $\log(1 - D)$, "be less found out":
-# the second has almost no slope while the discriminator wins, which is how every game begins.
-#
-# Both optimisers are Adam with a short memory ($\beta_1 = 0.5$), because yesterday's gradient is
-# advice against an opponent who has moved. Eight steps on a single batch, to see it work:
-
-# %%
-from llie_helpers.data.crops import RandomCrops
-
-recipe = load_recipe("pix2pix", lesson.profile)
-optimizers = {
-    "generator": torch.optim.Adam(generator.parameters(), recipe.learning_rate, (0.5, 0.999)),
-    "discriminator": torch.optim.Adam(
-        discriminator.parameters(), recipe.learning_rate, (0.5, 0.999)
-    ),
-}
-crops = RandomCrops(train, recipe.crop_size, 12, lesson.seed)
-low, normal = (torch.stack(images).to(device) for images in zip(*crops, strict=True))
-for step in range(8):
-    three = gan_step(generator, discriminator, optimizers, low[:4], normal[:4])
-    print("step {}: discriminator {:.3f}, adversarial {:.3f}, L1 {:.3f}".format(step + 1, *three))
-
-# %% [markdown]
-# Within eight steps the discriminator is on its way to knowing these four crops by heart, while L1
-# falls all the same. On fresh crops at each step the game is harder for it.
-#
-# {{exercise judge}}
-#
-# A colleague's discriminator learns the wrong thing, and the generator with it. There are three
-# bugs. Return the discriminator's loss as above, without calling the package's loss.
-#
-# ```python
-# def broken_judge(discriminator, low, normal, enhanced):
-#     real = torch.sigmoid(discriminator(low, normal))
-#     fake = torch.sigmoid(discriminator(low, enhanced))
-#     right = F.binary_cross_entropy_with_logits(real, torch.zeros_like(real))
-#     wrong = F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
-#     return (right + wrong) / 2
-# ```
-
-
-# %%
-def my_judge(discriminator, low, normal, enhanced):
-    """The discriminator's loss on a batch (a scalar tensor)."""
-    ### SOLUTION judge
+def patch(layers, index):
+    """List of (kernel, stride, padding), index -> (first pixel, last pixel)."""
+    ### SOLUTION patch
 
 
 # %% tags=["nbval-check-output"]
-check.judge(my_judge)
+patch = check.patch(patch)
 
 # %% [markdown]
-# {{answers judge}}
+# {{answers patch}}
+#
+# With this, the number 142 needs no network:
+
+# %% tags=["nbval-check-output"]
+for title, strides in (("ours", STRIDES), ("the paper's", STRIDES[1:])):
+    first, last = patch([(4, stride, 1) for stride in strides], 7)
+    print(f"{title:11} from {first} to {last}: {last - first + 1} pixels")
 
 # %% [markdown]
 # ### A batch that does not fit
 #
 # The recipe takes 12 crops of 256 x 256 at a time. A small GPU cannot hold that many, but it can
 # add up the gradients of three batches of 4 before it takes a step: *gradient accumulation*
-# (`batch = 4` and `accumulate = 3` in the recipe).
+# (`batch_size = 4` and `accumulate = 3` in a recipe).
 #
 # {{exercise accumulate}}
 #
@@ -415,21 +1093,19 @@ check.judge(my_judge)
 
 
 # %%
-def my_accumulate(model, optimizer, batches):
+def accumulate(model, optimizer, batches):
     """Take one optimiser step for all ``batches`` together."""
     ### SOLUTION accumulate
 
 
 # %% tags=["nbval-check-output"]
-check.accumulate(my_accumulate)
+accumulate = check.accumulate(accumulate)
 
 # %% [markdown]
 # {{answers accumulate}}
-
-# %% [markdown]
-# Is it really the same step? Not with batch norm, whose mean and variance come from whatever stands
-# in the batch: three batches of 4 have three means. Compare the gradient of the generator for 12
-# crops at once with that for three batches of 4, once with batch statistics and once without.
+#
+# Is it really the same step? Compare the gradient of L1 for 12 crops at once with that for three
+# batches of 4, with batch statistics and without.
 
 
 # %%
@@ -441,234 +1117,28 @@ def gradient(model, parts):
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
 
-without_chance, _ = fresh_pair()
+crops = RandomCrops(train, recipe.crop_size, 12, lesson.seed)
+low, normal = (torch.stack(images).to(device) for images in zip(*crops, strict=True))
+untrained, apart = players[0], {}
 for title, mode in (("batch statistics", True), ("fixed statistics", False)):
-    without_chance.train(mode)
-    for layer in without_chance.modules():
+    untrained.train(mode)
+    for layer in untrained.modules():
         if isinstance(layer, nn.Dropout):
             layer.eval()
-    whole, three = gradient(without_chance, 1), gradient(without_chance, 3)
-    print(f"{title}: gradients differ by {(whole - three).norm() / whole.norm():.1%}")
+    whole, three = gradient(untrained, 1), gradient(untrained, 3)
+    apart[title] = float((whole - three).norm() / whole.norm())
+    print(f"{title}: the gradients differ by {apart[title]:.1%}")
 
 # %% [markdown]
-# With fixed statistics only rounding is left. With batch statistics it is another step: not worse
-# by rule, but noisier, and not the one that the paper took.
+# With fixed statistics only rounding is left. With batch statistics it is another step, because
+# three batches of 4 have three means. It is not worse by rule, but noisier, and not the step that
+# the paper took.
 #
-# ## 5. Train it, and a twin without an adversary
+# {{claim apart["fixed statistics"] < 0.001 and apart["batch statistics"] > 0.05}}
 #
-# `training.fit` plays the game where the recipe has an adversarial weight. The quick recipe also
-# averages the weights over some thirty steps, and has a higher learning rate than the paper's 2e-4,
-# because it must be done in some hundred steps. If you stop the cell and run it again, it goes on
-# where it was.
-
-# %%
-for key in ("epochs", "crops_per_epoch", "crop_size", "batch_size", "loss", "adversarial",
-            "learning_rate"):  # fmt: skip
-    print(f"{key:15} {getattr(recipe, key)}")
-
-# %%
-generator, discriminator = fresh_pair()
-processor = time.process_time()
-run = training.fit(
-    generator,
-    train,
-    val,
-    recipe,
-    discriminator=discriminator,
-    run_dir=lesson.run_dir("pix2pix"),
-    seed=lesson.seed,
-)
-print(run)
-print(f"processor time: {time.process_time() - processor:.0f} s")
-
-# %% [markdown]
-# To know what the adversary is good for, you need the same generator without one: same first
-# weights, same crops, same L1, and no discriminator.
-
-# %%
-l1_better = "the twin trained by L1 alone"
-gan_better = "the GAN"
-equal = "neither, they are within 0.2 dB"
-question_twin = widgets.predict("Which has the higher PSNR on the test photographs?",
-                                [l1_better, gan_better, equal])  # fmt: skip
-question_twin
-
-# %% [markdown]
-# Now the twin:
-
-# %%
-twin, _ = fresh_pair()
-alone = recipe.changed(adversarial=0.0)
-twin_run = training.fit(
-    twin, train, val, alone, run_dir=lesson.run_dir("l1_alone"), seed=lesson.seed
-)
-print(twin_run)
-
-# %% [markdown]
-# ### The curves of a game
+# ### Batch norm as the last word
 #
-# On the left the distance to the target, for both. On the right the two sides of the game, with the
-# line at which a discriminator is undecided.
-
-# %%
-figure = plotting.CourseFigure(9, 3.4)
-left, right = figure.subplots(1, 2)
-histories = {"GAN": run.history, "L1 alone": twin_run.history}
-for (label, rows), colour in zip(histories.items(), plotting.COLOURS, strict=False):
-    for key, line in (("train_loss", "--"), ("val_loss", "-")):
-        values = [row[key] / recipe.loss["l1"] for row in rows]
-        left.plot(range(1, len(rows) + 1), values, line, color=colour, label=label)
-names = {"adversarial_loss": "generator: be taken for real", "discriminator_loss": "discriminator"}
-for key, label in names.items():
-    right.plot(range(1, len(run.history) + 1), [row[key] for row in run.history], label=label)
-right.axhline(undecided, color="black", linewidth=1, linestyle=":")
-left.set(title="L1 (dashed: training)", xlabel="epoch", ylim=(0, None))
-right.set(title="the game (dotted: undecided)", xlabel="epoch", ylim=(0, None))
-left.legend(left.get_lines()[1::2], histories)
-right.legend(loc="lower left")
-figure
-
-# %% [markdown]
-# The left panel reads like any other. The right one does not:
-#
-# - The curves do not fall together. Each is measured against an opponent who learns as well, so a
-#   level line can mean that both improve.
-# - The adversarial loss rises when the discriminator gets better, though the pictures may be better
-#   too. It is no measure of quality and cannot be used to stop.
-# - What to look for are signs of a game that is over: a discriminator near 0 has won and teaches
-#   little more; one at the dotted line is fooled, or was never any good. In between, somebody is
-#   still learning.
-#
-# That is why the recipe keeps the learning rate constant, why the weights to keep are chosen by the
-# validation L1, and why `fit` writes a sample and a checkpoint after each epoch: you have to look.
-# `last.ckpt` holds both players and both optimisers, so that the game can go on from there.
-
-# %% tags=["nbval-check-output"]
-files = sorted(path for path in lesson.run_dir("pix2pix").rglob("*") if path.is_file())
-for path in [*files[:3], files[-1]]:
-    print(path.relative_to(lesson.run_dir("pix2pix")).as_posix())
-
-# %% [markdown]
-# The samples of all epochs, with the target on the right. Watch the brightness and the colours jump
-# from one epoch to the next, long after shapes have settled. Section 6 finds a reason.
-
-# %%
-target = val[0].normal
-widgets.frames_slider(
-    [torch.cat([snapshot.image, target], dim=2) for snapshot in run.snapshots],
-    [snapshot.epoch for snapshot in run.snapshots],
-    "after epoch",
-)
-
-# %% [markdown]
-# ### On the test photographs
-
-# %%
-judged = {}
-for label, network, its in (("pix2pix", generator, run), ("pix2pix, L1 alone", twin, twin_run)):
-    judged[label] = metrics.evaluate(network, test)
-    lesson.record(
-        model=label,
-        data=name,
-        split="test",
-        evaluation=judged[label],
-        parameters=count_parameters(network),
-        gmacs=gmacs(network),
-        train_seconds=its.seconds,
-    )
-lesson.ledger.table()
-
-# %% [markdown]
-# And your prediction:
-
-# %%
-gan, l1 = judged["pix2pix"], judged["pix2pix, L1 alone"]
-question_twin.reveal(
-    equal if abs(gan.psnr - l1.psnr) < 0.2 else gan_better if gan.psnr > l1.psnr else l1_better,
-    f"GAN {gan.psnr:.2f} dB, SSIM {gan.ssim:.3f}; L1 alone {l1.psnr:.2f} dB, {l1.ssim:.3f}; "
-    f"{baselines.best} {best.psnr:.2f} dB, {best.ssim:.3f}.",
-)
-
-# %% [markdown]
-# On the whole PSNR falls when an adversary joins, and it must: the L1 term alone is closer to what
-# PSNR measures, and any other wish pulls away from it. Blau and Michaeli proved that, near the best
-# that can be had, a method can only gain in looks what it loses in distance. In a short run, chance
-# can hide this: the two differ by less than two runs from different seeds may.
-#
-# And against the best method without a network? The second line is the diagnostic of lesson 02,
-# which corrects the brightness of each output by the target's. What it adds is the price of a wrong
-# exposure.
-
-# %%
-beats = "beats" if gan.psnr > best.psnr else "does not beat"
-print(f"The GAN {beats} {baselines.best}: {gan.psnr - best.psnr:+.2f} dB.")
-print(f"GT-mean PSNR: GAN {gan.psnr_gt_mean:.2f} dB, L1 alone {l1.psnr_gt_mean:.2f} dB, "
-      f"{baselines.best} {best.psnr_gt_mean:.2f} dB.")  # fmt: skip
-
-# %% [markdown]
-# The pictures:
-
-
-# %%
-@torch.no_grad()
-def enhance(network, image):
-    """(3, H, W) -> (3, H, W) by a network in the mode it is in, in 8-bit steps."""
-    return quantise(network(image[None].to(device))[0]).cpu()
-
-
-shown = [test[i] for i in np.linspace(1, len(test) - 2, 3).astype(int)]
-low_images, targets = [pair.low for pair in shown], [pair.normal for pair in shown]
-outputs = {
-    fitted: [fitted_gamma(x) for x in low_images],
-    "L1 alone": [enhance(twin, x) for x in low_images],
-    "GAN": [enhance(generator, x) for x in low_images],
-}
-plotting.show_results(low_images, outputs, targets)
-
-# %% [markdown]
-# ## 6. At inference: what must be switched off
-#
-# Dropout and batch statistics belong to training. `network.eval()` switches both off: dropout
-# passes everything, and batch norm uses the mean and variance that it averaged during training. The
-# pix2pix paper, by the way, leaves both on at test time, on purpose; it wanted answers that vary.
-
-# %%
-little, lower, higher = "by less than 0.3 dB", "down by 0.3 dB or more", "up by 0.3 dB or more"
-question_mode = widgets.predict(
-    "You forget eval() and enhance the test photographs one by one with dropout and batch "
-    "statistics on. Their PSNR changes ...",
-    [little, lower, higher],
-)
-question_mode
-
-# %% [markdown]
-# The four combinations:
-
-
-# %%
-def in_mode(dropout, batch_statistics):
-    """A copy of the generator with the one or the other left on."""
-    network = copy.deepcopy(generator).eval()
-    for layer in network.modules():
-        if isinstance(layer, nn.Dropout):
-            layer.train(dropout)
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.train(batch_statistics)
-    return network
-
-
-some = test.subset(range(0, len(test), 2))
-
-
-def score(method):
-    """Mean PSNR and SSIM of a method on every second test pair."""
-    outputs = [(method(pair.low)[None], pair.normal[None]) for pair in some]
-    return [fmean(m(*images).item() for images in outputs) for m in (metrics.psnr, metrics.ssim)]
-
-
-# %% [markdown]
-# To save time, these and the following experiments look at every second test pair. For each mode,
-# also how much two answers to the same image differ:
+# Here are both switches of `eval()`, one by one:
 
 # %%
 modes = {}
@@ -679,40 +1149,31 @@ for title, mode in {
     "both on": (True, True),
 }.items():
     network = in_mode(*mode)
-    modes[title] = score(partial(enhance, network))
     twice = [enhance(network, test[0].low) for _ in range(2)]
-    print("{:20} {:.2f} dB, SSIM {:.3f}".format(title, *modes[title]), end="; ")
-    print(f"two answers differ by {255 * (twice[0] - twice[1]).abs().mean():.1f} levels of 255")
-
-# %%
-change = modes["both on"][0] - modes["both off"][0]
-question_mode.reveal(
-    little if abs(change) < 0.3 else higher if change > 0 else lower,
-    f"{change:+.2f} dB; dropout alone {modes['dropout on'][0] - modes['both off'][0]:+.2f} dB, "
-    f"batch statistics alone {modes['batch statistics on'][0] - modes['both off'][0]:+.2f} dB.",
-)
+    modes[title] = psnr_of(network)
+    differ = 255 * (twice[0] - twice[1]).abs().mean()
+    print(f"{title:20} {modes[title]:.2f} dB; two answers differ by {differ:.1f} levels of 255")
 
 # %% [markdown]
-# Dropout adds noise, as expected. The other change has another cause.
+# Dropout adds noise. (The pix2pix paper leaves it on at test time, on purpose; it wanted answers
+# that vary.) The large loss has another cause. The last convolution is followed by a batch norm,
+# which subtracts the mean of the batch and puts a learned value in its place.
 #
-# ### Batch norm as the last word
-#
-# The last convolution is followed by a batch norm and a tanh. In training mode the norm subtracts
-# the mean of the batch and puts a learned value in its place.
+# {{claim modes["dropout on"] > modes["batch statistics on"]}}
 
 # %%
 half, fixed, partly = "by about half", "by less than 2 %", "by 2 to 25 %"
 question_norm = widgets.predict(
     "With batch statistics on, you give the generator one photograph, and then the same with half "
-    "of its light. The mean of the output falls ...",
+    "of its light. By how much does the mean of the output fall?",
     [half, fixed, partly],
 )
 question_norm
 
 # %% [markdown]
-# Measure the mean of the output for several exposures of a single photograph, in both modes:
+# The mean of the output, for several exposures of one photograph, in both modes:
 
-# %%
+# %% Draw the mean of the output against the light tags=["hide-input"]
 gains = [2.0**-k for k in range(5)]
 photo = test[0]
 means = {
@@ -728,437 +1189,111 @@ axis.set_xscale("log", base=2)
 axis.set(xlabel="light given, as a share of the photograph's", ylim=(0, None))
 axis.set_ylabel("mean of the output")
 axis.legend()
+figure.alt = (
+    "The mean of the output against the light that was given: with batch statistics a level line, "
+    "with fixed statistics a line that falls with the light."
+)
 figure
 
 # %%
-fall = 1 - means["batch statistics"][1] / means["batch statistics"][0]
+falls = {title: 1 - values[1] / values[0] for title, values in means.items()}
 question_norm.reveal(
-    fixed if fall < 0.02 else partly if fall < 0.25 else half,
-    f"it falls by {fall:.1%} with batch statistics, and by "
-    f"{1 - means['fixed statistics'][1] / means['fixed statistics'][0]:.0%} with fixed ones.",
+    fixed,
+    f"it falls by {falls['batch statistics']:.1%} with batch statistics, and by "
+    f"{falls['fixed statistics']:.0%} with fixed ones.",
 )
 
 # %% [markdown]
-# A network that is there to set the brightness has a last layer that forgets it. In training, the
-# brightness of a batch as a whole is a constant: the generator can only say which crop of the batch
-# is brighter than which other. At inference, fixed statistics stand in for the batch, and they are
-# a running average that each step moves. This is why the samples jumped in brightness and colour
-# from epoch to epoch, and it is a part of the published design that we would not copy. The averaged
-# weights of the quick recipe calm it; how much of the error it leaves, the GT-mean score
-# tells:
-
-# %%
-for label, its in judged.items():
-    print(f"{label:18} {its.psnr:.2f} dB, GT-mean {its.psnr_gt_mean:.2f} dB")
-
-# %% [markdown]
-# ### A median filter at the end
+# A network that is there to set the brightness has a last layer that forgets it. In training the
+# brightness of a batch as a whole is a constant, and the generator can only say which crop is
+# brighter than which. At inference, fixed statistics take the place of the batch. This part of the
+# published design we would not copy.
 #
-# The published system can pass its output through a median filter, which replaces each value by the
-# median of its window: single outliers go, straight edges stay, fine texture goes with the
-# outliers. What does it cost and gain? *Detail* is the mean step between neighbouring pixels,
-# compared with the target's; *grain* is what varies inside small windows where the target is plain.
-
-
-# %%
-def detail(image):
-    return float(image.diff(dim=-1).abs().mean() + image.diff(dim=-2).abs().mean())
-
-
-def window(values, side=9):
-    """Mean over the ``side`` x ``side`` pixels around each, (N, C, H, W)."""
-    return F.avg_pool2d(values, side, stride=1, padding=side // 2, count_include_pad=False)
-
-
-def fine(image):
-    """What is left of (3, H, W) without its local mean, (1, 3, H, W)."""
-    return image[None] - window(image[None], 5)
-
-
-def grain(image, target):
-    """Standard deviation of the fine structure where the target has least, in levels of 255."""
-    busy = window(fine(target) ** 2).mean(dim=1, keepdim=True)
-    plain = (busy <= busy.quantile(0.25)).expand(-1, 3, -1, -1)
-    return 255 * fine(image)[plain].std().item()
-
-
-# %% [markdown]
-# The filter is an option of the network, so that it comes with the weights: `median=3`.
-
-# %%
-filtered = {}
-for side in (1, 3, 5):
-    network = models.create_model("pix2pix", weights=run.best_path, median=side).to(device).eval()
-    filtered[side] = [enhance(network, pair.low) for pair in some]
-    both = list(zip(filtered[side], [pair.normal for pair in some], strict=True))
-    psnr, ssim, kept, rough = (
-        fmean(float(measure(*pair)) for pair in both)
-        for measure in (metrics.psnr, metrics.ssim, lambda a, b: detail(a) / detail(b), grain)
-    )
-    print(f"median {side} x {side}: {psnr:.2f} dB, SSIM {ssim:.3f}, "
-          f"detail {kept:.0%} of the target's, grain {rough:.1f}")  # fmt: skip
-print(f"the targets' grain: {fmean(grain(pair.normal, pair.normal) for pair in some):.1f}")
-
-# %% [markdown]
-# Enlarged, the first test photograph without and with the filter (5 x 5):
-
-# %%
-cut = (slice(None), slice(60, 160), slice(150, 300))
-widgets.before_after(
-    *(F.interpolate(filtered[side][0][cut][None], scale_factor=4)[0] for side in (1, 5)),
-    ("no filter", "median 5 x 5"),
-)
-
-# %% [markdown]
-# The filter takes grain and detail alike, since it cannot tell them apart. It is made for outliers,
-# such as the dots of an unstable generator; where the output is blurred already, the scores thank
-# it little. That is why it is an option and not a part of the network.
+# {{claim falls["batch statistics"] < 0.02 < falls["fixed statistics"]}}
 #
-# ## 7. What the judge goes by
+# ### What the judge goes by
 #
-# The discriminator is thrown away after training, but first it is worth a question: what gives an
-# output away? Judge as in training, on crops of the training's size: a batch of real ones, then a
-# batch of generated ones, each normalised by its own statistics. So cut a photograph into crops:
+# The discriminator is thrown away after training. First ask it a question: what gives an output
+# away? Judge as in training, on crops, each batch normalised by its own statistics.
 
 
 # %%
 def tiles(image, side=recipe.crop_size):
-    """(C, H, W) -> the whole side x side crops that fit in, row by row, (N, C, side, side)."""
+    """(C, H, W) -> the whole side x side crops that fit in, (N, C, side, side)."""
     rows, columns = image.shape[1] // side, image.shape[2] // side
     crops = image[:, : rows * side, : columns * side].unfold(1, side, side).unfold(2, side, side)
     return crops.permute(1, 2, 0, 3, 4).flatten(0, 1)
 
 
-def mosaic(crops, rows):
-    """Put such crops together again: (N, C, h, w) -> (C, H, W)."""
-    return crops.unflatten(0, (rows, -1)).permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
-
-
 @torch.no_grad()
-def real_probability(low, crops):
-    """Probability "real" of each verdict on crops of one photograph, (N, 1, h, w)."""
+def share_fake(change):
+    """Share of verdicts "fake" on what ``change(pair)`` returns, (N, 3, side, side)."""
     judge = copy.deepcopy(discriminator).train()
-    return torch.sigmoid(judge(tiles(low).to(device), crops.to(device))).cpu()
+    verdicts = [judge(tiles(pair.low).to(device), change(pair).to(device)) for pair in some]
+    return fmean((logits < 0).float().mean().item() for logits in verdicts)
 
 
-# %% [markdown]
-# The generator can make its crops as it did in training, with dropout and batch statistics, or as
-# it is used, without.
-
-
-# %%
 @torch.no_grad()
-def made(low, dropout, batch_statistics):
+def as_made(pair, dropout=True, batch_statistics=True):
     """Crops made by the generator in one of its modes."""
-    return in_mode(dropout, batch_statistics)(tiles(low).to(device)).cpu()
+    return in_mode(dropout, batch_statistics)(tiles(pair.low).to(device)).cpu()
 
 
-fewer, same, more = "clearly fewer (by 10 points or more)", "about as many", "clearly more"
-question_judge = widgets.predict(
-    "As made in training, most outputs are found out. Of the better ones that the generator makes "
-    "with dropout and batch statistics off, the discriminator finds out ...",
-    [fewer, same, more],
-)
-question_judge
-
-# %%
-found_out = {}
-for title, mode in {
-    "as in training": (True, True),
-    "dropout alone": (True, False),
-    "batch statistics alone": (False, True),
-    "as used": (False, False),
-}.items():
-    each = [real_probability(pair.low, made(pair.low, *mode)) for pair in some]
-    found_out[title] = fmean((p < 0.5).float().mean().item() for p in each)
-    print(f"{title:23} {found_out[title]:4.0%} of the verdicts find the output out")
-each = [real_probability(pair.low, tiles(pair.normal)) for pair in some]
-print(f"{'targets':23} {fmean((p > 0.5).float().mean().item() for p in each):4.0%} taken for real")
-
-# %%
-change = found_out["as used"] - found_out["as in training"]
-question_judge.reveal(
-    fewer if change <= -0.1 else more if change >= 0.1 else same,
-    f"{found_out['as in training']:.0%} as in training, {found_out['as used']:.0%} as used; "
-    "the rows in between tell which of the two switches it was.",
-)
-
-# %% [markdown]
-# In the run stored here it is the batch statistics, and section 6 says what they do: whatever the
-# input, the mean brightness and colour of the batch are the same. Does that give the outputs away?
-# Take those made as in training, and scale each channel to the target's mean, as a diagnostic:
-
-# %%
-each = []
-for pair in some:
-    crops, goal = made(pair.low, True, True), tiles(pair.normal)
+def corrected(pair):
+    """Crops made as in training, with the mean of each channel set to the target's."""
+    crops, goal = as_made(pair), tiles(pair.normal)
     gain = goal.mean(dim=(0, 2, 3), keepdim=True) / crops.mean(dim=(0, 2, 3), keepdim=True)
-    each.append(real_probability(pair.low, (crops * gain).clamp(0, 1)))
-corrected = fmean((p < 0.5).float().mean().item() for p in each)
-print(f"found out as made: {found_out['as in training']:.0%}; with three gains corrected: "
-      f"{corrected:.0%}")  # fmt: skip
+    return (crops * gain).clamp(0, 1)
 
-# %% [markdown]
-# The same as maps, for one test photograph: blue is "real", red "generated".
 
-# %%
-pair = some[len(some) // 2]
-shown_crops = {
-    "target": tiles(pair.normal),
-    "made as in training": made(pair.low, True, True),
-    "made as used": made(pair.low, False, False),
+caught = {
+    "targets": share_fake(lambda pair: tiles(pair.normal)),
+    "made as in training": share_fake(as_made),
+    "the same, three gains corrected": share_fake(corrected),
+    "made as used, in eval mode": share_fake(lambda pair: as_made(pair, False, False)),
 }
-rows = pair.low.shape[1] // recipe.crop_size
-figure = plotting.CourseFigure(9, 2.6)
-axes = figure.subplots(1, 3)
-for axis, (title, crops) in zip(axes, shown_crops.items(), strict=True):
-    image, verdict = mosaic(crops, rows), mosaic(real_probability(pair.low, crops), rows)[0]
-    axis.imshow(image.mean(dim=0), extent=(0, 1, 0, 1))
-    colours = axis.imshow(verdict, cmap="RdBu", vmin=0, vmax=1, alpha=0.5, extent=(0, 1, 0, 1))
-    axis.set(title=title, xticks=[], yticks=[], aspect=image.shape[1] / image.shape[2])
-figure.colorbar(colours, ax=axes, shrink=0.75, label='probability "real"')
-figure
+for title, share in caught.items():
+    print(f"{title:32} {share:4.0%} judged fake")
 
 # %% [markdown]
-# A judge learns whatever tells the two apart most easily. Compare the numbers above: where three
-# gains are enough to pass, it went by brightness and colour, and not by blur or texture, for which
-# it had been hired. Brightness is also the first thing that L1 sees, so such a judge teaches little
-# that is new. A discriminator's loss says how well it tells outputs from targets, and never by
-# what.
+# It catches almost everything that was made as in training. Correct three gains, one for each
+# channel, and most of that passes. So it went by brightness and colour, and not by blur or texture,
+# for which it had been hired. Brightness is also the first thing that L1 sees. A discriminator
+# learns whatever tells the two apart most easily, and its loss never says what that was.
 #
-# ## 8. What it made up
+# {{claim caught["made as in training"] > 0.7 and caught["targets"] < 0.3}}
+# {{claim caught["the same, three gains corrected"] < 0.6 * caught["made as in training"]}}
 #
-# A loss of distance can be pleased with a blur. An adversary cannot: the output must have the
-# texture of photographs, whether or not the dark input shows which. Where the input holds only
-# noise, the generator has to make something up. Such structure looks right and is wrong, which PSNR
-# does not tell from any other error. So measure it.
+# ### A median filter at the end
 #
-# Take the fine structure of output and target, both without their local mean: $m$ (made) and $t$
-# (true). If $m$ is a weaker or stronger copy of $t$, nothing is invented. So around each pixel fit
-# the best factor $a$, so that $a t$ explains as much of $m$ as it can. The energy that is left
-# over, the mean of $(m - a t)^2$ in the window, is what the target does not explain.
+# The published system can pass its output through a median filter, which replaces each value by the
+# median of its window. Single outliers go, straight edges stay, fine texture goes with the
+# outliers. What does it do to true and false detail (lesson 04)?
+
+
+# %%
+def filtered(image, side):
+    """(3, H, W) -> the same through a median filter; 1 for none."""
+    pixels = (255 * image).byte().permute(1, 2, 0).numpy()
+    return torch.from_numpy(cv2.medianBlur(pixels, side)).permute(2, 0, 1) / 255
+
+
+detail = {}
+for side in (1, 3, 5):
+    each = [
+        metrics.true_and_false_detail(filtered(enhance(generator, pair.low), side), pair.normal)
+        for pair in some
+    ]
+    detail[side] = torch.cat(each).mean(dim=0).tolist()
+    print(f"median {side} x {side}: true detail {detail[side][0]:.0%}, false {detail[side][1]:.0%}")
+
+# %% [markdown]
+# Both go, since a filter cannot tell them apart. It is made for outliers, such as the dots of an
+# unstable generator. Here there are none.
 #
-# {{exercise invented}}
+# {{claim detail[5][0] < detail[1][0] and detail[5][1] < detail[1][1]}}
 #
-# `made` and `true` are (N, C, H, W), and `window(values)` returns the mean around each pixel, in
-# the same shape. Return the left-over energy around each pixel. The best factor differs from pixel
-# to pixel; work out the least squares on paper, and you will need `window` three times.
-
-
-# %%
-def my_invented(made, true, window):
-    """Fine structures, (N, C, H, W) -> energy that the target does not explain."""
-    ### SOLUTION invented
-
-
-# %% tags=["nbval-check-output"]
-check.invented(my_invented)
-
-# %% [markdown]
-# {{answers invented}}
-
-# %% [markdown]
-# Divided by the whole energy of the output's fine structure, it is a share: 0 where all of it
-# stands in the target, 1 where none does.
-
-
-# %%
-def invented(image, target):
-    """The left-over energy around each pixel, mean of the channels, (H, W)."""
-    return check.invented.reference(fine(image), fine(target), window)[0].mean(dim=0)
-
-
-def invented_share(method):
-    """Share of the outputs' fine structure that their targets do not explain."""
-    outputs = [(method(pair.low), pair.normal) for pair in some]
-    energy = sum(float((fine(image) ** 2).mean()) for image, _ in outputs)
-    return sum(float(invented(*images).mean()) for images in outputs) / energy
-
-
-methods = {fitted: fitted_gamma, "L1 alone": partial(enhance, twin),
-           "GAN": partial(enhance, generator)}  # fmt: skip
-for label, method in methods.items():
-    print(f"{label:10} {invented_share(method):.0%} of the fine structure is not in the target")
-
-# %% [markdown]
-# Be careful with the word "invented". For the gamma curve it is noise, which came with the input.
-# For the networks it is noise that they let through, and structure that they made. And the GAN and
-# its twin have become two different networks; which of them has the larger share may be chance. To
-# see what the *adversary* does, start from one network and change nothing but its weight: take the
-# trained GAN and go on training it for a short while with L1 alone, and with the adversary 10, 30
-# and 100 times as loud, each time from the same weights and on the same crops.
-
-# %%
-up, down, mixed = "it rises", "it falls", "it goes up and down"
-question_share = widgets.predict(
-    "As the adversary gets louder from 0 to 100, what happens to the share of fine structure that "
-    "the target does not explain?",
-    [up, down, mixed],
-)
-question_share
-
-
-# %%
-def go_on(adversarial):
-    """The trained GAN after one more epoch with this weight on the adversary."""
-    network, adversary = copy.deepcopy(generator), copy.deepcopy(discriminator)
-    one = recipe.changed(
-        adversarial=adversarial,
-        epochs=1,
-        crops_per_epoch=lesson.choose(quick=200, full=4800),
-        ema=0.9,
-    )
-    folder = lesson.run_dir(f"adversary_{adversarial:g}")
-    training.fit(network, train, val, one, discriminator=adversary, run_dir=folder, progress=False)
-    return network
-
-
-loudness = [0.0, 10.0, 30.0, 100.0]
-went_on = {weight: go_on(weight) for weight in loudness}
-
-# %% [markdown]
-# The scores of the four:
-
-# %%
-shares = {}
-for weight, network in went_on.items():
-    shares[weight] = invented_share(partial(enhance, network))
-    psnr, ssim = score(partial(enhance, network))
-    print(f"adversary x {weight:3g}: {psnr:.2f} dB, SSIM {ssim:.3f}, "
-          f"not in the target {shares[weight]:.0%}")  # fmt: skip
-
-# %%
-steps = np.diff(list(shares.values()))
-question_share.reveal(
-    up if (steps > 0).all() else down if (steps < 0).all() else mixed,
-    " -> ".join(f"{share:.0%}" for share in shares.values()),
-)
-
-# %% [markdown]
-# Now look, at the middle of a dark photograph. On the left the target, in the middle the output, on
-# the right where its fine structure is not that of the target. Drag the weight of the adversary.
-
-
-# %%
-def centre(image, height=180, width=240):
-    """The middle of (..., H, W)."""
-    top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
-    return image[..., top : top + height, left : left + width]
-
-
-def show_invented(weight, pair):
-    image = enhance(went_on[weight], pair.low)
-    left_over = invented(image, pair.normal).clamp_min(0).sqrt()
-    figure = plotting.CourseFigure(9, 2.5)
-    axes = figure.subplots(1, 3)
-    axes[0].imshow(centre(pair.normal).permute(1, 2, 0))
-    axes[1].imshow(centre(image).permute(1, 2, 0))
-    axes[2].imshow(centre(left_over), cmap="inferno", vmin=0, vmax=0.04)
-    titles = ("target", f"adversary x {weight:g}", "not in the target")
-    for axis, title in zip(axes, titles, strict=True):
-        axis.set(title=title, xticks=[], yticks=[])
-    return figure
-
-
-widgets.frames_slider(
-    [show_invented(weight, test[len(test) * 3 // 4]) for weight in loudness],
-    [f"x {weight:g}" for weight in loudness],
-    "adversary",
-)
-
-# %% [markdown]
-# In so short a run at an eighth of the width, no network invents a face or a window. What a loud
-# adversary brings here are colours that no L1 would choose, glows and clouds in an empty sky, and a
-# weave of fine stripes in plain areas. The bright columns of the map also stand where an edge is
-# copied from the input and gets a second, false one beside it. PSNR jumps about with the
-# brightness, as before; the share minds that less, since a gain scales both of its parts alike.
-#
-# ### Without a target
-#
-# For your own photographs there is no target to compare with. But there is a test that needs none:
-# the noise of two exposures of a scene differs, the scene does not. What changes in the output from
-# one exposure to the next cannot come from the scene. Here you can make as many exposures as you
-# like, by lesson 01's physics.
-
-# %%
-from llie_helpers.data.synthesis import darken
-
-scene = data.load_pairs("embedded", "test")[8].normal
-exposures = [
-    darken(scene, 4.5, photons=2500, generator=torch.Generator().manual_seed(seed))
-    for seed in range(4)
-]
-
-
-def changing_share(method):
-    """Share of the fine structure that changes with the noise of the exposure."""
-    structure = torch.cat([fine(method(image)) for image in exposures])
-    return float(structure.var(dim=0).mean() / (structure**2).mean())
-
-
-methods |= {f"adversary x {weight:g}": partial(enhance, went_on[weight]) for weight in loudness}
-for label, method in methods.items():
-    print(f"{label:15} {changing_share(method):.0%} of the fine structure changes with the noise")
-
-# %% [markdown]
-# Drag through the exposures. Shown is the fine structure alone, with eight times the contrast. The
-# rocket stands still; what boils around it was made from noise.
-
-
-# %%
-columns = {label: methods[label] for label in ("L1 alone", "GAN", "adversary x 10")}
-
-
-def show_structure(image):
-    figure = plotting.CourseFigure(9, 3.1)
-    for axis, (title, method) in zip(figure.subplots(1, 3), columns.items(), strict=True):
-        structure = 0.5 + 8 * fine(method(image))[0]
-        axis.imshow(centre(structure, 110, 110).clamp(0, 1).permute(1, 2, 0))
-        axis.set(title=title, xticks=[], yticks=[])
-    return figure
-
-
-widgets.frames_slider([show_structure(image) for image in exposures], range(1, 5), "exposure")
-
-# %% [markdown]
-# The test finds noise that was turned into texture. It cannot find what a network makes up every
-# time in the same way, such as a wrong colour or a grid; for that you need the target. And that is
-# what makes large GANs dangerous as witnesses: their loss rewards what is typical, not what was
-# there. Cohen, Luck and Honari showed it with tumours that such networks added to medical images,
-# or removed. An output of a GAN is a picture and no measurement, and a tool should say so.
-#
-# ## 9. `dataset.npz`
-#
-# The system that this lesson follows keeps its pairs in one file of arrays, `dataset.npz`. If you
-# have such a file, its path is the name of a data set: `data.load_pairs("path/dataset.npz",
-# "train")`, or `python -m llie_helpers train --model pix2pix --data path/dataset.npz`. The other
-# way, export some pairs. An array holds images of one size only, so choose those of the commonest
-# one:
-
-# %%
-from collections import Counter
-
-from llie_helpers.data.npz import read_npz, write_npz
-
-sizes = [train.raw(i)[0].shape for i in range(len(train))]
-common, _ = Counter(sizes).most_common(1)[0]
-chosen = [i for i, size in enumerate(sizes) if size == common][:: max(1, len(train) // 8)]
-file = lesson.run_dir("export") / "dataset.npz"
-write_npz(file, train.subset(chosen))
-
-# %% [markdown]
-# Reading it back must give the same pixels. `data.load_pairs` has more to do: a file has no
-# official split, so it groups the pairs by scene and splits by scene, as lesson 01 taught.
-
-# %%
-names, arrays = read_npz(file)
-same = all((low == train.raw(i)[0]).all() for i, (low, _) in zip(chosen, arrays, strict=True))
-print(f"{len(names)} pairs of {common[1]} x {common[0]} pixels, same pixels: {same}")
-for split in ("train", "val"):
-    print(data.load_pairs(str(file), split))
-
-# %% [markdown]
-# ## On LOL v1
+# ### On LOL v1
 #
 # The full network trains with one command, and is scored with another; a GPU is needed for the
 # first. Where the memory is too small, add `--set batch_size=4 --set accumulate=3`.
@@ -1169,43 +1304,9 @@ for split in ("train", "val"):
 #     --weights runs/pix2pix_lol_v1_0/best.safetensors
 # ```
 #
-# Full-size weights would fill 30 MB. The course ships a generator of a quarter of the width,
-# trained for 45 minutes on one processor core against a discriminator of the same width. It was
-# shown photographs that lesson 02's mapper had brightened, as lesson 05 explains; `create_method`
-# puts that mapper before it. On the same test photographs as yours:
-
-# %%
-shipped = metrics.evaluate(create_method("pix2pix", "lol_v1", device), test)
-print(f"shipped: {shipped.psnr:.2f} dB, SSIM {shipped.ssim:.3f}")
-
-# %% [markdown]
-# In the quick profile these are photographs that a computer darkened, of scenes unlike LOL's rooms.
-# The model card has the score on LOL's own test images, and the commands.
-#
-# ## Recap
-#
-# **What you learned**
-#
-# - A GAN replaces a fixed loss by a judge that learns. A PatchGAN judges patches; what one verdict
-#   sees follows from kernels, strides and padding, and is 142 pixels here, 70 in the paper.
-# - Losses are taken from logits, because the sigmoid rounds to 1 long before a network stops being
-#   sure. `detach` keeps the discriminator's lesson out of the generator.
-# - The curves of a game do not fall together and say little about quality; samples do.
-# - Gradient accumulation needs the right divisor, and is not the same step under batch norm.
-# - An adversary costs PSNR by design. What it makes up can be measured: against the target, or
-#   between two exposures of a scene.
-#
-# **What failed**
-#
-# - Batch norm as the output layer throws away the brightness of the batch, in a task that is about
-#   brightness. Outputs jump from epoch to epoch.
-# - Against the same generator trained by L1 alone, the short run gains nothing that we could
-#   measure.
-# - The discriminator can win by a by-product of training, such as the brightness that batch
-#   statistics set, and need not look at texture at all.
-# - With crops of 64 pixels the patches are not patches; the adversary of the quick profile is a
-#   small and young one. Only a long run at full width could show what the published one can do.
-# - The measure of invention cannot tell noise that was let through from structure that was made.
+# Full-size weights would fill 30 MB. What the course ships, and you have used in section 2, has a
+# quarter of the width and was trained for 45 minutes on one processor core. Its model card says how
+# it scores on LOL's own test images.
 #
 # ## Papers
 #
@@ -1220,8 +1321,6 @@ print(f"shipped: {shipped.psnr:.2f} dB, SSIM {shipped.ssim:.3f}")
 # - Y. Blau, T. Michaeli. The Perception-Distortion Tradeoff. CVPR 2018.
 # - J. P. Cohen, M. Luck, S. Honari. Distribution Matching Losses Can Hallucinate Features in
 #   Medical Image Translation. MICCAI 2018.
-# - C. Wei, W. Wang, W. Yang, J. Liu. Deep Retinex Decomposition for Low-Light Enhancement. BMVC
-#   2018. (LOL v1)
 #
-# **Next**: lesson 07 leaves pixels for frequencies, where the light of an image sits in one half of
+# **Next**: lesson 07 leaves pixels for frequencies, where the light of an image is in one half of
 # the numbers and its structure in the other.

@@ -25,7 +25,7 @@ SMALL = {
     "dual_branch": {"width": 8, "blocks": 1, "deep": 1},
     "fft_dual_branch": {"size": 32},
     "mse_cnn": {"widths": [4, 6, 8]},
-    "pix2pix": {"width": 4, "blocks": 1, "median": 3},
+    "pix2pix": {"width": 4, "blocks": 1},
     "plain_unet": {"widths": [4, 6]},
     "residual": {"width": 4, "modules": 1},
     "unet": {"width": 4},

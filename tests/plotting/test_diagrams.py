@@ -1,4 +1,9 @@
-from llie_helpers.plotting.diagrams import show_encoder_decoder, show_two_path, show_unet
+from llie_helpers.plotting.diagrams import (
+    show_encoder_decoder,
+    show_game,
+    show_two_path,
+    show_unet,
+)
 
 
 def test_each_level_is_drawn_and_labelled_on_both_sides():
@@ -22,3 +27,10 @@ def test_the_two_path_module_holds_its_layers():
     texts = [text.get_text() for text in axes.texts]
     layers = {label: texts.count(label) for label in ("1x1", "3x3", "ReLU", "+")}
     assert layers == {"1x1": 1, "3x3": 4, "ReLU": 4, "+": 2}
+
+
+def test_the_game_has_both_players_and_says_what_each_loss_teaches():
+    (axes,) = show_game().axes
+    texts = [text.get_text() for text in axes.texts]
+    assert {"generator", "discriminator", "output", "target"} <= set(texts)
+    assert sum("teaches the" in text for text in texts) == 2

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from llie_helpers.data.crops import RandomCrops
@@ -18,6 +19,7 @@ from llie_helpers.images import quantise
 from llie_helpers.metrics import ssim
 from llie_helpers.models import create_model
 from llie_helpers.models.network import Network, Objective
+from llie_helpers.models.weights import read
 from llie_helpers.training import History, TrainingRun, fit, load_history
 from llie_helpers.training.batches import epoch_loader, scene_halves
 from llie_helpers.training.callbacks import MovingAverage
@@ -79,10 +81,17 @@ def test_fit_improves_and_ends_with_the_best_weights(train, val, tmp_path):
     assert np.mean(losses) == pytest.approx(run.best["val_loss"], rel=1e-5)
 
 
-def test_snapshots_are_kept_every_k_epochs(train, val, tmp_path):
+def test_snapshots_and_their_weights_are_kept_every_k_epochs(train, val, tmp_path):
     run = fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False)
     assert [snapshot.epoch for snapshot in run.snapshots] == [1, 3]
     assert run.snapshots[0].image.shape == val[0].low.shape
+    for row in (run.history[0], run.history[2]):
+        then = fresh()
+        kept = tmp_path / "snapshots" / f"epoch_{row['epoch']:03}.safetensors"
+        then.load_state_dict(read(kept)[0])
+        with torch.no_grad():
+            losses = [F.mse_loss(then(p.low[None]), p.normal[None]).item() for p in val]
+        assert np.mean(losses) == pytest.approx(row["val_loss"], rel=1e-5)
 
 
 def test_nothing_but_the_run_is_written(train, val, tmp_path, monkeypatch, capfd):
