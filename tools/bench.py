@@ -54,6 +54,17 @@ def enhance(
         print(bench_video(model, weights, frames, parsed_size(size), fast))
 
 
+@app.command(**examples("page", program=PROGRAM))
+def page(
+    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="A photograph.")] = SIZES[0],
+    repeats: Annotated[int, typer.Option(help="After one run to warm up.")] = 5,
+) -> None:
+    """Time the page in Chromium, as `tools/webpage.py build` writes it, and Python beside it."""
+    from benchmarks.page import bench_page
+
+    print(bench_page(*parsed_size(size), repeats))
+
+
 @app.command(**examples("data --data lol_v1", program=PROGRAM))
 def data(
     data: Annotated[str, typer.Option(help="A data set.")] = "lol_v1",

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from llie_helpers.data.embedded import photograph
+from llie_helpers.data.embedded import LONGEST, photograph
 from llie_helpers.data.lighting import backlight_stops
 from llie_helpers.data.synthesis import capture, darken, expose, to_linear, to_srgb
 from llie_helpers.images import to_float, to_uint8
@@ -19,14 +19,15 @@ HEIGHT = 230
 GAP = 6
 
 
-def dark(name: str) -> torch.Tensor:
+def dark(name: str, longest: int = LONGEST) -> torch.Tensor:
     """Return a photograph at a sixteenth of its light."""
-    return darken(to_float(photograph(name)), STOPS, generator=torch.Generator().manual_seed(0))
+    normal = to_float(photograph(name, longest))
+    return darken(normal, STOPS, generator=torch.Generator().manual_seed(0))
 
 
-def backlit(name: str) -> torch.Tensor:
+def backlit(name: str, longest: int = LONGEST) -> torch.Tensor:
     """Return a photograph exposed for its sky: down to a sixteenth of the light elsewhere."""
-    linear = to_linear(to_float(photograph(name)))
+    linear = to_linear(to_float(photograph(name, longest)))
     lit = expose(linear, -backlight_stops(linear, STOPS, level=0.75))
     return capture(lit, photons=2500, generator=torch.Generator().manual_seed(0))
 

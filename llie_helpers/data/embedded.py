@@ -72,14 +72,14 @@ class EmbeddedSamples(Source):
 
 
 @cache
-def photograph(name: str) -> np.ndarray:
-    """Read a photograph of `PHOTOGRAPHS` as uint8 ``(H, W, 3)``, with even sides of at most 400."""
+def photograph(name: str, longest: int = LONGEST) -> np.ndarray:
+    """Read a photograph of `PHOTOGRAPHS` as uint8 ``(H, W, 3)``; even sides up to ``longest``."""
     package, path = PHOTOGRAPHS[name]
     # Find the package's folder without importing it, which can take a second.
     spec = find_spec(package)
     assert spec is not None  # all three are dependencies of the course
     image = read_rgb(Path(str(spec.origin)).parent / path)
-    scale = min(1.0, LONGEST / max(image.shape[:2]))
+    scale = min(1.0, longest / max(image.shape[:2]))
     height, width = (2 * int(side * scale / 2) for side in image.shape[:2])
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     small.flags.writeable = False

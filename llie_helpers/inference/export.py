@@ -117,38 +117,51 @@ def _onnx_file(method: NetworkMethod) -> bytes:
     """Return the content of the file."""
     from onnx import helper
 
-    module = _Exported(method).eval()
-    with _silence():
-        try:
-            model = _traced(module).model_proto
-        # Tracer and exporter raise exceptions of many types.
-        except Exception as error:
-            raise CourseError(
-                f"{method.name} cannot be exported: it has an operation that ONNX lacks."
-            ) from error
-    # Inferred sizes of intermediate results; those of a real FFT are wrong, and none are needed.
-    del model.graph.value_info[:]
+    height, width = (torch.export.Dim(name, min=SMALLEST, max=LARGEST) for name in ("H", "W"))
+    # Sides without common factors, from which no relation between them is inferred.
+    low = torch.rand(1, 3, 133, 203)
+    inputs = {"low": low, "exposure": torch.tensor(0.0), "strength": torch.tensor(1.0)}
+    try:
+        model = traced(_Exported(method), inputs, {"low": {2: height, 3: width}}, "enhanced")
+    # Tracer and exporter raise exceptions of many types.
+    except Exception as error:
+        raise CourseError(
+            f"{method.name} cannot be exported: it has an operation that ONNX lacks."
+        ) from error
     helper.set_model_props(model, _description(method))
     return model.SerializeToString()
 
 
 @torch.no_grad()
-def _traced(module: _Exported) -> "torch.onnx.ONNXProgram":
-    """Export the module with open height and width."""
-    height, width = (torch.export.Dim(name, min=SMALLEST, max=LARGEST) for name in ("H", "W"))
-    exported = torch.export.export(
-        module,
-        # Sides without common factors, from which no relation between them is inferred.
-        (torch.rand(1, 3, 133, 203), torch.tensor(0.0), torch.tensor(1.0)),
-        dynamic_shapes={"low": {2: height, 3: width}, "exposure": None, "strength": None},
-        strict=False,
-        # Networks compare sizes, such as whether 8 divides them; the answers hold after padding.
-        prefer_deferred_runtime_asserts_over_guards=True,
-    )
-    names = ["low", "exposure", "strength"]
-    program = torch.onnx.export(exported, dynamo=True, input_names=names, output_names=["enhanced"])
-    assert program is not None  # true with dynamo=True
-    return program
+def traced(
+    module: nn.Module, inputs: dict[str, Tensor], sides: dict[str, dict[int, Any]], output: str
+) -> Any:
+    """Return a module as an ONNX model.
+
+    Args:
+        module: maps the inputs to one tensor.
+        inputs: an example of each, by the name of the parameter of ``module.forward``.
+        sides: the sizes that are open, a ``torch.export.Dim`` by dimension, by name of the input.
+        output: the name of the result.
+    """
+    with _silence():
+        exported = torch.export.export(
+            module.eval(),
+            tuple(inputs.values()),
+            dynamic_shapes={name: sides.get(name) for name in inputs},
+            strict=False,
+            # Networks compare sizes, such as whether 8 divides them; the answers hold after
+            # padding.
+            prefer_deferred_runtime_asserts_over_guards=True,
+        )
+        program = torch.onnx.export(
+            exported, dynamo=True, input_names=list(inputs), output_names=[output]
+        )
+        assert program is not None  # true with dynamo=True
+        model = program.model_proto
+    # Inferred sizes of intermediate results; those of a real FFT are wrong, and none are needed.
+    del model.graph.value_info[:]
+    return model
 
 
 @contextlib.contextmanager

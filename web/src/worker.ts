@@ -1,0 +1,104 @@
+/** The network, off the page's thread: enhances photographs and lights the camera's frames. */
+import type { InferenceSession, Tensor } from "onnxruntime-web";
+import jspiModule from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
+import jspiBinary from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
+import wasmModule from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import wasmBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import gridFile from "../built/grid.onnx?url";
+import lightFile from "../built/light.onnx?url";
+import restoreFile from "../built/restore.onnx?url";
+import { padded, planes, thumbnail, type Picture } from "./pixels";
+import { enhanceTiled } from "./tiles";
+
+export type Task =
+  | { job: number; kind: "photo" | "frame"; picture: Picture }
+  | { job: number; kind: "cancel"; picture?: undefined };
+export type Failure = "wasm" | "load" | "gpu" | "memory";
+export type Answer =
+  | { kind: "ready"; device: string }
+  | { kind: "progress"; job: number; share: number }
+  | { kind: "photo" | "frame"; job: number; low: Picture; enhanced: Picture }
+  | { kind: "failure"; job: number; failure: Failure };
+
+declare const self: DedicatedWorkerGlobalScope;
+const SIDE = 64; // of the thumbnail
+const SETTLE = 500; // milliseconds in which the light follows a change
+const CUT = 0.35; // mean difference of log thumbnails that is a new scene
+
+const say = (answer: Answer, transfer: Transferable[] = []) => self.postMessage(answer, transfer);
+let missing: Failure = "wasm"; // what loading failed for
+let latest = 0; // the job that is wanted; older ones end
+let seen: { logs: Float32Array; grid: Float32Array; time: number } | undefined; // last frame
+
+async function load() {
+  new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)); // throws where it is blocked
+  missing = "load";
+  const gpu = self.name === "gpu" && "Suspending" in WebAssembly && // which that runtime needs
+    "gpu" in navigator && (await (navigator.gpu as any).requestAdapter());
+  const ort = gpu ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/wasm");
+  ort.env.wasm.wasmPaths = gpu ? { mjs: jspiModule, wasm: jspiBinary }
+    : { mjs: wasmModule, wasm: wasmBinary };
+  // Threads share memory, which a page may do once it is isolated: from the second visit on.
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+  const open = (file: string, provider = "wasm") =>
+    ort.InferenceSession.create(file, { executionProviders: [provider], logSeverityLevel: 3 });
+  const predict = await open(gridFile);
+  const light = await open(lightFile);
+  const restore = await open(restoreFile, gpu ? "webgpu" : "wasm");
+  say({ kind: "ready", device: gpu ? "WebGPU" : "WebAssembly" });
+  const tensor = (data: Float32Array, ...size: number[]) => new ort.Tensor("float32", data, size);
+  return { predict, light, restore, tensor, gpu };
+}
+
+const loaded = load();
+
+async function run(session: InferenceSession, inputs: Record<string, Tensor>) {
+  const [output] = Object.values(await session.run(inputs));
+  return output.data as Float32Array;
+}
+
+/** Let the light of a film follow its changes slowly, except at cuts, so that it does not flicker. */
+function steady(small: Float32Array, grid: Float32Array): Float32Array {
+  const logs = small.map((value) => Math.log(value + 0.01));
+  const time = performance.now();
+  if (seen) {
+    const { grid: old, logs: before } = seen;
+    const change = logs.reduce((sum, log, i) => sum + Math.abs(log - before[i]), 0) / logs.length;
+    const share = change > CUT ? 1 : 1 - Math.exp((seen.time - time) / SETTLE);
+    grid = grid.map((gain, i) => old[i] + share * (gain - old[i]));
+  }
+  seen = { logs, grid, time };
+  return grid;
+}
+
+self.onmessage = async ({ data: { job, kind, picture } }: MessageEvent<Task>) => {
+  latest = job;
+  if (kind === "cancel") return;
+  const { predict, light, restore, tensor, gpu } = await loaded;
+  try {
+    const small = thumbnail(picture, SIDE);
+    let grid = await run(predict, { whole: tensor(small, 1, 3, SIDE, SIDE) });
+    if (kind === "frame") grid = steady(small, grid);
+    const session = kind === "frame" ? light : restore;
+    const enhanced = await enhanceTiled(
+      picture,
+      (low, height, width, place) => run(session, {
+        low: tensor(low, 1, 3, height, width),
+        grid: tensor(grid, 1, 3, grid.length / 192, 8, 8),
+        place: tensor(Float32Array.from(place), 4),
+      }),
+      async (share) => {
+        if (kind === "photo") say({ kind: "progress", job, share });
+        await new Promise((turn) => setTimeout(turn)); // in which a newer job may come in
+        return job === latest;
+      },
+    );
+    if (enhanced)
+      say({ kind, job, low: picture, enhanced }, [picture.data.buffer, enhanced.data.buffer]);
+  } catch (error) {
+    console.error(error);
+    say({ kind: "failure", job, failure: gpu && kind === "photo" ? "gpu" : "memory" });
+  }
+};
+
+loaded.catch(() => say({ kind: "failure", job: latest, failure: missing }));
