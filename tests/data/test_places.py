@@ -179,6 +179,13 @@ REFUSED = {
         lambda p: zipped(lol(p / "x", ("a",) * 4), p / "lol.zip"),
         r"lol\.zip, which is another set; looked for",
     ),
+    "a zip of sides equally bright": (
+        lambda p: zipped(
+            [lol(p / "x", (f"Train/{side}", None, f"Test/{side}", None)) for side in "ab"][0],
+            p / "lol.zip",
+        ),
+        r"lol\.zip, which is another set; looked for",
+    ),
     "LLIE_DATA is no zip": (
         lambda p: (p.mkdir(), (p / "lol.rar").write_bytes(b"Rar!")),
         r"lol\.rar, which is not a complete zip archive; looked for",
