@@ -175,6 +175,8 @@ class CatalogSet(ImageFiles):
 
     def listing(self) -> Listing:
         place, listing = self._find()
+        if listing and place.is_file():
+            listing = self.layout(folders_in(unpacked(place)))
         if listing is None:
             how = (
                 f"run `python -m llie_helpers data get {self.name}`"
@@ -182,8 +184,6 @@ class CatalogSet(ImageFiles):
                 else f"get it from {self.origin} and unpack it there"
             )
             raise CourseError(f"{self.absence()}; {how}, or set LLIE_DATA to its folder.")
-        if place.is_file():
-            return self.layout(folders_in(unpacked(place))) or listing
         return listing
 
     def absence(self) -> str:

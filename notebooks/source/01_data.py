@@ -959,8 +959,8 @@ report = str(data.check(f"folders:{folder / 'low'}:{folder / 'normal'}"))
 print(report.replace(f"{folder}{os.sep}", ""))
 
 # %% [markdown]
-# Loading such a set stops with one sentence instead of training on it. On the command line the
-# check is `python -m llie_helpers data check NAME`.
+# Loading such a set leaves these pairs out and says so once. On the command line the check is
+# `python -m llie_helpers data check NAME`.
 #
 # {{claim report.count("problem:") == 3}}
 #

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from llie_helpers import data as datasets
+from llie_helpers import paths
 from llie_helpers.data import download
 from llie_helpers.errors import CourseError
 
@@ -111,6 +112,7 @@ def _client(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     # Nobody listens at port 1.
     send_client_to("http://127.0.0.1:1", monkeypatch)
 
@@ -177,6 +179,14 @@ def test_choose_says_that_it_downloaded(kaggle, parent, capsys):
     assert datasets.choose("lol_v1") == "lol_v1"
     assert "source 1 of 3" in capsys.readouterr().out
     assert len(kaggle.ranges) == 1
+
+
+def test_beside_a_read_only_course_a_set_goes_to_the_users_own_folder(kaggle, parent, monkeypatch):
+    monkeypatch.setattr(paths, "can_write", lambda folder: False)
+    folder = datasets.get("lol_v1")
+    assert folder.is_relative_to(paths.own_dir())
+    assert not parent.exists()
+    assert datasets.available()["lol_v1"] == folder, "it is found there again"
 
 
 def test_choose_falls_back_to_the_embedded_samples(parent, capsys):

@@ -76,6 +76,12 @@ def lol_v2(root):
                 path.write_bytes(image(number, side == "Low"))
 
 
+def equally_bright(root):
+    for side in "ab":
+        lol(root, (f"Train/{side}", None, f"Test/{side}", None))
+    return root
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:100])
 
@@ -163,7 +169,7 @@ REFUSED = {
         r"holds images in data/all \(12\); looked for",
     ),
     "both sides equally bright": (
-        lambda p: [lol(p, (f"Train/{side}", None, f"Test/{side}", None)) for side in "ab"],
+        lambda p: equally_bright(p),
         r"Train/a \(4\)",
     ),
     "three folders with the same numbers": (
@@ -177,6 +183,10 @@ REFUSED = {
     ),
     "a zip of something else": (
         lambda p: zipped(lol(p / "x", ("a",) * 4), p / "lol.zip"),
+        r"lol\.zip, which is another set; looked for",
+    ),
+    "a zip of sides equally bright": (
+        lambda p: zipped(equally_bright(p / "x"), p / "lol.zip"),
         r"lol\.zip, which is another set; looked for",
     ),
     "LLIE_DATA is no zip": (
