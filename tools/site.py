@@ -94,9 +94,8 @@ def build(target: Path) -> None:
     options = ["-W", "--keep-going", "-q", "-d", str(target / "doctrees")]
     if build_main([*options, str(source), str(site)]):
         raise CourseError("Sphinx reports the faults above; correct them in the files they name.")
-    shutil.copytree(
-        ROOT / "notebooks", site / "notebooks", ignore=shutil.ignore_patterns("[!0-9]*")
-    )
+    others = shutil.ignore_patterns("[!0-9]*")
+    shutil.copytree(ROOT / "notebooks", site / "notebooks", ignore=others)
     if ENHANCER.is_dir():
         shutil.copytree(ENHANCER, site / "enhancer")
     if broken := links.broken(site):
