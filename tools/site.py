@@ -86,17 +86,17 @@ def build(target: Path) -> None:
     Raises:
         CourseError: Sphinx has warnings, or a link between two pages is broken.
     """
-    shutil.rmtree(target, ignore_errors=True)
-    source, site = target / "source", target / "html"
+    source, site, trees = (target / name for name in ("source", "html", "doctrees"))
+    for folder in (source, site, trees):
+        shutil.rmtree(folder, ignore_errors=True)
     address = repository()
     published = None if "_" in address.split("/")[0] else address
     write_sources(source, published)
-    options = ["-W", "--keep-going", "-q", "-d", str(target / "doctrees")]
+    options = ["-W", "--keep-going", "-q", "-d", str(trees)]
     if build_main([*options, str(source), str(site)]):
         raise CourseError("Sphinx reports the faults above; correct them in the files they name.")
-    shutil.copytree(
-        ROOT / "notebooks", site / "notebooks", ignore=shutil.ignore_patterns("[!0-9]*")
-    )
+    others = shutil.ignore_patterns("[!0-9]*")
+    shutil.copytree(ROOT / "notebooks", site / "notebooks", ignore=others)
     if ENHANCER.is_dir():
         shutil.copytree(ENHANCER, site / "enhancer")
     if broken := links.broken(site):

@@ -4,6 +4,7 @@ import functools
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -99,9 +100,15 @@ def site(tmp_path_factory):
     return folder / "html"
 
 
+@functools.cache
 def read(path: Path) -> BeautifulSoup:
     text = re.sub(r"base64,[A-Za-z0-9+/=]+", "base64,", path.read_text(encoding="utf-8"))
     return BeautifulSoup(text, "html.parser")
+
+
+@functools.cache
+def links_of(path: Path) -> set[str]:
+    return {link["href"] for link in read(path).select("a[href]")}
 
 
 def tagged(notebook):
@@ -155,12 +162,7 @@ def test_the_glossary_and_the_lessons_link_to_each_other(site):
     assert len(terms) == len(glossary.ENTRY.findall((ROOT / "docs/glossary.md").read_text())) > 60
     for term in terms:
         back = term.find_next_sibling("dd").select("a")[-1]["href"]
-        assert f"../glossary.html#{term['id']}" in read_links(site / back), term.text
-
-
-@functools.cache
-def read_links(path):
-    return {link["href"] for link in read(path).select("a[href]")}
+        assert f"../glossary.html#{term['id']}" in links_of(site / back), term.text
 
 
 @pytest.mark.slow
@@ -189,7 +191,12 @@ def test_every_card_and_every_public_function_has_its_place(site):
     assert {path.stem for path in (site / "cards").glob("*.html")} == cards
     assert len(read(site / "results.html").select("article a[href^='cards/']")) >= len(cards)
     shown = {d["id"] for path in (site / "api").glob("*.html") for d in read(path).select("dt[id]")}
-    assert {"llie_helpers.enhance", "llie_helpers.data.Pairs", "llie_helpers.losses.l1"} <= shown
+    overview = (ROOT / "docs" / "api.md").read_text()
+    for room, section in re.findall(r"^## `(\S+)`$(.*?)(?=^## |\Z)", overview, re.M | re.S):
+        for name in re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE):
+            module, _, attribute = f"{room}.{name}".rpartition(".")
+            if callable(getattr(import_module(module), attribute)):
+                assert f"{room}.{name}" in shown
 
 
 @pytest.fixture
