@@ -149,10 +149,9 @@ question_loss.reveal(
 #
 # ### The discriminator
 #
-# Ours is a **PatchGAN**. It does not judge a picture as a whole. It ends in a small map of
-# verdicts, each about the patch of the picture that it sees. Texture is local, so a judge of
-# texture can be local too. It needs fewer weights, works on any size, and gives many verdicts to
-# learn from. Whether the picture as a whole is right is left to L1, the mean absolute error.
+# Ours is a **PatchGAN**. It ends in a small map of verdicts, each about the patch of the picture
+# that it sees. Texture is local, so a judge of texture can be local too. It works on any size, and
+# gives many verdicts to learn from. The picture as a whole is left to L1, the mean absolute error.
 #
 # {{exercise layers}}
 #
@@ -186,13 +185,13 @@ from llie_helpers.models.patchgan import SMALLEST, STRIDES, PatchGAN  # noqa: F4
 
 
 # %% [markdown]
-# Two things to notice. The dark image and the bright one are put together, six channels. So a
-# verdict can say "no photograph looks like this", and also "this is no photograph of *that* scene".
-# And there is no sigmoid: the loss takes the logits, for a reason that "Going deeper" shows.
+# Two things to notice. The discriminator sees the dark image as well, so it can say "this is no
+# photograph of *that* scene". And there is no sigmoid: the loss takes the logits, for a reason that
+# "Going deeper" shows.
 #
-# How large is a patch? Ask which input pixels have a gradient.
+# How large is a patch? Count the input pixels that have a gradient.
 
-# %% tags=["nbval-check-output"]
+# %% Measure a patch tags=["hide-input", "nbval-check-output"]
 verdicts = PatchGAN(width=4).eval()(*torch.zeros(2, 1, 3, 256, 256))
 image = torch.rand(1, 3, 256, 256, requires_grad=True)
 PatchGAN(width=4).eval()(torch.zeros_like(image), image)[0, 0, 7, 7].backward()
@@ -203,8 +202,8 @@ print(f"each sees a square of {patch_side} pixels")
 
 # %% [markdown]
 # Drag the verdict along the diagonal. The solid box is its patch. The dashed box is that of the
-# "70 x 70 PatchGAN" of the paper, which has one layer of stride 2 less. What does a box hold: a
-# texture, a thing, half the scene?
+# "70 x 70 PatchGAN" of the paper, which has one layer of stride 2 less. Does a box hold a texture,
+# a thing, half the scene?
 #
 # {{claim patch_side == 142}}
 # {{claim verdicts.shape[2:] == (14, 14)}}
@@ -631,7 +630,7 @@ question_stripes.reveal(
 
 # %% [markdown]
 # **It helps.** With a trace of a tenth, both networks know where the stripes are, in nearly every
-# patch. L1 hedges and gives a pale version. The GAN gives clear stripes. They are true, and *nearer*
+# patch. L1 hedges and gives a pale version. The GAN gives clear stripes. They are true, and nearer
 # to the wall than the pale ones.
 #
 # **It invents.** Without a trace the GAN's stripes are still clear, and half of them are wrong. It
@@ -939,8 +938,7 @@ print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 #
 # - A discriminator is a loss that learns. Yours judges patches, and takes the dark image into
 #   account.
-# - The players take turns. `detach` keeps the discriminator's lesson out of the generator, and the
-#   generator asks for a new verdict.
+# - The players take turns. `detach` keeps the discriminator's lesson out of the generator.
 # - The losses of a game do not tell which epoch is best. Keep the weights of every epoch, and look.
 # - Where the input tells enough, an adversary turns a pale answer into a clear one. Where it does
 #   not, it turns "I do not know" into a clear answer that is right by chance.
@@ -948,8 +946,7 @@ print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 #
 # **What failed.** As loud as in the paper, the adversary changed next to nothing in a short run.
 # Made louder, it brought more false structure than true. Patches as large as the crops are no
-# patches; only a long training at full width could show what this design can do. And the measure
-# cannot tell noise that was let through from structure that was made.
+# patches. And the measure cannot tell noise that was let through from structure that was made.
 
 # %%
 lessons.strip(lesson, generator)

@@ -552,7 +552,7 @@ def invented_inputs():
 
 invented = Exercise(
     title="What the target does not explain",
-    minutes=9,
+    minutes=8,
     difficulty=4,
     reference=invented_solution,
     inputs=invented_inputs,
