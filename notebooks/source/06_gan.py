@@ -157,10 +157,10 @@ question_loss.reveal(
 #
 # Return the layers as one `nn.Sequential`. Convolution number i goes from `channels[i]` to
 # `channels[i + 1]` channels, with a kernel of 4, `strides[i]` and one pixel of padding.
-# `nn.BatchNorm2d` follows each convolution but the first and the last; such a convolution has
-# `bias=False`, since the norm subtracts the mean. Then comes `nn.LeakyReLU(0.2)`, after every layer
-# but the last. (It lets a fifth of negative values through, so that no unit falls silent for good.)
-# The last convolution's output is the map of logits.
+# `nn.BatchNorm2d` follows each convolution but the first and the last. A convolution that a norm
+# follows has `bias=False`, since the norm subtracts the mean. Then comes `nn.LeakyReLU(0.2)`, after
+# every layer but the last. (It lets a fifth of negative values through, so that no unit falls
+# silent for good.) The output of the last convolution is the map of logits.
 
 
 # %%
@@ -362,10 +362,9 @@ widgets.before_after(
 #
 # The players take turns on each batch. First the discriminator learns to tell the target from the
 # output. Then the generator learns to pass for real and, by L1, to stay near the target. Two things
-# go wrong easily, and neither raises an error. The discriminator's gradient must not reach the
-# generator, or it teaches the generator to give itself away. `x.detach()` is `x` without the way
-# back. And the generator must ask the discriminator *again*: its turn comes after the
-# discriminator's step, and needs a way back through it.
+# go wrong easily. The discriminator's gradient must not reach the generator, or it teaches the
+# generator to give itself away: `x.detach()` is `x` without the way back. And the generator must
+# ask the discriminator *again*, since its turn needs a way back through the discriminator.
 #
 # {{exercise gan_step}}
 #
@@ -377,8 +376,8 @@ widgets.before_after(
 #   for real;
 # - `near`, the L1 between output and target.
 #
-# The generator minimises `weight * fooled + 200 * near`. `optimizers` has the generator's and the
-# discriminator's. Call the generator once. The cross-entropy of logits with the label 1 is
+# The generator minimises `weight * fooled + 200 * near`. `optimizers` is a pair: the generator's and
+# the discriminator's. Call the generator once. The cross-entropy of logits with the label 1 is
 # `F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))`; for 0, `torch.zeros_like`.
 
 
@@ -482,8 +481,8 @@ question_epoch = widgets.predict(
 question_epoch
 
 # %% [markdown]
-# Look at the second column. The solid line is the generator's loss, the dashed one the
-# discriminator's.
+# Your run is on top. Below it, where it is recorded, is a long one on LOL v1, with a line where your
+# minute ends. Look at the second column: solid is the generator's loss, dashed the discriminator's.
 
 # %%
 recording = {"GAN": lessons.recorded("pix2pix_0")}
@@ -532,7 +531,7 @@ for label, its in judged.items():
 #
 # ## 4. What does a network do that cannot know?
 #
-# To see an adversary at work, take a task in which you know exactly what can be known: the wall of
+# To see an adversary at work, take a task in which you know exactly what can be known: the wall from
 # the beginning. In most of the dark patches the stripes leave no trace, and nothing tells where
 # they begin. In the others they leave a trace of three tenths of their height. A small generator
 # with dropout learns from such pairs by *your* step, against a small discriminator made of *your*
@@ -649,8 +648,8 @@ question_stripes.reveal(
 # {{claim found["L1 alone", 0.0][0] < 0.4 * found["L1 alone", 0.3][0]}}
 # {{claim found["L1 alone", 0.0][2] < found["GAN", 0.0][2]}}
 #
-# Blau and Michaeli proved that this is no accident. Near the best that can be had, a method gains
-# in looks only what it loses in distance to the truth.
+# There is a law behind this, found by Blau and Michaeli. Near the best that can be had, a method
+# gains in looks only what it loses in distance to the truth.
 #
 # ## 5. Measure what it made up
 #
