@@ -376,8 +376,8 @@ widgets.before_after(
 #   for real;
 # - `near`, the L1 between output and target.
 #
-# The generator minimises `weight * fooled + 200 * near`. `optimizers` is a pair: the generator's and
-# the discriminator's. Call the generator once. The cross-entropy of logits with the label 1 is
+# The generator minimises `weight * fooled + 200 * near`. `optimizers` is a pair: the generator's
+# and the discriminator's. Call the generator once. The cross-entropy of logits with the label 1 is
 # `F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))`; for 0, `torch.zeros_like`.
 
 
@@ -481,8 +481,9 @@ question_epoch = widgets.predict(
 question_epoch
 
 # %% [markdown]
-# Your run is on top. Below it, where it is recorded, is a long one on LOL v1, with a line where your
-# minute ends. Look at the second column: solid is the generator's loss, dashed the discriminator's.
+# Your run is on top. Below it, where it is recorded, is a long one on LOL v1, with a line where
+# your minute ends. Look at the second column: solid is the generator's loss, dashed the
+# discriminator's.
 
 # %%
 recording = {"GAN": lessons.recorded("pix2pix_0")}
@@ -531,11 +532,11 @@ for label, its in judged.items():
 #
 # ## 4. What does a network do that cannot know?
 #
-# To see an adversary at work, take a task in which you know exactly what can be known: the wall from
-# the beginning. In most of the dark patches the stripes leave no trace, and nothing tells where
-# they begin. In the others they leave a trace of three tenths of their height. A small generator
-# with dropout learns from such pairs by *your* step, against a small discriminator made of *your*
-# layers. Its adversary is as loud as L1, with a weight of 200. Its twin has weight 0.
+# To see an adversary at work, take a task in which you know exactly what can be known: the wall
+# from the beginning. In most of the dark patches the stripes leave no trace, and nothing tells
+# where they begin. In the others they leave a trace of three tenths of their height. A small
+# generator with dropout learns from such pairs by *your* step, against a small discriminator made
+# of *your* layers. Its adversary is as loud as L1, with a weight of 200. Its twin has weight 0.
 
 
 # %% Make a small generator tags=["hide-input"]
