@@ -198,12 +198,12 @@ def show_game() -> CourseFigure:
         ends = {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
         look = {"arrowstyle": "->", "linewidth": 1.8, "shrinkA": 1, "shrinkB": 1}
         axes.annotate("", places[end], places[start], arrowprops=look | ends)
-    for y, end, colour, label in (
+    for y, to, colour, label in (
         (1.2, 5.9, DOWN, "teaches the discriminator; detach() ends the way here"),
         (-1.3, 2.4, UP, "teaches the generator, by way of the discriminator"),
     ):
         look = {"arrowstyle": "->", "linewidth": 1.8, "color": colour}
-        axes.annotate("", (end, y), (10.7, y), arrowprops=look)
+        axes.annotate("", (to, y), (10.7, y), arrowprops=look)
         axes.text(10.7, y + 0.2, label, color=colour, ha="right", va="bottom", fontsize=11)
     axes.plot((5.9, 5.9), (1.05, 1.35), color=DOWN, linewidth=3)
     axes.set(xlim=(-0.8, 11), ylim=(-1.5, 1.8))

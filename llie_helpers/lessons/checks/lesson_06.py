@@ -290,6 +290,23 @@ def gan_step_solution(generator, discriminator, optimizers, low, normal, weight)
     return judged.item(), fooled.item(), near.item()
 
 
+def step_by_softplus(generator, discriminator, optimizers, low, normal, weight):
+    """The same step with other formulas, and cleared gradients at other places."""
+    of_generator, of_discriminator = optimizers
+    enhanced = generator(low)
+    both = F.softplus(-discriminator(low, normal)) + F.softplus(discriminator(low, enhanced.data))
+    judged = both.mean() / 2
+    judged.backward()
+    of_discriminator.step()
+    fooled = F.softplus(-discriminator(low, enhanced)).mean()
+    near = (enhanced - normal).abs().mean()
+    (fooled * weight + near * 200).backward()
+    of_generator.step()
+    of_generator.zero_grad()
+    of_discriminator.zero_grad()
+    return [loss.detach() for loss in (judged, fooled, near)]
+
+
 class Painter(nn.Module):
     """A generator of one layer that counts its calls, and the gradients that reach it."""
 
@@ -437,11 +454,7 @@ gan_step = Exercise(
         "you return losses with their graphs": "judged.item(), => judged,",
         "call it once per step": "enhanced.detach() => generator(low).detach()",
     },
-    right=[
-        lambda g, d, optimizers, low, normal, weight: _step_by_softplus(
-            g, d, *optimizers, low, normal, weight
-        ),
-    ],
+    right=[step_by_softplus],
     hints=[
         "Two turns, each with the same five lines: ask the discriminator, compute the loss, "
         "zero_grad, backward, step. Whose optimiser, and which labels, in each turn?",
@@ -452,24 +465,6 @@ gan_step = Exercise(
         "a number of a loss.",
     ],
 )
-
-
-def _step_by_softplus(
-    generator, discriminator, of_generator, of_discriminator, low, normal, weight
-):
-    """The same step with other formulas, and cleared gradients at other places."""
-    enhanced = generator(low)
-    both = F.softplus(-discriminator(low, normal)) + F.softplus(discriminator(low, enhanced.data))
-    judged = both.mean() / 2
-    judged.backward()
-    of_discriminator.step()
-    fooled = F.softplus(-discriminator(low, enhanced)).mean()
-    near = (enhanced - normal).abs().mean()
-    (fooled * weight + near * 200).backward()
-    of_generator.step()
-    of_generator.zero_grad()
-    of_discriminator.zero_grad()
-    return [loss.detach() for loss in (judged, fooled, near)]
 
 
 def accumulate_solution(model, optimizer, batches):
@@ -552,7 +547,7 @@ def invented_inputs():
 
 invented = Exercise(
     title="What the target does not explain",
-    minutes=9,
+    minutes=8,
     difficulty=4,
     reference=invented_solution,
     inputs=invented_inputs,
