@@ -891,11 +891,11 @@ print(f"to beat on {test.title}: {baselines.scores[baselines.to_beat].psnr:.2f} 
 print(f"to beat on lol_v1/test: {lol['mapper']['test pairs']:.2f} dB")
 
 # %% [markdown]
-# The lessons call this **the number to beat**. (On LOL v1, lesson 05 quotes slightly other scores of
-# a mapper: that one was fitted to the validation pairs as well, as the system of that lesson was.)
-# Every lesson also adds a picture to the strip, one
-# detail of one dark garage. In lesson 01 you were told how many stops to add; the mapper had to
-# guess. Look at the tank.
+# The lessons call this **the number to beat**. (On LOL v1, lesson 05 quotes slightly other scores.
+# Its mapper was fitted to the validation pairs as well, as in the system that it takes apart.)
+#
+# Every lesson also adds a picture to the strip, one detail of one dark garage. In lesson 01 you
+# were told how many stops to add; the mapper had to guess. Look at the tank.
 
 # %%
 lessons.strip(lesson)
