@@ -369,7 +369,9 @@ def show_frontier(points, cost, quality):
     kept = not_dominated(points)
     figure = show_trade_off(points, cost, quality)
     line = sorted((point.cost, point.quality) for point in points if point.label in kept)
-    figure.axes[0].step(*zip(*line, strict=True), where="post", color="#BBBBBB", zorder=0)
+    figure.axes[0].step(
+        *zip(*line, strict=True), where="post", color="#BBBBBB", linewidth=1, zorder=0
+    )
     figure.axes[0].set_title(f"not dominated: {', '.join(kept)}")
     figure.alt += f" Not dominated: {', '.join(kept)}."
     return figure
@@ -889,8 +891,8 @@ for label in sorted(memory, key=memory.get, reverse=True):
 
 # %% [markdown]
 # The mapper remembers most by far: with four training scenes, its trees know the answers by heart.
-# Every network remembers something, and `dual_branch` more than the other networks: it sees whole
-# photographs, and four are soon known. With hundreds of scenes memory is harder, but not
+# Every network remembers something, and the one with the highest honest score, `dual_branch`,
+# remembers more than the other networks. With hundreds of scenes memory is harder, but not
 # impossible. A test on scenes of the training set reports the left column.
 #
 # {{claim max(memory, key=memory.get) == mapper}}
