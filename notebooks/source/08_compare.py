@@ -158,6 +158,9 @@ RULES = {
     "data range 2": lambda enhanced, normal: (enhanced / 2, normal / 2),
 }
 
+# %% [markdown]
+# A guess before you try:
+
 # %%
 none, one, several = "none of them", "one of them", "two or more"
 question_rules = widgets.predict(
@@ -223,6 +226,9 @@ def show_favourite(scored_by="the frozen protocol", favourite=mapper):
 
 rules = list(rigged[mapper])
 widgets.parameter_slider(show_favourite, frames=len(rules), scored_by=rules, favourite=names)
+
+# %% [markdown]
+# How often can it win?
 
 # %%
 others = max(value for label, value in frozen.items() if label != mapper)
@@ -380,11 +386,13 @@ def show_frontier(points, cost, quality):
 points = [Point(label, judged[label].ms_per_megapixel, judged[label].psnr) for label in names]
 show_frontier(points, "milliseconds for a megapixel", "PSNR (dB)")
 
+# %% [markdown]
+# Now let a second cost count as well: the number of parameters, that is, the size of a download.
+
 # %%
 more, less, mixed = "the same or more", "the same or fewer", "some come and some go"
 question_costs = widgets.predict(
-    "Now a second cost counts as well: the number of parameters, that is, the size of a download. "
-    "How does that change who is on the frontier?",
+    "With time and size as costs, which networks are on the frontier, compared with time alone?",
     [more, less, mixed],
 )
 question_costs
@@ -448,9 +456,9 @@ def show_published(score="PSNR (dB)"):
 widgets.parameter_slider(show_published, frames=3, score=list(SCORES))
 
 # %% [markdown]
-# By your own function, none of the course's networks is worth its parameters in PSNR: smaller
-# networks of others score higher than all of them. How far ahead is the best of those with fewer
-# than 100,000 parameters, in each score?
+# By your own function, none of the course's networks is worth its parameters in PSNR: IAT, a smaller
+# network, scores higher than all of them. How far ahead is the best of those with fewer than
+# 100,000 parameters, in each score?
 #
 # {{claim not set(not_dominated(published("PSNR (dB)"))) & set(shipped)}}
 
@@ -466,12 +474,13 @@ for score in SCORES:
     print(", ".join(better) or "none")
 
 # %% [markdown]
-# Once the brightness is corrected, most of the lead in PSNR is gone. So what these networks know
-# better is mainly *how bright each room was meant to be*. Part of that is better design. Part may
-# be memory: 14 of the 15 test images show a scene that the training images show too, and lesson 01
+# Once the brightness is corrected, much of the lead in PSNR is gone. So what these networks know
+# better is above all *how bright each room was meant to be*. Part of that is better design. Part
+# may be memory: 14 of the 15 test images show a scene that the training images show too, and lesson 01
 # scored 23.50 dB by copying training targets. So the course's model cards also give scores on
 # scenes that training never saw. The papers report none.
 #
+# {{claim ahead["PSNR (dB)"] > 0}}
 # {{claim ahead["GT-mean PSNR (dB)"] < 0.6 * ahead["PSNR (dB)"]}}
 #
 # And against time? One image of 600 x 400, on CPU cores. A histogram mapper is included where a
@@ -681,6 +690,9 @@ question_chance = widgets.predict(
     [clear, open_question],
 )
 question_chance
+
+# %% [markdown]
+# Your function answers, with 2,000 draws:
 
 # %%
 psnr_of = {label: np.array([row["psnr"] for row in judged[label].per_image]) for label in names}
@@ -968,8 +980,8 @@ question_look.reveal(
 # 8. Have I looked at every image, the worst first?
 #
 # **What failed.** Three scenes cannot decide between the first two of our own table. In PSNR on LOL
-# v1, none of our networks is worth its parameters beside the best small ones of others. And no
-# score sees what you see: "Going deeper" ends with a ranking by eye.
+# v1, none of our networks is worth its parameters beside the best small one of others. And no score
+# sees what you see: "Going deeper" ends with a ranking by eye.
 #
 # All of this was about photographs that you did not take. Bring your own to lesson 09.
 #
