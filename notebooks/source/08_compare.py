@@ -359,7 +359,7 @@ my_frontier = check.frontier(my_frontier)
 #
 # Your function now says which are worth having. One cost first: the time for a megapixel on the
 # device that this lesson runs on. The axis is logarithmic, so a step to the right is a factor.
-# Nobody is above or to the left of the line.
+# Nobody is above a ringed point and to its left.
 
 
 # %%
@@ -371,13 +371,14 @@ def not_dominated(points):
 
 
 def show_frontier(points, cost, quality):
-    """Plot quality against cost, with the frontier as a line."""
+    """Plot quality against cost, with a ring around each point of the frontier."""
     kept = not_dominated(points)
     figure = show_trade_off(points, cost, quality)
-    line = sorted((point.cost, point.quality) for point in points if point.label in kept)
-    figure.axes[0].step(
-        *zip(*line, strict=True), where="post", color="#BBBBBB", linewidth=1, zorder=0
-    )
+    for point in points:
+        if point.label in kept:
+            figure.axes[0].plot(
+                point.cost, point.quality, "o", color=vermilion, fillstyle="none", markersize=16
+            )
     figure.axes[0].set_title(f"not dominated: {', '.join(kept)}")
     figure.alt += f" Not dominated: {', '.join(kept)}."
     return figure
@@ -456,9 +457,9 @@ def show_published(score="PSNR (dB)"):
 widgets.parameter_slider(show_published, frames=3, score=list(SCORES))
 
 # %% [markdown]
-# By your own function, none of the course's networks is worth its parameters in PSNR: IAT, a smaller
-# network, scores higher than all of them. How far ahead is the best of those with fewer than
-# 100,000 parameters, in each score?
+# By your own function, none of the course's networks is worth its parameters in PSNR: IAT, a
+# smaller network, scores higher than all of them. How far ahead is the best of those with fewer
+# than 100,000 parameters, in each score?
 #
 # {{claim not set(not_dominated(published("PSNR (dB)"))) & set(shipped)}}
 
@@ -474,10 +475,10 @@ for score in SCORES:
     print(", ".join(better) or "none")
 
 # %% [markdown]
-# Once the brightness is corrected, much of the lead in PSNR is gone. So what these networks know
+# Once the brightness is corrected, much of the lead in PSNR is gone. So what the best ones know
 # better is above all *how bright each room was meant to be*. Part of that is better design. Part
-# may be memory: 14 of the 15 test images show a scene that the training images show too, and lesson 01
-# scored 23.50 dB by copying training targets. So the course's model cards also give scores on
+# may be memory: 14 of the 15 test images show a scene that the training images show too, and lesson
+# 01 scored 23.50 dB by copying training targets. So the course's model cards also give scores on
 # scenes that training never saw. The papers report none.
 #
 # {{claim ahead["PSNR (dB)"] > 0}}
