@@ -1159,7 +1159,7 @@ for white in (1.0, 255.0):
 #
 # Ask friends who do not know which method is yours. Between people and PSNR is LPIPS, a distance
 # between features of a network that was trained to recognise objects. The ledger holds it wherever
-# its weights are installed (`pip install "llie_helpers[perceptual]"`).
+# its weights are installed (`pip install torchvision`).
 #
 # ## Papers
 #
