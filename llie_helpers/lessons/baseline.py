@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.lessons.measured import measured
 from llie_helpers.methods import create_method
 from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.metrics import Evaluation, evaluate, psnr
@@ -16,6 +17,8 @@ from llie_helpers.tables import Table
 
 GAMMAS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 MAPPER = "histogram mapper"
+TUNED = "gamma, tuned"  # in the kept scores, whose exponent is another
+LOL = "lol_v1/test"
 LOSING = "#D55E00"  # readable on white and on black
 TUNING_PAIRS = 24  # enough to choose among a few exponents
 
@@ -28,11 +31,14 @@ class Baselines:
         methods: the methods by title.
         scores: their evaluations on the test pairs, by title.
         tuned_gamma: title of the gamma correction that was tuned on training pairs.
+        on_lol: their PSNR on LOL v1's test pairs, as lesson 02 measured it; what is fitted was
+            fitted to LOL v1 there. Empty where ``scores`` are those.
     """
 
     methods: dict[str, Callable[[Tensor], Tensor]]
     scores: dict[str, Evaluation]
     tuned_gamma: str
+    on_lol: Mapping[str, float]
 
     @property
     def best(self) -> str:
@@ -45,7 +51,7 @@ class Baselines:
         return MAPPER if MAPPER in self.scores else self.best
 
     def table(self, yours: Mapping[str, Evaluation] | None = None) -> Table:
-        """Return PSNR, SSIM and GT-mean PSNR of every method.
+        """Return PSNR, SSIM and GT-mean PSNR of every method, and its PSNR on LOL v1.
 
         Args:
             yours: the lesson's own rows, below the others. Those with a lower PSNR than `to_beat`
@@ -56,6 +62,11 @@ class Baselines:
             [title, f"{score.psnr:.2f}", f"{score.ssim:.3f}", f"{score.psnr_gt_mean:.2f}"]
             for title, score in scores.items()
         ]
+        header = ["to beat", "PSNR (dB)", "SSIM", "GT-mean PSNR (dB)"]
+        if self.on_lol:
+            header.append("PSNR on LOL v1 (dB)")
+            for row in rows:
+                row.append(f"{self.on_lol[row[0]]:.2f}" if row[0] in self.on_lol else "")
         limit = self.scores[self.to_beat].psnr
         losing = [
             n
@@ -63,7 +74,6 @@ class Baselines:
             if title in (yours or {}) and scores[title].psnr < limit
         ]
         note = " ".join(self._compared(title, score) for title, score in (yours or {}).items())
-        header = ["to beat", "PSNR (dB)", "SSIM", "GT-mean PSNR (dB)"]
         return Table(header, rows, dict.fromkeys(losing, LOSING), note)
 
     def _compared(self, title: str, score: Evaluation) -> str:
@@ -100,7 +110,13 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
     if find_spec("xgboost"):
         methods[MAPPER] = HistogramMapper().fit(train)
     scores = {title: evaluate(method, test) for title, method in methods.items()}
-    return Baselines(methods, scores, tuned)
+    return Baselines(methods, scores, tuned, {} if test.title == LOL else _on_lol(tuned))
+
+
+def _on_lol(tuned: str) -> dict[str, float]:
+    """Return the kept scores by title; that of the tuned gamma under the title ``tuned``."""
+    kept = measured("02_histograms")["baselines"]
+    return {tuned: kept.pop(TUNED)} | kept
 
 
 def tune_gamma(pairs: Pairs) -> float:

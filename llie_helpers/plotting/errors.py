@@ -7,6 +7,7 @@ from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.images import quantise
+from llie_helpers.methods import as_method
 from llie_helpers.metrics.diagnosis import PARTS, error_parts
 from llie_helpers.plotting.figures import COLOURS, WIDTH, CourseFigure
 
@@ -18,13 +19,14 @@ def show_error_parts(
     """Draw a bar for each method: its mean squared error on ``pairs`` in three parts.
 
     Args:
-        methods: label -> what maps images ``(1, 3, H, W)`` in [0, 1] to the same; networks in
-            evaluation mode.
+        methods: label -> a `Method`, a network, or any other callable that maps images
+            ``(1, 3, H, W)`` in [0, 1] to the same.
         pairs: images and targets.
     """
     parts = {}
     for label, method in methods.items():
-        made = [quantise(method(pair.low[None])) for pair in pairs]
+        method = as_method(method)
+        made = [quantise(method(pair.low[None].to(method.device))).cpu() for pair in pairs]
         each = [error_parts(one, pair.normal[None]) for one, pair in zip(made, pairs, strict=True)]
         parts[label] = torch.cat(each).mean(dim=0).tolist()
     figure = CourseFigure(WIDTH, 1.3 + 0.4 * len(parts))

@@ -60,6 +60,11 @@ class History(Sequence):
         return min(validated or self.rows[-1:], key=lambda row: sign * row.get(self.monitor, 0))
 
     @property
+    def finished(self) -> bool:
+        """Return whether the run reached its last epoch or stopped early."""
+        return self.stopped_early or len(self) >= self.settings["recipe"]["epochs"]
+
+    @property
     def seconds(self) -> float:
         """Return how long the run took in seconds, validation included."""
         return self.rows[-1]["seconds"] if self.rows else 0.0

@@ -715,6 +715,11 @@ for label, (model, run) in trained.items():
     )
 baselines.table({label: judged[label] for label in ("U-Net", "with features")})
 
+# %% Keep the U-Net for lesson 08 tags=["hide-input"]
+to_keep = models.create_model("plain_unet", widths=widths)
+to_keep.load_state_dict(trained["U-Net"][0].state_dict())
+models.save_weights(to_keep, lesson.run_dir("unet") / "best.safetensors")
+
 # %% [markdown]
 # In SSIM the U-Net wins by far. For PSNR, read the note below the table. Which way did the second
 # term move it for you? With another seed it may go the other way. What keeps it down is easier to

@@ -36,7 +36,6 @@ import torch.nn.functional as F
 
 from llie_helpers import data, metrics, models, plotting, training
 from llie_helpers.data import lighting, synthesis
-from llie_helpers.data.scenes import shared_scenes
 from llie_helpers.images import quantise
 from llie_helpers.lessons import widgets
 from llie_helpers.lessons.checks import lesson_07 as check
@@ -1036,65 +1035,6 @@ print(f"{train.title}: {between_takes:.2f}")
 # brightness. A method that sees only the dark photograph can hardly know which was meant.
 #
 # {{claim between_takes < 0.01}}
-
-# %% [markdown]
-# ### Have the data sets met?
-#
-# The system that this lesson follows was pretrained on LOL v1 and then tested on LOL v2. Both come
-# from the same photographers, and v2's test set repeats scenes, and even targets, of v1's training
-# set. Then a test score says what was remembered. How do you find out?
-#
-# {{exercise shared}}
-#
-# `ours` and `theirs` are arrays with one row of grey values for each image's thumbnail. Return the
-# pairs `(i, j)` of row numbers whose *normalised correlation* is above `threshold`: subtract each
-# row's mean, divide by its length, and multiply. Exposure and contrast must make no difference.
-
-
-# %%
-def my_shared(ours, theirs, threshold):
-    """Rows that show the same scene -> list of (i, j)."""
-    ### SOLUTION shared
-
-
-# %% tags=["nbval-check-output"]
-my_shared = check.shared(my_shared)
-
-# %% [markdown]
-# {{answers shared}}
-
-# %% [markdown]
-# The package's `shared_scenes` does this for two data sets. On all splits of all sets that you
-# have, except for a set's training and validation images among themselves:
-
-# %%
-present = ["embedded", *(key for key, folder in data.available().items() if folder)]
-splits = {
-    f"{key}/{split}": data.load_pairs(key, split)
-    for key in present
-    for split in ("train", "val", "test")
-}
-for title, pairs in splits.items():
-    for other, theirs in splits.items():
-        if other.endswith("/test") and title != other:
-            met = shared_scenes(pairs, theirs)
-            known = len({name for _, name in met})
-            print(f"{title:18} shows {known:3} of the {len(theirs):3} images of {other}")
-
-# %% [markdown]
-# Does the finder find anything? A test of the test: hide a test photograph, darker and saved with
-# less contrast, among the training images.
-
-# %% tags=["nbval-check-output"]
-hidden = (test.raw(0)[1] * 0.4 + 30).astype(np.uint8)
-planted = data.Pairs("planted", ("a", "b"), (0, 1), [train.raw(0), (hidden, hidden)])
-print([mine for mine, _ in shared_scenes(planted, test.subset([0]))])
-
-# %% [markdown]
-# On LOL v1 it finds that 14 of the 15 test images show a scene of the training images, and lesson
-# 01 has shown what copying those would score. If you have LOL v2 beside it, this cell counts
-# how many of its test scenes LOL v1 trains on. The course leaves out such pairs of LOL v1 from
-# training.
 
 # %% [markdown]
 # ## Recap

@@ -37,6 +37,24 @@ def test_every_baseline_is_scored_on_the_test_pairs():
     assert found.table().rows[2][:2] == ["gamma 0.3", f"{found.scores['gamma 0.3'].psnr:.2f}"]
 
 
+def test_scores_on_lol_are_those_that_lesson_02_measured():
+    kept = lessons.measured("02_histograms")
+    pairs = darkened(0.3, seed=0)
+    found = lessons.baselines(pairs, pairs)
+    table = found.table({"mine": found.scores["identity"]})
+    of_title = {row[0]: row[-1] for row in table.rows}
+    assert table.header[-1] == "PSNR on LOL v1 (dB)"
+    assert of_title.pop("mine") == ""
+    assert of_title.pop("gamma 0.3") == f"{kept['baselines'].pop('gamma, tuned'):.2f}"
+    assert of_title == {title: f"{psnr:.2f}" for title, psnr in kept["baselines"].items()}
+    assert kept["baselines"]["histogram mapper"] == kept["mapper"]["test pairs"]
+
+
+def test_on_lol_itself_its_scores_are_shown_once():
+    pairs = replace(darkened(0.3, seed=0), title="lol_v1/test")
+    assert len(lessons.baselines(pairs, pairs).table().header) == 4
+
+
 @pytest.mark.parametrize(
     ("psnr", "ssim", "told"),
     [

@@ -8,6 +8,8 @@ def test_peers_have_scores_in_their_ranges():
     for peer in literature.PEERS:
         assert 10 < peer.psnr < 30, peer
         assert 0 < peer.ssim < 1, peer
+        assert (peer.psnr_gt_mean is None) == (peer.source == "published"), peer
+        assert peer.psnr_gt_mean is None or peer.psnr < peer.psnr_gt_mean < 30, peer
         assert peer.parameters > 1000, peer
         assert peer.seconds is None or 0 < peer.seconds < 10, peer
 

@@ -271,6 +271,9 @@ def test_the_history_is_recorded_as_it_was(train, val, tmp_path):
     assert record.settings["seed"] == 3
     assert record.settings["recipe"]["crop_size"] == 16
     assert (record.monitor, record.best, record.stopped_early) == ("val_ssim", run.best, False)
+    assert record.finished
+    assert not History(record.settings, record.rows[:-1]).finished
+    assert History(record.settings, record.rows[:-1], stopped_early=True).finished
     written = json.loads((tmp_path / "history.json").read_text())
     assert written["best_epoch"] == run.best["epoch"]
     for epoch, row in enumerate(record, start=1):

@@ -1,9 +1,8 @@
-"""Exercises of lesson 07: amplitude and phase, light by luminance, frequencies, shared scenes."""
+"""Exercises of lesson 07: amplitude and phase, light by luminance, frequencies."""
 
-import numpy as np
 import torch
 
-from llie_helpers.lessons.checks.compare import Finding, difference
+from llie_helpers.lessons.checks.compare import difference
 from llie_helpers.lessons.checks.exercise import Exercise
 from llie_helpers.models.bilateral_grid import cubic_bspline
 
@@ -216,95 +215,5 @@ look_up = Exercise(
         "`torch.arange(maps.shape[1])[:, None, None]` are the numbers of the levels, `(K, 1, 1)`. "
         "`cubic_bspline` turns distances into weights. Divide them by their sum over the levels.",
         "`maps * weights` is `(3, K, H, W)`; sum over the levels, dimension 1.",
-    ],
-)
-
-
-def shared_solution(ours, theirs, threshold):
-    """Pairs (i, j) of rows that show the same scene: normalised correlation above threshold."""
-
-    def normalised(rows):
-        centred = rows - rows.mean(axis=1, keepdims=True)
-        return centred / np.linalg.norm(centred, axis=1, keepdims=True)
-
-    correlation = normalised(ours) @ normalised(theirs).T
-    return [(int(i), int(j)) for i, j in zip(*np.nonzero(correlation > threshold), strict=True)]
-
-
-def shared_inputs():
-    rng = np.random.default_rng(3)
-    scenes = rng.random((7, 60))
-
-    def seen(*views):
-        return np.stack(
-            [gain * scenes[scene] + offset + 0.01 * rng.random(60) for scene, gain, offset in views]
-        )
-
-    # Rows 1 and 4 of ours are one scene; a different exposure must not hide it. The last row of
-    # theirs is the negative of a scene.
-    ours = seen((0, 1, 0), (1, 0.3, 0), (2, 1, 0.5), (3, 0.6, 0.2), (1, 0.8, 0.1))
-    theirs = seen((4, 1, 0), (1, 1, 0), (5, 0.9, 2.0), (3, 0.2, 0.9), (6, 0.4, 3.0), (1, 0.1, 0.7),
-                  (2, -1, 1.5))  # fmt: skip
-    return [(ours, theirs, 0.95)]
-
-
-def shared_observe(student, ours, theirs, threshold):
-    got = student(ours, theirs, threshold)
-    got = got.tolist() if isinstance(got, np.ndarray | torch.Tensor) else got
-    if not isinstance(got, list | tuple | set):
-        raise Finding(f"return a list of pairs (i, j); yours is of type {type(got).__name__}.")
-    try:
-        pairs = sorted((int(i), int(j)) for i, j in got)
-    except (TypeError, ValueError):
-        raise Finding("return a list of pairs (i, j) of row numbers.") from None
-    expected = set(shared_solution(ours, theirs, threshold))
-    missing, extra = expected - set(pairs), set(pairs) - expected
-    return f"{len(missing)} pairs missing, {len(extra)} that are not the same scene", pairs
-
-
-shared = Exercise(
-    title="Have they met before?",
-    minutes=8,
-    difficulty=3,
-    reference=shared_solution,
-    inputs=shared_inputs,
-    observe=shared_observe,
-    mistakes={
-        "subtract each row's own mean first; otherwise "
-        "any two bright images correlate.": "rows - rows.mean(axis=1, keepdims=True) => rows",
-        "subtract each row's own mean, "
-        "not the mean of all rows.": "rows.mean(axis=1, keepdims=True) => rows.mean()",
-        "divide each row by its length; without that, "
-        "contrast counts as similarity.": "np.linalg.norm(centred, axis=1, keepdims=True) => 1",
-        "subtract each row's mean, and divide each row by its length.": [
-            "rows - rows.mean(axis=1, keepdims=True) => rows",
-            "np.linalg.norm(centred, axis=1, keepdims=True) => 1",
-        ],
-        "divided by the standard deviation, a row has the root of its number of pixels for its "
-        "length; take the mean of the products, not their sum.": (
-            "np.linalg.norm(centred, axis=1, keepdims=True) => centred.std(axis=1, keepdims=True)"
-        ),
-        "one image of ours can have several partners; do not stop at the best.": (
-            "correlation > threshold => "
-            "(correlation > threshold) & (correlation == correlation.max(1, keepdims=True))"
-        ),
-        "the pairs are the wrong way round: first ours, "
-        "then theirs.": "(int(i), int(j)) => (int(j), int(i))",
-        "the pairs that belong together "
-        "correlate *above* the threshold.": "correlation > threshold => correlation < threshold",
-        "a negative is not the same scene: leave the sign "
-        "of the correlation as it is.": "correlation > threshold => abs(correlation) > threshold",
-    },
-    right=[
-        lambda *given: set(shared_solution(*given)),
-        lambda *given: np.array(shared_solution(*given)),
-    ],
-    hints=[
-        "The same scene at another exposure is about `gain * scene + offset`. What must you do to "
-        "a row so that neither gain nor offset is left?",
-        "Subtract each row's mean, then divide it by its length (`np.linalg.norm`). The product of "
-        "two such rows is their correlation, at most 1.",
-        "`correlation = a @ b.T` has all of them at once; `np.nonzero(correlation > threshold)` "
-        "gives the rows and columns where it is high.",
     ],
 )

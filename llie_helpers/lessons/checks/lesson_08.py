@@ -1,4 +1,4 @@
-"""Exercises of lesson 08: two averages of PSNR, luma, which methods are dominated, and chance."""
+"""Exercises of lesson 08: averages of PSNR, which methods are dominated, chance, shared scenes."""
 
 import numpy as np
 import torch
@@ -42,6 +42,18 @@ pooled = Exercise(
             "errors.mean() => errors.sum()",
         ],
     },
+    right=[
+        lambda *given: [float(value) for value in pooled_solution(*given)],
+        lambda enhanced, normal: (
+            np.mean(
+                [
+                    -10 * np.log10(((a - b) ** 2).mean().item())
+                    for a, b in zip(enhanced, normal, strict=True)
+                ]
+            ),
+            -10 * np.log10(((enhanced - normal) ** 2).mean().item()),
+        ),
+    ],
     hints=[
         "The logarithm of a mean is not the mean of the logarithms. Which of the two comes first "
         "in each of the two scores?",
@@ -53,65 +65,24 @@ pooled = Exercise(
 )
 
 
-def luma_solution(enhanced, normal):
-    """PSNR of the luma of two images (3, H, W), in dB."""
-    weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
-    error = ((enhanced - normal) * weights).sum(dim=0)
-    return -10 * error.square().mean().log10()
-
-
-luma = Exercise(
-    title="Scores without colour",
-    minutes=6,
-    difficulty=2,
-    reference=luma_solution,
-    inputs=lambda: [tuple(torch.rand(2, 3, 6, 8) * torch.tensor([0.3, 0.6, 1]).view(3, 1, 1))],
-    tolerance=1e-4,
-    mistakes={
-        "all channels count alike in your score; "
-        "luma weighs green most.": "0.299, 0.587, 0.114 => 1 / 3, 1 / 3, 1 / 3",
-        "the channels are in the order red, green, "
-        "blue.": "0.299, 0.587, 0.114 => 0.114, 0.587, 0.299",
-        "these are the weights of BT.709; the task asks for BT.601's 0.299, "
-        "0.587 and 0.114.": "0.299, 0.587, 0.114 => 0.2126, 0.7152, 0.0722",
-        "that is the PSNR of all three channels; weigh them "
-        "and add them up first.": "((enhanced - normal) * weights).sum(dim=0) => enhanced - normal",
-        "add the three weighted channels up before you square: errors of channels may cancel.": [
-            "(enhanced - normal) * => (enhanced - normal) ** 2 *",
-            "error.square() => error",
-        ],
-        "a sum over the channels, not a mean: "
-        "the weights add up to 1 already.": "sum(dim=0) => mean(dim=0)",
-        "a PSNR is minus ten times the logarithm.": "-10 => 10",
-        "the factor is 10 for squared errors, and 20 for their roots only.": "-10 => -20",
-    },
-    hints=[
-        "Luma is one number for each pixel: a weighted sum of its three channels.",
-        "`torch.tensor([0.299, 0.587, 0.114])[:, None, None]` can be multiplied with an image; "
-        "sum over `dim=0`.",
-        "Weigh the difference of the images and sum over the channels. The rest is the PSNR of a "
-        "grey image: square, `.mean()`, `.log10()`, times -10.",
-    ],
-)
-
-
 def frontier_solution(costs, qualities):
     """Row numbers of the methods that no other dominates."""
-    methods = list(zip(costs, qualities, strict=True))
 
-    def dominated(cost, quality):
-        return any(c <= cost and q >= quality and (c, q) != (cost, quality) for c, q in methods)
+    def dominates(i, j):
+        no_worse = (costs[i] <= costs[j]).all() and qualities[i] >= qualities[j]
+        better = (costs[i] < costs[j]).any() or qualities[i] > qualities[j]
+        return no_worse and better
 
-    return [i for i, method in enumerate(methods) if not dominated(*method)]
+    rows = range(len(qualities))
+    return [j for j in rows if not any(dominates(i, j) for i in rows)]
 
 
 def frontier_inputs():
-    # Rows 1 and 6 are equal; row 4 ties with row 2 in quality, row 5 with row 0 in cost.
-    costs = [1.0, 3.0, 8.0, 4.0, 9.0, 1.0, 3.0, 20.0]
-    return [
-        (costs, [15.0, 20.0, 22.0, 18.0, 22.0, 12.0, 20.0, 21.0]),
-        ([2.0, 1.0, 3.0], [22.0, 23.0, 21.0]),
-    ]
+    # Small integers, so that there are ties in each column, and two equal rows.
+    draw = np.random.default_rng(2)
+    tables = [draw.integers(1, 5, (rows, columns)) for rows, columns in ((9, 2), (12, 3), (12, 4))]
+    tables = [np.concatenate([table, table[:1]]).astype(float) for table in tables]
+    return [(table[:, 1:], table[:, 0]) for table in tables]
 
 
 def frontier_observe(student, costs, qualities):
@@ -119,6 +90,8 @@ def frontier_observe(student, costs, qualities):
     got = got.tolist() if isinstance(got, np.ndarray | torch.Tensor) else got
     if not isinstance(got, list | tuple | set):
         raise Finding(f"return a list of row numbers; yours is of type {type(got).__name__}.")
+    if any(isinstance(i, bool) for i in got):
+        raise Finding("return row numbers, not True or False for each row; np.flatnonzero helps.")
     try:
         rows = sorted(int(i) for i in got)
     except (TypeError, ValueError):
@@ -128,45 +101,84 @@ def frontier_observe(student, costs, qualities):
     return f"{len(missing)} methods missing, {len(extra)} dominated by another", rows
 
 
+def all_at_once(costs, qualities):
+    no_worse = (costs[:, None] <= costs).all(axis=2) & (qualities[:, None] >= qualities)
+    better = (costs[:, None] < costs).any(axis=2) | (qualities[:, None] > qualities)
+    return np.flatnonzero(~(no_worse & better).any(axis=0))
+
+
+def as_points(costs, qualities):
+    """The same by tuples, in which equal methods are equal."""
+    points = [(*map(float, row), -float(q)) for row, q in zip(costs, qualities, strict=True)]
+    return {
+        number
+        for number, point in enumerate(points)
+        if not any(
+            other != point and all(a <= b for a, b in zip(other, point, strict=True))
+            for other in points
+        )
+    }
+
+
 frontier = Exercise(
     title="Which methods are worth their cost?",
     minutes=10,
-    difficulty=2,
+    difficulty=3,
     reference=frontier_solution,
     inputs=frontier_inputs,
     observe=frontier_observe,
     mistakes={
-        "two equal methods dominate neither each other nor themselves; you drop both.": [
-            "(c, q) != (cost, quality) => methods.count((c, q)) > ((c, q) == (cost, quality))",
+        "two equal methods do not dominate each other; you drop both.": [
+            "for i in rows => for i in rows if i != j",
+            "return no_worse and better => return no_worse",
         ],
-        "a method that is as good and cheaper dominates, and so does one that costs the same "
-        "and is better.": (
-            "c <= cost and q >= quality and (c, q) != (cost, quality) => c < cost and q > quality"
-        ),
-        "a low cost is good and a high quality is good; "
-        "you have one of them upside down.": "c <= cost => c >= cost",
-        "you keep the cheap and the good, and lose those in between: a method is dominated only "
-        "by one that is at least as good in *both*.": (
-            "c <= cost and q >= quality and (c, q) != (cost, quality) => c < cost or q > quality"
-        ),
-        "you look at quality "
-        "alone.": "c <= cost and q >= quality and (c, q) != (cost, quality) => q > quality",
-        "you look "
-        "at cost alone.": "c <= cost and q >= quality and (c, q) != (cost, quality) => c < cost",
-        "these are the dominated ones; return the others.": "if not dominated => if dominated",
+        "every method is as good as itself, and does not dominate itself; "
+        "ask for a difference too.": "return no_worse and better => return no_worse",
+        "being better in one number is enough, if no other is worse; "
+        "you ask for a lower cost in each column and for a higher quality.": [
+            "<= => <",
+            "costs[i] < costs[j]).any() or => costs[i] < costs[j]).all() and",
+            ">= => >",
+        ],
+        "a method that dominates is no more expensive in *every* column; "
+        "for you one cheap column is enough.": "costs[j]).all() => costs[j]).any()",
+        "a method that costs less and is no better dominates too; "
+        "you ask for a higher quality.": "(costs[i] < costs[j]).any() or => ",
+        "a method that costs the same and is better dominates too; "
+        "you ask for a lower cost.": " or qualities[i] > qualities[j] => ",
+        "you look at the first cost only.": "costs[ => costs[:, :1][",
+        "costs with different units cannot be added up; "
+        "compare each column by itself.": "costs[ => costs.sum(axis=1, keepdims=True)[",
+        "a low cost is good; you prefer a high one.": ["<= => >=", "costs[i] < => costs[i] >"],
+        "a high quality is good; you prefer a low one.": [
+            "qualities[i] >= => qualities[i] <=",
+            "qualities[i] > q => qualities[i] < q",
+        ],
+        "you look at quality alone.": [
+            "(costs[i] <= costs[j]).all() and => ",
+            "(costs[i] < costs[j]).any() or => ",
+        ],
+        "you look at the costs alone.": [
+            " and qualities[i] >= qualities[j] => ",
+            " or qualities[i] > qualities[j] => ",
+        ],
+        "these are the methods that dominate another; return those that no other "
+        "dominates.": "not any(dominates(i, j) => any(dominates(j, i)",
+        "these are the dominated ones; return the others.": "if not any => if any",
+        "return row numbers, not True or False for each row; np.flatnonzero "
+        "helps.": lambda costs, qualities: [True] * len(qualities),
         "return a list of row numbers.": lambda costs, qualities: ["first"],
         "return a list of row numbers; yours is of type": lambda costs, qualities: 3,
     },
-    right=[
-        lambda *given: set(frontier_solution(*given)),
-        lambda *given: np.array(frontier_solution(*given)),
-    ],
+    right=[all_at_once, as_points],
     hints=[
-        "Ask of each method: does another cost no more, and is no worse, and differ from it?",
-        "A small function `dominated(cost, quality)` with `any(...)` over all methods, then a list "
-        "comprehension over their numbers.",
-        "A method `(c, q)` is no worse than `(cost, quality)` if `c <= cost and q >= quality`. "
-        "That holds of equal ones as well: rule them out.",
+        "Begin with two methods: does method i dominate method j? Then ask that of every i, for "
+        "each j.",
+        "`costs[i] <= costs[j]` compares all costs at once, and `.all()` and `.any()` sum it up. "
+        "Two conditions make a method dominate: nowhere worse, and somewhere better.",
+        "Write `dominates(i, j)` as a small function inside: nowhere worse is `.all()` for costs "
+        "*and* a comparison of qualities, somewhere better is `.any()` for costs *or* one. The "
+        "result is a list comprehension with `not any(...)` in it.",
     ],
 )
 
@@ -204,6 +216,12 @@ interval = Exercise(
         "draws are not used: "
         "resample the images with them.": "(ours - theirs)[draws].mean(axis=1) => ours - theirs",
     },
+    right=[
+        lambda ours, theirs, draws: np.percentile((ours - theirs)[draws].mean(1), [2.5, 97.5]),
+        lambda ours, theirs, draws: np.quantile(
+            ours[draws].mean(axis=1) - theirs[draws].mean(axis=1), [0.025, 0.975]
+        ).tolist(),
+    ],
     hints=[
         "Both methods were scored on the same images. Take the difference image by image; then ask "
         "how its mean would vary with other images.",
@@ -211,5 +229,95 @@ interval = Exercise(
         "that were drawn.",
         "The mean of each row, `.mean(axis=1)`, is one possible outcome of the test. "
         "`np.percentile(values, [low, high])` gives both ends; which two leave 95 % between them?",
+    ],
+)
+
+
+def shared_solution(ours, theirs, threshold):
+    """Pairs (i, j) of rows that show the same scene: normalised correlation above threshold."""
+
+    def normalised(rows):
+        centred = rows - rows.mean(axis=1, keepdims=True)
+        return centred / np.linalg.norm(centred, axis=1, keepdims=True)
+
+    correlation = normalised(ours) @ normalised(theirs).T
+    return [(int(i), int(j)) for i, j in zip(*np.nonzero(correlation > threshold), strict=True)]
+
+
+def shared_inputs():
+    rng = np.random.default_rng(3)
+    scenes = rng.random((7, 60))
+
+    def seen(*views):
+        return np.stack(
+            [gain * scenes[scene] + offset + 0.01 * rng.random(60) for scene, gain, offset in views]
+        )
+
+    # Rows 1 and 4 of ours are one scene; a different exposure must not hide it. The last row of
+    # theirs is the negative of a scene.
+    ours = seen((0, 1, 0), (1, 0.3, 0), (2, 1, 0.5), (3, 0.6, 0.2), (1, 0.8, 0.1))
+    theirs = seen((4, 1, 0), (1, 1, 0), (5, 0.9, 2.0), (3, 0.2, 0.9), (6, 0.4, 3.0), (1, 0.1, 0.7),
+                  (2, -1, 1.5))  # fmt: skip
+    return [(ours, theirs, 0.95)]
+
+
+def shared_observe(student, ours, theirs, threshold):
+    got = student(ours, theirs, threshold)
+    got = got.tolist() if isinstance(got, np.ndarray | torch.Tensor) else got
+    if not isinstance(got, list | tuple | set):
+        raise Finding(f"return a list of pairs (i, j); yours is of type {type(got).__name__}.")
+    try:
+        pairs = sorted((int(i), int(j)) for i, j in got)
+    except (TypeError, ValueError):
+        raise Finding("return a list of pairs (i, j) of row numbers.") from None
+    expected = set(shared_solution(ours, theirs, threshold))
+    missing, extra = expected - set(pairs), set(pairs) - expected
+    return f"{len(missing)} pairs missing, {len(extra)} that are not the same scene", pairs
+
+
+shared = Exercise(
+    title="Have they met before?",
+    minutes=8,
+    difficulty=3,
+    reference=shared_solution,
+    inputs=shared_inputs,
+    observe=shared_observe,
+    mistakes={
+        "subtract each row's own mean first; otherwise "
+        "any two bright images correlate.": "rows - rows.mean(axis=1, keepdims=True) => rows",
+        "subtract each row's own mean, "
+        "not the mean of all rows.": "rows.mean(axis=1, keepdims=True) => rows.mean()",
+        "divide each row by its length; without that, "
+        "contrast counts as similarity.": "np.linalg.norm(centred, axis=1, keepdims=True) => 1",
+        "subtract each row's mean, and divide each row by its length.": [
+            "rows - rows.mean(axis=1, keepdims=True) => rows",
+            "np.linalg.norm(centred, axis=1, keepdims=True) => 1",
+        ],
+        "divided by the standard deviation, a row has the root of its number of pixels for its "
+        "length; take the mean of the products, not their sum.": (
+            "np.linalg.norm(centred, axis=1, keepdims=True) => centred.std(axis=1, keepdims=True)"
+        ),
+        "one image of ours can have several partners; do not stop at the best.": (
+            "correlation > threshold => "
+            "(correlation > threshold) & (correlation == correlation.max(1, keepdims=True))"
+        ),
+        "the pairs are the wrong way round: first ours, "
+        "then theirs.": "(int(i), int(j)) => (int(j), int(i))",
+        "the pairs that belong together "
+        "correlate *above* the threshold.": "correlation > threshold => correlation < threshold",
+        "a negative is not the same scene: leave the sign "
+        "of the correlation as it is.": "correlation > threshold => abs(correlation) > threshold",
+    },
+    right=[
+        lambda *given: set(shared_solution(*given)),
+        lambda *given: np.array(shared_solution(*given)),
+    ],
+    hints=[
+        "The same scene at another exposure is about `gain * scene + offset`. What must you do to "
+        "a row so that neither gain nor offset is left?",
+        "Subtract each row's mean, then divide it by its length (`np.linalg.norm`). The product of "
+        "two such rows is their correlation, at most 1.",
+        "`correlation = a @ b.T` has all of them at once; `np.nonzero(correlation > threshold)` "
+        "gives the rows and columns where it is high.",
     ],
 )
