@@ -107,9 +107,11 @@ widgets.frames_slider(
 #
 # ### Six photographs in place of one
 #
-# Cut the garage into six tiles and let the network enhance each as if it were a photograph.
-# (Enlarge the picture by day, so that there is something to cut, and darken it afterwards. You will
-# see why.)
+# Cut the garage into six tiles and let the network enhance each as if it were a photograph. The
+# picture is enlarged first, so that there is something to cut. That is done by day, and it is
+# darkened afterwards: so its noise has the fine grain of a camera of that size. Noise that is
+# enlarged with a picture has coarse grains, which a network takes for structure.
+
 
 # %%
 day = cv2.resize(photograph("motorcycle"), (960, 640), interpolation=cv2.INTER_CUBIC)
@@ -338,37 +340,6 @@ for megapixels in (1, 4):
     )
 
 # %% [markdown]
-# ### Enlarge last
-#
-# Why was the garage enlarged before it was dark? Because a photograph that is enlarged after it was
-# taken has its noise enlarged with it. The grains are now coarse, and a network takes them for
-# structure. Look at the wall.
-
-# %%
-with torch.no_grad():
-    enlarged = cv2.resize(garage, (960, 640), interpolation=cv2.INTER_CUBIC)
-    grains = network(to_float(enlarged)[None].to(device))
-    small = network(to_float(garage)[None].to(device))
-    enlarged_last = torch.nn.functional.interpolate(small, (640, 960), mode="bicubic").clamp(0, 1)
-bright = to_float(day)
-pictures = {"enlarged, then enhanced": grains, "enhanced, then enlarged": enlarged_last}
-pictures = {label: picture[0].cpu() for label, picture in pictures.items()}
-false = {
-    label: metrics.true_and_false_detail(picture, bright)[0, 1].item()
-    for label, picture in pictures.items()
-}
-plotting.show_images(
-    [picture[:, :270, :400] for picture in pictures.values()],
-    list(pictures),
-    [f"false detail {share:.0%}" for share in false.values()],
-)
-
-# %% [markdown]
-# So enhance first and enlarge last. The same holds for a photograph that your phone has already
-# enlarged or smoothed.
-#
-# {{claim false["enlarged, then enhanced"] > 1.3 * false["enhanced, then enlarged"]}}
-#
 # ## 3. A film without flicker
 #
 # A film is many photographs, so why not enhance them one by one? Two things would flicker: the
@@ -717,9 +688,9 @@ print(f"\n{training['steps']:,} steps, {training['seconds'] / 3600:.1f} hours of
 # - Brightness belongs to the photographer. It is a control, apart from noise and detail.
 # - The darker the photograph, the more of the result is a guess, and it does not look like one.
 #
-# **What failed.** Where a film changes within a second, the light follows late. On photographs that
-# were enlarged or smoothed before, the network takes coarse grains for structure. And without a GPU
-# it is far from keeping up with a film of 1280 x 720.
+# **What failed.** Where a film changes within a second, the light follows late. Noise that
+# was enlarged or smoothed before comes out blotched. And without a GPU the network is far from
+# keeping up with a film of 1280 x 720.
 #
 # This is the strip once more, with a panel for each lesson that you have done:
 
