@@ -21,7 +21,7 @@ from IPython.display import Video
 
 from llie_helpers import inference, metrics, models, plotting
 from llie_helpers.data.embedded import photograph
-from llie_helpers.data.synthesis import darken
+from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
 from llie_helpers.images import Place, quantise, to_float, to_uint8
 from llie_helpers.inference import tiles
 from llie_helpers.inference.photos import Photo, read_photo, write_photo
@@ -165,7 +165,7 @@ question_seams.reveal(
 )
 
 # %% [markdown]
-# Look at the wall above the motorcycle, then at the floor.
+# Look at the white door above the seat, then at the floor.
 
 # %%
 plotting.show_images(
@@ -381,8 +381,8 @@ question_flicker.reveal(
 )
 
 # %% [markdown]
-# The maps show where it flickers, five times larger than it is. Where is the network still
-# unsteady?
+# The maps show where it flickers, five times larger than it is. Where do you still see the network
+# flicker?
 
 # %%
 plotting.show_images(
@@ -576,15 +576,19 @@ widgets.frames_slider(
 )
 
 # %% [markdown]
-# Now measure it, beside a gamma curve that brightens the same photographs and invents nothing.
+# Now measure it. Beside the network are the same photographs with their light multiplied back, as
+# in lesson 01. That invents nothing.
 
 # %%
+multiplied = [
+    to_srgb(expose(to_linear(to_float(dark)), depth)).clamp(0, 1)
+    for dark, depth in zip(cats, depths, strict=True)
+]
 cat = to_float(photograph("chelsea"))
-detail = {"network": [], "gamma 0.4": []}
-for dark, enhanced in zip(cats, shown, strict=True):
-    detail["network"].append(metrics.true_and_false_detail(enhanced, cat)[0])
-    detail["gamma 0.4"].append(metrics.true_and_false_detail(to_float(dark) ** 0.4, cat)[0])
-detail = {label: torch.stack(rows) for label, rows in detail.items()}
+detail = {
+    label: torch.cat([metrics.true_and_false_detail(picture, cat) for picture in pictures])
+    for label, pictures in {"network": shown, "multiplied": multiplied}.items()
+}
 true, false = detail["network"].T.tolist()
 turned = [depth for depth, t, f in zip(depths, true, false, strict=True) if f > t]
 question_fur.reveal(
@@ -600,7 +604,7 @@ figure = plotting.CourseFigure(
     9,
     3.2,
     alt="The network's true detail falls with every stop and its false detail rises slowly; the "
-    "gamma curve's true detail stays high, under noise that is several times as strong.",
+    "multiplied photograph keeps its true detail, under noise that is several times as strong.",
 )
 left, right = figure.subplots(1, 2)
 for axis, column, title in ((left, 0, "true detail"), (right, 1, "false detail")):
@@ -612,15 +616,15 @@ figure
 
 # %% [markdown]
 # True detail falls with every stop. At six stops the picture is blotchy and grey, and you see that
-# something is wrong. At four it looks clean, and you do not: part of the fur is the network's. The
-# curve on the right says what this buys. Without a network, the same photograph has *more* true
-# detail, below noise that is several times as strong. No line in the picture says where
-# measurement ends. From that follows what such a tool must not be used for.
+# something is wrong. At four it looks clean, and you do not: part of the fur is the network's.
+# Without a network, the same photograph keeps *more* true detail, below noise that is several times
+# as strong: that is the bargain. No line in the picture says where measurement ends. From that
+# follows what such a tool must not be used for.
 #
 # {{claim true == sorted(true, reverse=True)}}
 # {{claim false[-1] > false[0]}}
-# {{claim detail["gamma 0.4"][-1, 0] > 1.3 * true[-1]}}
-# {{claim detail["gamma 0.4"][-1, 1] > 3 * false[-1]}}
+# {{claim detail["multiplied"][-1, 0] > 1.3 * true[-1]}}
+# {{claim detail["multiplied"][-1, 1] > 3 * false[-1]}}
 #
 # ### What it must not be used for
 #
