@@ -59,10 +59,10 @@ garage = night(photograph("motorcycle"))
 
 # %% [markdown]
 # Choose a file, and it replaces the garage. (Jupyter passes on files of up to 10 MB. For larger
-# ones use a shell: `python -m llie_helpers enhance FILE`.) *Exposure* is in stops, relative to what
-# the network chose, because how bright a photograph should be is your decision. *Strength* mixes
-# the result with the original. The sliders work on a small copy. The button computes the full size
-# and keeps format, metadata and transparency.
+# ones use a shell: `python -m llie_helpers enhance FILE -o OUT`.) *Exposure* is in stops, relative
+# to what the network chose, because how bright a photograph should be is your decision. *Strength*
+# mixes the result with the original. The sliders work on a small copy. The button computes the full
+# size and keeps format, metadata and transparency.
 
 # %%
 widgets.workshop(enhance, Photo(garage), lesson.run_dir("workshop"))
@@ -107,10 +107,10 @@ widgets.frames_slider(
 #
 # ### Six photographs in place of one
 #
-# Cut the garage into six tiles and let the network enhance each as if it were a photograph. The
-# picture is enlarged first, so that there is something to cut. That is done by day, and it is
-# darkened afterwards: so its noise has the fine grain of a camera of that size. Noise that is
-# enlarged with a picture has coarse grains, which a network takes for structure.
+# Cut the garage into six tiles and let the network enhance each as if it were a photograph. There
+# must be something to cut, so the garage is enlarged to 960 pixels: in daylight, before it is
+# darkened. In the other order its noise would be enlarged too, and a network takes coarse grains
+# for structure.
 
 
 # %%
@@ -132,11 +132,7 @@ def six_photographs(image, side=320):
 nothing, line, edge = "nothing", "a thin line of a level or two", "two pictures that do not match"
 question_seams = widgets.predict(
     "What will you see where two of the six tiles meet?",
-    [
-        nothing,
-        line,
-        edge,
-    ],
+    [nothing, line, edge],
 )
 question_seams
 
@@ -309,7 +305,9 @@ widgets.parameter_slider(show_difference, frames=3, overlap=(64, 192, 64))
 # %% [markdown]
 # At 192 pixels, nobody can tell the tiles from the whole. A third of it, 64 pixels, is about what
 # the network sees around a pixel. With less, pixels near a border lack some of it, and the lattice
-# of the tiles shows in the difference.
+# of the tiles shows in the difference. (The slider moves by 64 pixels, because that is the width of
+# the network's windows of waves, at their coarsest. Tiles that begin elsewhere would cut the
+# windows at other places.)
 #
 # {{claim 255 * (by_hand(320, 64) - whole).abs().max() > 4}}
 # {{claim 255 * (by_hand(320, 192) - whole).abs().max() < 0.5}}
@@ -551,9 +549,9 @@ figure
 # ## 4. Where measurement ends
 #
 # A sensor counts photons. Where it counted three, the network fills in what three photons usually
-# meant in its training pictures. Here is the cat at two to six stops too dark, each enhanced. In
-# lesson 06 you split the fine structure of a picture in two: *true* detail, which the target
-# explains, and *false* detail, which it does not.
+# meant in its training pictures. Lessons 04 and 06 split the fine structure of a picture in two:
+# *true* detail, which the target explains, and *false* detail, which it does not. Here is the cat
+# at two to six stops too dark, each enhanced.
 
 # %%
 never = "at no depth up to 6 stops"
@@ -615,11 +613,11 @@ left.legend()
 figure
 
 # %% [markdown]
-# True detail falls with every stop. At six stops the picture is blotchy and grey, and you see that
-# something is wrong. At four it looks clean, and you do not: part of the fur is the network's.
-# Without a network, the same photograph keeps *more* true detail, below noise that is several times
-# as strong: that is the bargain. No line in the picture says where measurement ends. From that
-# follows what such a tool must not be used for.
+# The network's true detail falls with every stop. At six stops the picture is blotchy and grey, and
+# you see that something is wrong. At four it looks clean, and you do not: part of the fur is the
+# network's. Without a network, the same photograph keeps *more* true detail, below noise that is
+# several times as strong: that is the bargain. No line in the picture says where measurement ends.
+# From that follows what such a tool must not be used for.
 #
 # {{claim true == sorted(true, reverse=True)}}
 # {{claim false[-1] > false[0]}}
@@ -947,7 +945,9 @@ doublings = math.log2(cores) or 1
 gain = (one / all_cores) ** (1 / doublings)
 question_threads.reveal(
     twice if gain > 1.8 else less,
-    f"{gain:.2f} times as fast with each doubling, up to {cores} threads.",
+    f"{gain:.2f} times as fast with each doubling, up to {cores} threads."
+    if cores > 1
+    else "This computer lends one core, so there was nothing to double. Try it on another.",
 )
 
 # %% [markdown]
