@@ -1029,7 +1029,7 @@ if target.is_file():
 #   file that chooses the light for what it is given would choose it for each tile. So the network
 #   has to come in two parts. One makes the gains from the whole, once; the other takes a tile, the
 #   gains and the tile's place.
-# - *Padding.* The network halves the size three times, so both sides must be multiples of 8.
+# - *Padding.* The network works at an eighth of the size, so both sides must be multiples of 8.
 #
 # {{exercise mirror}}
 #
@@ -1083,8 +1083,8 @@ print(f"{tuple(odd.shape[2:])} -> {tuple(padded.shape[2:])}; largest difference 
 # the camera, and this tool *keeps* metadata. Strip them before you publish. Enhancing can bring out
 # what was hidden: a face at a window, a letter on a desk. A picture that was harmless when it was
 # dark may need consent when it is bright. And training data have a privacy of their own: weights
-# trained on your family's photographs hold traces of them. Nothing in this course uploads a
-# picture; keep it so in what you build.
+# trained on your family's photographs may hold traces of them. And ask where a picture goes. On your own
+# computer, this course sends it nowhere; on Colab or Kaggle it is on somebody else's.
 #
 # ## Papers
 #
