@@ -136,8 +136,24 @@ class Toy:
             start + (stop - start) * (torch.arange(pixels) + 0.5) / pixels
             for start, stop, pixels in zip(place[:2], place[2:], part.shape[-2:], strict=True)
         )
-        light = (1 + down[:, None]) * (2 - across) / (1 + mean)
+        light = (1 + down[:, None]) * (2 - across) / (4 + mean)  # below 1, so clamping is harmless
         return F.avg_pool2d(part, kernel_size=3, stride=1, padding=1) * light
+
+
+def averaged_tiles(method, image, tile, overlap):
+    """The same, with a mean of the outputs by their weights."""
+    height, width = image.shape[-2:]
+    context = method.prepare(image)
+    total, weight = torch.zeros(image.shape), torch.zeros(height, width)
+    for rows in lay_tiles(height, tile, overlap):
+        for columns in lay_tiles(width, tile, overlap):
+            part = (slice(*rows), slice(*columns))
+            edges = (rows[0] / height, columns[0] / width, rows[1] / height, columns[1] / width)
+            output = method(image[:, :, *part], context, place=Place(*edges)).clamp(0, 1)
+            weights = tile_weights(rows, columns, (height, width), overlap)
+            total[:, :, *part] += weights * output
+            weight[part] += weights
+    return total / weight
 
 
 def in_tiles_observe(answer, image, tile, overlap):
@@ -158,6 +174,7 @@ enhance_in_tiles = Exercise(
         (torch.rand(1, 3, 9, 11), 16, 7),
     ],
     observe=in_tiles_observe,
+    right=[averaged_tiles],
     mistakes={
         "each tile is prepared by itself and gets a light of its own; "
         "prepare once, from the whole image.": [
@@ -343,6 +360,10 @@ mirror = Exercise(
     difficulty=2,
     reference=mirror_solution,
     inputs=lambda: [(10, 4), (12, 4), (19, 8), (16, 8), (17, 5)],
+    right=[
+        lambda side, multiple: np.pad(np.arange(side), (0, -side % multiple), mode="reflect"),
+        lambda side, multiple: [*range(side), *range(side - 2, side - 2 - -side % multiple, -1)],
+    ],
     mistakes={
         "a side that is a multiple already stays as it is; "
         "you add a whole block.": "math.ceil(side / multiple) => (side // multiple + 1)",
