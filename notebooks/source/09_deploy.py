@@ -68,16 +68,16 @@ garage = night(photograph("motorcycle"))
 widgets.workshop(enhance, Photo(garage), lesson.run_dir("workshop"))
 
 # %% [markdown]
-# On a page without a kernel, here are five exposures:
+# On a page without a kernel, here are three exposures:
 
 # %%
-stops = (-1.0, -0.5, 0.0, 0.5, 1.0)
+stops = (-1.0, 0.0, 1.0)
 widgets.frames_slider(
     [enhance(garage, exposure=stop) for stop in stops],
     [f"{stop:+.1f}" for stop in stops],
     "exposure in stops",
     alt="the enhanced garage",
-    first=2,
+    first=1,
 )
 
 # %% [markdown]
@@ -379,15 +379,15 @@ question_flicker.reveal(
 )
 
 # %% [markdown]
-# The maps show where it flickers, five times larger than it is. Where do you still see the network
-# flicker?
+# Here is a detail. The maps show where it flickers, five times larger than it is. Where do you
+# still see the network flicker?
 
 # %%
+panels = [film[0] for film in films_of_six.values()]
+panels += [(5 * its).clamp(0, 1) for its in spread.values()]
 plotting.show_images(
-    [film[0] for film in films_of_six.values()]
-    + [(5 * its).clamp(0, 1) for its in spread.values()],
+    [panel[:, 60:210, 70:300] for panel in panels],
     ["gamma", "network", "flicker of gamma x 5", "flicker of network x 5"],
-    columns=2,
 )
 
 # %% [markdown]
@@ -1083,8 +1083,8 @@ print(f"{tuple(odd.shape[2:])} -> {tuple(padded.shape[2:])}; largest difference 
 # the camera, and this tool *keeps* metadata. Strip them before you publish. Enhancing can bring out
 # what was hidden: a face at a window, a letter on a desk. A picture that was harmless when it was
 # dark may need consent when it is bright. And training data have a privacy of their own: weights
-# trained on your family's photographs may hold traces of them. And ask where a picture goes. On your own
-# computer, this course sends it nowhere; on Colab or Kaggle it is on somebody else's.
+# trained on your family's photographs may hold traces of them. And ask where a picture goes. On
+# your own computer, this course sends it nowhere; on Colab or Kaggle it is on somebody else's.
 #
 # ## Papers
 #
