@@ -80,6 +80,8 @@ class FrequencyBranch(nn.Module):
 
 def frequency_observe(answer, options, low):
     """Look at the mask as it starts, and then at the output with other values in it."""
+    if isinstance(answer, nn.Module):
+        return look_at_network(answer, options, low)  # says that it wants the class
     mask, size = getattr(answer(**options), "mask", None), options["size"]
     if not isinstance(mask, nn.Parameter):
         raise Finding(
@@ -92,7 +94,10 @@ def frequency_observe(answer, options, low):
         )
     if not torch.allclose(mask, torch.tensor(0.01)):
         raise Finding("all values of the mask start at 0.01.")
-    return look_at_network(answer, options, low)
+    look = network_with_advice(
+        "torch.fft.rfft2 gives a spectrum of size // 2 + 1 columns, as the mask has."
+    )
+    return look(answer, options, low)
 
 
 frequency = Exercise(
@@ -122,6 +127,7 @@ frequency = Exercise(
         "an image of odd width comes back a column short: irfft2 cannot know the width; "
         "give it the size, `s=low.shape[-2:]`.": ", s=low.shape[-2:] => ",
         "the mask is not used.": "spectrum * self.mask => spectrum",
+        "torch.fft.rfft2 gives a spectrum": "torch.fft.rfft2 => torch.fft.fft2",
     },
     hints=[
         "In `__init__`, call `super().__init__()` first. A tensor is trained only if it is an "

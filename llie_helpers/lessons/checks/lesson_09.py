@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from llie_helpers.images import WHOLE, Place
+from llie_helpers.lessons.checks.compare import Finding
 from llie_helpers.lessons.checks.exercise import Exercise
 
 
@@ -121,21 +122,29 @@ def in_tiles(method, image, tile, overlap):
 
 
 class Toy:
-    """A method that decides by the whole, lights by the place, and sees one pixel around."""
+    """A method that decides by the whole, lights by the place, and sees one pixel around.
 
-    def __init__(self):
-        self.prepared = []
+    Args:
+        largest: side in pixels above which it takes no part.
+    """
+
+    def __init__(self, largest=math.inf):
+        self.largest, self.prepared = largest, []
 
     def prepare(self, whole):
         self.prepared.append(list(whole.shape[-2:]))
         return whole.mean()
 
     def __call__(self, part, context=None, place=WHOLE):
+        height, width = part.shape[-2:]
+        if max(height, width) > self.largest:
+            raise Finding(
+                f"the method gets {height} x {width} pixels at once; give the method tiles of at "
+                f"most {self.largest} x {self.largest}, one by one."
+            )
         mean = self.prepare(part) if context is None else context
-        down, across = (
-            start + (stop - start) * (torch.arange(pixels) + 0.5) / pixels
-            for start, stop, pixels in zip(place[:2], place[2:], part.shape[-2:], strict=True)
-        )
+        down = place.top + (place.bottom - place.top) * (torch.arange(height) + 0.5) / height
+        across = place.left + (place.right - place.left) * (torch.arange(width) + 0.5) / width
         light = (1 + down[:, None]) * (2 - across) / (4 + mean)  # below 1, so clamping is harmless
         return F.avg_pool2d(part, kernel_size=3, stride=1, padding=1) * light
 
@@ -157,7 +166,7 @@ def averaged_tiles(method, image, tile, overlap):
 
 
 def in_tiles_observe(answer, image, tile, overlap):
-    method = Toy()
+    method = Toy(tile)
     return answer(method, image, tile, overlap), method.prepared
 
 
@@ -198,6 +207,18 @@ enhance_in_tiles = Exercise(
         "a Place has the edges top, left, bottom, right, in this order.": (
             "Place(top / height, left / width, bottom / height, right / width) => "
             "Place(left / width, top / height, right / width, bottom / height)"
+        ),
+        "the edges of a Place are top, left, bottom, right; yours begin with top and bottom.": (
+            "left / width, bottom / height, right => bottom / height, left / width, right"
+        ),
+        "start from zeros: the dark image is still below your tiles.": "zeros_like(image) => "
+        "clone(image)",
+        "tile_weights takes the size of the whole image, to know where a tile has neighbours.": (
+            "(height, width), overlap) => (tile, tile), overlap)"
+        ),
+        "give the method tiles": (
+            "output = method(image[..., top:bottom, left:right], context, place) => "
+            "output = method(image, context)[..., top:bottom, left:right]"
         ),
         "columns are divided by the width and rows by the height; you use one for both.": (
             "left / width, bottom / height, right / width => "
