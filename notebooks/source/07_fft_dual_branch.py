@@ -12,7 +12,8 @@
 #
 # - say what amplitude and phase of a photograph hold, and show it by exchanging them;
 # - find out by experiment what a branch of a network can and cannot see;
-# - look up a gain for each pixel in a bilateral grid, and say what each of its axes is good for;
+# - build a network of two branches, one of them on frequencies;
+# - look up a gain for each pixel in a bilateral grid;
 # - train in two stages, and recognise a schedule that ends before the training does.
 #
 # {{minutes}}
@@ -33,6 +34,7 @@ from statistics import fmean
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from llie_helpers import data, metrics, models, plotting, training
 from llie_helpers.data import lighting, synthesis
@@ -196,34 +198,122 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# ## 3. The published network
+# ## 3. Build the published network
 #
-# 129,016 parameters in two branches, one on pixels and one on frequencies:
+# It has two branches, one on pixels and one on frequencies. The course's file draws it:
 
 # %% tags=["nbval-check-output"]
 published = models.create_model("fft_dual_branch")
 print(inspect.getmodule(type(published)).__doc__)
 
 # %% [markdown]
-# Where are the parameters?
+# ### The branch on frequencies
+#
+# {{exercise frequency}}
+#
+# Write the branch as an `nn.Module`. `__init__` makes `self.mask`, an `nn.Parameter` that is 0.01
+# everywhere, with one number for each channel and each entry of `rfft2`, for images of `size` x
+# `size` pixels: `(1, 3, size, size // 2 + 1)`. `forward` transforms `low`, multiplies by the mask,
+# and goes back.
+
+
+# %%
+class FrequencyBranch(nn.Module):
+    """Multiply the spectrum of images (N, 3, size, size) by a learned mask."""
+
+    def __init__(self, size=224):
+        """Make the mask."""
+        ### SOLUTION frequency.__init__
+
+    def forward(self, low):
+        """(N, 3, size, size) -> the same shape."""
+        ### SOLUTION frequency.forward
+
 
 # %% tags=["nbval-check-output"]
-total = count_parameters(published)
-assert total == 129_016
-for label, part in {
-    "3x3 to 32, 3x3 stride 2 to 64": [published.full_size[0], published.half_size[0]],
-    "4x4 up to 32, 3x3 to 3": [published.half_size[-1], published.head],
-    "1x1 from 6 to 3": [published.fusion],
-}.items():
-    print(f"{label:30} {sum(map(count_parameters, part)):7,}")
-print(f"{'mask':30} {published.mask.numel():7,}, {published.mask.numel() / total:.0%} of {total:,}")
+FrequencyBranch = check.frequency(FrequencyBranch)
+
+# %% [markdown]
+# {{answers frequency}}
+#
+# ### Both branches
+#
+# {{exercise network}}
+#
+# The layers are given, and so is the branch on pixels, `self.spatial(low)`. Write `forward`: put
+# the outputs of both branches together as channels, `spatial` first, fuse them by `self.fusion`,
+# apply `torch.tanh`, and add the image. When it does not train (`self.training` is False), clamp
+# the result to [0, 1].
+
+# %%
+from llie_helpers.models.fft_dual_branch import norm  # instance norm and LeakyReLU
+from llie_helpers.models.network import Network
+
+
+class TwoBranches(Network):
+    """Map dark images (N, 3, size, size) in [0, 1] to enhanced ones."""
+
+    def __init__(self, size=224):
+        super().__init__()
+        self.full_size = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), *norm(32))
+        self.half_size = nn.Sequential(
+            nn.Conv2d(32, 64, 3, stride=2, padding=1),
+            *norm(64),
+            nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1),
+        )
+        self.head = nn.Conv2d(32, 3, 3, padding=1)
+        self.frequency = FrequencyBranch(size)
+        self.fusion = nn.Conv2d(6, 3, 1)
+
+    def spatial(self, low):
+        features = self.full_size(low)
+        return self.head(features + self.half_size(features))
+
+    def forward(self, low):
+        """(N, 3, size, size) in [0, 1] -> the same size and range."""
+        ### SOLUTION network.forward
+
+
+# %% tags=["nbval-check-output"]
+TwoBranches = check.network(TwoBranches)
+
+# %% [markdown]
+# {{answers network}}
+#
+# The layers have the names of the course's network, so its weights fit into your class. (They were
+# trained on LOL v1 by a recipe of the course; how the network was published is the topic of
+# section 4.) Only the mask is one level deeper in yours.
+
+# %% tags=["nbval-check-output"]
+mine, trained_weights = TwoBranches().eval(), models.create_model("fft_dual_branch", "lol_v1")
+state = trained_weights.state_dict()
+mine.load_state_dict(state | {"frequency.mask": state.pop("mask")})
+garage = next(p for p in data.load_pairs("embedded", "test") if "motorcycle_4" in p.name)
+crop, target = (image[None, :, :224, 100:324] for image in (garage.low, garage.normal))
+with torch.no_grad():
+    by_mine, by_course = mine(crop), trained_weights.eval()(crop)
+mask = mine.frequency.mask.numel()
+total = count_parameters(mine)
+print(f"{total:,} parameters, {mask / total:.0%} of them in the mask")
+print(f"same output as the course's network: {torch.allclose(by_mine, by_course, atol=1e-5)}")
+
+# %% [markdown]
+# It is the same network. Drag the divider: the structure is there, and the light is too much. Why
+# it cannot do better you will find out below.
+#
+# {{claim by_mine.mean() > target.mean() + 0.03}}
+# {{claim total == 129_016}}
+# {{claim torch.allclose(by_mine, by_course, atol=1e-5)}}
+
+# %%
+widgets.before_after(crop[0], by_mine[0], labels=("dark", "your class, trained"))
 
 # %% [markdown]
 # More than half of all parameters are the mask: one number for each frequency and channel. What can
 # it do? Multiplying a spectrum by a fixed mask is a *convolution*, with one kernel as large as the
 # image, the same for each photograph. It can blur, sharpen or scale. It cannot look at an image and
-# decide. And it is tied to 224 x 224 pixels; the course's version interpolates it for other sizes.
-# All its numbers start at 0.01.
+# decide. And it is tied to 224 x 224 pixels. The course's network, which goes on below,
+# interpolates the mask for other sizes.
 
 # %%
 nothing, hundredth, blurred = "plain grey", "the image at 1 % of its brightness", "a blurred image"
@@ -298,9 +388,35 @@ widgets.parameter_slider(dimmed, frames=3, halvings=(0, 4))
 # %% [markdown]
 # ## 4. Train it as published
 #
-# The loss has four terms: L1 (weight 1), VGG features (0.05), the amplitude of the Fourier
-# transform (0.05), and 1 - SSIM, whose weight is 0.01 for the first 50 epochs and 0.2 after. AdamW
-# takes steps of 2e-5. Stage two goes on with another data set and SSIM at 0.2 throughout.
+# The loss has four terms: L1 (`l1`, weight 1), VGG features (`perceptual`, 0.05), the amplitude of
+# the Fourier transform (`fft_amplitude`, 0.05), and 1 - SSIM (`ssim`). AdamW takes steps of 2e-5.
+# Training has two stages: stage two goes on with another data set.
+#
+# {{exercise loss_weights}}
+#
+# The weight of `ssim` is 0.01 in the first 50 epochs of stage 1 and 0.2 from the 51st on. In stage
+# 2 it is 0.2 throughout. Epochs count from 1. Return the weights of all four terms as a dict.
+
+
+# %%
+def loss_weights(stage, epoch):
+    """The weight of each term of the loss in an epoch, counted from 1 -> dict."""
+    ### SOLUTION loss_weights
+
+
+# %% tags=["nbval-check-output"]
+loss_weights = check.loss_weights(loss_weights)
+
+# %% [markdown]
+# {{answers loss_weights}}
+#
+# A recipe of the course has such a schedule as pairs: how many epochs are over, and the weight from
+# then on. Here is yours in this form, beside that of the recipe.
+
+# %% tags=["nbval-check-output"]
+by_epoch = [loss_weights(1, epoch)["ssim"] for epoch in range(1, 201)]
+schedule = [[i, by_epoch[i]] for i in range(200) if i == 0 or by_epoch[i] != by_epoch[i - 1]]
+print(f"yours: {schedule}; recipe: {load_recipe('fft_dual_branch', 'full').loss['ssim']}")
 
 # %%
 recipe = load_recipe("fft_dual_branch", lesson.profile)
@@ -465,7 +581,7 @@ look_up = check.look_up(look_up)
 # over 4 x 4 pixels, as single pixels are noisy. And log gains are multiplied by `headroom`,
 # $1 - v^4$ for a luminance $v$, so that white stays white.
 
-# %%
+# %% Light the temple by your function tags=["hide-input"]
 cells = F.avg_pool2d(backlit[None], 4)
 tone = bilateral_grid.luminance(cells)[0, 0]
 darkest, top = bilateral_grid.DARK, grid.shape[2] - 1
@@ -518,60 +634,6 @@ print(f"largest difference from the network's own light: {difference:.0e}")
 
 # %% [markdown]
 # {{claim difference < 1e-4}}
-#
-# Which axis of the grid does the work?
-
-# %%
-costs_places = "without places: one curve of gains over luminance, for the whole photograph"
-costs_levels = "without luminances: one gain for each place, whatever is there"
-costs_alike = "both alike, within 1 dB"
-question_axes = widgets.predict(
-    "Take one axis away, by averaging the grid over it. What is worse for the backlit temple?",
-    [costs_places, costs_levels, costs_alike],
-)
-question_axes
-
-# %% [markdown]
-# Slice all four grids by your function:
-
-
-# %%
-def averaged(grid, *axes):
-    return grid.mean(dim=axes, keepdim=True).expand_as(grid)
-
-
-grids = {
-    "one gain": averaged(grid, 2, 3, 4),
-    "places": averaged(grid, 2),
-    "luminances": averaged(grid, 3, 4),
-    "both": grid,
-}
-by_axes = {label: light_by(its)[0] for label, its in grids.items()}
-scores = {label: metrics.psnr(image, temple).item() for label, image in by_axes.items()}
-lost = scores["luminances"] - scores["places"]
-question_axes.reveal(
-    costs_levels if lost > 1 else costs_places if lost < -1 else costs_alike,
-    f"{scores['places']:.1f} dB without luminances, {scores['luminances']:.1f} dB without places. "
-    "The sky and the roof share a place, and what is good for the roof burns the sky.",
-)
-
-# %% [markdown]
-# Look at the sky first, then at the lake.
-
-# %%
-plotting.show_images(
-    list(by_axes.values()),
-    [f"by {label}" if label != "one gain" else label for label in by_axes],
-    [f"{score:.1f} dB" for score in scores.values()],
-)
-
-# %% [markdown]
-# Against the light, luminance tells the places apart, so a single curve is nearly enough. Places
-# count where equally bright pixels need different gains: a white wall far from the lamp is as dark
-# as a black one beside it.
-#
-# {{claim scores["luminances"] > scores["places"] + 3}}
-# {{claim scores["both"] > scores["one gain"] + 3}}
 # {{claim by_all > by_light + 1}}
 #
 # ## 6. Noise second
@@ -597,13 +659,11 @@ ours = models.create_model("dual_branch")
 print(inspect.getmodule(type(ours)).__doc__)
 
 # %% [markdown]
-# The class itself. In `restore`, follow three ideas. `smooth`, means over 4 x 4 pixels, have little
-# noise. The detail `lit - smooth` passes a `gate`, and a `residual` is added. And `share` is
-# 0 where no light was added: there nothing is changed.
+# Now read the class itself. In `restore`, follow three ideas. `smooth`, means over 4 x 4 pixels,
+# have little noise. The detail `lit - smooth` passes a `gate`, and a `residual` is added. And
+# `share` is 0 where no light was added: there nothing is changed.
 
-# %%
-from torch import nn  # noqa: F401 - the class uses all of these
-
+# %% Import what the class uses tags=["hide-input"]
 from llie_helpers.images import WHOLE, Place  # noqa: F401
 from llie_helpers.models.bilateral_grid import (  # noqa: F401
     CELL,
@@ -618,13 +678,12 @@ from llie_helpers.models.dual_branch import (  # noqa: F401
     DualBlock,
     LightObjective,
 )
-from llie_helpers.models.network import (  # noqa: F401
-    Network,
-    Objective,
-    any_size,
-    check_images,
-)
+from llie_helpers.models.network import Objective, any_size, check_images  # noqa: F401
 
+# %% [markdown]
+# Its whole class:
+
+# %%
 ### SOURCE llie_helpers.models.dual_branch.DualBranch
 
 
@@ -827,6 +886,62 @@ lessons.strip(lesson, ours)
 
 # %% [markdown]
 # ## Going deeper
+#
+# ### Which axis of the grid does the work?
+#
+# The grid of section 5 has places and luminances.
+
+# %%
+costs_places = "without places: one curve of gains over luminance, for the whole photograph"
+costs_levels = "without luminances: one gain for each place, whatever is there"
+costs_alike = "both alike, within 1 dB"
+question_axes = widgets.predict(
+    "Take one axis away, by averaging the grid over it. What is worse for the backlit temple?",
+    [costs_places, costs_levels, costs_alike],
+)
+question_axes
+
+# %% [markdown]
+# Slice all four grids by your function:
+
+
+# %%
+def averaged(grid, *axes):
+    return grid.mean(dim=axes, keepdim=True).expand_as(grid)
+
+
+grids = {
+    "one gain": averaged(grid, 2, 3, 4),
+    "places": averaged(grid, 2),
+    "luminances": averaged(grid, 3, 4),
+    "both": grid,
+}
+by_axes = {label: light_by(its)[0] for label, its in grids.items()}
+scores = {label: metrics.psnr(image, temple).item() for label, image in by_axes.items()}
+lost = scores["luminances"] - scores["places"]
+question_axes.reveal(
+    costs_levels if lost > 1 else costs_places if lost < -1 else costs_alike,
+    f"{scores['places']:.1f} dB without luminances, {scores['luminances']:.1f} dB without places. "
+    "The sky and the roof share a place, and what is good for the roof burns the sky.",
+)
+
+# %% [markdown]
+# Look at the sky first, then at the lake.
+
+# %%
+plotting.show_images(
+    list(by_axes.values()),
+    [f"by {label}" if label != "one gain" else label for label in by_axes],
+    [f"{score:.1f} dB" for score in scores.values()],
+)
+
+# %% [markdown]
+# Against the light, luminance tells the places apart, so a single curve is nearly enough. Places
+# count where equally bright pixels need different gains: a white wall far from the lamp is as dark
+# as a black one beside it.
+#
+# {{claim scores["luminances"] > scores["places"] + 3}}
+# {{claim scores["both"] > scores["one gain"] + 3}}
 #
 # ### Reading a spectrum
 #

@@ -1,24 +1,10 @@
 # %% [markdown]
 # # 09. Your own photographs
 #
-# A network that scores well on fifteen images of 600 x 400 pixels is not yet a tool. Photographs
-# have twenty megapixels and a dozen file formats, folders hold broken files, videos flicker, and
-# the person in front of the screen may want the picture darker. In this lesson you take the
-# course's network to all of them, see what each step costs, and think about what such a tool must
-# not be used for.
-#
-# **You will be able to**
-#
-# - enhance a photograph of any size in little memory, by tiles without seams;
-# - leave the choice of brightness to the photographer;
-# - run a folder through the network, with all its broken files;
-# - enhance a video that does not flicker;
-# - find out where the time goes, and export a network for programs without PyTorch.
-#
-# | profile | data | minutes | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries, and yours | 1.5 | 1.5 GB |
-# | full | the same | 1 | 2 GB |
+# A network that scores well on fifteen images of 600 x 400 pixels is not yet a tool. Bring a dark
+# photograph of your own. First you enhance it, at full size. Then you find out how that was
+# possible: you cut photographs into tiles without a seam, and take the flicker out of a film. At
+# the end you look for the point at which the picture becomes a guess.
 
 # %% [markdown]
 # {{setup video,onnx}}
@@ -26,18 +12,20 @@
 # %%
 import math
 import time
+from functools import partial
 
 import cv2
 import numpy as np
 import torch
 from IPython.display import Video
 
-from llie_helpers import inference, models, plotting
+from llie_helpers import inference, metrics, models, plotting
 from llie_helpers.data.embedded import photograph
-from llie_helpers.data.synthesis import darken
-from llie_helpers.images import to_float, to_uint8
+from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
+from llie_helpers.images import Place, quantise, to_float, to_uint8
 from llie_helpers.inference import tiles
 from llie_helpers.inference.photos import Photo, read_photo, write_photo
+from llie_helpers.inference.video import enhance_video
 from llie_helpers.lessons import widgets
 from llie_helpers.lessons.checks import lesson_09 as check
 from llie_helpers.methods import create_method
@@ -46,16 +34,14 @@ from llie_helpers.timing import median_milliseconds, peak_megabytes
 device = lesson.device
 
 # %% [markdown]
-# ## 1. The network
+# ## 1. Your photograph
 #
-# `dual_branch` of lesson 07, with the weights called `photographs`, which the course trained on
-# LOL v1 and on photographs darkened by the physics of lesson 01. `create_method` returns a method
-# by its name, ready to use; `method.network` is the network in it.
+# The method is `dual_branch` of lesson 07, with the weights called `photographs`. They learned from
+# LOL v1 and from photographs that were darkened by the physics of lesson 01.
 
 # %%
 method = create_method("dual_branch", device=device)
 network = method.network
-print(f"dual_branch, {method.parameter_count:,} parameters")
 
 
 def night(day, stops=4.0, seed=1):
@@ -64,106 +50,136 @@ def night(day, stops=4.0, seed=1):
     return to_uint8(darken(to_float(day), stops, generator=generator))
 
 
-garage = night(photograph("motorcycle"))
-
-# %% [markdown]
-# ### Your photograph
-#
-# Choose a file, and it replaces the garage. *Exposure* is in stops, relative to what the network
-# chose: which brightness is right is the photographer's decision, and no network can know it.
-# *Strength* mixes the result with the photograph as it was. The sliders work on a small copy; the
-# button computes the full size, and keeps format, metadata and transparency.
-
-# %%
-from functools import partial
-
-
 def enhance(pixels, **controls):
-    """(H, W, 3) uint8 or uint16 to (3, H, W) in [0, 1]."""
+    """(H, W, 3) uint8 or uint16 -> (3, H, W) in [0, 1]."""
     return inference.enhance(to_float(pixels), method, **controls)
 
 
+garage = night(photograph("motorcycle"))
+
+# %% [markdown]
+# Choose a file, and it replaces the garage. (Jupyter passes on files of up to 10 MB. For larger
+# ones use a shell: `python -m llie_helpers enhance FILE -o OUT`.) *Exposure* is in stops, relative
+# to what the network chose, because how bright a photograph should be is your decision. *Strength*
+# mixes the result with the original. The sliders work on a small copy. The button computes the full
+# size and keeps format, metadata and transparency.
+
+# %%
 widgets.workshop(enhance, Photo(garage), lesson.run_dir("workshop"))
 
 # %% [markdown]
-# On a page without a kernel, here are five exposures:
+# On a page without a kernel, here are three exposures:
 
 # %%
-stops = (-1.0, -0.5, 0.0, 0.5, 1.0)
-pictures = [enhance(garage, exposure=stop) for stop in stops]
-widgets.frames_slider(pictures, [f"{stop:+.1f}" for stop in stops], "exposure in stops")
-
-# %% [markdown]
-# ## 2. Any size: tiles
-#
-# 24 megapixels through a network at once would need many gigabytes: each of its layers holds a
-# picture of its own. So the photograph is cut into tiles, which are enhanced one after the other.
-#
-# ### What goes wrong when each tile is a photograph
-#
-# Cut the garage into six tiles and let the network enhance each by itself, as if it were a
-# photograph.
-
-# %%
-seen, unseen = "seams between tiles are plain to see", "seams cannot be seen"
-question_seams = widgets.predict(
-    "Each tile is enhanced by itself, light included. Then ...", [seen, unseen]
+stops = (-1.0, 0.0, 1.0)
+widgets.frames_slider(
+    [enhance(garage, exposure=stop) for stop in stops],
+    [f"{stop:+.1f}" for stop in stops],
+    "exposure in stops",
+    alt="the enhanced garage",
+    first=1,
 )
-question_seams
 
 # %% [markdown]
-# The picture has 960 pixels, so that there is something to cut. It is enlarged by day and darkened
-# afterwards: noise that is enlarged with the picture has coarse grains, which a network takes for
-# detail.
+# If your photograph is longer than 768 pixels, the network never saw it whole. Why does it show no
+# seam?
+#
+# **You will be able to**
+#
+# - enhance a photograph of any size in little memory, by tiles without seams;
+# - say which decisions belong to the whole and which to a part;
+# - enhance a film without flicker;
+# - measure where an enhanced picture stops being a measurement, and say what it must not be used
+#   for.
+#
+# {{minutes}}
+#
+# | profile | data | minutes to run | memory |
+# | --- | --- | --- | --- |
+# | quick (no GPU needed) | photographs from the installed libraries, and yours | 1.5 | 1.5 GB |
+# | full | the same | 1 | 2 GB |
+
+# %% [markdown]
+# ## 2. Any size: tiles without a seam
+#
+# Every layer of a network holds pictures of its own. For 24 megapixels at once, they would need
+# many gigabytes. So a photograph is cut into **tiles**, and these are enhanced one after the other.
+#
+# ### Six photographs in place of one
+#
+# Cut the garage into six tiles and let the network enhance each as if it were a photograph. There
+# must be something to cut, so the garage is enlarged to 960 pixels: in daylight, before it is
+# darkened. In the other order its noise would be enlarged too, and a network takes coarse grains
+# for structure.
 
 
 # %%
 day = cv2.resize(photograph("motorcycle"), (960, 640), interpolation=cv2.INTER_CUBIC)
-large = night(day)
+large = to_float(night(day))[None].to(device)
 
 
 @torch.no_grad()
-def alone(image, side):
+def six_photographs(image, side=320):
     """Tiles without overlap, each a photograph of its own."""
-    enhanced = torch.zeros(3, *image.shape[:2])
-    for top in range(0, image.shape[0], side):
-        for left in range(0, image.shape[1], side):
-            part = to_float(image[top : top + side, left : left + side])[None].to(device)
-            enhanced[:, top : top + side, left : left + side] = network(part)[0].cpu()
-    return enhanced
-
-
-@torch.no_grad()
-def at_once(image):
-    return network(to_float(image)[None].to(device))[0].cpu()
-
-
-whole, patchwork = at_once(large), alone(large, 320)
-plotting.show_images([patchwork, whole], ["six photographs", "one photograph"])
+    rows = (
+        torch.cat([network(tile) for tile in row.split(side, dim=3)], dim=3)
+        for row in image.split(side, dim=2)
+    )
+    return torch.cat(list(rows), dim=2)
 
 
 # %%
+nothing, line, edge = "nothing", "a thin line of a level or two", "two pictures that do not match"
+question_seams = widgets.predict(
+    "What will you see where two of the six tiles meet?",
+    [nothing, line, edge],
+)
+question_seams
+
+# %% [markdown]
+# Choose first. Then compare the steps between neighbouring pixels across the cuts with those
+# elsewhere.
+
+# %%
+with torch.no_grad():
+    whole = network(large)
+patchwork = six_photographs(large)
+
+
 def jump(image, side=320):
     """How much more neighbours differ across the cuts than elsewhere."""
-    steps = (image[..., 1:] - image[..., :-1]).abs().mean(dim=(0, 1))
+    steps = (image[..., 1:] - image[..., :-1]).abs().mean(dim=(0, 1, 2))
     cuts = torch.zeros(len(steps), dtype=torch.bool)
     cuts[side - 1 :: side] = True
     return (steps[cuts].mean() / steps[~cuts].mean()).item()
 
 
 question_seams.reveal(
-    seen if jump(patchwork) > 1.5 * jump(whole) else unseen,
-    f"across the cuts neighbours differ {jump(patchwork):.1f} times as much as elsewhere; "
-    f"in the whole picture {jump(whole):.1f} times.",
+    edge if jump(patchwork) > 1.5 * jump(whole) else line,
+    f"across the cuts, neighbours differ {jump(patchwork):.1f} times as much as elsewhere; in the "
+    f"picture enhanced at once, {jump(whole):.1f} times.",
 )
 
 # %% [markdown]
-# Each tile was given the light that would suit it alone. The remedy is in the network's plan
-# (lesson 07): the light is decided *once*, from a thumbnail of the whole photograph, as gains for
-# each place and brightness. A tile looks up the gains of its place. All other layers see the
-# surroundings of a pixel only, so tiles agree a little way in from their borders.
+# Look at the white door above the seat, then at the floor.
+
+# %%
+plotting.show_images(
+    [patchwork[0].cpu(), whole[0].cpu()], ["six photographs", "one photograph"], columns=1
+)
+
+# %% [markdown]
+# Each tile was given the light that would suit it alone. So the light must be decided *once*, for
+# the whole photograph, and the network of lesson 07 was built for that. Its gains come from a
+# thumbnail of the whole. A tile looks up the gains of its place. All other layers see only the
+# surroundings of a pixel.
 #
 # {{claim jump(patchwork) > 1.5 * jump(whole)}}
+#
+# ### Where tiles begin and end
+#
+# Near its border, a tile lacks surroundings. So tiles overlap, and the border of each is covered by
+# the interior of its neighbour.
 #
 # {{exercise cover}}
 #
@@ -173,116 +189,141 @@ question_seams.reveal(
 
 
 # %%
-def my_cover(length, tile, overlap):
-    """Where tiles lie along one side -> list of (start, stop)."""
+def lay_tiles(length, tile, overlap):
+    """Where tiles are along one side -> list of (start, stop)."""
     ### SOLUTION cover
 
 
 # %% tags=["nbval-check-output"]
-my_cover = check.cover(my_cover)
+lay_tiles = check.cover(lay_tiles)
 
 # %% [markdown]
 # {{answers cover}}
-
-# %% [markdown]
-# ### The seams
 #
-# Where two tiles overlap, one fades out while the other fades in. The two weights must add up to 1
-# everywhere, and begin and end flat, for the eye sees a kink in brightness as a line (Mach, 1865).
-# The two halves of a Hann window do both.
+# ### One fades out, the next fades in
+#
+# Where two tiles overlap, the result is a weighted mean of both. Their weights must add up to 1
+# everywhere. And they must begin and end flat, because the eye sees a kink in brightness as a line
+# (Mach, 1865). The two halves of a Hann window do both.
 #
 # {{exercise fade}}
 #
-# Return the weights across `overlap` pixels, each a tensor `(overlap,)`: those of the tile that
-# comes, and those of the tile before. Use the squared sine and cosine of an angle that goes from 0
-# to pi / 2, taken at the middle of each pixel, so that one is the mirror image of the other.
-
+# Write `fade_weights`: the weights across `overlap` pixels, each a tensor `(overlap,)`, of the tile
+# that comes and of the tile before. Use the squared sine and cosine of an angle that goes from 0 to
+# pi / 2, taken at the middle of each pixel, so that one is the mirror image of the other.
+#
+# `tile_weights` is given. It puts your weights at the sides where a tile has neighbours. Note the
+# `third`: near the border a tile is not used at all, and it fades across the middle third of the
+# overlap only.
 
 # %%
-def my_fade(overlap):
+### SOURCE llie_helpers.lessons.checks.lesson_09.tile_weights
+
+
+def fade_weights(overlap):
     """Weights of the tile that comes and of the one before -> two tensors (overlap,)."""
     ### SOLUTION fade
 
 
 # %% tags=["nbval-check-output"]
-my_fade = check.fade(my_fade)
+fade_weights = check.fade(fade_weights)
 
 # %% [markdown]
 # {{answers fade}}
-
-# %% [markdown]
-# Why does it matter that both add up to 1? Here the garage is multiplied by the sum of all weights:
-# those of the Hann window, and a sine and cosine that somebody forgot to square.
-
-
-# %%
-def sum_of_weights(length, tile, overlap, power):
-    """What all tiles' weights add up to along one side, (length,)."""
-    angle = (torch.arange(overlap) + 0.5) / overlap * torch.pi / 2
-    total = torch.zeros(length)
-    for start in range(0, max(length - overlap, 1), tile - overlap):
-        stop = min(start + tile, length)
-        weights = torch.ones(stop - start)
-        if start > 0:
-            weights[:overlap] = angle.sin() ** power
-        if stop < length:
-            weights[-overlap:] = angle.cos() ** power
-        total[start:stop] += weights
-    return total
-
-
-# %%
-laid = {}
-for power, name in ((2, "squared: they add up to 1"), (1, "not squared: bands")):
-    down, across = (sum_of_weights(side, 320, 64, power) for side in large.shape[:2])
-    laid[name] = (whole * down[:, None] * across).clamp(0, 1)
-plotting.show_images(list(laid.values()), list(laid))
-
-# %% [markdown]
-# `tiles.enhance_tiled` does all of this, with one precaution more. Near its border a tile lacks the
-# surroundings that the network looks at, so the outer third of an overlap is not used: your weights
-# fade across the middle third only.
 #
-# The course's tiles are 768 pixels long and overlap by 192. Here they are made small, so that there
-# are seams to look for. Drag the overlap; the difference from the picture enhanced at once is drawn
-# 20 times larger than it is.
+# What if somebody forgets to square? Here the garage is multiplied by the sum of all weights: with
+# yours on the left, and with their roots, a sine and a cosine, on the right.
 
 
 # %%
-def tiled_with(overlap):
-    """``large``, enhanced in tiles of 320 pixels."""
-    before = tiles.TILE, tiles.OVERLAP
-    tiles.TILE, tiles.OVERLAP = 320, overlap
-    try:
-        return tiles.enhance_tiled(method, large)
-    finally:
-        tiles.TILE, tiles.OVERLAP = before
+def laid(change, tile=320, overlap=192):
+    """The garage times the sum of the weights of all tiles, changed by a function."""
+    size = large.shape[-2:]
+    total = torch.zeros(size)
+    for top, bottom in lay_tiles(size[0], tile, overlap):
+        for left, right in lay_tiles(size[1], tile, overlap):
+            weights = tile_weights((top, bottom), (left, right), size, overlap)  # noqa: F821
+            total[top:bottom, left:right] += change(weights)
+    return (whole[0].cpu() * total).clamp(0, 1)
+
+
+plotting.show_images(
+    [laid(lambda weights: weights), laid(torch.sqrt)], ["sine and cosine squared", "not squared"]
+)
+
+# %% [markdown]
+# ### Enhance in tiles
+#
+# Now put it together. A method of this course works in two steps. `method.prepare(image)` looks at
+# the whole photograph and returns the **context**, which is whatever must be decided for the whole:
+# here the gains. `method(part, context, place)` enhances a part of it. `place` says where the part
+# is: `Place(top, left, bottom, right)`, the edges as fractions of the photograph's height and
+# width.
+#
+# {{exercise enhance_in_tiles}}
+#
+# `image` is `(1, 3, H, W)`. Return its enhanced version of the same shape: the outputs of all
+# tiles, each times its weights, added up.
+
+
+# %%
+def in_tiles(method, image, tile, overlap):
+    """Enhance an image (1, 3, H, W) tile by tile -> (1, 3, H, W)."""
+    ### SOLUTION enhance_in_tiles
+
+
+# %% tags=["nbval-check-output"]
+in_tiles = check.enhance_in_tiles(in_tiles)
+
+# %% [markdown]
+# {{answers enhance_in_tiles}}
+#
+# Your function enhances the large garage. The tiles are small here, 320 pixels, so that there are
+# seams to look for. How much overlap does the network need? Drag it. The difference from the
+# picture enhanced at once is drawn 20 times larger than it is.
+
+
+# %%
+def by_hand(tile, overlap):
+    with torch.device(device):  # new tensors, such as your weights, are made there
+        return in_tiles(method, large, tile, overlap)
 
 
 def show_difference(overlap=128):
     """The garage in tiles, and how far it is from the garage enhanced at once."""
-    tiled = tiled_with(overlap)
-    difference = (tiled - whole).abs()
+    tiled = by_hand(320, overlap)
+    difference = (tiled - whole).abs()[0].cpu()
     return plotting.show_images(
-        [tiled, (20 * difference).clamp(0, 1)],
+        [tiled[0].cpu(), (20 * difference).clamp(0, 1)],
         [f"overlap {overlap} pixels", "difference x 20"],
         ["", f"at most {255 * difference.max():.2f} of 255 levels"],
     )
 
 
-widgets.parameter_slider(show_difference, frames=4, overlap=(96, 192, 32))
+widgets.parameter_slider(show_difference, frames=3, overlap=(64, 192, 64))
 
 # %% [markdown]
-# At 192 pixels, tiles and whole agree to less than a level of 255. At 128 some pixels lack
-# surroundings. At 96 and 160 there is more, for a reason that only this network has: its frequency
-# branch works in windows, at the coarsest 64 pixels wide in the photograph. Tiles that start
-# anywhere but at a multiple of 64 cut them differently. This is why 768 - 192 is such a multiple.
+# At 192 pixels, nobody can tell the tiles from the whole. A third of it, 64 pixels, is about what
+# the network sees around a pixel. With less, pixels near a border lack some of it, and the lattice
+# of the tiles shows in the difference. (The slider moves by 64 pixels, because that is the width of
+# the network's windows of waves, at their coarsest. Tiles that begin elsewhere would cut the
+# windows at other places.)
 #
-# {{claim 255 * (tiled_with(192) - whole).abs().max() < 0.5}}
-# {{claim 255 * (tiled_with(96) - whole).abs().max() > 5}}
+# {{claim 255 * (by_hand(320, 64) - whole).abs().max() > 4}}
+# {{claim 255 * (by_hand(320, 192) - whole).abs().max() < 0.5}}
 #
-# And the memory? A tile of 768 x 768 pixels needs the same memory whatever photograph it is part
-# of.
+# The course's own tiles are larger, 768 pixels, with the same overlap. That is all that `enhance`
+# does, also for the photograph that you chose above. Here are the package's tiles and yours:
+
+# %%
+from_package = tiles.enhance_tiled(method, large[0])
+yours = by_hand(tiles.TILE, tiles.OVERLAP)[0].cpu()
+print(f"largest difference: {255 * (yours - from_package).abs().max():.5f} of 255 levels")
+
+# %% [markdown]
+# {{claim (yours - from_package).abs().max() < 1e-4}}
+#
+# And the memory? A tile needs the same, whatever photograph it is part of.
 
 # %%
 for megapixels in (1, 4):
@@ -291,18 +332,388 @@ for megapixels in (1, 4):
     start = time.perf_counter()
     enhance(image)
     seconds = time.perf_counter() - start
-    print(f"{megapixels} megapixels: {seconds:.1f} s, {seconds / megapixels:.2f} s a megapixel, "
-          f"peak memory of this notebook {peak_megabytes() / 1000:.1f} GB")  # fmt: skip
+    print(
+        f"{megapixels} megapixels: {seconds:.1f} s, {seconds / megapixels:.2f} s a megapixel, "
+        f"peak memory of this notebook {peak_megabytes() / 1000:.1f} GB"
+    )
 
 # %% [markdown]
-# ## 3. A folder full of files
+# ## 3. A film without flicker
 #
-# People keep photographs in folders, and folders hold everything: files cut short by a full memory
-# card, text files with the wrong suffix, photographs on their side, 16-bit scans, transparent
-# logos. A tool for folders does the good ones, names each bad one in a sentence, and never
-# overwrites or half-writes anything.
+# A film is many photographs, so why not enhance them one by one? Two things would flicker: the
+# noise, which is different in each frame, and the light, which the network chooses for each frame.
+#
+# ### Noise removed is flicker removed
+#
+# Six shots of the garage. Nothing moves, and only the noise changes. They are enhanced by the
+# network, and brightened by a gamma curve to the same mean. **Flicker** is the standard deviation
+# of each pixel over the six, averaged over the picture.
 
 # %%
+alike, less, more = (
+    "about as much",
+    "clearly less",
+    "clearly more: it invents other detail each time",
+)
+question_flicker = widgets.predict(
+    "Compared with the gamma curve, how much does the network's film flicker?", [alike, less, more]
+)
+question_flicker
+
+# %%
+noise = torch.Generator().manual_seed(lesson.seed)
+still = to_float(photograph("motorcycle"))
+shots = torch.stack([quantise(darken(still, 3.5, generator=noise)) for _ in range(6)])
+with torch.no_grad():
+    by_network = torch.cat([quantise(network(shot[None].to(device))) for shot in shots]).cpu()
+gamma = min(
+    torch.linspace(0.2, 1, 81), key=lambda gamma: abs((shots**gamma).mean() - by_network.mean())
+)
+films_of_six = {"gamma": quantise(shots**gamma), "network": by_network}
+spread = {label: film.std(dim=0) for label, film in films_of_six.items()}
+flicker = {label: 255 * its.mean().item() for label, its in spread.items()}
+share = flicker["network"] / flicker["gamma"]
+question_flicker.reveal(
+    less if share < 0.8 else more if share > 1.25 else alike,
+    f"{flicker['network']:.1f} of 255 levels; by gamma {flicker['gamma']:.1f}.",
+)
+
+# %% [markdown]
+# Here is a detail. The maps show where it flickers, five times larger than it is. Where do you
+# still see the network flicker?
+
+# %%
+panels = [film[0] for film in films_of_six.values()]
+panels += [(5 * its).clamp(0, 1) for its in spread.values()]
+plotting.show_images(
+    [panel[:, 60:210, 70:300] for panel in panels],
+    ["gamma", "network", "flicker of gamma x 5", "flicker of network x 5"],
+)
+
+# %% [markdown]
+# The noise that is gone cannot flicker. What is left is noise that the network took for structure.
+#
+# {{claim share < 0.75}}
+#
+# ### Light that follows slowly
+#
+# Next a torch sweeps through the garage, twice in two seconds. No film comes with the libraries, so
+# this one is made from the photograph, with a hum as its sound.
+
+# %% Make a film of two seconds tags=["hide-input"]
+import av
+
+
+def write_film(path, frames, sound=None):
+    """Write frames (H, W, 3) uint8 as H.264, 24 a second, with sound at 48 kHz."""
+    with av.open(str(path), "w") as made:
+        video = made.add_stream("libx264", rate=24)
+        video.height, video.width = frames[0].shape[:2]
+        video.pix_fmt = "yuv420p"
+        tracks = [(video, [av.VideoFrame.from_ndarray(f, format="rgb24") for f in frames])]
+        if sound is not None:
+            audio = made.add_stream("aac", rate=48000, layout="mono")
+            heard = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+            heard.sample_rate = 48000
+            tracks.append((audio, [heard]))
+        for stream, contents in tracks:
+            for content in (*contents, None):
+                made.mux(stream.encode(content))
+
+
+def read_film(path):
+    with av.open(str(path)) as given:
+        return [frame.to_ndarray(format="rgb24") for frame in given.decode(video=0)]
+
+
+def tracks_of(path):
+    with av.open(str(path)) as given:
+        return [stream.type for stream in given.streams]
+
+
+made = []
+scene = cv2.resize(night(photograph("motorcycle"), 3.5), (320, 240)).astype(float)
+grain = np.random.default_rng(0)
+for i in range(48):
+    view = scene + grain.normal(0, 2, scene.shape)
+    if i % 24 in range(9, 15):
+        cv2.circle(view, (40 + (i % 24 - 9) * 48, 150), 45, (250, 245, 230), -1)
+    made.append(view.clip(0, 255).astype(np.uint8))
+
+hum = 0.1 * np.sin(2 * np.pi * 220 * np.arange(96000) / 48000).astype(np.float32)
+clip = lesson.run_dir("film") / "dark.mp4"
+write_film(clip, made, hum)
+frames = read_film(clip)
+print(f"{len(frames)} frames of 320 x 240; tracks: {', '.join(tracks_of(clip))}")
+
+# %% [markdown]
+# Enhanced one by one, each frame gets gains of its own. When the torch appears, the network sees a
+# brighter picture and takes back the light of the whole wall, at once. So let the gains *follow*
+# what the network would choose, with a delay.
+#
+# {{exercise steady}}
+#
+# `values` are what the network would choose for each frame, numbers or tensors. `times` say when
+# the frames were taken, in seconds, at no fixed rate. Return a list that starts at the first value
+# and then moves, with each frame, by a share of `1 - exp(-dt / settle)` of the way towards the new
+# value; `dt` is the time since the frame before.
+
+
+# %%
+def steady(values, times, settle):
+    """Values that follow with a delay of ``settle`` seconds -> list."""
+    ### SOLUTION steady
+
+
+# %% tags=["nbval-check-output"]
+steady = check.steady(steady)
+
+# %% [markdown]
+# {{answers steady}}
+#
+# Your function now steadies all gains of the film, 8 x 8 places for 12 levels and 3 colours.
+# `network.prepare` chooses them for a frame, and `network(frame, gains)` applies them and removes
+# the noise.
+
+# %%
+times = [i / 24 for i in range(len(frames))]
+with torch.no_grad():
+    film = [to_float(frame)[None].to(device) for frame in frames]
+    chosen = [network.prepare(frame) for frame in film]
+    followed = steady(chosen, times, settle=0.5)
+    by_itself = [to_uint8(network(*both)[0]) for both in zip(film, chosen, strict=True)]
+    with_delay = [to_uint8(network(*both)[0]) for both in zip(film, followed, strict=True)]
+
+# %% [markdown]
+# {{claim chosen[0].numel() == 8 * 8 * 12 * 3}}
+#
+# Both films in one, so that they play in step: dark, each frame by itself, and steady.
+
+# %%
+together = clip.with_name("together.mp4")
+write_film(
+    together, [np.hstack(three) for three in zip(frames, by_itself, with_delay, strict=True)]
+)
+Video(together, embed=True, width=900, html_attributes="controls loop muted")
+
+# %% [markdown]
+# For a whole film there is one call. It also keeps timing, colours, subtitles and sound, divides
+# large frames into tiles, and lets the light jump where the scene is cut. It returns the number of
+# frames, and remarks on what could not be kept.
+
+# %%
+start = time.perf_counter()
+done = enhance_video(clip, clip.with_name("steady.mp4"), method)
+rate = done.frames / (time.perf_counter() - start)
+print(f"{rate:.1f} frames of 320 x 240 a second; remarks: {done.remarks or 'none'}")
+print(f"tracks: {', '.join(tracks_of(clip.with_name('steady.mp4')))}")
+
+# %% [markdown]
+# {{claim tracks_of(clip.with_name("steady.mp4")) == tracks_of(clip)}}
+#
+# Is it steady? This is the brightness of the upper wall, which the torch never reaches, relative to
+# the first frame.
+
+# %% Draw the brightness of the wall tags=["hide-input"]
+films = {
+    "dark": frames,
+    "each frame by itself": by_itself,
+    "your delay": with_delay,
+    "the package's film": read_film(clip.with_name("steady.mp4")),
+}
+wall = {label: np.array([frame[:90].mean() for frame in shown]) for label, shown in films.items()}
+wall = {label: values / values[0] for label, values in wall.items()}
+jumps = {label: np.abs(np.diff(values)).max() for label, values in wall.items()}
+figure = plotting.CourseFigure(
+    9,
+    3.4,
+    alt="Brightness of the wall over two seconds: enhanced frame by frame it falls at once when "
+    "the torch appears; with a delay it falls slowly and by less.",
+)
+axis = figure.subplots()
+for label, values in wall.items():
+    axis.plot(times, values, "--" if "package" in label else "-", label=label)
+axis.set(xlabel="seconds", ylabel="brightness, relative")
+figure.legend(loc="outside upper center", ncols=4)
+figure
+
+# %% [markdown]
+# By itself, each frame with the torch is turned down at once, wall and all. With the delay the wall
+# gives way by less than half as much, without a jump, and takes nearly a second to return. That is
+# a compromise, as in every camera: a shorter delay would let the flicker back in.
+#
+# {{claim 1 - wall["your delay"].min() < 0.5 * (1 - wall["each frame by itself"].min())}}
+# {{claim jumps["your delay"] < 0.25 * jumps["each frame by itself"]}}
+# {{claim np.abs(wall["your delay"] - wall["the package's film"]).max() < 0.05}}
+#
+# ## 4. Where measurement ends
+#
+# A sensor counts photons. Where it counted three, the network fills in what three photons usually
+# meant in its training pictures. Lessons 04 and 06 split the fine structure of a picture in two:
+# *true* detail, which the target explains, and *false* detail, which it does not. Here is the cat
+# at two to six stops too dark, each enhanced.
+
+# %%
+never = "at no depth up to 6 stops"
+question_fur = widgets.predict(
+    "From which darkness on is more of the cat's fine structure false than true?",
+    ["at 3 stops", "at 4 stops", "at 5 stops", "at 6 stops", never],
+)
+question_fur
+
+# %% [markdown]
+# Look at the whiskers and at the pattern of the fur. Where would *you* say that the fur is
+# invented?
+
+# %%
+depths = (2, 3, 4, 5, 6)
+cats = [night(photograph("chelsea"), float(depth)) for depth in depths]
+shown = [quantise(enhance(cat)) for cat in cats]
+widgets.frames_slider(
+    shown, [f"{depth} stops" for depth in depths], "too dark by", alt="the enhanced cat", first=2
+)
+
+# %% [markdown]
+# Now measure it. Beside the network are the same photographs with their light multiplied back, as
+# in lesson 01. That invents nothing.
+
+# %%
+multiplied = [
+    to_srgb(expose(to_linear(to_float(dark)), depth)).clamp(0, 1)
+    for dark, depth in zip(cats, depths, strict=True)
+]
+cat = to_float(photograph("chelsea"))
+detail = {
+    label: torch.cat([metrics.true_and_false_detail(picture, cat) for picture in pictures])
+    for label, pictures in {"network": shown, "multiplied": multiplied}.items()
+}
+true, false = detail["network"].T.tolist()
+turned = [depth for depth, t, f in zip(depths, true, false, strict=True) if f > t]
+question_fur.reveal(
+    f"at {turned[0]} stops" if turned else never,
+    "; ".join(
+        f"{depth} stops: true {t:.0%}, false {f:.0%}"
+        for depth, t, f in zip(depths, true, false, strict=True)
+    ),
+)
+
+# %% Draw true and false detail tags=["hide-input"]
+figure = plotting.CourseFigure(
+    9,
+    3.2,
+    alt="The network's true detail falls with every stop and its false detail rises slowly; the "
+    "multiplied photograph keeps its true detail, under noise that is several times as strong.",
+)
+left, right = figure.subplots(1, 2)
+for axis, column, title in ((left, 0, "true detail"), (right, 1, "false detail")):
+    for label, values in detail.items():
+        axis.plot(depths, values[:, column], marker="o", label=label)
+    axis.set(title=title, xlabel="stops too dark", ylabel="share of the target's", xticks=depths)
+left.legend()
+figure
+
+# %% [markdown]
+# The network's true detail falls with every stop. At six stops the picture is blotchy and grey, and
+# you see that something is wrong. At four it looks clean, and you do not: part of the fur is the
+# network's. Without a network, the same photograph keeps *more* true detail, below noise that is
+# several times as strong: that is the bargain. No line in the picture says where measurement ends.
+# From that follows what such a tool must not be used for.
+#
+# {{claim true == sorted(true, reverse=True)}}
+# {{claim false[-1] > false[0]}}
+# {{claim detail["multiplied"][-1, 0] > 1.3 * true[-1]}}
+# {{claim detail["multiplied"][-1, 1] > 3 * false[-1]}}
+#
+# ### What it must not be used for
+#
+# - **Evidence.** An enhanced frame may show a number plate that was never there. Investigators work
+#   on the original, note every step, and show both. A court should ask for both.
+# - **Recognising people.** What the network fills in comes from its training pictures: 351 pairs
+#   from the rooms of one group of photographers, and 143 photographs that were darkened by
+#   computation. A face of a few pixels becomes an average face, and errors are not equal for all.
+# - **Medicine and science.** Brightness *is* the measurement there. Never measure on an enhanced
+#   picture.
+# - **Watching people.** Darkness hides people who count on it. That a camera recorded somebody by
+#   chance is no consent to make them visible. Ask, or leave it dark.
+#
+# What helps: keep the original (the tool never overwrites it), say that a picture was enhanced and
+# by what, keep the strength low where detail matters, and prefer a longer exposure to any network.
+#
+# ## 5. What now
+#
+# ### A card for every network
+#
+# All this, and what the weights were trained on, is in their **model card**. No weights should be
+# published without one. This is its section on limits, and the price of the weights:
+
+# %%
+from llie_helpers.models import cards
+from llie_helpers.models.weights import SHIPPED
+
+_, card = cards.read(SHIPPED / "dual_branch_photographs.md")
+print(card.split("## Limits")[1].split("##")[0].strip())
+training = lessons.recorded("dual_branch_photographs")[-1]
+print(f"\n{training['steps']:,} steps, {training['seconds'] / 3600:.1f} hours of one CPU core")
+
+# %% [markdown]
+# ### Train it on your own photographs
+#
+# Any folder of photographs in good light can teach it. `photographs:DIR` darkens each training
+# photograph by the physics of lesson 01, in several ways, and holds some photographs back for
+# validation. With `+` they come beside LOL v1, half of the crops from each, as for the weights of
+# this lesson:
+#
+#     python -m llie_helpers data check photographs:DIR
+#     python -m llie_helpers train --model dual_branch --data photographs:DIR
+#     python -m llie_helpers train --model dual_branch --data lol_v1+photographs:DIR
+#
+# The first line checks the folder. Take a hundred photographs or more, of many kinds: what is not
+# in them, the network has to guess. Without a GPU the full recipe takes hours.
+#
+# Three projects to begin with:
+#
+# - **Your own pairs.** A tripod, one scene, one short exposure and one long. Twenty scenes make a
+#   test set of your own, and lesson 01 says how to check it. Does the table of lesson 08 hold
+#   there?
+# - **Your own taste.** Train on photographs that *you* developed. Does the network learn how bright
+#   you like your evenings?
+# - **Your own network.** One file with one class, as in lessons 03 to 07, and one recipe.
+#   `CONTRIBUTING.md` says where they go. Beat `dual_branch` on scenes that nobody trained on.
+#
+# ## Recap
+#
+# **What you learned.** Decide once, work locally, let people choose, and keep the original.
+#
+# - What depends on the whole is decided once, from the whole. Then tiles have no reason to differ,
+#   and overlap and fading hide the rest.
+# - In a film, smooth the decision over time and not the picture.
+# - Brightness belongs to the photographer. It is a control, apart from noise and detail.
+# - The darker the photograph, the more of the result is a guess, and it does not look like one.
+#
+# **What failed.** Where a film changes within a second, the light follows late. Noise that
+# was enlarged or smoothed before comes out blotched. And without a GPU the network is far from
+# keeping up with a film of 1280 x 720.
+#
+# This is the strip once more, with a panel for each lesson that you have done:
+
+# %%
+lessons.strip(lesson)
+
+# %% [markdown]
+# You came with a photograph that was too dark. Show someone the one you leave with, and tell them
+# which part of it is a guess.
+#
+# The core path ends here. What follows goes deeper and can be read in any order.
+#
+# ## Going deeper
+#
+# ### A folder full of files
+#
+# People keep photographs in folders, and folders hold everything: files cut short by a full memory
+# card, text files with the wrong suffix, 16-bit scans. A tool for folders does the good ones, names
+# each bad one in a sentence, and never overwrites or half-writes anything.
+
+# %% Fill a folder tags=["hide-input"]
 import shutil
 
 folder = lesson.run_dir("folder")
@@ -321,89 +732,59 @@ _ = (folder / "in/notes.jpg").write_text("Buy milk.")
 
 # %%
 from llie_helpers.inference.batch import enhance_files
-from llie_helpers.inference.video import enhance_video
 
-
-def film(source, target):
-    return enhance_video(source, target, method)
-
-
-summary = enhance_files([folder / "in"], folder / "out", enhance, film)
+summary = enhance_files(
+    [folder / "in"], folder / "out", enhance, partial(enhance_video, method=method)
+)
 print(str(summary).replace(f"{folder}/", ""))
 print(sorted(path.relative_to(folder).as_posix() for path in folder.glob("out/**/*.*")))
-
-# %% [markdown]
-# `summary.done` and `summary.failed` are dicts, for programs that go on with the results. Run the
-# cell again: what exists is left alone. That is also how a batch that was interrupted goes on.
-# Depth and metadata are kept:
-
-# %%
 kept = read_photo(folder / "out/holiday/cat.tiff")
 print(kept.pixels.dtype, kept.pixels.shape)
-plotting.show_images([to_float(read_photo(folder / place / name).pixels)
-                      for name in ("coffee.jpg", "holiday/cat.tiff") for place in ("in", "out")],
-                     ["coffee.jpg", "enhanced", "cat.tiff, 16 bits", "enhanced"],
-                     columns=2)  # fmt: skip
 
 # %% [markdown]
-# ## 4. Video
-#
-# A video is many photographs, so why not enhance them one by one? Because each would get a light
-# of its own. A car's headlights sweep past, and the brightness of the whole street jumps down and
-# up again. So the light, all 2,304 gains of it, follows what the network would choose with a delay.
-#
-# {{claim method.prepare(to_float(garage)[None].to(device))[1].numel() == 2304}}
-#
-# {{exercise steady}}
-#
-# `values` are what the network would choose for each frame, `times` in seconds when the frames were
-# taken, at no fixed rate. Return a list that starts at the first value and then moves, with each
-# frame, by a share of `1 - exp(-dt / settle)` towards the new value; `dt` is the time since the
-# frame before.
-
+# Run the cell again: what exists is left alone. That is also how an interrupted batch goes on. The
+# cat is still a file of 16 bits.
 
 # %%
-def my_steady(values, times, settle):
-    """Values that follow with a delay of ``settle`` seconds -> list."""
-    ### SOLUTION steady
-
-
-# %% tags=["nbval-check-output"]
-my_steady = check.steady(my_steady)
+names = ("coffee.jpg", "holiday/cat.tiff")
+plotting.show_images(
+    [
+        to_float(read_photo(folder / place / name).pixels)
+        for name in names
+        for place in ("in", "out")
+    ],
+    [f"{place}/{name}" for name in names for place in ("in", "out")],
+)
 
 # %% [markdown]
-# {{answers steady}}
-
-# %% [markdown]
-# ### Fast: the light alone
+# ### Fast: can a table set the light?
 #
-# On two processor cores the network takes about a quarter of a second for a frame of 1280 x 720,
-# and a film has 24 frames in a second. The light is ready in a tenth of that, so `--fast` applies
-# it alone and leaves the noise. Faster still would be a *table*: a byte has 256 values, so where
-# one curve holds for all places, 256 numbers for each channel say it all.
+# The light is ready long before the rest of the network, so `--fast` applies it alone and leaves
+# the noise. Faster still would be a **table**. A byte has 256 values. Where one curve holds for all
+# places, 256 numbers for each channel say it all.
 #
 # {{exercise table}}
 #
-# Return `gain * x ** gamma` for each of the 256 values of a byte as a uint8 array `(256,)`, where
-# `x` goes from 0 to 1, clipped to [0, 1] and rounded to bytes.
+# Find the best table that there is. `before` and `after` are photographs `(H, W, 3)` of bytes. For
+# each channel and each value in `before`, take the mean of what it became in `after`. Values that
+# do not occur are interpolated between their neighbours (`np.interp`). A curve must not fall: keep
+# the largest value so far. Round, and return the bytes, `(3, 256)`.
 
 
 # %%
-def my_table(gain, gamma):
-    """The curve for each value of a byte -> (256,) uint8."""
+def best_table(before, after):
+    """The table that turns one photograph into another best -> (3, 256) uint8."""
     ### SOLUTION table
 
 
 # %% tags=["nbval-check-output"]
-my_table = check.table(my_table)
+best_table = check.table(best_table)
 
 # %% [markdown]
 # {{answers table}}
-
-# %% [markdown]
-# Can a table stand in for the network's light? Take a photograph in uneven light, one stop too dark
-# on the left and four on the right, and compute the *best* table that there is: for each value of a
-# byte, the mean of what the network's light makes of it.
+#
+# Take a portrait in uneven light, one stop too dark on the left and four on the right. Can your
+# table stand in for the network's light?
 
 # %%
 portrait = photograph("astronaut")
@@ -411,147 +792,35 @@ stops = 1 + 3 * torch.sigmoid(torch.linspace(-6, 6, portrait.shape[1]))
 uneven = night(portrait, stops)
 given = to_float(uneven)[None].to(device)
 lit = to_uint8(method.illuminate(given, method.prepare(given))[0])
+table = best_table(uneven, lit)
+by_table = np.dstack([table[c][uneven[..., c]] for c in range(3)])
 
-
-def mean_curve(values, outputs):
-    """The mean output for each value of a byte -> (256,), 0 for values that do not occur."""
-    count = np.bincount(values.ravel(), minlength=256)
-    return np.bincount(values.ravel(), outputs.ravel(), minlength=256) / np.maximum(count, 1)
-
-
-best = [mean_curve(uneven[..., c], lit[..., c]).round().astype(np.uint8) for c in range(3)]
-by_table = np.dstack([best[c][uneven[..., c]] for c in range(3)])
-pictures = {"one to four stops too dark": uneven, "the network's light": lit,
-            "the best table": by_table}  # fmt: skip
-wrong = {label: np.square(picture - portrait.astype(float)).mean() ** 0.5
-         for label, picture in pictures.items()}  # fmt: skip
-plotting.show_images([to_float(picture) for picture in pictures.values()], list(pictures),
-                     [f"{error:.0f} levels from the truth" for error in wrong.values()],
-                     alt="A portrait whose right half is dark. The network's light evens it out; "
-                     "with the best table the right half stays darker.")  # fmt: skip
-
-# %% [markdown]
-# And what became of each value of the green channel, by place:
-
-# %% Draw the curves tags=["hide-input"]
-figure = plotting.CourseFigure(
-    7, 3.6, alt="Output against input: the curve of the right third is far above that of the left "
-    "third, and the table is between them.")  # fmt: skip
-axis = figure.subplots()
-third = portrait.shape[1] // 3
-curves = {"left third": mean_curve(uneven[:, :third, 1], lit[:, :third, 1]),
-          "right third": mean_curve(uneven[:, -third:, 1], lit[:, -third:, 1]),
-          "the best table": best[1]}  # fmt: skip
-for label, curve in curves.items():
-    axis.plot(range(5, 60), curve[5:60], label=label)
-axis.set(xlabel="green, before (bytes)", ylabel="green, after (bytes)")
-axis.legend()
-figure
+# %%
+pictures = {"uneven light": uneven, "the network's light": lit, "the best table": by_table}
+wrong = {
+    label: np.square(picture - portrait.astype(float)).mean() ** 0.5
+    for label, picture in pictures.items()
+}
+plotting.show_images(
+    [to_float(picture) for picture in pictures.values()],
+    list(pictures),
+    [f"{error:.0f} levels from the truth" for error in wrong.values()],
+    alt="A portrait whose right half is dark. The network's light evens it out; with the best "
+    "table the right half stays darker.",
+)
 
 # %% [markdown]
 # A table cannot know *where* a value is. On the left a byte of 30 is a shadow, on the right it is a
-# bright backdrop, and a table gives both the same output. The network's light looks a value up by
-# its place as well, in a grid of 8 x 8 places (a *bilateral grid*, lesson 07). What can be said in
-# one curve, such as a gamma or an exposure for the whole picture, a table does faster than anything
-# else.
+# bright backdrop, and both get the same output. The network looks a value up by its place as well.
+# What can be said in one curve, such as a gamma, a table does faster than anything else.
 #
-# {{claim curves["right third"][20:40].mean() > 1.3 * curves["left third"][20:40].mean()}}
 # {{claim wrong["the network's light"] < 0.8 * wrong["the best table"]}}
 #
-# ### A film of two seconds
-#
-# The camera stands in the dark garage, and twice a torch sweeps through the picture. No film comes
-# with the libraries, so it is made from the photograph.
-
-# %%
-import av
-
-
-def write_film(path, frames):
-    """Write frames (H, W, 3) uint8 as H.264, 24 a second."""
-    with av.open(str(path), "w") as made:
-        stream = made.add_stream("libx264", rate=24)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            made.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        made.mux(stream.encode(None))
-
-
-def read_film(path):
-    with av.open(str(path)) as given:
-        return [frame.to_ndarray(format="rgb24") for frame in given.decode(video=0)]
-
-
-# %%
-frames = []
-scene = cv2.resize(night(photograph("motorcycle"), 3.5), (320, 240)).astype(float)
-grain = np.random.default_rng(0)
-for i in range(48):
-    view = scene + grain.normal(0, 2, scene.shape)
-    if i % 24 in range(9, 15):
-        cv2.circle(view, (40 + (i % 24 - 9) * 48, 150), 45, (250, 245, 230), -1)
-    frames.append(view.clip(0, 255).astype(np.uint8))
-
-clip = lesson.run_dir("film") / "dark.mp4"
-write_film(clip, frames)
-
-# %% [markdown]
-# The whole network on every frame, and the light alone. `enhance_video` returns the number of
-# frames, and remarks on what could not be kept; sound, subtitles and timing are.
-
-# %%
-for name, fast in (("steady", False), ("fast", True)):
-    start = time.perf_counter()
-    made = enhance_video(clip, clip.with_name(f"{name}.mp4"), method, fast=fast)
-    rate = made.frames / (time.perf_counter() - start)
-    print(f"{name:6} {rate:5.1f} frames of 320 x 240 a second {made.remarks}")
-
-# %% [markdown]
-# For comparison, each frame by itself. Both in one film, so that they play in step: by itself on
-# the left, steady on the right.
-
-# %%
-films = {
-    "dark": read_film(clip),
-    "each frame by itself": [to_uint8(at_once(frame)) for frame in frames],
-    "steady": read_film(clip.with_name("steady.mp4")),
-}
-both = clip.with_name("both.mp4")
-write_film(both, [np.hstack(pair) for pair in zip(*list(films.values())[1:], strict=True)])
-Video(both, embed=True, html_attributes="controls loop muted")
-
-# %% [markdown]
-# Is it steady? Here is the brightness of the upper wall, which the torch never reaches, relative to
-# its first frame.
-
-# %%
-wall = {label: np.array([frame[:90].mean() for frame in shown]) for label, shown in films.items()}
-wall = {label: values / values[0] for label, values in wall.items()}
-jumps = {label: np.abs(np.diff(values)).max() for label, values in wall.items()}
-figure = plotting.CourseFigure(
-    9, 3.4, alt="Brightness of the wall over two seconds: enhanced frame by frame it falls at once "
-    "when the torch appears; with a steady light it falls slowly and by less.")  # fmt: skip
-axis = figure.subplots()
-for label, values in wall.items():
-    axis.plot(np.arange(len(values)) / 24, values, label=label)
-axis.set(xlabel="seconds", ylabel="brightness, relative")
-figure.legend(loc="outside upper center", ncols=3)
-figure
-
-# %% [markdown]
-# By itself, each frame with the torch is turned down at once, wall and all. The steady light gives
-# way too, but by less than half as much and without a jump, and takes nearly a second to return: a
-# compromise, as in every camera.
-#
-# {{claim 1 - wall["steady"].min() < 0.5 * (1 - wall["each frame by itself"].min())}}
-# {{claim jumps["steady"] < 0.25 * jumps["each frame by itself"]}}
-#
-# ## 5. Where the time goes
+# ### Where the time goes
 #
 # Before you make anything faster, measure. PyTorch calls a function of yours before and after each
-# part of a network if you register it as a *hook*; two of them and a clock show how long a part
-# takes. (`torch.profiler` goes down to single operations, and fills a screen.)
+# part of a network if you register it as a *hook*. Two of them and a clock show how long each part
+# takes. (Times on a GPU would be of no use here: it goes on computing after PyTorch has returned.)
 
 
 # %%
@@ -576,22 +845,33 @@ def time_parts(parts, call):
 
 
 # %% [markdown]
-# First by place in the network's plan (lesson 07), then by the parts of its ten blocks, which are
-# spread over three of those places. Times on a GPU would be of no use here: it goes on computing
-# after PyTorch has returned.
+# First the way of the photograph through the network, then the inside of its ten blocks.
 
-# %%
-WORDS = {"grid_predictor": "gains, from the thumbnail", "stem": "cells of 4x4 pixels",
-         "encoder": "blocks, quarter size", "down": "to an eighth",
-         "bottleneck": "blocks, an eighth of the size", "up": "to a quarter",
-         "decoder": "blocks, quarter size again", "head": "gate and residual",
-         "norm": "normalisation", "spatial": "3x3 convolution", "spectral": "Fourier amplitudes",
-         "mix": "1x1 before the gate", "project": "1x1 after the gate"}  # fmt: skip
+# %% Measure and draw tags=["hide-input"]
+WORDS = {
+    "grid_predictor": "choose the light",
+    "stem": "first features",
+    "encoder": "blocks at quarter size",
+    "down": "halve the size",
+    "bottleneck": "blocks at eighth size",
+    "up": "double the size",
+    "decoder": "blocks at quarter size, again",
+    "head": "detail to add",
+    "norm": "normalise",
+    "spatial": "look at neighbours",
+    "spectral": "look at waves",
+    "mix": "mix channels",
+    "project": "mix them again",
+}
 low = to_float(cv2.resize(garage, (600, 400)))[None]
 network.cpu()
 places = [(WORDS[name], part) for name, part in network.named_children()]
-blocks = [(WORDS[name], part) for block in network.modules() if hasattr(block, "spectral")
-          for name, part in block.named_children()]  # fmt: skip
+blocks = [
+    (WORDS[name], part)
+    for block in network.modules()
+    if hasattr(block, "spectral")
+    for name, part in block.named_children()
+]
 with torch.inference_mode():
     network(low)
     by_place = time_parts(places, partial(network, low))
@@ -600,40 +880,42 @@ with torch.inference_mode():
     network(low)
     whole_call = 1000 * (time.perf_counter() - start)
 network.to(device)
-by_place["gains of each pixel, means, sums"] = max(whole_call - sum(by_place.values()), 0.0)
+by_place["look up gains, means and sums"] = max(whole_call - sum(by_place.values()), 0.0)
 
-# %%
 figure = plotting.CourseFigure(
-    10, 3.2, alt="Milliseconds: " + ", ".join(f"{name} {spent:.0f}" for parts in (by_place, by_part)
-                                              for name, spent in parts.items()))  # fmt: skip
-for axis, spent, title in zip(figure.subplots(1, 2), (by_place, by_part),
-                              ("places", "parts of the ten blocks"), strict=True):  # fmt: skip
+    10,
+    3.2,
+    alt="Milliseconds: "
+    + ", ".join(
+        f"{name} {spent:.0f}" for parts in (by_place, by_part) for name, spent in parts.items()
+    ),
+)
+for axis, spent, title in zip(
+    figure.subplots(1, 2), (by_place, by_part), ("the whole way", "inside the blocks"), strict=True
+):
     axis.barh(list(spent), list(spent.values()))
     axis.invert_yaxis()
     axis.set(title=title, xlabel="milliseconds for 600 x 400")
 figure
 
 # %% [markdown]
-# In the blocks the Fourier amplitudes usually take longest, though they are those of a quarter of
-# the channels: every number moves into windows and back. The last bar on the left is no layer at
-# all: each pixel looks up its gains, and the picture moves through memory for means and sums.
-# Counting multiplications (lesson 04) shows nothing of this.
+# Inside the blocks, the branch that looks at waves usually takes longest, though it works on a
+# quarter of the channels: every number moves into windows and back. The last bar on the left is no
+# layer at all. Each pixel looks up its gains, and the picture moves through memory for means and
+# sums. Counting multiplications (lesson 03) shows nothing of this.
 #
 # ### Order in memory, and threads
 #
-# A picture of 32 channels can lie in memory channel after channel, or pixel after pixel with all 32
-# channels side by side (`torch.channels_last`). The numbers are the same, and so is the result;
-# convolutions on a processor are usually faster with the second. `dual_branch` asks for it in its
-# `forward`, because it is built of pointwise layers, for which the channels of a pixel belong
-# together.
-#
-# The lesson's U-Net does not ask for it, so there you can see both. And how much do more threads
-# help? Guess before you run.
+# A picture of 32 channels can be in memory channel after channel, or pixel after pixel with all
+# channels side by side (`torch.channels_last`). The result is the same. On a processor,
+# convolutions are usually faster with the second. And how much do more threads help? Guess before
+# you run.
 
 # %%
 twice, less = "about twice as fast", "clearly less than twice"
 question_threads = widgets.predict(
-    "All processor cores instead of one. For each doubling of threads, dual_branch gets ...",
+    "All processor cores compute in place of one. How much faster does dual_branch become with "
+    "each doubling of threads?",
     [twice, less],
 )
 question_threads
@@ -663,7 +945,9 @@ doublings = math.log2(cores) or 1
 gain = (one / all_cores) ** (1 / doublings)
 question_threads.reveal(
     twice if gain > 1.8 else less,
-    f"{gain:.2f} times as fast with each doubling, up to {cores} threads.",
+    f"{gain:.2f} times as fast with each doubling, up to {cores} threads."
+    if cores > 1
+    else "This computer lends one core, so there was nothing to double. Try it on another.",
 )
 
 # %% [markdown]
@@ -671,60 +955,47 @@ question_threads.reveal(
 # small to be worth sharing. Where many photographs wait, one process for each core, with one thread
 # each, gets more done.
 #
-# ### Memory that is kept
+# ### Without PyTorch: ONNX
 #
-# Each layer's output needs memory. On Linux a program asks the system for every large piece and
-# gives it back after use, and the system clears each page before it lends it again. Two variables
-# of the C library, read when a program starts, make it keep what it has. (Other systems ignore
-# them.) Here the full U-Net of lesson 04 runs in two fresh processes:
+# A phone or a browser has no PyTorch. **ONNX** is a file format that holds a network as a graph of
+# standard operations, for which there are fast programs on nearly every device. How does a method
+# written in Python get into such a file? It is *traced*. `torch.export` runs it once, with symbols
+# H and W in place of the sides, and writes down every operation on tensors. Python itself leaves no
+# trace: loops are unrolled, function calls vanish, and an `if` on a symbol cannot be decided. So
+# the export restates three things:
+#
+# - *Padding* to a multiple of 8 depends on the size. Here each padded pixel copies another by its
+#   number, and the numbers are computed in the graph.
+# - *Fourier transforms* of windows of 8 x 8 are products with a fixed matrix, which they are in the
+#   network anyway.
+# - *Exposure and strength*, the sliders of section 1, are inputs beside the photograph.
+#
+# Then it compares the file with `enhance` on three photographs, and keeps it only if they agree
+# within a level of 255.
 
 # %%
-import os
-import subprocess
-import sys
+from collections import Counter
 
-program = """
-import torch
-from llie_helpers.models import create_model
-from llie_helpers.timing import median_milliseconds
-
-network, image = create_model("unet").eval(), torch.rand(1, 3, 400, 600)
-with torch.inference_mode():
-    print(f"{median_milliseconds(lambda: network(image), 2):.0f} ms for 600 x 400")
-"""
-keep = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
-for title, changes in {"as it is": {}, "memory kept": keep}.items():
-    command = [sys.executable, "-c", program]
-    answer = subprocess.run(command, env=os.environ | changes, capture_output=True, text=True)
-    print(f"{title:12} {answer.stdout.strip() or answer.stderr}")
-
-# %% [markdown]
-# The larger the outputs, the more it saves, in training too: set them before `python -m
-# llie_helpers train` on a CPU. The price is that the program never gets smaller until it ends.
-#
-# ### Without PyTorch
-#
-# A phone or a browser has no PyTorch. ONNX is a file format that holds a network as a graph of
-# standard operations, for which there are fast programs on nearly every device. The export below
-# traces the network with all that `enhance` does around it, leaves height and width open, and
-# compares the file with `enhance` on three photographs before it keeps it.
-
-# %%
 from llie_helpers.errors import CourseError
 from llie_helpers.inference.export import export_onnx
 
 target = lesson.run_dir("onnx") / "dual_branch.onnx"
 try:
     difference = export_onnx(network.cpu(), target)
+    import onnx
+
+    kinds = Counter(node.op_type for node in onnx.load(target).graph.node)
     print(f"{target.stat().st_size / 1e6:.1f} MB, differs from enhance by at most {difference:.0e}")
+    print(f"{kinds.total()} operations, most often {dict(kinds.most_common(6))}")
 except CourseError as error:  # its packages are missing
     print(error)
 network = network.to(device)
 
 # %% [markdown]
-# Is onnxruntime faster than PyTorch? It fuses neighbouring operations and has no Python between
-# them, but PyTorch's convolutions are tuned for the processor as well. Which way did it go for you?
-# The file has two more inputs, the sliders of section 1.
+# The graph weighs more than the weights alone: fixed matrices and the lists of operations count
+# too. Is `onnxruntime` faster than PyTorch? It fuses neighbouring operations and has no Python
+# between them, but PyTorch's convolutions are tuned for the processor as well. Which way did it go
+# for you?
 
 # %%
 if target.is_file():
@@ -734,118 +1005,86 @@ if target.is_file():
     part = to_float(garage)[None]
     fed = {"low": part.numpy(), "exposure": np.array(0, "f4"), "strength": np.array(1, "f4")}
     with torch.inference_mode():
-        calls = {"PyTorch": partial(network.cpu(), part),
-                 "onnxruntime": partial(session.run, None, fed)}  # fmt: skip
+        calls = {
+            "PyTorch": partial(network.cpu(), part),
+            "onnxruntime": partial(session.run, None, fed),
+        }
         for runtime, call in calls.items():
             print(f"{runtime:11} {median_milliseconds(call, 5):.0f} ms")
     network.to(device)
 
 # %% [markdown]
-# What else a phone or a browser would need:
-#
-# - tiles for large photographs, laid with your answers to section 2;
-# - a runtime: `onnxruntime-web` runs the file in a browser (WebAssembly, or WebGPU where there is
-#   one), `onnxruntime-mobile` on a phone;
-# - the light once for the whole photograph: the file predicts it for what it is given, so for tiles
-#   the predictor would have to be a file of its own;
-# - half precision or 8-bit weights, if the file is too large. Check the scores again then.
-#
 # `python -m llie_helpers export --model dual_branch -o dual_branch.onnx` does the same from a
-# shell, and `python tools/bench.py inference` sets every network of the course side by side.
+# shell.
 #
-# ## 6. Limits, and what this must not be used for
+# ### In a browser
 #
-# ### What is not in the light cannot come out
+# `onnxruntime-web` runs such a file in a browser, by WebAssembly or on the graphics card, and the
+# photograph never leaves the computer. Three things of this lesson come back there, without PyTorch
+# to do them for you:
 #
-# The sensor counted photons. Where it counted three, the network fills in what three photons
-# usually meant in the pictures that it has seen. Below, the cat in five depths of darkness, each
-# brightened. Look at the whiskers and at the pattern of the fur.
+# - *Pixels.* A canvas hands out bytes: red, green, blue, opacity, pixel after pixel. The network
+#   takes floats, one plane after the other. In NumPy: `rgba[..., :3].transpose(2, 0, 1) / 255`.
+# - *Tiles.* Memory is short, so large photographs need tiles: your `lay_tiles`, your weights. But a
+#   file that chooses the light for what it is given would choose it for each tile. So the network
+#   has to come in two parts. One makes the gains from the whole, once; the other takes a tile, the
+#   gains and the tile's place.
+# - *Padding.* The network works at an eighth of the size, so both sides must be multiples of 8.
+#
+# {{exercise mirror}}
+#
+# A side of `side` pixels is padded at its end to the next multiple of `multiple`, by reflection:
+# after the last pixel they go backwards, and the last is not repeated. For each pixel of the padded
+# side, return the number of the pixel that it copies, as a list. For 10 and 4 these are 0 to 9,
+# then 8 and 7.
+
 
 # %%
-depths = (2, 3, 4, 5, 6)
-cats = [night(photograph("chelsea"), float(depth)) for depth in depths]
-brightened = [enhance(cat) for cat in cats]
-widgets.frames_slider(brightened, [f"{depth} stops too dark" for depth in depths], "darkness")
+def mirror(side, multiple):
+    """Which pixel each pixel of the padded side copies -> list of numbers."""
+    ### SOLUTION mirror
+
+
+# %% tags=["nbval-check-output"]
+mirror = check.mirror(mirror)
 
 # %% [markdown]
-# How much of it is right? The GT-mean score (lesson 02), so that a wrong brightness does not count:
+# {{answers mirror}}
+#
+# Try it on a photograph whose sides are odd. Choose rows and columns by your numbers, enhance, and
+# cut off what was added. The place of the padded picture reaches a little beyond the whole. (The
+# network pads in the same way by itself, so what comes out must be what it makes of the photograph
+# as it is.)
 
 # %%
-from llie_helpers.images import quantise
-from llie_helpers.metrics import match_gt_mean, psnr, ssim
-
-bright = to_float(photograph("chelsea"))[None]
-similar = []
-for depth, picture in zip(depths, brightened, strict=True):
-    shown = quantise(picture[None])
-    matched = psnr(match_gt_mean(shown, bright), bright).item()
-    similar.append(ssim(shown, bright).item())
-    print(f"{depth} stops: GT-mean PSNR {matched:5.2f} dB, SSIM {similar[-1]:.2f}")
+odd = to_float(garage[:255, :379])[None].to(device)
+height, width = odd.shape[-2:]
+down, across = mirror(height, 8), mirror(width, 8)
+padded = odd[:, :, down][..., across]
+place = Place(0, 0, len(down) / height, len(across) / width)
+with torch.no_grad():
+    cut = network(padded, network.prepare(odd), place)[..., :height, :width]
+    difference = (cut - network(odd)).abs().max().item()
+print(f"{tuple(odd.shape[2:])} -> {tuple(padded.shape[2:])}; largest difference {difference:.0e}")
 
 # %% [markdown]
-# Whiskers and the finest fur go first, while the picture still looks clean; at six stops it turns
-# blotchy and grey. Nothing in it says where measurement ends and habit begins. From that follows
-# what such a tool must not be used for.
-#
-# {{claim similar == sorted(similar, reverse=True)}}
-#
-# - **Evidence.** An enhanced frame may show a number plate that was never there. Investigators work
-#   on the original, note every step, and show both. A court should ask for both.
-# - **Recognising people.** What the network fills in comes from its training pictures: 351 pairs
-#   from the rooms of one group of photographers, and 143 photographs that were darkened by
-#   computation. A face of a few pixels becomes an average face, and errors are not equal for all.
-# - **Medicine and science.** Brightness *is* the measurement there. Never measure on an enhanced
-#   picture.
-# - **Privacy.** Darkness hides people who count on it. That a camera recorded somebody by chance is
-#   no consent to make them visible. Ask, or leave it dark.
-#
-# What helps: keep the original (the tool never overwrites it), say that a picture was enhanced and
-# by what, keep the strength low where detail matters, and prefer a longer exposure to any network.
+# {{claim difference < 1e-4}}
 #
 # ### What else this network cannot do
 #
 # - How bright a scene was meant to be is a guess. A concert or a night sky, dark by intention, may
-#   be brightened; pull the exposure down.
+#   be brightened. Pull the exposure down.
 # - Light is only added. What is burnt out stays burnt out, and motion blur stays.
-# - The light has 8 x 8 places. It separates a window from the room around it by their brightness,
-#   and smaller things of equal brightness not at all.
-# - Noise that a camera has smoothed already (most phones do) does not look like what it was trained
-#   on, and comes out blotched.
+# - The light has 8 x 8 places. Smaller things of equal brightness it cannot tell apart.
 #
-# ### Train it on your own photographs
+# ### Privacy, in full
 #
-# Any folder of photographs in good light can teach it. `photographs:DIR` darkens each training
-# photograph in four ways, by the physics of lesson 01, and holds some photographs back for
-# validation. With `+` they come beside LOL v1, half of the crops from each, as for the weights of
-# this lesson:
-#
-#     python -m llie_helpers data check photographs:DIR
-#     python -m llie_helpers train --model dual_branch --data lol_v1+photographs:DIR
-#     python -m llie_helpers train --model dual_branch --data photographs:DIR
-#
-# The first line checks the folder. Take a hundred photographs or more, of many kinds: what is not
-# in them, the network has to guess. Without a GPU the full recipe takes many hours.
-
-# %% [markdown]
-# ## Recap
-#
-# **What you learned**
-#
-# - Decide once for the whole photograph what depends on the whole, and tile only what is local.
-#   Then seams have no reason to exist, and the fading hides the rest.
-# - Brightness belongs to the photographer: a control, apart from noise and detail.
-# - A tool for folders finishes the good files, names each bad one, never overwrites, and goes on
-#   where it was stopped.
-# - In a film, smooth the decision over time and not the picture.
-# - Measure before you optimise. A table of 256 numbers is faster than any network where one curve
-#   suits all places. Local light is no such curve.
-#
-# **What failed**
-#
-# - The fast mode brightens noise along with the picture: it only sets the light.
-# - Where a film changes within a second, the light follows late. A shorter delay lets the flicker
-#   back in.
-# - On a laptop without a GPU the whole network manages a few frames a second at 1280 x 720.
+# A photograph says more than it shows. Its metadata may hold the place, the time and the owner of
+# the camera, and this tool *keeps* metadata. Strip them before you publish. Enhancing can bring out
+# what was hidden: a face at a window, a letter on a desk. A picture that was harmless when it was
+# dark may need consent when it is bright. And training data have a privacy of their own: weights
+# trained on your family's photographs may hold traces of them. And ask where a picture goes. On
+# your own computer, this course sends it nowhere; on Colab or Kaggle it is on somebody else's.
 #
 # ## Papers
 #
@@ -858,6 +1097,3 @@ for depth, picture in zip(depths, brightened, strict=True):
 # - F. J. Harris. *On the Use of Windows for Harmonic Analysis with the Discrete Fourier Transform.*
 #   Proceedings of the IEEE 66(1), 1978.
 # - M. Mitchell et al. *Model Cards for Model Reporting.* FAT* 2019.
-#
-# This was the last lesson. What you can do from here: train on your own photographs, or on your own
-# pairs (lesson 01 shows how to check them); try a lever that lesson 07 did not; send what you find.

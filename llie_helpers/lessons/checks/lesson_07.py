@@ -1,10 +1,15 @@
-"""Exercises of lesson 07: amplitude and phase, light by luminance, frequencies."""
+"""Exercises of lesson 07: the published network, light by luminance, frequencies."""
 
 import torch
+from torch import nn
 
 from llie_helpers.lessons.checks.compare import difference
 from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.networks import network as look_at_network
+from llie_helpers.lessons.checks.networks import network_with_advice
 from llie_helpers.models.bilateral_grid import cubic_bspline
+from llie_helpers.models.fft_dual_branch import norm
+from llie_helpers.models.network import Network
 
 
 def swap_solution(light, structure):
@@ -56,6 +61,187 @@ swap = Exercise(
         "them together. `irfft2` needs to be told the size.",
         "The way back is `torch.fft.irfft2(spectrum, s=light.shape[-2:])`, with the spectrum that "
         "`torch.polar` has made.",
+    ],
+)
+
+
+class FrequencyBranch(nn.Module):
+    """Multiply the spectrum of images (N, 3, size, size) by a learned mask."""
+
+    def __init__(self, size=224):
+        super().__init__()
+        self.mask = nn.Parameter(torch.full((1, 3, size, size // 2 + 1), 0.01))
+
+    def forward(self, low):
+        spectrum = torch.fft.rfft2(low)
+        return torch.fft.irfft2(spectrum * self.mask, s=low.shape[-2:])
+
+
+def frequency_observe(answer, options, low):
+    """Look at the mask as it starts, and then at the output with other values in it."""
+    if isinstance(answer, nn.Module):
+        return look_at_network(answer, options, low)  # says that it wants the class
+    mask, size = getattr(answer(**options), "mask", None), options["size"]
+    if not isinstance(mask, nn.Parameter):
+        raise Finding(
+            "self.mask is not a parameter, so it is never trained: make it an nn.Parameter."
+        )
+    if mask.shape != (1, 3, size, size // 2 + 1):
+        raise Finding(
+            f"for a size of {size} the mask has the shape {tuple(mask.shape)}; rfft2 keeps all "
+            f"rows and size // 2 + 1 columns: (1, 3, {size}, {size // 2 + 1})."
+        )
+    if not torch.allclose(mask, torch.tensor(0.01)):
+        raise Finding("all values of the mask start at 0.01.")
+    look = network_with_advice(
+        "torch.fft.rfft2 gives a spectrum of size // 2 + 1 columns, as the mask has."
+    )
+    return look(answer, options, low)
+
+
+frequency = Exercise(
+    title="A branch on frequencies",
+    minutes=6,
+    difficulty=3,
+    reference=FrequencyBranch,
+    inputs=lambda: [
+        ({"size": 12}, torch.rand(2, 3, 12, 12)),
+        ({"size": 9}, torch.rand(1, 3, 9, 9)),
+    ],
+    observe=frequency_observe,
+    mistakes={
+        "self.mask is not a parameter": (
+            "nn.Parameter(torch.full((1, 3, size, size // 2 + 1), 0.01)) => "
+            "torch.full((1, 3, size, size // 2 + 1), 0.01)"
+        ),
+        "rfft2 keeps all rows and size // 2 + 1 columns": "size // 2 + 1 => size",
+        "all values of the mask start at 0.01.": "0.01) => 1.0)",
+        "the phases are lost: multiply the spectrum itself, which is complex, "
+        "not its absolute value.": "spectrum * self.mask => spectrum.abs() * self.mask",
+        "the mask multiplies; you add it.": "spectrum * self.mask => spectrum + self.mask",
+        "this mask weighs pixels: multiply the spectrum, between rfft2 and irfft2.": (
+            "return torch.fft.irfft2(spectrum * self.mask, s=low.shape[-2:]) => "
+            "return low * torch.fft.irfft2(self.mask + 0j, s=low.shape[-2:])"
+        ),
+        "an image of odd width comes back a column short: irfft2 cannot know the width; "
+        "give it the size, `s=low.shape[-2:]`.": ", s=low.shape[-2:] => ",
+        "the mask is not used.": "spectrum * self.mask => spectrum",
+        "torch.fft.rfft2 gives a spectrum": "torch.fft.rfft2 => torch.fft.fft2",
+    },
+    hints=[
+        "In `__init__`, call `super().__init__()` first. A tensor is trained only if it is an "
+        "`nn.Parameter`. In `forward`: there, times the mask, and back.",
+        "`torch.full(shape, 0.01)` has the values. `torch.fft.rfft2` transforms the last two "
+        "dimensions of a whole batch, and the mask is broadcast over its first.",
+        "`torch.fft.irfft2(product, s=low.shape[-2:])` is the way back. The product of a complex "
+        "and a real number keeps the phase.",
+    ],
+)
+
+
+class TwoBranches(Network):
+    """Map dark images (N, 3, size, size) in [0, 1] to enhanced ones."""
+
+    def __init__(self, size=224):
+        super().__init__()
+        self.full_size = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), *norm(32))
+        self.half_size = nn.Sequential(
+            nn.Conv2d(32, 64, 3, stride=2, padding=1),
+            *norm(64),
+            nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1),
+        )
+        self.head = nn.Conv2d(32, 3, 3, padding=1)
+        self.frequency = FrequencyBranch(size)
+        self.fusion = nn.Conv2d(6, 3, 1)
+
+    def spatial(self, low):
+        features = self.full_size(low)
+        return self.head(features + self.half_size(features))
+
+    def forward(self, low):
+        branches = torch.cat([self.spatial(low), self.frequency(low)], dim=1)
+        enhanced = low + torch.tanh(self.fusion(branches))
+        return enhanced if self.training else enhanced.clamp(0, 1)
+
+
+network = Exercise(
+    title="Both branches together",
+    minutes=5,
+    difficulty=2,
+    reference=TwoBranches,
+    inputs=lambda: [
+        ({"size": 12}, torch.rand(2, 3, 12, 12)),
+        ({"size": 8}, torch.rand(1, 3, 8, 8)),
+    ],
+    observe=network_with_advice(
+        "Three channels of each branch, put together by torch.cat along dimension 1, are the six "
+        "channels of self.fusion."
+    ),
+    mistakes={
+        "the branch on pixels comes first, then that on frequencies.": (
+            "[self.spatial(low), self.frequency(low)] => [self.frequency(low), self.spatial(low)]"
+        ),
+        "the image is not added: the network learns a change.": "low + torch.tanh => torch.tanh",
+        "there is no tanh after the fusion.": "torch.tanh(self.fusion(branches)) => "
+        "self.fusion(branches)",
+        "the tanh is around the fusion alone, not around the sum with the image.": (
+            "low + torch.tanh(self.fusion(branches)) => torch.tanh(low + self.fusion(branches))"
+        ),
+        "use tanh, which can darken too; "
+        "a sigmoid is never below 0.": "torch.tanh => torch.sigmoid",
+        "outside training the result is clamped to [0, 1].": (
+            "enhanced if self.training else enhanced.clamp(0, 1) => enhanced"
+        ),
+        "put together by torch.cat along dimension 1": [
+            "torch.cat([self.spatial(low), self.frequency(low)], dim=1) => "
+            "self.spatial(low) + self.frequency(low)"
+        ],
+        "both branches get the image; you give one the output of the other.": (
+            "self.frequency(low)] => self.frequency(self.spatial(low))]"
+        ),
+    },
+    hints=[
+        "Both branches see `low` and return three channels each. Which layer has six inputs?",
+        "`torch.cat([self.spatial(low), self.frequency(low)], dim=1)` has six channels.",
+        "Fusion, `torch.tanh`, plus `low`. Then the result as it is in training, and "
+        "`.clamp(0, 1)` otherwise.",
+    ],
+)
+
+
+def loss_weights_solution(stage, epoch):
+    """The weight of each term of the loss in an epoch, counted from 1."""
+    ssim = 0.01 if stage == 1 and epoch <= 50 else 0.2
+    return {"l1": 1.0, "perceptual": 0.05, "fft_amplitude": 0.05, "ssim": ssim}
+
+
+def loss_weights_observe(answer, stage, epoch):
+    return answer(stage, epoch)
+
+
+loss_weights = Exercise(
+    title="A loss in two stages",
+    minutes=4,
+    difficulty=1,
+    reference=loss_weights_solution,
+    inputs=lambda: [(1, 1), (1, 50), (1, 51), (1, 200), (2, 1), (2, 50), (2, 51)],
+    observe=loss_weights_observe,
+    mistakes={
+        "the 50th epoch is still one of the first 50.": "epoch <= 50 => epoch < 50",
+        "the weight rises with the 51st epoch, "
+        "as epochs count from 1.": "epoch <= 50 => epoch <= 51",
+        "in stage 2 the weight of ssim is 0.2 from the start.": "stage == 1 and  => ",
+        "in stage 1 the weight of ssim changes after 50 epochs.": " and epoch <= 50 => ",
+        "the two weights of ssim are exchanged.": "0.01 if stage == 1 and epoch <= 50 else 0.2 => "
+        "0.2 if stage == 1 and epoch <= 50 else 0.01",
+        "return the weights of all four terms.": (
+            'return {"l1": 1.0, "perceptual": 0.05, "fft_amplitude": 0.05, "ssim": ssim} => '
+            'return {"ssim": ssim}'
+        ),
+    },
+    hints=[
+        "Only one of the four weights ever changes. In which epochs of which stage is it small?",
+        "It is small where the stage is 1 *and* the epoch at most 50.",
     ],
 )
 

@@ -1,14 +1,17 @@
-"""Exercises of lesson 09: tiles and their seams, a curve as a table, a steady light."""
+"""Exercises of lesson 09: tiles and their seams, a steady light, a table, padding in a graph."""
 
 import math
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
+from llie_helpers.images import WHOLE, Place
+from llie_helpers.lessons.checks.compare import Finding
 from llie_helpers.lessons.checks.exercise import Exercise
 
 
-def cover_solution(length, tile, overlap):
+def lay_tiles(length, tile, overlap):
     """Where tiles are along one side: list of (start, stop)."""
     starts = range(0, max(length - overlap, 1), tile - overlap)
     return [(start, min(start + tile, length)) for start in starts]
@@ -18,7 +21,7 @@ cover = Exercise(
     title="Lay the tiles",
     minutes=8,
     difficulty=2,
-    reference=cover_solution,
+    reference=lay_tiles,
     inputs=lambda: [(length, 40, 8) for length in (6, 8, 17, 40, 72)] + [(75, 40, 10), (49, 16, 4)],
     mistakes={
         "your tiles do not overlap: "
@@ -51,7 +54,7 @@ cover = Exercise(
 )
 
 
-def fade_solution(overlap):
+def fade_weights(overlap):
     """Weights across an overlap, (overlap,) each: of the tile that comes, and of the one before."""
     angle = (torch.arange(overlap) + 0.5) / overlap * torch.pi / 2
     return angle.sin() ** 2, angle.cos() ** 2
@@ -61,7 +64,7 @@ fade = Exercise(
     title="One comes, one goes",
     minutes=6,
     difficulty=2,
-    reference=fade_solution,
+    reference=fade_weights,
     inputs=lambda: [(8,), (5,)],
     mistakes={
         "the two are the wrong way round: first the tile "
@@ -87,45 +90,161 @@ fade = Exercise(
 )
 
 
-def table_solution(gain, gamma):
-    """``gain * x ** gamma`` for each of the 256 values of a byte: (256,) uint8."""
-    levels = np.arange(256) / 255
-    return np.rint(np.clip(gain * levels**gamma, 0, 1) * 255).astype(np.uint8)
+def tile_weights(rows, columns, size, overlap):
+    """Weights (h, w) of a tile of an image of ``size``; those of all tiles add up to 1.
+
+    Tiles fade across the middle third of each overlap.
+    """
+    third, sides = overlap // 3, []
+    for (start, stop), length in zip((rows, columns), size, strict=True):
+        comes, goes = fade_weights(third)
+        weights = torch.ones(stop - start)
+        if start > 0:
+            weights[: 2 * third] *= torch.cat([torch.zeros(third), comes])
+        if stop < length:
+            weights[third - overlap :] *= torch.cat([goes, torch.zeros(overlap - 2 * third)])
+        sides.append(weights)
+    return sides[0][:, None] * sides[1]
 
 
-table = Exercise(
-    title="A curve for bytes",
-    minutes=6,
-    difficulty=1,
-    reference=table_solution,
-    inputs=lambda: [(3.0, 0.6), (1.7, 0.9)],
+def in_tiles(method, image, tile, overlap):
+    """Enhance an image (1, 3, H, W) tile by tile."""
+    height, width = image.shape[-2:]
+    context = method.prepare(image)
+    enhanced = torch.zeros_like(image)
+    for top, bottom in lay_tiles(height, tile, overlap):
+        for left, right in lay_tiles(width, tile, overlap):
+            place = Place(top / height, left / width, bottom / height, right / width)
+            output = method(image[..., top:bottom, left:right], context, place)
+            weights = tile_weights((top, bottom), (left, right), (height, width), overlap)
+            enhanced[..., top:bottom, left:right] += weights * output
+    return enhanced
+
+
+class Toy:
+    """A method that decides by the whole, lights by the place, and sees one pixel around.
+
+    Args:
+        largest: side in pixels above which it takes no part.
+    """
+
+    def __init__(self, largest=math.inf):
+        self.largest, self.prepared = largest, []
+
+    def prepare(self, whole):
+        self.prepared.append(list(whole.shape[-2:]))
+        return whole.mean()
+
+    def __call__(self, part, context=None, place=WHOLE):
+        height, width = part.shape[-2:]
+        if max(height, width) > self.largest:
+            raise Finding(
+                f"the method gets {height} x {width} pixels at once; give the method tiles of at "
+                f"most {self.largest} x {self.largest}, one by one."
+            )
+        mean = self.prepare(part) if context is None else context
+        down = place.top + (place.bottom - place.top) * (torch.arange(height) + 0.5) / height
+        across = place.left + (place.right - place.left) * (torch.arange(width) + 0.5) / width
+        light = (1 + down[:, None]) * (2 - across) / (4 + mean)  # below 1, so clamping is harmless
+        return F.avg_pool2d(part, kernel_size=3, stride=1, padding=1) * light
+
+
+def averaged_tiles(method, image, tile, overlap):
+    """The same, with a mean of the outputs by their weights."""
+    height, width = image.shape[-2:]
+    context = method.prepare(image)
+    total, weight = torch.zeros(image.shape), torch.zeros(height, width)
+    for rows in lay_tiles(height, tile, overlap):
+        for columns in lay_tiles(width, tile, overlap):
+            part = (slice(*rows), slice(*columns))
+            edges = (rows[0] / height, columns[0] / width, rows[1] / height, columns[1] / width)
+            output = method(image[:, :, *part], context, place=Place(*edges)).clamp(0, 1)
+            weights = tile_weights(rows, columns, (height, width), overlap)
+            total[:, :, *part] += weights * output
+            weight[part] += weights
+    return total / weight
+
+
+def in_tiles_observe(answer, image, tile, overlap):
+    method = Toy(tile)
+    return answer(method, image, tile, overlap), method.prepared
+
+
+_PREPARE = "    context = method.prepare(image)\n => "
+
+enhance_in_tiles = Exercise(
+    title="Your own tiles",
+    minutes=12,
+    difficulty=4,
+    reference=in_tiles,
+    inputs=lambda: [
+        (torch.rand(1, 3, 40, 57), 24, 9),
+        (torch.rand(1, 3, 15, 30), 16, 6),
+        (torch.rand(1, 3, 9, 11), 16, 7),
+    ],
+    observe=in_tiles_observe,
+    right=[averaged_tiles],
     mistakes={
-        "values above 1 wrap around: a byte has no 256, and 256 becomes 0; clip before you "
-        "convert.": [
-            "np.clip(gain * levels**gamma, 0, 1) => gain * levels**gamma",
-            ".astype => .astype(int).astype",
+        "each tile is prepared by itself and gets a light of its own; "
+        "prepare once, from the whole image.": [
+            _PREPARE,
+            ", context, place) => , None, place)",
         ],
-        "round to the nearest level; a conversion to uint8 cuts the fraction off.": "np.rint => ",
-        "the levels go from 0 to 1: divide by 255, not by 256.": "256) / 255 => 256) / 256",
-        "the curve is for values in [0, 1]; you feed it bytes.": [
-            "np.arange(256) / 255 => np.arange(256.0)",
-            "gain * levels**gamma => gain * levels**gamma / 255",
-        ],
-        "the gain comes after the power.": "gain * levels**gamma => (gain * levels) ** gamma",
-        "return bytes: multiply by 255, round, and convert to uint8.": (
-            "np.rint(np.clip(gain * levels**gamma, 0, 1) * 255).astype(np.uint8) => "
-            "np.clip(gain * levels**gamma, 0, 1)"
+        "the result is right, but the whole image is prepared again for each tile; "
+        "once is enough.": [_PREPARE, ", context, place) => , method.prepare(image), place)"],
+        "the method is given neither context nor place, so it takes each tile for a photograph: "
+        "method(part, context, place).": [_PREPARE, ", context, place) => )"],
+        "the context is not used: the method prepares each tile by itself unless you give it.": (
+            ", context, place) => , None, place)"
         ),
-        "the values are right, but they are no bytes yet: convert to uint8.": "np.uint8 => int",
-        "the values are whole, but still floats: convert to uint8.": ".astype(np.uint8) => ",
+        "the method does not know where the tile is: give it the place too.": (
+            ", context, place) => , context)"
+        ),
+        "edges are fractions of the image; divide rows by the height and columns by the width.": (
+            "Place(top / height, left / width, bottom / height, right / width) => "
+            "Place(top, left, bottom, right)"
+        ),
+        "a Place has the edges top, left, bottom, right, in this order.": (
+            "Place(top / height, left / width, bottom / height, right / width) => "
+            "Place(left / width, top / height, right / width, bottom / height)"
+        ),
+        "the edges of a Place are top, left, bottom, right; yours begin with top and bottom.": (
+            "left / width, bottom / height, right => bottom / height, left / width, right"
+        ),
+        "start from zeros: the dark image is still below your tiles.": "zeros_like(image) => "
+        "clone(image)",
+        "tile_weights takes the size of the whole image, to know where a tile has neighbours.": (
+            "(height, width), overlap) => (tile, tile), overlap)"
+        ),
+        "give the method tiles": (
+            "output = method(image[..., top:bottom, left:right], context, place) => "
+            "output = method(image, context)[..., top:bottom, left:right]"
+        ),
+        "columns are divided by the width and rows by the height; you use one for both.": (
+            "left / width, bottom / height, right / width => "
+            "left / height, bottom / height, right / height"
+        ),
+        "where tiles overlap, the later one overwrites the one before; "
+        "add up the weighted outputs.": "] += weights => ] = weights",
+        "where tiles overlap, their outputs are added up; multiply each by its weights.": (
+            "+= weights * output => += output"
+        ),
+        "you have put the dark tiles together again; add their enhanced versions.": (
+            "output = method(image[..., top:bottom, left:right], context, place) => "
+            "output = image[..., top:bottom, left:right]"
+        ),
+        "columns are covered along the width; the right part of the image is missing.": (
+            "lay_tiles(width => lay_tiles(min(height, width)"
+        ),
     },
     hints=[
-        "A byte has 256 values. Compute the curve once for each of them, and a photograph needs no "
-        "arithmetic any more.",
-        "`np.arange(256) / 255` are the values in [0, 1]. Mind what happens to values above 1 when "
-        "they become bytes.",
-        "In this order: the curve, `np.clip` to [0, 1], times 255, `np.rint`, and last "
-        "`.astype(np.uint8)`.",
+        "What has to be known of the whole photograph is known before the first tile. What does "
+        "each tile need besides, and where does its output go?",
+        "Two loops, over `lay_tiles(height, tile, overlap)` and `lay_tiles(width, tile, overlap)`. "
+        "A tile is `image[..., top:bottom, left:right]`, and its place has the same four numbers, "
+        "divided by height or width.",
+        "Start with `torch.zeros_like(image)`. In the inner loop, `+=` the output of "
+        "`method(part, context, place)` times `tile_weights(...)` to the region of the tile.",
     ],
 )
 
@@ -144,7 +263,10 @@ steady = Exercise(
     minutes=8,
     difficulty=3,
     reference=steady_solution,
-    inputs=lambda: [([1.0, 3.0, 3.0, 0.5, 2.0], [0.2, 0.24, 0.3, 1.1, 1.14], 0.5)],
+    inputs=lambda: [
+        ([1.0, 3.0, 3.0, 0.5, 2.0], [0.2, 0.24, 0.3, 1.1, 1.14], 0.5),
+        (list(torch.rand(3, 4)), [1.0, 1.1, 1.15], 0.2),
+    ],
     mistakes={
         "the share depends on the time since the frame before; with one share for all, "
         "a video of twice the frame rate follows twice as fast.": "times[i] - times[i - 1] => 0.04",
@@ -158,6 +280,10 @@ steady = Exercise(
         ),
         "the share is 1 - exp(-dt / settle); yours has no minus in the exponent.": "exp(- => exp(",
         "the share depends on dt: 1 - exp(-dt / settle).": "times[i] - times[i - 1] => 1",
+        "the base is e, so that `settle` is a time constant; yours is a half-life.": (
+            "math.exp(-(times[i] - times[i - 1]) / settle) => "
+            "0.5 ** ((times[i] - times[i - 1]) / settle)"
+        ),
         "divide the time by `settle`.": " / settle => ",
         "divide the time by `settle`; you multiply by it.": "/ settle => * settle",
         "start at the first value, not at 0: "
@@ -175,5 +301,112 @@ steady = Exercise(
         "`share = 1 - math.exp(-dt / settle)`, with `dt` the time since the frame before.",
         "Begin with `followed = [values[0]]`. Each step starts at `followed[-1]` and goes `share` "
         "of the way from there to `values[i]`.",
+    ],
+)
+
+
+def table_solution(before, after):
+    """The best table for each channel: (3, 256) uint8."""
+    tables = np.empty((3, 256), np.uint8)
+    for channel in range(3):
+        values, outputs = before[..., channel].ravel(), after[..., channel].ravel()
+        count = np.bincount(values, minlength=256)
+        total = np.bincount(values, outputs, minlength=256)
+        known = np.flatnonzero(count)
+        curve = np.interp(np.arange(256), known, total[known] / count[known])
+        tables[channel] = np.rint(np.maximum.accumulate(curve))
+    return tables
+
+
+def table_inputs():
+    rng = np.random.default_rng(9)
+
+    def pair(height, width):
+        before = rng.integers(5, 90, (height, width, 3))
+        after = np.array([1.5, 2.0, 2.4]) * before + rng.normal(0, 12, before.shape)
+        return before.astype(np.uint8), after.clip(0, 255).astype(np.uint8)
+
+    return [pair(12, 17), pair(30, 9)]
+
+
+table = Exercise(
+    title="The best table there is",
+    minutes=12,
+    difficulty=4,
+    reference=table_solution,
+    inputs=table_inputs,
+    mistakes={
+        "each channel has a table of its own; you use the pixels of all three for each.": [
+            "before[..., channel] => before",
+            "after[..., channel] => after",
+        ],
+        "values that do not occur are 0; interpolate them from their neighbours.": (
+            "np.interp(np.arange(256), known, total[known] / count[known]) => "
+            "total / np.maximum(count, 1)"
+        ),
+        "your curve falls in places, so that brighter pixels become the darker ones; take the "
+        "largest value so far.": "np.maximum.accumulate(curve) => curve",
+        "round to the nearest level; a conversion to uint8 cuts the fraction off.": "np.rint => ",
+        "the two photographs are exchanged: the table leads from `before` to "
+        "`after`.": lambda before, after: table_solution(after, before),
+        "the shape is (3, 256): one row for each channel.": lambda before, after: (
+            table_solution(before, after).T
+        ),
+        "the values are right, but no bytes: the type is uint8.": "np.uint8) => float)",
+        "take the mean of all outputs of a value; yours are their sums.": (
+            "total[known] / count[known] => np.minimum(total[known], 255)"
+        ),
+    },
+    hints=[
+        "A table gives one output for each value, whatever the place. If a value had several "
+        "outputs, which single number is nearest to all of them in squared error? (Lesson 04.)",
+        "`np.bincount(values, minlength=256)` counts how often each value occurs, and "
+        "`np.bincount(values, outputs, minlength=256)` adds up its outputs. "
+        "`np.flatnonzero(count)` are the values that occur at all.",
+        "`np.interp(np.arange(256), known, means)` fills the gaps, `np.maximum.accumulate` keeps "
+        "the curve from falling, `np.rint` rounds. Do this for each of the three channels.",
+    ],
+)
+
+
+def mirror_solution(side, multiple):
+    """Which pixel each pixel of the padded side copies: list of numbers."""
+    padded = math.ceil(side / multiple) * multiple
+    return [pixel if pixel < side else 2 * (side - 1) - pixel for pixel in range(padded)]
+
+
+mirror = Exercise(
+    title="Padding without an if",
+    minutes=6,
+    difficulty=2,
+    reference=mirror_solution,
+    inputs=lambda: [(10, 4), (12, 4), (19, 8), (16, 8), (17, 5)],
+    right=[
+        lambda side, multiple: np.pad(np.arange(side), (0, -side % multiple), mode="reflect"),
+        lambda side, multiple: [*range(side), *range(side - 2, side - 2 - -side % multiple, -1)],
+    ],
+    mistakes={
+        "a side that is a multiple already stays as it is; "
+        "you add a whole block.": "math.ceil(side / multiple) => (side // multiple + 1)",
+        "the last pixel comes twice. Reflection turns at the middle of the last pixel, "
+        "so that the first new one copies the last but one.": "2 * (side - 1) => 2 * side - 1",
+        "you repeat the last pixel; reflect instead.": "2 * (side - 1) - pixel => side - 1",
+        "you start again at the first pixel; reflect instead.": (
+            "2 * (side - 1) - pixel => pixel - side"
+        ),
+        "nothing is padded.": "math.ceil(side / multiple) * multiple => side",
+        "you round down and lose pixels; the padded side is at least as long as the side.": (
+            "math.ceil(side / multiple) => (side // multiple)"
+        ),
+        "these are lengths and not pixel numbers, which start at 0.": (
+            "for pixel in range(padded)] => for pixel in range(1, padded + 1)]"
+        ),
+    },
+    hints=[
+        "Write it down for a side of 10 pixels and multiples of 4. How long is the padded side? "
+        "After pixel 9, the pixels go backwards: which is the first?",
+        "The padded side has `math.ceil(side / multiple) * multiple` pixels. Up to `side - 1`, "
+        "each copies itself.",
+        "Pixel and copy are equally far from pixel `side - 1`, one on each side of it.",
     ],
 )

@@ -78,6 +78,8 @@ class Workshop:
         path = self.folder / self.name
         if path.suffix.lower() not in IMAGE_SUFFIXES:
             path = path.with_suffix(".png")
+        height, width, _ = self.photo.pixels.shape
+        self.message.value = f"Enhancing {width} x {height} pixels ..."
         write_photo(path, self._enhanced(self.photo.pixels), self.photo)
         data = base64.b64encode(path.read_bytes()).decode()
         self.message.value = (
