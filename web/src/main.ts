@@ -84,23 +84,22 @@ function drawn(source: CanvasImageSource, width: number, height: number, scale =
   return context.getImageData(0, 0, w, h);
 }
 
-function painted<T extends HTMLCanvasElement | OffscreenCanvas>(canvas: T, picture: Picture): T {
-  const { data, width, height } = picture;
+function painted({ data, width, height }: Picture, id?: "before" | "after") {
+  const canvas = id ? get<HTMLCanvasElement>(id) : new OffscreenCanvas(width, height);
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
   context.putImageData(new ImageData(data, width, height), 0, 0);
-  return canvas;
+  return canvas as OffscreenCanvas;
 }
 
 function reduced(picture: Picture): Picture {
   const { width, height } = picture;
   const scale = SHOWN / Math.max(width, height);
-  if (scale >= 1) return picture;
-  return drawn(painted(new OffscreenCanvas(1, 1), picture), width, height, scale);
+  return scale < 1 ? drawn(painted(picture), width, height, scale) : picture;
 }
 
 function showBefore(low: Picture) {
-  painted(get<HTMLCanvasElement>("before"), low);
+  painted(low, "before");
   get("stage").style.setProperty("--ratio", String(low.width / low.height));
 }
 
@@ -119,7 +118,7 @@ function render() {
   get("stops").textContent = `${stops > 0 ? "+" : ""}${stops} stops`;
   get("share").textContent = `${Math.round(100 * get("strength").valueAsNumber)} %`;
   get("stage").style.setProperty("--split", `${get("divider").value}%`);
-  if (shown) painted(get<HTMLCanvasElement>("after"), result(shown));
+  if (shown) painted(result(shown), "after");
 }
 
 async function open(file: Blob, name: string) {
@@ -161,8 +160,7 @@ function enhance(sentence: string) {
 
 async function save(type: "image/jpeg" | "image/png") {
   try {
-    const canvas = painted(new OffscreenCanvas(1, 1), result(full));
-    const blob = await canvas.convertToBlob({ type, quality: 0.95 });
+    const blob = await painted(result(full)).convertToBlob({ type, quality: 0.95 });
     const parts = photo.exif ? withExif(new Uint8Array(await blob.arrayBuffer()), photo.exif) : [blob];
     const suffix = type === "image/png" ? ".png" : ".jpg";
     const download = `${photo.name.replace(/\.\w+$/, "")}-enhanced${suffix}`;
@@ -202,8 +200,7 @@ function stopCamera() {
 
 function shoot() {
   const { video } = camera!;
-  const frame = drawn(video, video.videoWidth, video.videoHeight);
-  photo = { name: "photograph", image: painted(new OffscreenCanvas(1, 1), frame) };
+  photo = { name: "photograph", image: painted(drawn(video, video.videoWidth, video.videoHeight)) };
   enhance("Enhancing …");
 }
 
