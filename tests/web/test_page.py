@@ -270,6 +270,14 @@ def test_everything_by_keyboard(fresh):
     assert order == ["strength", "jpeg", "png", "again"]
 
 
+def test_a_photograph_chosen_before_the_network_is_loaded(browser, server):
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(server[0])
+        choose(page, encoded(dark(20, 30)))
+        page.locator("[data-state=done]").wait_for(timeout=MINUTE)
+
+
 @pytest.mark.parametrize("how", ["paste", "drop"])
 def test_paste_and_drop(page, how):
     page.evaluate(

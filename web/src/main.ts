@@ -16,7 +16,7 @@ const FAILURES: Record<Failure, string> = {
 };
 
 type Pair = { low: Picture; enhanced: Picture };
-let worker: Worker;
+let worker: Worker | undefined;
 let device = "";
 let job = 0;
 let began = 0; // milliseconds
@@ -40,10 +40,11 @@ function startWorker(name: "gpu" | "cpu") {
   worker.onerror = () => enter("start", FAILURES.load);
 }
 
-function send(kind: "photo" | "frame", { data, width, height }: Picture) {
+async function send(kind: "photo" | "frame", { data, width, height }: Picture) {
   const task: Task = { job: ++job, kind, picture: { data, width, height } };
+  await started;
   began = performance.now();
-  worker.postMessage(task, [data.buffer]);
+  if (task.job === job) worker!.postMessage(task, [data.buffer]);
 }
 
 function receive(answer: Answer) {
@@ -57,8 +58,8 @@ function receive(answer: Answer) {
   } else if (answer.kind === "failure") {
     stopCamera();
     if (answer.failure === "gpu" || answer.failure === "memory") startWorker("cpu");
-    if (answer.failure === "gpu") enhance(FAILURES.gpu);
-    else enter("start", FAILURES[answer.failure]);
+    if (answer.failure !== "gpu") enter("start", FAILURES[answer.failure]);
+    else if (state.state === "working") enhance(FAILURES.gpu);
   } else if (answer.kind === "frame") {
     if (!camera) return;
     show(answer);
@@ -152,7 +153,7 @@ function enhance(sentence: string) {
     shown = undefined;
     showBefore(reduced(low));
     enter("working", sentence);
-    send("photo", low);
+    void send("photo", low);
   } catch {
     enter("start", FAILURES.memory);
   }
@@ -180,7 +181,7 @@ async function startCamera() {
     Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
     await video.play();
     camera = { video, stream, frames: 0, since: 0 }; // since the first that is lit
-    enter("live", "Live, the light is corrected and noise stays; a photograph has it removed.");
+    enter("live", "Live, only the light is corrected; take a photograph to remove the noise too.");
     sendFrame();
   } catch {
     enter("start", "There is no camera that this page may use: connect one and allow it, or choose a photograph.");
@@ -190,7 +191,7 @@ async function startCamera() {
 function sendFrame() {
   if (!camera) return;
   const { videoWidth: width, videoHeight: height } = camera.video;
-  send("frame", drawn(camera.video, width, height, Math.sqrt(FRAME / (width * height))));
+  void send("frame", drawn(camera.video, width, height, Math.sqrt(FRAME / (width * height))));
 }
 
 function stopCamera() {
@@ -206,7 +207,7 @@ function shoot() {
 
 function startOver() {
   stopCamera();
-  worker.postMessage({ job: ++job, kind: "cancel" } satisfies Task);
+  worker?.postMessage({ job: ++job, kind: "cancel" } satisfies Task);
   shown = undefined;
   enter("start", "");
 }
@@ -247,5 +248,5 @@ async function keepOffline() {
 get("unstarted").remove();
 render();
 // Without it, as in some private windows, the page needs a network at each visit.
-if (import.meta.env.PROD) await keepOffline().catch(() => undefined);
-startWorker("gpu");
+const kept = import.meta.env.PROD ? keepOffline().catch(() => undefined) : Promise.resolve();
+const started = kept.then(() => startWorker("gpu"));

@@ -34,6 +34,7 @@ async function load() {
   missing = "load";
   const gpu = self.name === "gpu" && "Suspending" in WebAssembly && // which that runtime needs
     "gpu" in navigator && (await (navigator.gpu as any).requestAdapter());
+  if (gpu) missing = "gpu"; // and the page goes on without it
   const ort = gpu ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/wasm");
   ort.env.wasm.wasmPaths = gpu ? { mjs: jspiModule, wasm: jspiBinary }
     : { mjs: wasmModule, wasm: wasmBinary };
