@@ -168,7 +168,7 @@ def picture(
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.goto(address)
         page.locator("[data-ready]").wait_for()
-        page.click("#samples button:nth-child(3)")
+        page.click("#samples button:nth-child(1)")
         page.locator("[data-state=done]").wait_for()
         page.evaluate("document.activeElement.blur()")
         target.parent.mkdir(parents=True, exist_ok=True)

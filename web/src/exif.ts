@@ -1,26 +1,19 @@
 /** EXIF data from one file to another: where, when and how a photograph was taken. */
 
-const EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0]; // "Exif" and what ends it
-const PNG = 0x89504e47; // the first four bytes
-const EXIF_CHUNK = 0x65584966; // "eXIf"
-const [APP1, PIXELS] = [0xe1, 0xda]; // segments of JPEG
-
+const SEARCHED = 1 << 18; // bytes at the start of a file
 const view = (file: Uint8Array) => new DataView(file.buffer, file.byteOffset, file.byteLength);
 
 /** Return the EXIF data of a JPEG or PNG file, upright and without thumbnail, if it has any. */
 export function readExif(file: Uint8Array): Uint8Array | undefined {
-  const bytes = view(file);
+  const head = new TextDecoder("latin1").decode(file.subarray(0, SEARCHED));
+  const segment = head.search(/\u00ff\u00e1..Exif\0\0/s); // of JPEG
+  const chunk = head.search(/....eXIf/s); // of PNG
+  const [start, end] = segment > 0 ? [segment + 10, segment + 2 + view(file).getUint16(segment + 2)]
+    : chunk > 0 ? [chunk + 8, chunk + 8 + view(file).getUint32(chunk)] : [0, 0];
   try {
-    if (bytes.getUint32(0) === PNG)
-      for (let at = 8; ; at += 12 + bytes.getUint32(at))
-        if (bytes.getUint32(at + 4) === EXIF_CHUNK)
-          return upright(file.slice(at + 8, at + 8 + bytes.getUint32(at)));
-    if (bytes.getUint16(0) !== 0xffd8) return;
-    for (let at = 2; bytes.getUint8(at + 1) !== PIXELS; at += 2 + bytes.getUint16(at + 2))
-      if (bytes.getUint8(at + 1) === APP1 && EXIF.every((byte, i) => file[at + 4 + i] === byte))
-        return upright(file.slice(at + 10, at + 2 + bytes.getUint16(at + 2)));
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // the file is cut short, or has none
+    return upright(file.slice(start, end));
+  } catch {
+    return undefined; // there are none, or they are damaged
   }
 }
 
@@ -38,18 +31,18 @@ function upright(tiff: Uint8Array): Uint8Array {
 
 /** Return a JPEG or PNG file with EXIF data. */
 export function withExif(file: Uint8Array, tiff: Uint8Array): BlobPart[] {
-  const png = view(file).getUint32(0) === PNG;
+  const png = file[0] === 0x89;
   const part = new Uint8Array(tiff.length + (png ? 12 : 10));
   const bytes = view(part);
   if (png) {
     bytes.setUint32(0, tiff.length);
-    bytes.setUint32(4, EXIF_CHUNK);
+    part.set(new TextEncoder().encode("eXIf"), 4);
     part.set(tiff, 8);
     bytes.setUint32(8 + tiff.length, crc(part.subarray(4, 8 + tiff.length)));
   } else {
-    bytes.setUint16(0, 0xff00 + APP1);
-    bytes.setUint16(2, part.length - 2);
-    part.set([...EXIF, ...tiff], 4);
+    bytes.setUint32(0, 0xffe10000 + part.length - 2);
+    part.set(new TextEncoder().encode("Exif\0\0"), 4);
+    part.set(tiff, 10);
   }
   const at = png ? 33 : 2; // after the header
   return [file.slice(0, at), part, file.slice(at)];

@@ -16,7 +16,7 @@ const FAILURES: Record<Failure, string> = {
 };
 
 type Pair = { low: Picture; enhanced: Picture };
-let worker: Worker;
+let worker: Worker | undefined;
 let device = "";
 let job = 0;
 let began = 0; // milliseconds
@@ -40,10 +40,11 @@ function startWorker(name: "gpu" | "cpu") {
   worker.onerror = () => enter("start", FAILURES.load);
 }
 
-function send(kind: "photo" | "frame", { data, width, height }: Picture) {
+async function send(kind: "photo" | "frame", { data, width, height }: Picture) {
   const task: Task = { job: ++job, kind, picture: { data, width, height } };
+  await started;
   began = performance.now();
-  worker.postMessage(task, [data.buffer]);
+  if (task.job === job) worker!.postMessage(task, [data.buffer]);
 }
 
 function receive(answer: Answer) {
@@ -57,8 +58,8 @@ function receive(answer: Answer) {
   } else if (answer.kind === "failure") {
     stopCamera();
     if (answer.failure === "gpu" || answer.failure === "memory") startWorker("cpu");
-    if (answer.failure === "gpu") enhance(FAILURES.gpu);
-    else enter("start", FAILURES[answer.failure]);
+    if (answer.failure !== "gpu") enter("start", FAILURES[answer.failure]);
+    else if (state.state === "working") enhance(FAILURES.gpu);
   } else if (answer.kind === "frame") {
     if (!camera) return;
     show(answer);
@@ -84,23 +85,22 @@ function drawn(source: CanvasImageSource, width: number, height: number, scale =
   return context.getImageData(0, 0, w, h);
 }
 
-function painted<T extends HTMLCanvasElement | OffscreenCanvas>(canvas: T, picture: Picture): T {
-  const { data, width, height } = picture;
+function painted({ data, width, height }: Picture, id?: "before" | "after") {
+  const canvas = id ? get<HTMLCanvasElement>(id) : new OffscreenCanvas(width, height);
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
   context.putImageData(new ImageData(data, width, height), 0, 0);
-  return canvas;
+  return canvas as OffscreenCanvas;
 }
 
 function reduced(picture: Picture): Picture {
   const { width, height } = picture;
   const scale = SHOWN / Math.max(width, height);
-  if (scale >= 1) return picture;
-  return drawn(painted(new OffscreenCanvas(1, 1), picture), width, height, scale);
+  return scale < 1 ? drawn(painted(picture), width, height, scale) : picture;
 }
 
 function showBefore(low: Picture) {
-  painted(get<HTMLCanvasElement>("before"), low);
+  painted(low, "before");
   get("stage").style.setProperty("--ratio", String(low.width / low.height));
 }
 
@@ -119,7 +119,7 @@ function render() {
   get("stops").textContent = `${stops > 0 ? "+" : ""}${stops} stops`;
   get("share").textContent = `${Math.round(100 * get("strength").valueAsNumber)} %`;
   get("stage").style.setProperty("--split", `${get("divider").value}%`);
-  if (shown) painted(get<HTMLCanvasElement>("after"), result(shown));
+  if (shown) painted(result(shown), "after");
 }
 
 async function open(file: Blob, name: string) {
@@ -153,7 +153,7 @@ function enhance(sentence: string) {
     shown = undefined;
     showBefore(reduced(low));
     enter("working", sentence);
-    send("photo", low);
+    void send("photo", low);
   } catch {
     enter("start", FAILURES.memory);
   }
@@ -161,8 +161,7 @@ function enhance(sentence: string) {
 
 async function save(type: "image/jpeg" | "image/png") {
   try {
-    const canvas = painted(new OffscreenCanvas(1, 1), result(full));
-    const blob = await canvas.convertToBlob({ type, quality: 0.95 });
+    const blob = await painted(result(full)).convertToBlob({ type, quality: 0.95 });
     const parts = photo.exif ? withExif(new Uint8Array(await blob.arrayBuffer()), photo.exif) : [blob];
     const suffix = type === "image/png" ? ".png" : ".jpg";
     const download = `${photo.name.replace(/\.\w+$/, "")}-enhanced${suffix}`;
@@ -182,7 +181,7 @@ async function startCamera() {
     Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
     await video.play();
     camera = { video, stream, frames: 0, since: 0 }; // since the first that is lit
-    enter("live", "Live, the light is corrected and noise stays; a photograph has it removed.");
+    enter("live", "Live, only the light is corrected; take a photograph to remove the noise too.");
     sendFrame();
   } catch {
     enter("start", "There is no camera that this page may use: connect one and allow it, or choose a photograph.");
@@ -192,7 +191,7 @@ async function startCamera() {
 function sendFrame() {
   if (!camera) return;
   const { videoWidth: width, videoHeight: height } = camera.video;
-  send("frame", drawn(camera.video, width, height, Math.sqrt(FRAME / (width * height))));
+  void send("frame", drawn(camera.video, width, height, Math.sqrt(FRAME / (width * height))));
 }
 
 function stopCamera() {
@@ -202,14 +201,13 @@ function stopCamera() {
 
 function shoot() {
   const { video } = camera!;
-  const frame = drawn(video, video.videoWidth, video.videoHeight);
-  photo = { name: "photograph", image: painted(new OffscreenCanvas(1, 1), frame) };
+  photo = { name: "photograph", image: painted(drawn(video, video.videoWidth, video.videoHeight)) };
   enhance("Enhancing …");
 }
 
 function startOver() {
   stopCamera();
-  worker.postMessage({ job: ++job, kind: "cancel" } satisfies Task);
+  worker?.postMessage({ job: ++job, kind: "cancel" } satisfies Task);
   shown = undefined;
   enter("start", "");
 }
@@ -250,5 +248,5 @@ async function keepOffline() {
 get("unstarted").remove();
 render();
 // Without it, as in some private windows, the page needs a network at each visit.
-if (import.meta.env.PROD) await keepOffline().catch(() => undefined);
-startWorker("gpu");
+const kept = import.meta.env.PROD ? keepOffline().catch(() => undefined) : Promise.resolve();
+const started = kept.then(() => startWorker("gpu"));

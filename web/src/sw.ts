@@ -22,7 +22,8 @@ async function answer(request: Request): Promise<Response> {
   let response = await cache.match(request);
   if (!response) {
     response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
+    // Where there is no room for it, the page needs a network next time.
+    if (response.ok) await cache.put(request, response.clone()).catch(() => undefined);
   }
   const headers = new Headers(response.headers);
   headers.set("Cross-Origin-Opener-Policy", "same-origin");

@@ -23,18 +23,18 @@ export type Answer =
 declare const self: DedicatedWorkerGlobalScope;
 const SIDE = 64; // of the thumbnail
 const SETTLE = 500; // milliseconds in which the light follows a change
-const CUT = 0.35; // mean difference of log thumbnails that is a new scene
 
 const say = (answer: Answer, transfer: Transferable[] = []) => self.postMessage(answer, transfer);
 let missing: Failure = "wasm"; // what loading failed for
 let latest = 0; // the job that is wanted; older ones end
-let seen: { logs: Float32Array; grid: Float32Array; time: number } | undefined; // last frame
+let last: { grid?: Float32Array; time: number } = { time: 0 }; // of a film
 
 async function load() {
   new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)); // throws where it is blocked
   missing = "load";
   const gpu = self.name === "gpu" && "Suspending" in WebAssembly && // which that runtime needs
     "gpu" in navigator && (await (navigator.gpu as any).requestAdapter());
+  if (gpu) missing = "gpu"; // and the page goes on without it
   const ort = gpu ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/wasm");
   ort.env.wasm.wasmPaths = gpu ? { mjs: jspiModule, wasm: jspiBinary }
     : { mjs: wasmModule, wasm: wasmBinary };
@@ -57,17 +57,12 @@ async function run(session: InferenceSession, inputs: Record<string, Tensor>) {
   return output.data as Float32Array;
 }
 
-/** Let the light of a film follow its changes slowly, except at cuts, so that it does not flicker. */
-function steady(small: Float32Array, grid: Float32Array): Float32Array {
-  const logs = small.map((value) => Math.log(value + 0.01));
+/** Let the light of a film follow its changes slowly, so that it does not flicker. */
+function steady(grid: Float32Array): Float32Array {
   const time = performance.now();
-  if (seen) {
-    const { grid: old, logs: before } = seen;
-    const change = logs.reduce((sum, log, i) => sum + Math.abs(log - before[i]), 0) / logs.length;
-    const share = change > CUT ? 1 : 1 - Math.exp((seen.time - time) / SETTLE);
-    grid = grid.map((gain, i) => old[i] + share * (gain - old[i]));
-  }
-  seen = { logs, grid, time };
+  const share = 1 - Math.exp((last.time - time) / SETTLE);
+  if (last.grid) grid = grid.map((gain, i) => last.grid![i] + share * (gain - last.grid![i]));
+  last = { grid, time };
   return grid;
 }
 
@@ -78,7 +73,7 @@ self.onmessage = async ({ data: { job, kind, picture } }: MessageEvent<Task>) =>
   try {
     const small = thumbnail(picture, SIDE);
     let grid = await run(predict, { whole: tensor(small, 1, 3, SIDE, SIDE) });
-    if (kind === "frame") grid = steady(small, grid);
+    if (kind === "frame") grid = steady(grid);
     const session = kind === "frame" ? light : restore;
     const enhanced = await enhanceTiled(
       picture,
