@@ -5,6 +5,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from nbconvert import HTMLExporter
 from PIL import Image
 
 OUTPUTS = ".jp-Cell-outputArea"
@@ -205,6 +206,22 @@ def test_without_styles_and_handlers_each_picture_has_its_label(opened):
     assert pair.startswith("[grey steps: dark] dark [grey steps: light] light")
     assert frames.startswith("gain 0.2 [grey steps, gain 0.2] gain 0.5 [grey steps, gain 0.5] gain")
     assert all("Trust Notebook" in text for text in shown)
+
+
+def test_the_exported_page_is_awake_and_describes_every_picture(browser, folder):
+    page, _ = HTMLExporter().from_filename(folder / "widgets.ipynb")
+    (folder / "widgets.html").write_text(page, encoding="utf-8")
+    assert "No description" not in page
+    for tag in re.findall("<img [^>]*>", page):
+        assert len(re.search(' alt="([^"]*)"', tag)[1].split()) >= 3, tag[-200:]
+    with browser.new_context() as context:
+        shown = context.new_page()
+        shown.goto((folder / "widgets.html").as_uri(), wait_until="domcontentloaded")
+        shown.wait_for_function(
+            "![...document.querySelectorAll('.llie-asleep')].some((note) => !note.hidden)"
+        )
+        shown.locator(SLIDERS["before and after"]).press("End")
+        assert "width: 100%" in shown.locator(".llie-before").first.get_attribute("style")
 
 
 @pytest.mark.parametrize("width", [1280, 900, 390])

@@ -4,7 +4,11 @@ Lesson 00 runs as a whole. Of the others, autograding runs the imports, the answ
 which are all that the points depend on; pytest runs the whole notebooks elsewhere.
 """
 
+import functools
+import os
 import re
+import sys
+from pathlib import Path
 
 import build
 import nbformat
@@ -37,17 +41,20 @@ def reduced(built):
 
 def mistaken(code: str, exercise: Exercise) -> str:
     """A solved cell with the first mistake of the exercise that is an edit of its text."""
-    for edits in exercise.mistakes.values():
-        pairs = (
-            [e.split(" => ") for e in ([edits] if isinstance(edits, str) else edits)]
-            if not callable(edits)
-            else []
-        )
-        if pairs and all(old in code for old, _ in pairs):
-            for old, new in pairs:
-                code = code.replace(old, new)
-            return code
+    solution = "".join(match[0] for match in MARKED.finditer(code))
+    for mistake in exercise.mistakes.values():
+        edits = () if callable(mistake) else (mistake,) if isinstance(mistake, str) else mistake
+        pairs = [edit.split(" => ") for edit in edits]
+        if pairs and all(old in solution for old, _ in pairs):
+            return MARKED.sub(functools.partial(_edited, pairs=pairs), code)
     return MARKED.sub(r'\1raise ValueError("no idea")', code)
+
+
+def _edited(match: re.Match, pairs: list[list[str]]) -> str:
+    text = match[0]
+    for old, new in pairs:
+        text = text.replace(old, new)
+    return text
 
 
 def submission(student: str, name: str, solved, released):
@@ -68,7 +75,13 @@ def submission(student: str, name: str, solved, released):
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A course in nbgrader: released, with three students' work handed in and graded."""
-    root = tmp_path_factory.mktemp("course")
+    with pytest.MonkeyPatch.context() as patch:
+        # nbgrader calls a program that was installed with it.
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        yield graded(tmp_path_factory.mktemp("course"))
+
+
+def graded(root):
     source = root / "source" / ASSIGNMENT
     settings = Config()
     settings.CourseDirectory.root = str(root)
