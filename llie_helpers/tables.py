@@ -50,4 +50,6 @@ class Table:
         )
         table = f"<table><thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>"
         note = f"<p>{as_html(self.note)}</p>" if self.note else ""
-        return f'<div style="overflow-x:auto">{table}</div>{note}'
+        # A wide table scrolls by itself, by keys too.
+        keys = 'tabindex="0" data-lm-suppress-shortcuts="true"'
+        return f'<div style="overflow-x:auto" {keys}>{table}</div>{note}'

@@ -15,6 +15,7 @@ from typing import Any
 import jupytext
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from builder import execution
 from builder.source import built_path, sources
 
@@ -42,7 +43,8 @@ def folder(tmp_path_factory) -> Path:
     small.metadata = execution.neutral_metadata()
     with execution.quick_environment() as environment:
         execution.execute(small, folder, environment)
-    nbformat.write(small, folder / "widgets.ipynb")
+    for name in ("widgets", "stored"):  # the second is never run, so never trusted
+        nbformat.write(small, folder / f"{name}.ipynb")
     for source in sources().values():
         built = built_path(source)
         (folder / built.name).write_bytes(built.read_bytes())
@@ -129,6 +131,16 @@ class Notebook:
             " + 1 && !e.querySelector('pre')).map((e) => `${e.className}: ${e.innerText}`)"
         )
 
+    def serious(self) -> list[tuple[str, list[str]]]:
+        """Return the rules that the outputs break seriously, as axe-core judges, and where."""
+        # ipywidgets gives the handles of its sliders no name.
+        parts = {"include": [OUTPUTS], "exclude": [".noUi-handle"]}
+        return [
+            (rule["id"], [node["html"] for node in rule["nodes"]])
+            for rule in Axe().run(self.page, context=parts).response["violations"]
+            if rule["impact"] in ("serious", "critical")
+        ]
+
     def place(self) -> list:
         """Return how far the page is scrolled, the active cell, and how many cells are in view."""
         return self.page.evaluate(
@@ -155,7 +167,7 @@ def opened(server, browser) -> Callable:
                     "jupyterapp.commands.execute('apputils:change-theme',"
                     " {theme: 'JupyterLab Dark'})"
                 )
-                page.wait_for_selector("[data-jp-theme-name='JupyterLab Dark']")
+                page.locator("[data-jp-theme-name='JupyterLab Dark']").wait_for(state="attached")
             yield Notebook(page)
 
     return show

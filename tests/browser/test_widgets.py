@@ -4,7 +4,6 @@ import io
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
 from PIL import Image
 
@@ -24,8 +23,6 @@ SHOWN = f"""(slider) => JSON.stringify(
     [...slider.closest('{OUTPUTS}').querySelectorAll('img')].map(
         (i) => [i.checkVisibility() && i.src, i.parentElement.style.width]))"""
 ASLEEP = ".llie-asleep:visible"
-# ipywidgets gives the handle of its sliders no name.
-UPSTREAM = (".noUi-handle",)
 pytestmark = pytest.mark.browser
 
 
@@ -167,7 +164,7 @@ def test_a_text_file_is_refused_by_name(small):
 
 
 def test_a_large_photograph_is_opened_by_its_path(opened, folder):
-    Image.effect_noise((3400, 3400), 90).convert("RGB").save(folder / "large.png", compress_level=0)
+    Image.effect_noise((2000, 2000), 90).convert("RGB").save(folder / "large.png", compress_level=0)
     content = (folder / "large.png").read_bytes()
     assert len(content) > 11_000_000
     with opened("widgets") as notebook:
@@ -177,11 +174,11 @@ def test_a_large_photograph_is_opened_by_its_path(opened, folder):
         path = notebook.page.get_by_label("or its path")
         path.fill("large.png")
         path.press("Enter")
-        notebook.page.get_by_text("large.png: 3400 x 3400 pixels").wait_for()
+        notebook.page.get_by_text("large.png: 2000 x 2000 pixels").wait_for()
 
 
 def test_a_notebook_that_is_not_trusted_says_what_wakes_its_sliders(opened):
-    with opened("widgets") as notebook:
+    with opened("stored") as notebook:
         notebook.page.locator(ASLEEP).nth(3).wait_for()
         assert notebook.page.locator(ASLEEP).count() == 4
         notebook.settle()
@@ -193,7 +190,7 @@ def test_a_notebook_that_is_not_trusted_says_what_wakes_its_sliders(opened):
 
 def test_without_styles_and_handlers_each_picture_has_its_label(opened):
     """As GitHub shows notebooks."""
-    with opened("widgets") as notebook:
+    with opened("stored") as notebook:
         notebook.page.locator(ASLEEP).first.wait_for()
         shown = notebook.page.evaluate(
             f"""[...document.querySelectorAll('{OUTPUTS} .llie-slider')].map((slider) => {{
@@ -209,14 +206,14 @@ def test_without_styles_and_handlers_each_picture_has_its_label(opened):
 
 
 def test_the_exported_page_is_awake_and_describes_every_picture(browser, folder):
-    page, _ = HTMLExporter().from_filename(folder / "widgets.ipynb")
-    (folder / "widgets.html").write_text(page, encoding="utf-8")
+    page, _ = HTMLExporter().from_filename(folder / "stored.ipynb")
+    (folder / "stored.html").write_text(page, encoding="utf-8")
     assert "No description" not in page
     for tag in re.findall("<img [^>]*>", page):
         assert len(re.search(' alt="([^"]*)"', tag)[1].split()) >= 3, tag[-200:]
     with browser.new_context() as context:
         shown = context.new_page()
-        shown.goto((folder / "widgets.html").as_uri(), wait_until="domcontentloaded")
+        shown.goto((folder / "stored.html").as_uri(), wait_until="domcontentloaded")
         shown.wait_for_function(
             "![...document.querySelectorAll('.llie-asleep')].some((note) => !note.hidden)"
         )
@@ -234,8 +231,4 @@ def test_nothing_is_wider_than_the_page(small, width):
 def test_axe_has_nothing_serious_to_say(opened, dark):
     with opened("widgets", dark=dark) as notebook:
         notebook.run_all()
-        found = Axe().run(notebook.page, context={"include": [OUTPUTS], "exclude": [UPSTREAM]})
-    serious = [
-        rule for rule in found.response["violations"] if rule["impact"] in ("serious", "critical")
-    ]
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in serious] == []
+        assert notebook.serious() == []
