@@ -1,8 +1,14 @@
 """Tables, shown as HTML in a notebook and as aligned text elsewhere."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+
+def as_html(text: str) -> str:
+    """Return text as HTML, in which what is between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         def row(texts: Sequence[str], tag: str, colour: str = "") -> str:
-            cells = "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+            cells = "".join(f"<{tag}>{as_html(text)}</{tag}>" for text in texts)
             style = f' style="color:{colour}"' if colour else ""
             return f"<tr{style}>{cells}</tr>"
 
@@ -43,4 +49,7 @@ class Table:
             row(texts, "td", self.colours.get(number, "")) for number, texts in enumerate(self.rows)
         )
         table = f"<table><thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>"
-        return table + (f"<p>{html.escape(self.note)}</p>" if self.note else "")
+        note = f"<p>{as_html(self.note)}</p>" if self.note else ""
+        # A wide table scrolls by itself, by keys too.
+        keys = 'tabindex="0" data-lm-suppress-shortcuts="true"'
+        return f'<div style="overflow-x:auto" {keys}>{table}</div>{note}'

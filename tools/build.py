@@ -3,7 +3,7 @@
     python tools/build.py                    build every lesson
     python tools/build.py 03_mse_cnn         build one
     python tools/build.py --check            is every notebook up to date?
-    python tools/build.py --instructor DIR   copies with solutions, for nbgrader
+    python tools/build.py --instructor DIR   copies for nbgrader, from which it takes the solutions
     python tools/build.py --publish-as OWNER/REPO
 
 A build runs the notebook in the quick profile on the embedded data, so that its outputs do not
@@ -34,10 +34,14 @@ def build(source: Path) -> None:
         nbformat.write(built, temporary)
 
 
-def write_instructor_copy(source: Path, folder: Path) -> None:
-    """Write the unexecuted notebook with its solutions, nbgrader's source version."""
+def write_instructor_copy(source: Path, folder: Path, answers: bool = False) -> None:
+    """Write nbgrader's source version: unexecuted, with solutions in the cells that it clears.
+
+    The folded hints and solutions, which it would leave in, are there only with ``answers``.
+    """
+    copy = notebook(source, repository(), solutions=True, answers=answers)
     with atomic_path(folder / f"{source.stem}.ipynb") as temporary:
-        nbformat.write(notebook(source, repository(), solutions=True), temporary)
+        nbformat.write(copy, temporary)
 
 
 def check(source: Path) -> list[str]:
@@ -69,10 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="lessons, else all of them")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--check", action="store_true", help="report drift; build nothing")
-    action.add_argument(
-        "--instructor", metavar="DIR", type=Path, help="write copies with solutions"
-    )
+    action.add_argument("--instructor", metavar="DIR", type=Path, help="write copies for nbgrader")
     action.add_argument("--publish-as", metavar="OWNER/REPO", help="move to another address")
+    parser.add_argument(
+        "--answers", action="store_true", help="keep the folded hints and solutions in them"
+    )
     options = parser.parse_args(arguments)
     if options.publish_as:
         print("\n".join(publishing.publish_as(options.publish_as)))
@@ -87,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, source in lessons.items():
         start = time.perf_counter()
         if options.instructor:
-            write_instructor_copy(source, options.instructor)
+            write_instructor_copy(source, options.instructor, options.answers)
         else:
             build(source)
         print(f"{name}: {time.perf_counter() - start:.1f} s")

@@ -155,16 +155,16 @@ def with_table(readme: str) -> str:
     return between_marks(readme, MARKS, "\n".join(parts))
 
 
-def between_marks(readme: str, marks: tuple[str, str], text: str) -> str:
-    """Return the README's text with ``text`` between two marks.
+def between_marks(page: str, marks: tuple[str, str], text: str) -> str:
+    """Return a page's text with ``text`` between two marks.
 
     Raises:
         CourseError: one of the two marks is missing.
     """
     first, last = marks
-    if first not in readme or last not in readme:
-        raise CourseError(f"README.md must contain the lines {first!r} and {last!r}.")
-    before, rest = readme.split(first, 1)
+    if first not in page or last not in page:
+        raise CourseError(f"The page must contain the lines {first!r} and {last!r}.")
+    before, rest = page.split(first, 1)
     return f"{before}{first}\n{text}{last}{rest.split(last, 1)[1]}"
 
 

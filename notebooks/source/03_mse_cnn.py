@@ -42,7 +42,12 @@ garage = next(pair for pair in photographs if pair.name.startswith("motorcycle")
 trained = models.create_model("mse_cnn", weights="lol_v1")
 with torch.no_grad():
     after_an_hour = quantise(trained(garage.low[None])[0])
-widgets.before_after(garage.low, after_an_hour, labels=("dark", "after an hour of training"))
+widgets.before_after(
+    garage.low,
+    after_an_hour,
+    labels=("dark", "after an hour of training"),
+    alt="a motorcycle in a garage",
+)
 
 # %% [markdown]
 # **You will be able to**
@@ -520,6 +525,7 @@ widgets.frames_slider(
     [torch.cat([frame, watched.normal], dim=2) for frame in film[::2]],
     list(range(0, len(film), 2)),
     "after epoch",
+    alt="what the network makes of one photograph, beside its target",
 )
 
 # %% [markdown]
@@ -688,7 +694,10 @@ mine_trained.eval()
 with torch.no_grad():
     after_an_hour = quantise(mine_trained(garage.low[None])[0])
 widgets.before_after(
-    enhanced(garage.low), after_an_hour, labels=("after your minute", "after an hour")
+    enhanced(garage.low),
+    after_an_hour,
+    labels=("after your minute", "after an hour"),
+    alt="the motorcycle, enhanced by your network",
 )
 
 # %% [markdown]

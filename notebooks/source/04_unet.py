@@ -777,7 +777,9 @@ if "lol_v1" in shipped("plain_unet"):
 else:
     print("The long training has no weights yet, so this shows your minute.")
     after = close["with features"]
-widgets.before_after(garage.low, after, labels=("dark", "your U-Net"))
+widgets.before_after(
+    garage.low, after, labels=("dark", "your U-Net"), alt="a motorcycle in a garage"
+)
 
 # %% [markdown]
 # ## Recap

@@ -259,7 +259,11 @@ with torch.no_grad():
 closer = [
     F.interpolate(image[None, :, 70:260, 100:385], scale_factor=2)[0] for image in (lit, cleaned)
 ]
-widgets.before_after(*closer, labels=("mapper alone", "mapper and your class"))
+widgets.before_after(
+    *closer,
+    labels=("mapper alone", "mapper and your class"),
+    alt="a detail of the motorcycle, twice as large",
+)
 
 # %% [markdown]
 # ### How far it sees

@@ -107,7 +107,7 @@ class TestBeforeAfter:
     def test_is_self_contained_and_accessible(self):
         text = before_after(flat(0.1), flat(0.8), labels=("low", "<b>")).data
         page = Page(text)
-        after, before = page.all("img")
+        before, after = page.all("img")
         assert before["alt"] == "the same photograph: low"
         assert level(before["src"]) == pytest.approx(0.1, abs=0.02)
         assert level(after["src"]) == pytest.approx(0.8, abs=0.02)
@@ -116,6 +116,17 @@ class TestBeforeAfter:
         assert "low" in slider["aria-label"]
         assert not page.all("script")
         assert not re.search(r"https?:|<b>|\bid=", text)
+
+    def test_each_picture_stands_before_its_label(self):
+        text = before_after(flat(0.1), flat(0.8), ("dark", "light"), "grey").data
+        order = [">dark</span>", 'alt="grey: light"', ">light</span>"]
+        assert re.findall("|".join(order), text) == order
+        assert text.index('alt="grey: dark"') < text.index(order[0])
+
+    def test_pictures_of_one_name_share_the_place_of_the_line(self):
+        page = Page(before_after(flat(0.1), flat(0.8), name="mine").data)
+        assert page.all("input")[0]["name"] == "mine"
+        assert "window[cut.name]" in page.all("img")[1]["onload"]
 
     def test_both_must_have_one_size(self):
         with pytest.raises(CourseError, match="30x20 and after 31x20"):
@@ -222,14 +233,47 @@ class TestParameterSlider:
         widget, frames = displayed
         assert widget is slider.box
         assert slider.screen in widget.children
-        assert Page(frames.data).all("details") == [{"class": "llie-frames", "open": None}]
-        # The live picture folds the frames up once it is there.
-        assert "details.llie-frames" in screen(slider)["onload"]
+        (details,) = Page(frames.data).all("details")
+        assert details["class"].split() == ["llie-frames", slider.mark]
+        assert "open" in details
+        # Whichever comes last folds the frames up.
+        assert screen(slider)["onload"] == details["ontoggle"]
+        assert slider.mark in details["ontoggle"]
+        assert f'<div class="{slider.mark}"' in slider.screen.value
+
+
+@pytest.mark.parametrize(
+    "html_of",
+    [
+        lambda: before_after(flat(0.1), flat(0.8)).data,
+        lambda: frames_slider([flat(0.1)], ["one"]).data,
+        lambda: parameter_slider(lambda x: flat(x), x=(0.0, 1.0)).static,
+    ],
+)
+def test_sliders_keep_their_keys_say_when_they_sleep_and_reserve_their_place(html_of):
+    page = Page(html_of())
+    (slider,) = page.all("input")
+    # Without it, JupyterLab jumps to another heading at each arrow key.
+    assert slider["data-lm-suppress-shortcuts"] == "true"
+    assert "touch-action:pan-y" in slider["style"]
+    (note,) = [attrs for attrs in page.all("div") if attrs.get("class") == "llie-asleep"]
+    assert "hidden" not in note
+    for image in page.all("img"):
+        assert (image["width"], image["height"]) == ("30", "20")
 
 
 class TestPredict:
     def make(self):
         return predict("Which way?", ["up", "down & out"])
+
+    def test_backticks_become_code(self, displayed):
+        question = predict("What is `a < b`?", ["`True`", "else"])
+        question._ipython_display_()
+        question.reveal("`True`", "`a` is less.")
+        text = "".join(shown.data for shown in displayed if hasattr(shown, "data"))
+        assert "`" not in text
+        assert "What is <code>a &lt; b</code>?" in text
+        assert "A. <code>True</code><br><code>a</code> is less." in text
 
     def test_the_answer_is_folded_until_there_is_a_prediction(self, displayed):
         question = self.make()

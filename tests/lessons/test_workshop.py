@@ -1,5 +1,6 @@
 """A photograph is uploaded, enhanced by the sliders' values, and saved at full size."""
 
+import html
 import io
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -70,8 +71,50 @@ def test_it_says_that_it_works_while_it_does(shop):
 
 
 def test_what_is_no_photograph_is_named_and_changes_nothing(shop):
-    before = shop.photo
+    before = shop.photo, shop.name
     upload(shop, "text.jpg", b"no photograph")
     assert "text.jpg cannot be read: it is not an image" in shop.message.value
     assert "/" not in shop.message.value
-    assert shop.photo is before
+    assert (shop.photo, shop.name) == before
+
+
+def test_a_photograph_too_large_to_upload_is_opened_by_its_path(shop, tmp_path):
+    assert "at most 10 MB" in shop.message.value
+    shop.controls["path"].value = str(tmp_path / "far.png")
+    assert "far.png" in shop.message.value
+    (tmp_path / "far.png").write_bytes(png())
+    shop.controls["path"].value = f" {tmp_path / 'far.png'}"
+    assert shop.message.value == "far.png: 30 x 20 pixels"
+    assert shop.photo.pixels.shape == (20, 30, 3)
+
+
+def test_a_name_is_text_and_not_html(shop):
+    name = "<img src=x onerror=alert()>.png"
+    upload(shop, name, png())
+    assert "<img" not in shop.message.value
+    shop.controls["save"].click()
+    assert "<img" not in shop.message.value
+    assert f'download="{html.escape(name)}"' in shop.message.value
+    assert f'alt="the photograph {html.escape(name)}: before"' in shop.picture().data
+
+
+def test_saving_shows_that_it_works_on_it_and_why_it_cannot(shop, tmp_path):
+    seen = []
+
+    def observed(pixels, **values):
+        seen.append((shop.message.value, shop.controls["save"].disabled))
+        return enhance(pixels, **values)
+
+    shop.enhance = observed
+    shop.controls["save"].click()
+    assert seen == [("Enhancing photo.png at full size ...", True)]
+    assert not shop.controls["save"].disabled
+    shop.folder = tmp_path / "photo.png"  # a file
+    shop.controls["save"].click()
+    assert "photo.png" in shop.message.value
+    assert "Download" not in shop.message.value
+    assert not shop.controls["save"].disabled
+
+
+def test_the_line_stays_where_it_is_when_a_slider_moves(shop):
+    assert 'name="llie-workshop"' in shop.picture().data

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 
 import pytest
 import torch
@@ -53,18 +52,6 @@ def test_the_command_writes_a_page_and_leaves_an_existing_one_alone(tmp_path, ca
     assert main([*command, str(tmp_path / "page.html")]) == 0
     assert main([*command, str(tmp_path / "page.html")]) == 1
     assert "add --force" in capsys.readouterr().err
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("Chromium is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -396,8 +396,13 @@ def test_check_reports_each_notebook(course, capsys, monkeypatch):
 def test_instructors_get_an_unexecuted_copy_with_solutions(course, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "repository", lambda: ADDRESS)
     build.write_instructor_copy(course, tmp_path / "out")
-    copy = nbformat.read(tmp_path / "out" / "99_toy.ipynb", as_version=4)
-    assert any("return 2 * x\n    ### END SOLUTION" in cell.source for cell in copy.cells)
+    text = (tmp_path / "out" / "99_toy.ipynb").read_text()
+    assert text.count("return 2 * x") == 1  # in the cell that nbgrader clears
+    assert "Hint" not in text
+    build.write_instructor_copy(course, tmp_path / "out", answers=True)
+    text = (tmp_path / "out" / "99_toy.ipynb").read_text()
+    assert text.count("return 2 * x") == 2
+    assert "By two." in text
 
 
 def test_publishing_moves_every_address_and_keeps_the_outputs(course):

@@ -202,6 +202,13 @@ def test_every_figure_says_what_it_shows(name, source):
         assert not text[1].startswith(("Figure:", "&lt;lambda")), text[1]
 
 
+def test_sliders_say_what_their_pictures_show(name, source):
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    for call in calls:
+        if getattr(call.func, "attr", "") in ("before_after", "frames_slider"):
+            assert "alt" in [option.arg for option in call.keywords], ast.unparse(call)
+
+
 def test_the_network_in_view_is_the_packages(name, source):
     shown = [
         (cell.source, node.name)

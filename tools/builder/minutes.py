@@ -6,6 +6,7 @@ the list of papers to neither. The code of folded cells is not read.
 
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
@@ -18,8 +19,25 @@ POSED = re.compile(r"^\{\{ *exercise +(\w+) *\}\}$")
 WORD = re.compile(r"\w[\w'-]*")
 
 
-def table(cells: Sequence[NotebookNode], find: Callable[[str], Exercise]) -> str:
-    """Return a table in markdown, from cells whose directives are not yet expanded."""
+class Part(NamedTuple):
+    """A part of a lesson: minutes of reading, and its exercises."""
+
+    reading: float
+    exercises: list[Exercise]
+
+    @property
+    def solving(self) -> int:
+        """Return the minutes of all exercises."""
+        return sum(exercise.minutes for exercise in self.exercises)
+
+    @property
+    def together(self) -> int:
+        """Return the minutes of reading and exercises."""
+        return round(self.reading) + self.solving
+
+
+def parts(cells: Sequence[NotebookNode], find: Callable[[str], Exercise]) -> dict[str, Part]:
+    """Return the parts of a lesson by name, from cells whose directives are not yet expanded."""
     reading, posed = {"core path": 0.0}, {}
     part = "core path"
     for cell in cells:
@@ -32,14 +50,19 @@ def table(cells: Sequence[NotebookNode], find: Callable[[str], Exercise]) -> str
             if heading := HEADING.match(line):
                 part = PARTS.get(heading[1].strip().lower(), part)
             if exercise := POSED.match(line):
-                posed.setdefault(part, []).append(find(exercise[1]).minutes)
+                posed.setdefault(part, []).append(find(exercise[1]))
             else:
                 reading[part] = reading.get(part, 0) + len(WORD.findall(line)) / WORDS
+    return {part: Part(minutes, posed.get(part, [])) for part, minutes in reading.items() if part}
+
+
+def table(cells: Sequence[NotebookNode], find: Callable[[str], Exercise]) -> str:
+    """Return a table in markdown, from cells whose directives are not yet expanded."""
     rows = ["| for you | reading | exercises | together |", "| --- | --- | --- | --- |"]
-    for part, minutes in reading.items():
-        if part:
-            each = posed.get(part, [])
-            exercises = f"{len(each)} in {sum(each)} minutes" if each else "none"
-            whole = round(minutes) + sum(each)
-            rows.append(f"| {part} | {minutes:.0f} minutes | {exercises} | {whole} minutes |")
+    for name, part in parts(cells, find).items():
+        count = len(part.exercises)
+        exercises = f"{count} in {part.solving} minutes" if count else "none"
+        rows.append(
+            f"| {name} | {part.reading:.0f} minutes | {exercises} | {part.together} minutes |"
+        )
     return "\n".join(rows)

@@ -50,17 +50,34 @@ def built_path(source: Path) -> Path:
     return source.parent.parent / f"{source.stem}.ipynb"
 
 
-def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNode:
+def notebook(
+    source: Path, address: str, solutions: bool = False, answers: bool = True
+) -> NotebookNode:
     """Return the unexecuted notebook of one lesson.
 
     Args:
         source: the percent-format file.
         address: OWNER/REPO on GitHub, for the badges and the install line.
         solutions: keep the solutions, for the instructor's copy.
+        answers: have hints and solutions to unfold below each exercise.
 
     Raises:
         CourseError: a directive, an exercise or a solution mark is invalid.
     """
+    name = source.stem
+    cells = unexpanded(source, address)
+    _expand_directives(cells, name, answers)
+    cells = [cell for cell in cells if cell.source]
+    _mark_for_nbgrader(cells, name)
+    if not solutions:
+        for cell in cells:
+            cell.source = without_solution(cell.source)
+    _give_ids(cells)
+    return v4.new_notebook(cells=cells, metadata=neutral_metadata())
+
+
+def unexpanded(source: Path, address: str) -> list[NotebookNode]:
+    """Return the cells of one lesson with the directives of its exercises as they are."""
     name = source.stem
     cells = [v4.new_markdown_cell(wording.badges(name, address))]
     for cell in jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent").cells:
@@ -73,13 +90,7 @@ def notebook(source: Path, address: str, solutions: bool = False) -> NotebookNod
             cells.append(v4.new_markdown_cell(text, metadata=metadata))
         else:
             cells.append(_code_cell(cell.source, cell.metadata))
-    _expand_directives(cells, name)
-    _mark_for_nbgrader(cells, name)
-    if not solutions:
-        for cell in cells:
-            cell.source = without_solution(cell.source)
-    _give_ids(cells)
-    return v4.new_notebook(cells=cells, metadata=neutral_metadata())
+    return cells
 
 
 def checks_of(name: str):
@@ -130,7 +141,7 @@ def _source_of(match: re.Match) -> str:
         ) from error
 
 
-def _expand_directives(cells: list[NotebookNode], name: str) -> None:
+def _expand_directives(cells: list[NotebookNode], name: str, answers: bool) -> None:
     order: list[str] = []
     needed = minutes.table(cells, functools.partial(find_check, name))
 
@@ -146,7 +157,7 @@ def _expand_directives(cells: list[NotebookNode], name: str) -> None:
             )
         check = find_check(name, exercise)
         if directive == "answers":
-            return wording.answers(check)
+            return wording.answers(check) if answers else ""
         order.append(exercise)
         return wording.exercise(len(order), check)
 

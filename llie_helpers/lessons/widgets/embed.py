@@ -57,10 +57,14 @@ def data_url(image: Image.Image) -> str:
 def image_tag(
     image: Image.Image, alt: str, style: str = "width:100%;height:auto", **attributes: str
 ) -> str:
-    """Return an ``<img>`` element with the embedded picture, by default as wide as its parent."""
+    """Return an ``<img>`` element with the embedded picture, by default as wide as its parent.
+
+    Width and height reserve its place, so that the page does not move while it is decoded.
+    """
     more = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
     return (
         f'<img src="{data_url(image)}" alt="{html.escape(alt)}" '
+        f'width="{image.width}" height="{image.height}" '
         f'style="display:block;margin:0;{style}"{more}>'
     )
 

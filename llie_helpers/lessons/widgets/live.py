@@ -15,13 +15,12 @@ from llie_helpers.errors import CourseError
 from llie_helpers.lessons.widgets.embed import image_tag, picture, shown_width
 from llie_helpers.lessons.widgets.static import frames_html
 
-# The static frames are open on a page without a kernel. When a live picture loads, its handler
-# closes the nearest ones.
-_FOLD_FRAMES = (
-    "for (var box = this, frames = null; box && !frames; box = box.parentElement)"
-    " frames = box.querySelector('details.llie-frames');"
-    "if (frames && !frames.dataset.folded)"
-    " { frames.dataset.folded = 'yes'; frames.open = false }"
+# The static frames are open on a page without a kernel. Whichever of them and the live picture
+# comes last to the page folds them up, once, so that they can be opened again.
+_FOLD = (
+    "var frames = document.querySelector('details.{mark}');"
+    "if (frames && !frames.dataset.folded && document.querySelector('div.{mark}'))"
+    " {{ frames.dataset.folded = 'yes'; frames.open = false }}"
 )
 # Seconds; a faster function is called while a slider moves, a slower one when it is released.
 _FAST = 0.15
@@ -48,6 +47,8 @@ class ParameterSlider:
         ).partition("\n")[0]
         self.controls = {n: _control(n, r, defaults.get(n)) for n, r in ranges.items()}
         self.screen = ipywidgets.HTML()
+        self.mark = f"llie-{self.screen.model_id[:8]}"
+        self.fold = _FOLD.format(mark=self.mark)
         # The frames come first, so that an error in the function fails the cell.
         start = time.perf_counter()
         self.static = self._precomputed(frames)
@@ -72,8 +73,10 @@ class ParameterSlider:
             text = html.escape(f"{type(error).__name__}: {error}")
             self.screen.value = f"<pre style='color:#B00020'>{text}</pre>"
             raise
-        tag = image_tag(shown, f"{self.alt}, {_describe(self.values)}", onload=_FOLD_FRAMES)
-        self.screen.value = f'<div style="width:{shown_width(shown)}">{tag}</div>'
+        tag = image_tag(shown, f"{self.alt}, {_describe(self.values)}", onload=self.fold)
+        self.screen.value = (
+            f'<div class="{self.mark}" style="width:{shown_width(shown)}">{tag}</div>'
+        )
 
     def _precomputed(self, frames: int) -> str:
         name, *others = self.controls
@@ -94,7 +97,8 @@ class ParameterSlider:
         display(self.box)
         display(
             HTML(
-                '<details class="llie-frames" open>'
+                f'<details class="llie-frames {self.mark}" open '
+                f'ontoggle="{html.escape(self.fold)}">'
                 "<summary>Without a kernel: some values, computed beforehand</summary>"
                 f"{self.static}</details>"
             )

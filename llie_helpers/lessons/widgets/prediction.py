@@ -1,11 +1,12 @@
 """Ask for a prediction before an experiment, and compare it with the result."""
 
-import html
 import string
 from collections.abc import Sequence
 
 import ipywidgets
 from IPython.display import HTML, display
+
+from llie_helpers.tables import as_html
 
 
 class Prediction:
@@ -44,7 +45,7 @@ class Prediction:
         self.control.disabled = predicted is not None
         lines = [f"You predicted: {self._lettered(predicted)}"] if predicted else []
         lines += [f"What happens: {self._lettered(answer)}", why]
-        text = "<br>".join(html.escape(line) for line in lines if line)
+        text = "<br>".join(as_html(line) for line in lines if line)
         return (
             f'<details class="llie-answer"{" open" if predicted else ""}>'
             f"<summary>Show the answer</summary><p>{text}</p></details>"
@@ -55,8 +56,8 @@ class Prediction:
 
     def _ipython_display_(self) -> None:
         # The text lists the choices, because a page without a kernel has no buttons.
-        choices = "<br>".join(html.escape(self._lettered(choice)) for choice in self.letters)
-        question = html.escape(self.question)
+        choices = "<br>".join(as_html(self._lettered(choice)) for choice in self.letters)
+        question = as_html(self.question)
         display(HTML(f"<p><strong>Predict:</strong> {question}</p><p>{choices}</p>"))
         display(self.control)
 

@@ -1,7 +1,8 @@
 """Sliders in plain HTML that need no kernel and no library, with one inline handler each.
 
-They have no ids and no script elements, so a page can have any number of them, and a page that
-strips handlers still shows the first state with all labels.
+They have no ids and no script elements, so a page can have any number of them. A page that strips
+handlers shows the first state with all labels and says what wakes the slider; a page that strips
+styles too shows each picture with its label.
 """
 
 import html
@@ -23,25 +24,40 @@ _CUT = (
     "var cut = Math.max(this.value, 0.1), box = this.parentNode.querySelector('.llie-before');"
     "box.style.width = cut + '%';"
     "box.firstElementChild.style.width = 10000 / cut + '%';"
-    "this.parentNode.querySelector('.llie-line').style.left = cut + '%'"
+    "this.parentNode.querySelector('.llie-line').style.left = cut + '%';"
+    "if (this.name) window[this.name] = this.value"
+)
+# A handler that runs shows that the page strips none.
+_WAKE = "this.closest('.llie-slider').querySelector('.llie-asleep').hidden = true;"
+_ASLEEP = (
+    '<div class="llie-asleep" style="font:13px/1.5 sans-serif">The slider works in Jupyter once '
+    "this cell has run or the notebook is trusted (Trust Notebook in the command palette).</div>"
+)
+_SAME_PLACE = (
+    "var cut = this.parentNode.querySelector('.llie-cut');"
+    "if (cut.name in window) { cut.value = window[cut.name]; cut.oninput() }"
 )
 _BEFORE_AFTER = """\
 <style>.llie-cut:focus-visible ~ .llie-line > span {{ outline: 3px solid #0072B2 }}</style>
+<div class="llie-slider">
 <div style="position:relative;width:{width};margin:0.5em 0;line-height:0;overflow:hidden">
-  {after}
   <div class="llie-before" style="position:absolute;top:0;left:0;width:50%;overflow:hidden">\
 {before}</div>
   <span style="{label};left:8px">{name_before}</span>
+  {after}
   <span style="{label};right:8px">{name_after}</span>
-  <input type="range" class="llie-cut" min="0" max="100" value="50" step="1" aria-label="{aria}"
-    oninput="{cut}" style="position:absolute;top:0;left:0;width:100%;height:100%;margin:0;\
-opacity:0;z-index:2;cursor:ew-resize;touch-action:pan-y">
-  <div class="llie-line" style="position:absolute;top:0;height:100%;left:50%;width:2px;\
-margin-left:-1px;background:#fff;box-shadow:0 0 4px #000;pointer-events:none">
+  <input type="range" class="llie-cut" name="{name}" min="0" max="100" value="50" step="1"
+    aria-label="{aria}" data-lm-suppress-shortcuts="true" oninput="{cut}"
+    style="position:absolute;top:0;left:0;width:100%;height:100%;margin:0;opacity:0;z-index:2;\
+cursor:ew-resize;touch-action:pan-y">
+  <div class="llie-line" aria-hidden="true" style="position:absolute;top:0;height:100%;left:50%;\
+width:2px;margin-left:-1px;background:#fff;box-shadow:0 0 4px #000;pointer-events:none">
     <span style="position:absolute;top:50%;left:-16px;margin-top:-17px;width:34px;height:34px;\
 border-radius:50%;background:#fff;color:#222;box-shadow:0 0 5px #000;font:20px/32px sans-serif;\
 text-align:center">&#9666;&#9656;</span>
   </div>
+</div>
+{asleep}
 </div>"""
 
 _LABEL = (
@@ -55,6 +71,7 @@ def before_after(
     after: torch.Tensor | Figure,
     labels: tuple[str, str] = ("low", "enhanced"),
     alt: str = "the same photograph",
+    name: str = "",
 ) -> HTML:
     """Show two pictures on top of each other, with a draggable divider.
 
@@ -63,6 +80,7 @@ def before_after(
         after: of the same size; shown to the right of the divider.
         labels: names of the pictures.
         alt: what both show, for those who cannot see them.
+        name: pictures of one name, of which a page shows one, keep the place of the divider.
 
     Raises:
         CourseError: the pictures differ in size.
@@ -77,13 +95,15 @@ def before_after(
     return HTML(
         _BEFORE_AFTER.format(
             width=shown_width(left),
-            after=image_tag(right, f"{alt}: {labels[1]}"),
-            before=image_tag(left, f"{alt}: {labels[0]}", "width:200%;max-width:none"),
+            after=image_tag(right, f"{alt}: {labels[1]}", onload=_WAKE + _SAME_PLACE),
+            before=image_tag(left, f"{alt}: {labels[0]}", "width:200%;max-width:none;height:auto"),
+            name=html.escape(name),
             cut=_CUT,
             label=_LABEL,
             name_before=name_before,
             name_after=name_after,
             aria=f"How much of the picture shows {name_before} instead of {name_after}, in percent",
+            asleep=_ASLEEP,
         )
     )
 
@@ -144,14 +164,17 @@ def frames_html(
         f'<span style="flex:1;text-align:center">{html.escape(text)}</span>' for text in texts
     )
     return f"""\
-<figure style="width:{shown_width(pictures[0])};margin:0.5em 0;font:14px/1.5 sans-serif">
+<figure class="llie-slider"
+  style="width:{shown_width(pictures[0])};margin:0.5em 0;font:14px/1.5 sans-serif">
   {frames}
   <input type="range" min="0" max="{len(texts) - 1}" value="{first}" step="1"
     aria-label="{html.escape(title or "frame")}" aria-valuetext="{html.escape(texts[first])}"
-    oninput="{html.escape(_SHOW_FRAME)}"
-    style="display:block;width:calc({100 - column:.2f}% + 16px);margin:6px auto 0">
+    data-lm-suppress-shortcuts="true" oninput="{html.escape(_SHOW_FRAME)}"
+    style="display:block;width:calc({100 - column:.2f}% + 16px);margin:6px auto 0;\
+touch-action:pan-y">
   <div aria-hidden="true" style="display:flex;color:inherit">{ticks}</div>
   <figcaption style="margin-top:4px">{html.escape(caption)}</figcaption>
+  {_ASLEEP}
 </figure>"""
 
 
@@ -160,5 +183,5 @@ def _frame(image: Image.Image, title: str, label: str, alt: str, hidden: bool) -
     return (
         f'<div data-frame="{html.escape(label)}" style="display:{"none" if hidden else "block"}">'
         f'<div style="margin-bottom:4px">{html.escape(title)} <b>{html.escape(label)}</b></div>'
-        f"{image_tag(image, name)}</div>"
+        f"{image_tag(image, name, onload=_WAKE)}</div>"
     )

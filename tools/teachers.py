@@ -1,0 +1,92 @@
+"""Write the lesson plan and the common mistakes into docs/teachers.md."""
+
+import argparse
+import functools
+import re
+import sys
+from pathlib import Path
+
+from builder import minutes
+from builder.minutes import Part
+from builder.source import ROOT, find_check, repository, sources, unexpanded
+from cards import between_marks
+
+from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
+
+PAGE = ROOT / "docs" / "teachers.md"
+WRITTEN = "written by `python tools/teachers.py`"
+PLAN = (f"<!-- plan, {WRITTEN} -->", "<!-- end of plan -->")
+MISTAKES = (f"<!-- mistakes, {WRITTEN} -->", "<!-- end of mistakes -->")
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+
+
+def lessons() -> dict[str, tuple[str, dict[str, Part]]]:
+    """Return title and parts of each lesson by name."""
+    found = {}
+    for name, source in sources().items():
+        cells = unexpanded(source, repository())
+        title = next(m[1] for cell in cells if (m := TITLE.search(cell.source)))
+        found[name] = title, minutes.parts(cells, functools.partial(find_check, name))
+    return found
+
+
+def plan() -> str:
+    """Return the table of lessons with the minutes of their parts."""
+    lines = [
+        "| lesson | core path | of which exercises | going deeper | of which exercises |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, (title, parts) in lessons().items():
+        cells = [f"[{title}](../notebooks/{name}.ipynb)"]
+        for part in (parts["core path"], parts.get("going deeper", Part(0, []))):
+            cells += [f"{part.together} min", f"{len(part.exercises)} in {part.solving} min"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def mistakes() -> str:
+    """Return the sentences in which the checks name mistakes, by lesson and exercise."""
+    lines = []
+    for title, parts in lessons().values():
+        lines += [f"\n### {title}\n"]
+        for exercise in (exercise for part in parts.values() for exercise in part.exercises):
+            lines += [f"**{exercise.title}** ({exercise.minutes} min)\n"]
+            lines += [f"- {_plain(sentence)}" for sentence in exercise.mistakes]
+            lines += [""]
+    return "\n".join(lines)
+
+
+def _plain(sentence: str) -> str:
+    """Return a sentence in markdown, outside of code without marks that have a meaning there."""
+    parts = " ".join(sentence.split()).split("`")
+    parts[::2] = [re.sub(r"([*_<\[\]\\])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+def with_parts(page: str) -> str:
+    """Return the page's text with the generated parts as they should be."""
+    return between_marks(between_marks(page, PLAN, plan()), MISTAKES, mistakes())
+
+
+def main(arguments: list[str] | None = None, page: Path = PAGE) -> int:
+    """Run the command line and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only report drift")
+    options = parser.parse_args(arguments)
+    text = page.read_text(encoding="utf-8")
+    expected = with_parts(text)
+    if options.check:
+        same = text == expected
+        print(f"{page.name} {'matches' if same else 'does not match'} the lessons and checks.")
+        return 0 if same else 1
+    with atomic_path(page) as temporary:
+        temporary.write_text(expected, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except CourseError as error:
+        sys.exit(f"error: {error}")
