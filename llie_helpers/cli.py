@@ -5,6 +5,7 @@ command imports what it needs when it runs, so that ``--help`` is fast.
 """
 
 import inspect
+import io
 import json
 import os
 import sys
@@ -67,6 +68,8 @@ def sentence(error: Exception) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in ``arguments``, by default those of the process."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # which may lack the letters of a file's name
+        sys.stdout.reconfigure(errors="backslashreplace")
     return run(app, sys.argv[1:] if arguments is None else arguments)
 
 

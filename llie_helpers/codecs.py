@@ -8,6 +8,7 @@ import errno
 import io
 import logging
 import os
+import struct
 import warnings
 from functools import cache
 from pathlib import Path
@@ -28,9 +29,12 @@ IMAGE_SUFFIXES = frozenset({*KINDS.values(), *OTHER_KINDS, *SAME_KIND})
 RAW_SUFFIXES = frozenset(
     {".arw", ".raf", ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".rw2", ".orf", ".pef", ".srw"}
 )
+UNKNOWN = "not an image of a known kind; save it as JPEG, PNG, TIFF or WebP"
 HEIC = "HEIC, whose codec the course cannot include; save it as JPEG, PNG or AVIF"
 GLIB = b"GLib-GObject"
 GREY = ("1", "L", "LA")  # Pillow's modes
+COMPRESSION, COLOURS = 259, 262  # tags of TIFF
+JPEG, RGB, YCBCR, LAB = 7, 2, 6, 8  # their values
 MOST_PAGES = 10  # of a TIFF file that are looked at to tell previews from a stack
 LARGEST = 150e6  # pixels; a larger file is more likely a decompression bomb than a photograph
 
@@ -86,9 +90,11 @@ def decode(content: bytes, name: str | os.PathLike) -> Any:
             image, kind = vips.Image.new_from_array(develop(content, name)), ".png"
         elif vips.vips_lib.vips_foreign_find_load_buffer(content, len(content)) == vips.ffi.NULL:
             image, kind = _decode_by_pillow(content, name)
+        elif _tells(content, COLOURS, LAB):
+            image, kind = _decode_lab(content, name)
         else:
             image, kind = _decode_by_libvips(content, name)
-        if image.interpretation in ("cmyk", "lab", "labs"):
+        if image.interpretation == "cmyk":
             image = image.colourspace("rgb16" if image.format == "ushort" else "srgb").copy()
             image.remove("icc-profile-data")
     except vips.Error as error:
@@ -108,6 +114,9 @@ def _decode_by_libvips(content: bytes, name: str | os.PathLike) -> tuple[Any, st
         loader, new = "jpeg", lambda data, _, **options: vips.Image.jpegload_buffer(data, **options)
     if loader not in KINDS:
         raise unreadable(name, f"of the kind {loader.upper()}; save it as JPEG, PNG, TIFF or WebP")
+    if _tells(content, COLOURS, YCBCR) and not _tells(content, COMPRESSION, JPEG):
+        # libvips takes the numbers for RGB's.
+        raise unreadable(name, "in YCbCr without JPEG compression; save it as RGB")
     pages = [new(content, "")]
     if pages[0].get_typeof("n-pages"):
         count = min(pages[0].get("n-pages"), MOST_PAGES)
@@ -130,6 +139,36 @@ def _decode_by_libvips(content: bytes, name: str | os.PathLike) -> tuple[Any, st
     return image.autorot(), KINDS[loader]
 
 
+def _entries(tag: int, value: int) -> list[bytes]:
+    """Return the entry of a tag in a TIFF file's directory, in each order of bytes and size."""
+    return [struct.pack(f"{order}HH{count}H", tag, 3, 1, value) for order in "<>" for count in "IQ"]
+
+
+def _tells(content: bytes, tag: int, value: int) -> bool:
+    """Return whether the content is that of a TIFF file where a tag has that value."""
+    tiff = content[:2] in (b"II", b"MM")
+    return tiff and any(entry in content for entry in _entries(tag, value))
+
+
+def _decode_lab(content: bytes, name: str | os.PathLike) -> tuple[Any, str]:
+    """Decode a TIFF file in LAB, of which libvips 8.18 reads only those of 16 bits."""
+    for lab, as_rgb in zip(_entries(COLOURS, LAB), _entries(COLOURS, RGB), strict=True):
+        content = content.replace(lab, as_rgb, 1)
+    image, kind = _decode_by_libvips(content, name)
+    levels = 255 if image.format == "uchar" else 65535
+    # a and b are signed; a comparison gives 255 where it holds.
+    wraps = (levels + 1) / 255
+    lab = image[:3] - (image[:3] > levels // 2) * [0, wraps, wraps]
+    lab *= [100 / levels, *2 * [256 / (levels + 1)]]
+    # As in profiles, and unlike libvips' own conversion, white is D50.
+    srgb = lab.copy(interpretation="lab").icc_export(
+        output_profile="srgb", depth=8 if levels == 255 else 16
+    )
+    srgb = srgb.copy()
+    srgb.remove("icc-profile-data")
+    return srgb.bandjoin(image[3]) if image.bands == 4 else srgb, kind
+
+
 def _decode_by_pillow(content: bytes, name: str | os.PathLike) -> tuple[Any, str]:
     # A TGA file has no mark, so its suffix must tell.
     kinds = [OTHER_KINDS.get(Path(name).suffix.lower(), "BMP"), "BMP", "PPM", "JPEG2000"]
@@ -146,7 +185,7 @@ def _decode_by_pillow(content: bytes, name: str | os.PathLike) -> tuple[Any, str
                 pixels = np.asarray(image.convert(("L" if image.mode in GREY else "RGB") + alpha))
             kind = next(suffix for suffix, kind in OTHER_KINDS.items() if kind == image.format)
     except UnidentifiedImageError as error:
-        raise unreadable(name, "not an image" if content else "empty") from error
+        raise unreadable(name, UNKNOWN if content else "empty") from error
     except CourseError:
         raise
     # Pillow's decoders raise OSError, SyntaxError, ValueError and others on damaged files.

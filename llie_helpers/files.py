@@ -63,8 +63,8 @@ def remove_leftovers(target: Path) -> None:
 
 def _stem(target: Path) -> str:
     """Return the stem of the temporary file, cut so that its name is not too long."""
-    most = LONGEST - len(target.suffix.encode()) - len(".12345678.")
-    return target.stem.encode()[:most].decode(errors="ignore")
+    most = LONGEST - len(os.fsencode(target.suffix)) - len(".12345678.")
+    return os.fsencode(target.stem)[:most].decode(errors="ignore")
 
 
 def remove(path: Path) -> None:

@@ -40,6 +40,8 @@ CONTAINERS = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WebP", ".
 CARRIED = ("profile", "EXIF", "XMP", "IPTC", "comments", "resolution")
 COLUMNS = ("pixels", "16 bits", "transparency", *CARRIED, "quality")
 EVERYTHING = frozenset(CARRIED)
+CONVERTED = ("CMYK", "LAB")
+PROFILES = [ImageCms.createProfile(name) for name in ("sRGB", "LAB")]
 LOSSY = (".jpg", ".webp", ".avif")
 TIFFFILE = {"planarconfig", "byteorder", "bigtiff", "tile", "extrasamples"}
 # How a camera stores what is upright, by EXIF orientation.
@@ -130,7 +132,8 @@ def kinds() -> Iterator[Kind]:
         yield Kind(".jpg", carried=frozenset({"XMP"}), edit=edit)
     for carried in (frozenset(), EVERYTHING - {"profile"}):
         yield Kind(".jpg", "CMYK", carried=carried)
-        yield Kind(".tif", "CMYK", carried=carried - {"comments"})
+        for mode in ("CMYK", "LAB"):
+            yield Kind(".tif", mode, carried=carried - {"comments"})
         yield Kind(".jpg", "L", carried=carried, orientation=6)
     for mode in ("L", "LA", "RGB", "RGBA"):
         for suffix in (".png", ".tif"):
@@ -282,7 +285,9 @@ def written(kind: Kind) -> bytes:
     if kind.suffix == ".png" and kind.bits > 8:
         return png_of_16_bits(kind, pixels, profile)
     image = Image.fromarray(pixels)
-    if kind.mode not in ("L", "LA", "RGB", "RGBA"):
+    if kind.mode == "LAB":
+        image = ImageCms.profileToProfile(image, *PROFILES, outputMode="LAB")
+    elif kind.mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert(kind.mode)
     options = dict(kind.options)
     if "resolution" in kind.carried:
@@ -422,6 +427,8 @@ def contents(content: bytes) -> Contents:
                 io.BytesIO(each) for each in (libvips().Image.profile_load("cmyk"), icc("sRGB"))
             ]
             image = ImageCms.profileToProfile(image, *profiles, renderingIntent=1, outputMode="RGB")
+        if image.mode == "LAB":
+            image = ImageCms.profileToProfile(image, *PROFILES[::-1], outputMode="RGB")
         upright = ImageOps.exif_transpose(image)
         pixels = np.asarray(upright.convert({"1": "L", "P": "RGB"}.get(upright.mode, upright.mode)))
     return Contents(pixels, carried, tables, "progressive" in image.info, turned)
@@ -515,7 +522,7 @@ def judge(kind: Kind, folder: Path) -> dict[str, bool]:
 def near(kind: Kind, given: Contents, kept: Contents) -> bool:
     """Return whether pixels differ by 2 levels at most.
 
-    A JPEG file is compared with a re-save by Pillow. Of other lossy files, and of CMYK, the mean
+    A JPEG file is compared with a re-save by Pillow. Of other lossy files, CMYK and LAB, the mean
     difference counts; Pillow's re-save may have as much.
     """
     expected = given.pixels
@@ -529,7 +536,7 @@ def near(kind: Kind, given: Contents, kept: Contents) -> bool:
     elif primaries == BT2020:
         expected = to_bt709(colour, primaries)
     again = expected
-    if kind.lossy and kind.suffix != ".tif" and kind.mode != "CMYK":
+    if kind.lossy and kind.suffix != ".tif" and kind.mode not in CONVERTED:
         name, how = kind.suffix[1:].upper(), kind.options
         if kind.container == ".jpg":
             halved = kind.options.get("subsampling", 2) == 2
@@ -537,10 +544,10 @@ def near(kind: Kind, given: Contents, kept: Contents) -> bool:
         again = np.asarray(Image.open(io.BytesIO(saved(Image.fromarray(expected), name, **how))))
     if kept.pixels.shape != expected.shape:
         return False
-    if kind.container == ".jpg" and kind.mode != "CMYK":
+    if kind.container == ".jpg" and kind.mode not in CONVERTED:
         return bool(np.abs(kept.pixels.astype(int) - again).max() <= 2)
     difference = np.abs(kept.pixels.astype(int) - expected)
-    if kind.lossy or kind.mode == "CMYK":
+    if kind.lossy or kind.mode in CONVERTED:
         return bool(difference.mean() <= max(2, 1.3 * np.abs(again.astype(int) - expected).mean()))
     return bool(difference.max() <= 2)
 

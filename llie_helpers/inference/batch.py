@@ -180,11 +180,10 @@ def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, 
 
 def _new_suffix(source: Path) -> str:
     suffix = source.suffix.lower()
-    if suffix in RAW_SUFFIXES:  # which cannot be written
-        return ".png"
     if suffix in VIDEO_SUFFIXES and suffix != video_suffix(source):
         return video_suffix(source)
-    return source.suffix
+    # RAW and unknown kinds cannot be written.
+    return source.suffix if suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES else ".png"
 
 
 def _names(path: Path, suffix: str) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from llie_helpers.inference.video import enhance_video, video_suffix
 from llie_helpers.methods import create_method
 
 LONGEST = 20  # seconds for one file
-PHOTOGRAPHS, FILMS = 100, 30  # in a batch
+PHOTOGRAPHS, FILMS = 100, 200  # in a batch
 SENTENCE = r"\S+ (cannot be read( as a video)?: |contains no video that can be read)[^\n]*\."
 
 

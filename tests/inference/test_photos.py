@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 from uuid import UUID
 
+import kinds
 import numpy as np
 import pytest
 import tifffile
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from llie_helpers.codecs import libvips
 from llie_helpers.errors import CourseError
@@ -57,6 +58,24 @@ def test_16_bits_and_alpha_go_round(tmp_path, suffix, channels):
     assert back.pixels.dtype == np.uint16
     assert np.array_equal(back.pixels, photo.pixels)
     assert np.array_equal(back.alpha, photo.alpha)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_lab_becomes_srgb(tmp_path, dtype, byteorder):
+    most = np.iinfo(dtype).max
+    lab = np.zeros((20, 30, 3), dtype)
+    lab[..., 0] = round(0.5 * most)
+    lab[:10, :, 1:] = (most + 1) // 256 * np.array([20, 236], dtype)  # 236 is -20
+    (tmp_path / "a.tif").write_bytes(tiff(lab, photometric="cielab", byteorder=byteorder))
+    photo = read_photo(tmp_path / "a.tif")
+    shown = photo.pixels / np.iinfo(photo.pixels.dtype).max * 255
+    assert photo.pixels.dtype == dtype
+    for row, colour in ((0, (128, 148, 108)), (-1, (128, 128, 128))):  # Pillow's a and b from 128
+        expected = ImageCms.profileToProfile(
+            Image.new("LAB", (1, 1), colour), *kinds.PROFILES[::-1], outputMode="RGB"
+        )
+        assert shown[row, 0] == pytest.approx(expected.getpixel((0, 0)), abs=2)
 
 
 def test_a_photograph_is_turned_upright_once(tmp_path):
@@ -123,6 +142,11 @@ FLAT = np.zeros((20, 20, 3))
         ("moving.png", lambda: stack("PNG"), "an animation"),
         ("float.tif", lambda: tiff(FLAT.astype("f4"), photometric="rgb"), "not of 8 or 16 bits"),
         ("deep.tif", lambda: tiff(FLAT.astype("u4"), photometric="rgb"), "not of 8 or 16 bits"),
+        (
+            "ycbcr.tif",
+            lambda: tiff(FLAT.astype("u1"), photometric="ycbcr"),
+            "in YCbCr without JPEG",
+        ),
         ("bands.tif", lambda: tiff(np.zeros((20, 20, 7), "u1"), photometric="rgb"), "7 bands"),
     ],
 )
