@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from llie_helpers.lessons.checks.compare import difference
+from llie_helpers.lessons.checks.compare import Finding, difference
 from llie_helpers.lessons.checks.exercise import Exercise
 from llie_helpers.lessons.checks.networks import network as look_at_network
 from llie_helpers.lessons.checks.networks import network_with_advice
