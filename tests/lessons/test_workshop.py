@@ -63,13 +63,6 @@ def test_an_uploaded_photograph_is_saved_at_full_size(shop, tmp_path):
     assert 'download="mine.png"' in shop.message.value
 
 
-def test_it_says_that_it_works_while_it_does(shop):
-    said = []
-    shop.enhance = lambda pixels, **_: said.append(shop.message.value) or to_float(pixels)
-    shop.controls["save"].click()
-    assert said == ["Enhancing 1800 x 600 pixels ..."]
-
-
 def test_what_is_no_photograph_is_named_and_changes_nothing(shop):
     before = shop.photo, shop.name
     upload(shop, "text.jpg", b"no photograph")

@@ -171,7 +171,7 @@ def test_misuse_is_explained(call, message):
 
 def test_missing_xgboost_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    with pytest.raises(CourseError, match=r'pip install "llie_helpers\[histogram\]"'):
+    with pytest.raises(CourseError, match="pip install xgboost"):
         HistogramMapper()
 
 
