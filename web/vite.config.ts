@@ -9,8 +9,8 @@ const offline: Plugin = {
     handler(_, bundle) {
       const files = Object.keys(bundle).filter((name) => !/^(sw\.js|index\.html)$|ort[-.]/.test(name));
       const worker = bundle["sw.js"];
-      if (worker?.type === "chunk")
-        worker.code = `const FILES=${JSON.stringify(["./", ...files])},VERSION="${Date.now()}";` + worker.code;
+      const known = `FILES=${JSON.stringify(["./", ...files])},VERSION="out-of-the-dark ${Date.now()}"`;
+      if (worker?.type === "chunk") worker.code = `const ${known};${worker.code}`;
     },
   },
 };

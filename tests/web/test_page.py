@@ -44,7 +44,7 @@ def server():
 @contextlib.contextmanager
 def visit(browser, server):
     """The page, once its network is loaded and it asks for nothing more."""
-    with browser.new_context() as context:
+    with browser.new_context(has_touch=True) as context:
         page = context.new_page()
         page.set_default_timeout(MINUTE)
         errors = []
@@ -268,6 +268,15 @@ def test_everything_by_keyboard(fresh):
         fresh.keyboard.press("Tab")
         order.append(fresh.evaluate(focused))
     assert order == ["strength", "jpeg", "png", "again"]
+
+
+def test_the_divider_follows_mouse_and_touch(page):
+    choose(page, encoded(dark(60, 90)))
+    page.locator("[data-state=done]").wait_for()
+    box = page.locator("#stage").bounding_box()
+    for point, share in ((page.mouse.click, 0.2), (page.touchscreen.tap, 0.7)):
+        point(box["x"] + share * box["width"], box["y"] + box["height"] / 3)
+        page.wait_for_function(f"Math.abs(divider.value - {100 * share}) < 2")
 
 
 def test_a_photograph_chosen_before_the_network_is_loaded(browser, server):

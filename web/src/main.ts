@@ -99,14 +99,10 @@ function reduced(picture: Picture): Picture {
   return scale < 1 ? drawn(painted(picture), width, height, scale) : picture;
 }
 
-function showBefore(low: Picture) {
-  painted(low, "before");
-  get("stage").style.setProperty("--ratio", String(low.width / low.height));
-}
-
 function show({ low, enhanced }: Pair) {
   shown = { low: reduced(low), enhanced: reduced(enhanced) };
-  showBefore(shown.low);
+  painted(shown.low, "before");
+  get("stage").style.setProperty("--ratio", String(low.width / low.height));
   render();
 }
 
@@ -150,8 +146,7 @@ function enhance(sentence: string) {
   stopCamera();
   try {
     const low = drawn(photo.image, photo.image.width, photo.image.height);
-    shown = undefined;
-    showBefore(reduced(low));
+    show({ low, enhanced: low }); // so far
     enter("working", sentence);
     void send("photo", low);
   } catch {
@@ -208,7 +203,6 @@ function shoot() {
 function startOver() {
   stopCamera();
   worker?.postMessage({ job: ++job, kind: "cancel" } satisfies Task);
-  shown = undefined;
   enter("start", "");
 }
 

@@ -9,8 +9,10 @@ self.addEventListener("install", (event) => {
 });
 
 self.addEventListener("activate", (event) => {
-  const old = caches.keys().then((names) => names.filter((name) => name !== VERSION));
-  event.waitUntil(old.then((names) => Promise.all(names.map((name) => caches.delete(name)))));
+  const [ours] = VERSION.split(" "); // other pages of this address have caches too
+  const old = (name: string) => name.startsWith(ours) && name !== VERSION;
+  event.waitUntil(caches.keys().then((names) =>
+    Promise.all(names.filter(old).map((name) => caches.delete(name)))));
 });
 
 self.addEventListener("message", () => void self.clients.claim());
