@@ -27,6 +27,7 @@ html_title = project
 html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_copy_source = False
+html_use_index = False
 html_math_renderer = "mathml"
 html_theme_options = {
     "use_download_button": False,
