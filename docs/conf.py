@@ -27,10 +27,13 @@ html_title = project
 html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_copy_source = False
+html_use_index = False
 html_math_renderer = "mathml"
 html_theme_options = {
     "use_download_button": False,
     "home_page_in_toc": True,
+    "navbar_persistent": [],
+    "max_navbar_depth": 1,
     "show_toc_level": 2,
 }
 
@@ -41,7 +44,9 @@ def _inline_math(translator: nodes.NodeVisitor, node: nodes.math) -> None:
 
 
 def _math_block(translator: nodes.NodeVisitor, node: nodes.math_block) -> None:
-    translator.body.append(tex2mathml(node.astext(), as_block=True))
+    # A long formula scrolls, and what scrolls has to be reached by keyboard.
+    formula = tex2mathml(node.astext(), as_block=True)
+    translator.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
     raise nodes.SkipNode
 
 

@@ -54,9 +54,10 @@ def card_page(path: Path) -> str:
 
 
 def results_page(readme: str) -> str:
-    """Return the README's section on results, above the model cards."""
+    """Return the README's section on results, and the list of model cards."""
     results = re.search(r"^## Results\n(.*?)^## ", readme, re.DOTALL | re.MULTILINE)
-    return f"# Results\n\n{results[1]}\n```{{toctree}}\n:hidden:\n:glob:\n\ncards/*\n```\n"
+    listed = "## Model cards\n\n```{toctree}\n:glob:\n\ncards/*\n```\n"
+    return f"# Results\n\n{results[1]}\n{listed}"
 
 
 def api_pages(overview: str) -> dict[str, str]:
