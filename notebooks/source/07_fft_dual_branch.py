@@ -429,7 +429,7 @@ for entry in entries.split():
 # smaller crops. Stage one learns from one half of the training scenes here, stage two from the
 # other half, which stands in for another data set.
 
-# %%
+# %% Divide the scenes, and a function that trains tags=["hide-input"]
 scenes = sorted(set(train.scenes))
 halves = [
     train.subset([i for i, scene in enumerate(train.scenes) if scenes.index(scene) % 2 == part])

@@ -101,7 +101,7 @@ def frequency_observe(answer, options, low):
 
 frequency = Exercise(
     title="A branch on frequencies",
-    minutes=6,
+    minutes=5,
     difficulty=3,
     reference=FrequencyBranch,
     inputs=lambda: [
@@ -166,7 +166,7 @@ class TwoBranches(Network):
 
 network = Exercise(
     title="Both branches together",
-    minutes=5,
+    minutes=4,
     difficulty=2,
     reference=TwoBranches,
     inputs=lambda: [
@@ -221,7 +221,7 @@ def loss_weights_observe(answer, stage, epoch):
 
 loss_weights = Exercise(
     title="A loss in two stages",
-    minutes=4,
+    minutes=3,
     difficulty=1,
     reference=loss_weights_solution,
     inputs=lambda: [(1, 1), (1, 50), (1, 51), (1, 200), (2, 1), (2, 50), (2, 51)],
