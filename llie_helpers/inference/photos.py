@@ -37,7 +37,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"Q": 95, "subsample_mode": "off"},
     ".png": {"compression": 3, "filter": "sub"},
     ".webp": {"lossless": True, "effort": 0},  # more would take 1 GB for 24 megapixels
-    ".tif": {"compression": "deflate", "predictor": "horizontal"},
+    ".tif": {"compression": "deflate", "level": 3, "predictor": "horizontal"},
     ".avif": {"Q": 90, "effort": 2},
 }
 QUALITIES = range(30, 100, 3)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from llie_helpers.images import Place, to_float
+from llie_helpers.images import WHOLE, Place, to_float
 from llie_helpers.methods import Method
 
 TILE = 768  # pixels; about 0.3 GB of memory for `dual_branch`
@@ -24,7 +24,7 @@ def enhance_tiled(
     postprocess: Postprocess | None = None,
     context: Any = None,
 ) -> torch.Tensor:
-    """Enhance a photograph of any size tile by tile.
+    """Enhance a photograph of any size, tile by tile if it is large.
 
     The whole photograph is analysed once (`Method.prepare`). Neighbouring tiles overlap and are
     blended across the middle third of their overlap with the halves of a Hann window, which add up
@@ -49,19 +49,23 @@ def enhance_tiled(
             part = to_float(image[rows, columns])
         return part[None].to(method.device)
 
-    if context is None:
-        context = method.prepare(crop(slice(height), slice(width)))
+    def enhance(part: torch.Tensor, place: Place) -> torch.Tensor:
+        output = method(part, context, place).clamp(0, 1)
+        return (postprocess(output, part).clamp(0, 1) if postprocess else output)[0].cpu()
+
+    whole = crop(slice(height), slice(width))
+    context = method.prepare(whole) if context is None else context
+    if height * width <= 2 * TILE**2:  # tiles would take longer, because they overlap
+        return enhance(whole, WHOLE)
+    del whole
     enhanced = torch.zeros(3, height, width)
     for rows in tile_slices(height):
         for columns in tile_slices(width):
-            tile = crop(rows, columns)
             place = Place(
                 rows.start / height, columns.start / width, rows.stop / height, columns.stop / width
             )
-            output = method(tile, context, place).clamp(0, 1)
-            output = postprocess(output, tile) if postprocess else output
             weight = blend_weights(rows, height)[:, None] * blend_weights(columns, width)
-            enhanced[:, rows, columns] += output[0].cpu() * weight
+            enhanced[:, rows, columns] += enhance(crop(rows, columns), place) * weight
     # The weights add up to 1 only up to rounding.
     return enhanced.clamp_(0, 1)
 

@@ -125,10 +125,9 @@ def enhance_frame(
 ) -> np.ndarray:
     """Enhance one frame ``(H, W, 3)`` uint8 at ``time`` in seconds."""
     method = smoother.method
-    if not fast:
-        context = smoother(to_float(image)[None].to(method.device), time)
-        return to_uint8(enhance_tiled(method, image, postprocess, context))
     low = to_float(image)[None].to(method.device)
+    if not fast:
+        return to_uint8(enhance_tiled(method, low[0], postprocess, smoother(low, time)))
     # A subsampled frame, twice the size of a thumbnail or more, suffices for the exposure.
     step = max(1, min(image.shape[:2]) // (2 * THUMBNAIL))
     enhanced = method.illuminate(low, smoother(low[..., ::step, ::step], time))
