@@ -131,7 +131,8 @@ class Notebook:
         parts = ".jp-WindowedPanel-outer, .jp-OutputArea-output, .jp-RenderedMarkdown"
         return self.page.evaluate(
             f"[...document.querySelectorAll('{parts}')].filter((e) => e.scrollWidth > e.clientWidth"
-            " + 1 && !e.querySelector('pre, img[src^=https]')).map((e) => `${e.className}: ${e.innerText}`)"
+            " + 1 && !e.querySelector('pre, img[src^=https]'))"
+            ".map((e) => `${e.className}: ${e.innerText}`)"
         )
 
     def serious(self) -> list[tuple[str, list[str]]]:
