@@ -124,11 +124,15 @@ class Notebook:
         return self.page.evaluate(f"{images}.filter((i) => !i.naturalWidth).length")
 
     def too_wide(self) -> list[str]:
-        """Return the classes and texts of what would scroll sideways, but for code."""
+        """Return the classes and texts of what would scroll sideways.
+
+        Code may, and so may badges, which no network brings here.
+        """
         parts = ".jp-WindowedPanel-outer, .jp-OutputArea-output, .jp-RenderedMarkdown"
         return self.page.evaluate(
             f"[...document.querySelectorAll('{parts}')].filter((e) => e.scrollWidth > e.clientWidth"
-            " + 1 && !e.querySelector('pre')).map((e) => `${e.className}: ${e.innerText}`)"
+            " + 1 && !e.querySelector('pre, img[src^=https]'))"
+            ".map((e) => `${e.className}: ${e.innerText}`)"
         )
 
     def serious(self) -> list[tuple[str, list[str]]]:
