@@ -178,8 +178,8 @@ plotting.show_images(
 #
 # ### Where tiles begin and end
 #
-# Near its border, a tile lacks surroundings. So tiles overlap, and the border of each is covered by
-# the interior of its neighbour.
+# Near its border, a tile lacks surroundings. So tiles **overlap**, and the border of each is
+# covered by the interior of its neighbour.
 #
 # {{exercise cover}}
 #
@@ -303,11 +303,12 @@ def show_difference(overlap=128):
 widgets.parameter_slider(show_difference, frames=3, overlap=(64, 192, 64))
 
 # %% [markdown]
-# At 192 pixels, nobody can tell the tiles from the whole. A third of it, 64 pixels, is about what
-# the network sees around a pixel. With less, pixels near a border lack some of it, and the lattice
-# of the tiles shows in the difference. (The slider moves by 64 pixels, because that is the width of
-# the network's windows of waves, at their coarsest. Tiles that begin elsewhere would cut the
-# windows at other places.)
+# At 192 pixels, nobody can tell the tiles from the whole. No pixel of a tile is used then that is
+# closer than a third of it, 64 pixels, to the tile's border, and what is further away than that
+# hardly matters to a pixel. With less overlap, pixels near a border lack some of what does, and the
+# lattice of the tiles shows in the difference. (The slider moves by 64 pixels, because that is the
+# width of the network's windows of waves, at their coarsest. Tiles that begin elsewhere would cut
+# the windows at other places.)
 #
 # {{claim 255 * (by_hand(320, 64) - whole).abs().max() > 4}}
 # {{claim 255 * (by_hand(320, 192) - whole).abs().max() < 0.5}}
@@ -386,7 +387,7 @@ question_flicker.reveal(
 panels = [film[0] for film in films_of_six.values()]
 panels += [(5 * its).clamp(0, 1) for its in spread.values()]
 plotting.show_images(
-    [panel[:, 60:210, 70:300] for panel in panels],
+    [panel[:, 80:160, 130:250] for panel in panels],
     ["gamma", "network", "flicker of gamma x 5", "flicker of network x 5"],
 )
 
@@ -487,7 +488,8 @@ with torch.no_grad():
 # %% [markdown]
 # {{claim chosen[0].numel() == 8 * 8 * 12 * 3}}
 #
-# Both films in one, so that they play in step: dark, each frame by itself, and steady.
+# Both films in one, so that they play in step. From left to right: dark, each frame by itself, and
+# steady. Watch the white door when the torch appears.
 
 # %%
 together = clip.with_name("together.mp4")
@@ -806,13 +808,14 @@ plotting.show_images(
     list(pictures),
     [f"{error:.0f} levels from the truth" for error in wrong.values()],
     alt="A portrait whose right half is dark. The network's light evens it out; with the best "
-    "table the right half stays darker.",
+    "table the backdrop is too pale on the left and in the middle, and grey on the right.",
 )
 
 # %% [markdown]
-# A table cannot know *where* a value is. On the left a byte of 30 is a shadow, on the right it is a
-# bright backdrop, and both get the same output. The network looks a value up by its place as well.
-# What can be said in one curve, such as a gamma, a table does faster than anything else.
+# Look at the backdrop. A table cannot know *where* a value is. On the left a byte of 30 is a
+# shadow, on the right it is a bright backdrop, and both get the same output. The network looks a
+# value up by its place as well. What can be said in one curve, such as a gamma, a table does faster
+# than anything else.
 #
 # {{claim wrong["the network's light"] < 0.8 * wrong["the best table"]}}
 #
