@@ -109,7 +109,7 @@ SHOWN = [
     *(Kind(".png", bits=bits, colours=(primaries, 13))
       for bits in (8, 16) for primaries in (P3, BT2020)),
     *(Kind(".avif", colours=(primaries, 13)) for primaries in (P3, BT2020)),
-    Kind(".jpg", "CMYK"), Kind(".png", "RGBA", orientation=6), Kind(".jpg", "L", orientation=3),
+    Kind(".png", "RGBA", orientation=6), Kind(".jpg", "L", orientation=3),
 ]  # fmt: skip
 
 
