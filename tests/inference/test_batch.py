@@ -10,6 +10,7 @@ import time
 import zlib
 from pathlib import Path
 
+import kinds
 import numpy as np
 import pytest
 from PIL import Image
@@ -233,6 +234,13 @@ def test_files_of_any_name_are_written(tmp_path, stem):
     summary = enhance_files([source, twin], tmp_path / "both", square_root, refuse_video)
     assert len(summary.done) == (1 if len(os.fsencode(source.name)) > 251 else 2)
     assert all("name too long; choose" in reason for reason in summary.failed.values())
+
+
+def test_what_a_photograph_cannot_keep_is_said(tmp_path):
+    source = tmp_path / "a.png"
+    source.write_bytes(kinds.make(kinds.Kind(".png", colours=(9, 16))))
+    summary = enhance_files([source], tmp_path / "out", square_root, refuse_video)
+    assert f"{source}: HDR (PQ) became SDR." in str(summary)
 
 
 @pytest.mark.parametrize("name", ["no suffix", "a.pbm", "b.heic"])

@@ -106,10 +106,10 @@ SHOW = """async (photograph) => {
 SHOWN = [
     *(Kind(suffix, carried=frozenset({"profile"}), profile=profile, options={"quality": 98})
       for suffix in (".jpg", ".webp", ".avif") for profile in ("P3", "Adobe")),
-    *(Kind(".png", bits=bits, colours=(primaries, transfer))
-      for bits in (8, 16) for primaries, transfer in ((P3, 13), (BT2020, 14))),
+    *(Kind(".png", bits=bits, colours=(primaries, 13))
+      for bits in (8, 16) for primaries in (P3, BT2020)),
     *(Kind(".avif", colours=(primaries, 13)) for primaries in (P3, BT2020)),
-    Kind(".jpg", "CMYK"), Kind(".png", "RGBA", orientation=6), Kind(".jpg", "L", orientation=3),
+    Kind(".png", "RGBA", orientation=6), Kind(".jpg", "L", orientation=3),
 ]  # fmt: skip
 
 

@@ -49,6 +49,13 @@ def test_no_seam_shows(make, weights):
     assert difference.max() < 1 / 255
 
 
+@pytest.mark.parametrize(("side", "count"), [(1000, 1), (1300, 4)])
+def test_only_large_images_are_divided(side, count):
+    parts = []
+    tiles.enhance_tiled(Pointwise(lambda low: parts.append(low) or low), torch.rand(3, side, side))
+    assert len(parts) == count
+
+
 def test_16_bits_are_kept():
     image = np.random.default_rng(0).integers(0, 2**16, (20, 60_000, 3), dtype=np.uint16)
     expected = to_float(image) ** 0.5
