@@ -404,7 +404,6 @@ gan_step = check.gan_step(gan_step)
 
 # %% The training loop of lesson 05, with your step tags=["hide-input"]
 recipe = load_recipe("pix2pix", lesson.profile)
-recipe = recipe.changed(epochs=lesson.choose(quick=6, full=recipe.epochs))
 width = lesson.choose(quick=8, full=64)
 
 
@@ -463,8 +462,8 @@ print(f"generator {width} wide, {recipe.epochs} epochs of {recipe.crops_per_epoc
 # same crops, the same step, and a weight of 0 for the adversary.
 
 # %%
-gan, discriminator, gan_history = play("pix2pix", players, weight=1.0)
-twin, _, twin_history = play("l1_alone", players, weight=0.0)
+_, discriminator, gan_history = play("pix2pix", players, weight=1.0)
+*_, twin_history = play("l1_alone", players, weight=0.0)
 
 # %% [markdown]
 # ### The minute and the truth
@@ -491,7 +490,7 @@ if recording["GAN"]:
     recording["L1 alone"] = lessons.recorded("pix2pix_l1_0")
 plotting.show_history({"GAN": gan_history, "L1 alone": twin_history}, recording)
 
-# %%
+# %% Compare the three losses tags=["hide-input"]
 best_row, fooling_row, judging_row = (
     min(gan_history, key=lambda row: row[column])["epoch"]
     for column in ("val_loss", "adversarial_loss", "discriminator_loss")
@@ -515,10 +514,18 @@ question_epoch.reveal(
 # {{claim gan_history[-1]["discriminator_loss"] < undecided}}
 # {{claim not recording["GAN"] or recording["GAN"][-1]["discriminator_loss"] < undecided}}
 
+
 # %%
-generator = Generator(width).to(device).eval()
-chosen = models.create_model("pix2pix", weights=checkpoint("pix2pix", best_row))
-generator.load_state_dict(chosen.state_dict())
+def go_back(title, history):
+    """The generator as it was after the epoch with the lowest validation loss."""
+    best = min(history, key=lambda row: row["val_loss"])["epoch"]
+    kept = models.create_model("pix2pix", weights=checkpoint(title, best))
+    network = Generator(width).to(device).eval()
+    network.load_state_dict(kept.state_dict())
+    return network
+
+
+generator, twin = go_back("pix2pix", gan_history), go_back("l1_alone", twin_history)
 keep(generator, lesson.run_dir("pix2pix") / "best.safetensors")
 judged = {"GAN": metrics.evaluate(generator, test), "L1 alone": metrics.evaluate(twin, test)}
 for label, its in judged.items():
