@@ -259,7 +259,10 @@ def test_no_page_scrolls_sideways(visit, site, width):
 @pytest.mark.parametrize("name", ["index.html", "lessons/01_data.html"])
 def test_axe_finds_no_serious_barrier(visit, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(visit(name, color_scheme=scheme)).response["violations"]
+    page = visit(name, color_scheme=scheme)
+    # Colours fade in when the theme is chosen.
+    page.evaluate("Promise.all(document.getAnimations().map((fading) => fading.finished))")
+    found = axe.Axe().run(page).response["violations"]
     serious = [
         (rule["id"], [node["html"][:200] for node in rule["nodes"][:3]])
         for rule in found
