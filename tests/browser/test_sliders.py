@@ -191,7 +191,7 @@ def test_a_notebook_that_is_not_trusted_says_what_wakes_its_sliders(opened):
 def test_without_styles_and_handlers_each_picture_has_its_label(opened):
     """As GitHub shows notebooks."""
     with opened("stored") as notebook:
-        notebook.page.locator(ASLEEP).first.wait_for()
+        notebook.page.locator(ASLEEP).nth(3).wait_for()
         shown = notebook.page.evaluate(
             f"""[...document.querySelectorAll('{OUTPUTS} .llie-slider')].map((slider) => {{
                 slider.querySelectorAll('style, input').forEach((e) => e.remove());
