@@ -133,7 +133,7 @@ class Notebook:
         return self.page.evaluate(
             f"[...document.querySelectorAll('{parts}')].filter((e) => e.scrollWidth > e.clientWidth"
             f" + 1 && !e.querySelector('pre') && !({missing}))"
-            ".map((e) => `${e.className}: ${e.innerText}`)"
+            ".map((e) => `${e.className}: ${e.textContent}`)"
         )
 
     def serious(self) -> list[tuple[str, list[str]]]:
