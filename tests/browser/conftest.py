@@ -126,13 +126,14 @@ class Notebook:
     def too_wide(self) -> list[str]:
         """Return the classes and texts of what would scroll sideways.
 
-        Code may, and so may badges, which no network brings here.
+        Code may, and so may the texts of badges, which no network brings here.
         """
         parts = ".jp-WindowedPanel-outer, .jp-OutputArea-output, .jp-RenderedMarkdown"
+        missing = "[...e.querySelectorAll('img')].some((i) => !i.naturalWidth)"
         return self.page.evaluate(
             f"[...document.querySelectorAll('{parts}')].filter((e) => e.scrollWidth > e.clientWidth"
-            " + 1 && !e.querySelector('pre, img[src^=https]'))"
-            ".map((e) => `${e.className}: ${e.innerText}`)"
+            f" + 1 && !e.querySelector('pre') && !({missing}))"
+            ".map((e) => `${e.className}: ${e.textContent}`)"
         )
 
     def serious(self) -> list[tuple[str, list[str]]]:

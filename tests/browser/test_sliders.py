@@ -191,15 +191,15 @@ def test_a_notebook_that_is_not_trusted_says_what_wakes_its_sliders(opened):
 def test_without_styles_and_handlers_each_picture_has_its_label(opened):
     """As GitHub shows notebooks."""
     with opened("stored") as notebook:
-        notebook.page.locator(ASLEEP).first.wait_for()
+        notebook.page.locator(ASLEEP).nth(3).wait_for()
         shown = notebook.page.evaluate(
             f"""[...document.querySelectorAll('{OUTPUTS} .llie-slider')].map((slider) => {{
                 slider.querySelectorAll('style, input').forEach((e) => e.remove());
                 slider.querySelectorAll('*').forEach((e) => e.removeAttribute('style'));
-                slider.querySelectorAll('img').forEach((i) => i.replaceWith(`[${{i.alt}}] `));
-                return slider.innerText }})"""
+                slider.querySelectorAll('img').forEach((i) => i.replaceWith(` [${{i.alt}}] `));
+                return slider.textContent }})"""
         )
-    pair, frames, *_ = (re.sub(r"\s+", " ", text) for text in shown)
+    pair, frames, *_ = (re.sub(r"\s+", " ", text).strip() for text in shown)
     assert pair.startswith("[grey steps: dark] dark [grey steps: light] light")
     assert frames.startswith("gain 0.2 [grey steps, gain 0.2] gain 0.5 [grey steps, gain 0.5] gain")
     assert all("Trust Notebook" in text for text in shown)
