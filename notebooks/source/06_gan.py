@@ -993,8 +993,8 @@ for label, share in changing.items():
     print(f"{label:10} {share:.0%} of the fine structure changes with the noise")
 
 # %% [markdown]
-# Drag through three of the exposures. Shown is the fine structure alone, with eight times the contrast. What
-# stays is the rocket. What boils around it was made from noise.
+# Drag through three of the exposures. Shown is the fine structure alone, with eight times the
+# contrast. What stays is the rocket. What boils around it was made from noise.
 #
 # {{claim changing["GAN"] < 0.6 * changing[baselines.tuned_gamma]}}
 
