@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -245,3 +246,9 @@ def test_time_goes_on_where_recordings_were_put_together(tmp_path, offset):
 def test_4k_takes_less_than_one_and_a_half_gigabytes():
     _, megabytes = alone(video_cost, "dual_branch", None, 3, (3840, 2160), False)
     assert megabytes < 1500
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="priorities of Linux")
+def test_no_film_changes_the_priority_of_the_tests(tmp_path):
+    make_film(tmp_path / "in.webm", KINDS["WebM AV1"])
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
