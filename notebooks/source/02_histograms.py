@@ -552,15 +552,15 @@ widgets.parameter_slider(
 # is most of the work in LIME. PSNR sees no difference between that and the gamma curve that took
 # the colour away. Do you?
 #
-# People do. The makers of this course once ranked methods blind on 19 real night photographs. A
-# simple LIME came first on five, as often as the network of lesson 07 at that time.
+# We ranked methods blind on 19 real night photographs once. A simple LIME came first on five, as
+# often as the network of lesson 07 did at that time: it treats shadows and lamps apart.
 #
 # ## 4. The table
 #
-# These methods are finished, so the test set may speak. *Identity* does nothing: a method below it
-# does harm. **Equalisation** takes the photograph's own cumulative histogram as the curve, and
-# **CLAHE** does so tile by tile. **Retinex** divides by a wide blur. (All three have a slider under
-# *Going deeper*.) The **histogram mapper** is the subject of section 5.
+# These methods are finished, so we may now open the test set. *Identity* does nothing: a method
+# below it does harm. **Equalisation** takes the photograph's own cumulative histogram as the curve,
+# and **CLAHE** does so tile by tile. **Retinex** divides by a wide blur. (All three have a slider
+# under *Going deeper*.) The **histogram mapper** is the subject of section 5.
 
 # %% tags=["nbval-check-output"]
 baselines.table()
@@ -901,12 +901,14 @@ print(f"to beat on lol_v1/test: {lol['mapper']['test pairs']:.2f} dB")
 lessons.strip(lesson)
 
 # %% [markdown]
-# The light is right. But a curve cannot tell a grain of noise from a grain of sand, because it
-# never looks at the pixel next door. That takes a network, and in lesson 03 you build one.
+# The tank is about as bright as it should be. But a curve cannot tell a grain of noise from a grain
+# of sand, because it never looks at the pixel next door. That takes a network, and in lesson 03 you
+# build one.
 #
 # ## Recap
 #
-# - A histogram predicts the light well enough to lead the table, and knows nothing about noise.
+# - A curve predicted from a histogram leads the table of the test scenes, and knows nothing about
+#   noise.
 # - Before you believe a correlation, shuffle what should matter and measure again.
 # - PSNR rewards the right light, SSIM rewards the absence of grain, and neither looks at the
 #   picture.

@@ -563,13 +563,13 @@ question_order.reveal(
     light_first,
     f"half of what is ever gained is gained after epoch {settled[0]} for brightness, {settled[1]} "
     f"for light and colour of places and {settled[2]} for detail. At the end {light:.0%}, "
-    f"{colour:.0%} and {fine:.0%} of the errors are left. The loss counts squared differences, "
-    "and most of those are brightness.",
+    f"{colour:.0%} and {fine:.0%} of the errors are left. Brightness is one number for the whole "
+    "photograph, and a few biases of the last layer can change it.",
 )
 
 # %% [markdown]
-# Brightness comes first, because it is most of the error. Detail comes last, and most of it does
-# not come at all.
+# Brightness falls first, because one number can correct it, and then it wobbles: each step moves it
+# a little. Detail comes last, and most of it does not come at all.
 #
 # {{claim shares[0].min() < 0.5}}
 # {{claim fine > light and fine > colour}}
@@ -577,7 +577,7 @@ question_order.reveal(
 # ### The minute and the truth
 #
 # Your minute took a few hundred steps. The weights that you saw at the top took thousands, on real
-# pairs, and every epoch of that training was recorded.
+# pairs. Where the epochs of such a training are recorded, they are drawn beside yours.
 
 # %%
 more, halved, nothing = (
@@ -675,8 +675,8 @@ for title in (baselines.best, "your minute"):
 
 # %% [markdown]
 # In detail the network is ahead, because the noise is gone. It loses by the light and colour of
-# places: its turquoise sky, its brown tank and its blotches are errors that one curve for the whole
-# photograph cannot make.
+# places: its turquoise sky, its orange tank and its blotches are errors that one curve for the
+# whole photograph cannot make.
 #
 # {{claim detail["your minute"] < detail[baselines.best]}}
 # {{claim places["your minute"] > places[baselines.best]}}
@@ -779,9 +779,9 @@ def at_exposure(stops=4.0):
 widgets.parameter_slider(at_exposure, frames=6, stops=(0.0, 8.0, 0.5))
 
 # %% [markdown]
-# Left of the band the network spoils the photograph. It never met one that was fine, so it did not
-# learn "how much light is missing". It learned that such inputs belong to such outputs. A tool for
-# people needs bright photographs in its training, and yours will have them in lesson 07.
+# At the left end the network spoils the photograph. It never met one that was fine, so it learned
+# to brighten, and not to measure how much light is missing. At the right end it gives up as well. A
+# tool for people needs bright photographs in its training, and yours will have them in lesson 07.
 #
 # {{claim curves["your network"][0] < curves["identity"][0]}}
 # {{claim max(curves["your network"][5:11]) > max(curves["identity"][5:11])}}
@@ -795,19 +795,19 @@ widgets.parameter_slider(at_exposure, frames=6, stops=(0.0, 8.0, 0.5))
 #   encoder-decoder halves the size to see far, and adds detail back by shortcuts.
 # - A training is a step (clear, backward, clip, step), a validation, and three decisions: the
 #   learning rate, when to stop, which weights to keep.
-# - The loss decides what is learned first. Squared error is mostly brightness.
+# - What one number can correct, such as brightness, is learned first, and fine detail last.
 #
 # **What failed.** The network loses to the histogram mapper in PSNR. It spoils photographs that
 # need no help. It is soft.
 #
-# Enlarge a spoke of the motorcycle's wheel:
+# Look at one detail, as each lesson so far leaves it:
 
 # %%
 lessons.strip(lesson, model)
 
 # %% [markdown]
-# The noise is gone and so is the spoke. Did the network lose it, or did we ask for this? Lesson 04
-# finds out.
+# The noise is gone, and so are the fins of the engine. Did the network lose them, or did we ask for
+# this? Lesson 04 answers.
 #
 # The core path ends here.
 #

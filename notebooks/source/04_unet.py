@@ -619,8 +619,8 @@ for title, picture in candidates.items():
     print(f"{title:22} squared error {prices[title][0]:.4f}, features {prices[title][1]:.4f}")
 
 # %% [markdown]
-# By features, moving costs much less than blurring. And the order of the candidates turns round: a
-# sharp picture in the wrong place is now cheaper than the mean. This loss does not ask for blur.
+# By features, moving costs much less than blurring. And the mean is no longer the cheapest: both
+# sharp pictures of the wrong place cost less now. This loss does not ask for blur.
 #
 # {{claim by_blur > 2 * by_move}}
 # {{claim prices["the first"][1] < prices["the mean of all nine"][1]}}
@@ -794,8 +794,8 @@ widgets.before_after(
 # - A perceptual loss compares features. It forgives a small change of place and does not forgive
 #   blur, even with random weights.
 #
-# **What failed.** The U-Net loses to the histogram mapper in PSNR: it sees too little of the
-# photograph to know the light. A loss of features raises false detail together with true.
+# **What failed.** The U-Net loses to the histogram mapper in PSNR. It loses by colour, which four
+# training scenes cannot teach it. A feature loss raises false detail together with true.
 #
 # {{claim judged["U-Net"].psnr < baselines.scores[mapper].psnr}}
 #
@@ -806,8 +806,9 @@ widgets.before_after(
 lessons.strip(lesson, trained["with features"][0])
 
 # %% [markdown]
-# A window of a few dozen pixels cannot tell how bright the whole should be. The trees of lesson 02
-# can, and they know nothing else. What if they go first? That is lesson 05.
+# A U-Net decides on light, colour and noise at once, from a window of a few dozen pixels. The trees
+# of lesson 02 decide on a curve from the whole photograph, and know nothing else. What if they go
+# first? That is lesson 05.
 #
 # The core path ends here.
 #

@@ -385,7 +385,7 @@ figure
 # %% [markdown]
 # The gradients are fine, and still the plain stack is far behind. It first has to learn to pass the
 # picture on through twelve layers, before it can think about the noise. With shortcuts, "pass it
-# on" costs nothing: the last convolution of each block began at zero, so the stack began as the
+# on" costs nothing: the last convolution of each block began at zero, so each block began as the
 # identity, and all that is left to learn is the change. A plain stack that began at zero would
 # return nothing at all.
 #
@@ -507,9 +507,9 @@ score_bars(
 )
 
 # %% [markdown]
-# So that is where the five decibels went. The mapper knew the answers for its validation images,
-# and without them it loses more than four. Behind it, on new photographs, the network adds next to
-# nothing in PSNR; what it improves is SSIM, because it removes noise.
+# So that is where most of the five decibels went. The mapper knew the answers for its validation
+# images, and without them it loses more than four. Behind it, on new photographs, the network adds
+# next to nothing in PSNR; what it improves is SSIM, because it removes noise.
 #
 # (Lesson 02's mapper has other scores on LOL v1, because it was fitted to the training pairs alone
 # and scored on all of them. This one was fitted to the validation pairs as well, as the system's
@@ -785,8 +785,8 @@ outputs = {
 plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pair in shown])
 
 # %% [markdown]
-# The grain is gone. But the blue sky is green, and the red tank is orange: four training scenes do
-# not say what colour a sky has.
+# Most of the grain is gone. But the blue sky is green, and the red tank is orange: four training
+# scenes do not say what colour a sky has.
 #
 # {{claim outputs["mapper + network"][0][1].mean() > outputs["mapper + network"][0][2].mean()}}
 # {{claim shown[0].normal[1].mean() < shown[0].normal[2].mean()}}
@@ -841,7 +841,7 @@ for label, psnr, ssim in (
 
 # %% [markdown]
 # On LOL, with enough scenes, the honest chain beats its mapper in both. Its number is four decibels
-# below the published one, and it is one that you will see again on your own photographs. (Do not
+# below the published one, and it should hold on new photographs of LOL's kind. (Do not
 # read the last two rows as a contest: the two trainings also differ in their schedules.)
 #
 # {{claim honest["psnr"] > alone.test.psnr + 0.5}}

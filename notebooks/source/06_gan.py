@@ -480,9 +480,8 @@ question_epoch = widgets.predict(
 question_epoch
 
 # %% [markdown]
-# Your run is on top. Below it, where it is recorded, is a long one on LOL v1, with a line where
-# your minute ends. Look at the second column: solid is the generator's loss, dashed the
-# discriminator's.
+# Look at the second column, with the losses of both players. Where a long run on LOL v1 is
+# recorded, it is drawn below yours, with a line where your minute ends.
 
 # %%
 recording = {"GAN": lessons.recorded("pix2pix_0")}
@@ -833,9 +832,9 @@ for kind, (_, number, (row, column)) in zip(("true", "false"), best, strict=True
 plotting.show_images(panels, titles, columns=3)
 
 # %% [markdown]
-# In the upper row the adversary brings edges back that L1 had washed out, and the target has them
-# too. In the lower row it brings what is in no target. So small a generator invents no face and no
-# window after so short a run; but of what the loud adversary adds, more is false than true.
+# In the upper row the edge is steeper, as in the target, but fringed with a magenta that is in no
+# target: more structure explained does not mean a better picture. In the lower row there is more of
+# what is in no target. So small a generator invents no face and no window after so short a run.
 #
 # {{claim best[0][0] > 0}}
 # {{claim best[1][0] > best[0][0]}}
@@ -872,7 +871,7 @@ baselines.table(judged)
 
 # %% [markdown]
 # As in lessons 03 and 04, SSIM is far ahead, because the noise is gone. For PSNR, read the note
-# below the table. The bars say what holds it back: the light and colour of places.
+# below the table. The bars say what holds it back: brightness, and the light and colour of places.
 #
 # {{claim judged["GAN"].ssim > baselines.scores["histogram mapper"].ssim + 0.08}}
 
@@ -952,15 +951,16 @@ print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 # - What the target does not explain can be measured, around each pixel.
 #
 # **What failed.** As loud as in the paper, the adversary changed next to nothing in a short run.
-# Made louder, it brought more false structure than true. Patches as large as the crops are no
-# patches. And the measure cannot tell noise that was let through from structure that was made.
+# Made louder, it left more in the picture that the target does not explain. Patches as large as the
+# crops are no patches. And the measure cannot tell noise that was let through from structure that
+# was made.
 
 # %%
 lessons.strip(lesson, generator)
 
 # %% [markdown]
-# Four networks, and none of them knew how bright the room was. Where in the numbers *is* the light?
-# That is lesson 07.
+# Four lessons with networks, and none of them knew how bright the room was. Where in the numbers
+# *is* the light? That is lesson 07.
 #
 # The core path ends here.
 #
@@ -1302,10 +1302,10 @@ for side in (1, 3, 5):
     print(f"median {side} x {side}: true detail {detail[side][0]:.0%}, false {detail[side][1]:.0%}")
 
 # %% [markdown]
-# Both go, since a filter cannot tell them apart. It is made for outliers, such as the dots of an
-# unstable generator. Here there are none.
+# Both go, and more of the true detail: a filter cannot tell them apart. It is made for outliers,
+# such as the dots of an unstable generator. Here there are none.
 #
-# {{claim detail[5][0] < detail[1][0] and detail[5][1] < detail[1][1]}}
+# {{claim 0 < detail[1][1] - detail[5][1] < detail[1][0] - detail[5][0]}}
 #
 # ### On LOL v1
 #

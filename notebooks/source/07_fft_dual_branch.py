@@ -341,7 +341,7 @@ question_mask.reveal(
 # %%
 half, same, other = "they halve", "hardly at all", "in a way that depends on the image"
 question_blind = widgets.predict(
-    "You halve the light of a photograph. How do the features of the spatial branch change?",
+    "You halve the pixel values of a photograph. How do the features of the spatial branch change?",
     [half, same, other],
 )
 question_blind
@@ -726,9 +726,9 @@ question_cost.reveal(
 # `brighten_prob` is the share of crops that are brighter than LOL's, up to targets that are to stay
 # as they are.
 #
-# In the quick profile both are off and each crop is lit by itself: thumbnails of four photographs
-# would be learned by heart. So your network's light is never asked to be right alone. Light and
-# residual together have to be, and its light alone looks too dark.
+# The quick profile uses neither `objective` nor `brighten_prob`, and each crop is lit by itself:
+# thumbnails of four photographs would be learned by heart. So your network's light is never asked
+# to be right alone. Light and residual together have to be, and its light alone looks too dark.
 
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
@@ -852,8 +852,9 @@ question_error.reveal(
 )
 
 # %% [markdown]
-# In places and detail, the error of `dual_branch` is less than half of the published network's.
-# What it gets wrong is how bright the whole photograph was meant to be.
+# In places and detail together, the error of `dual_branch` is less than half of the published
+# network's. What it gets wrong is how bright the whole photograph was meant to be, although that is
+# what it was built for: in the quick profile nothing teaches it the light of the whole.
 #
 # {{claim means["dual_branch"][1:].sum() < 0.5 * means["fft_dual_branch"][1:].sum()}}
 # {{claim share.argmax() == 0}}
@@ -1029,7 +1030,7 @@ plotting.show_images(
 
 # %% [markdown]
 # A filter in the frequency domain filters across this seam too: what is bright on the right
-# border glows into the left one. Networks pad their images for the same reason.
+# border glows into the left one. Mirror-padding before such a filter prevents this.
 #
 # ### A scale that does not depend on the size
 #

@@ -250,7 +250,7 @@ question_rules.reveal(
 # - set quality against cost, and say which methods are worth having at all;
 # - read a score image by image, and in light that a method was not made for;
 # - say whether a difference could be chance;
-# - name eight ways in which a score can be too good, and say how much each is worth.
+# - name eight ways in which a score misleads, and say how much each is worth.
 #
 # {{minutes}}
 #
@@ -324,7 +324,7 @@ parts = {
 plotting.show_error_parts(methods, test)
 
 # %% [markdown]
-# `dual_branch` has by far the least error in places and in detail. Yet its bar is not the shortest:
+# `dual_branch` has the least error in places and detail together. Yet its bar is not the shortest:
 # some photographs come out far too bright, and a mean of *squared errors* is hard on those.
 # Remember this for trap 1.
 #
@@ -475,11 +475,11 @@ for score in SCORES:
     print(", ".join(better) or "none")
 
 # %% [markdown]
-# Once the brightness is corrected, much of the lead in PSNR is gone. So what the best ones know
-# better is above all *how bright each room was meant to be*. Part of that is better design. Part
-# may be memory: 14 of the 15 test images show a scene that the training images show too, and lesson
-# 01 scored 23.50 dB by copying training targets. So the course's model cards also give scores on
-# scenes that training never saw. The papers report none.
+# Once the brightness is corrected, much of the lead in PSNR is gone. So what the best do better is
+# probably above all to guess *how bright each room was meant to be*. Part of that is better design.
+# Part may be memory: 14 of the 15 test images show a scene that the training images show too, and
+# lesson 01 scored 23.50 dB by copying training targets. So the course's model cards also give
+# scores on scenes that training never saw. The papers report none.
 #
 # {{claim ahead["PSNR (dB)"] > 0}}
 # {{claim ahead["GT-mean PSNR (dB)"] < 0.6 * ahead["PSNR (dB)"]}}
@@ -648,9 +648,10 @@ Table(
 # %% [markdown]
 # Doing nothing is a baseline, and a strong one as soon as a photograph is not dark all over. Every
 # network before `dual_branch` has seen dark rooms only, and spoils photographs that need nothing.
-# With ordinary photographs in its training, `dual_branch` gives light by place and tone, and
-# changes little where nothing is missing. (The test favours it: its training photographs were
-# darkened by the same computation, though none of these was among them.)
+# `dual_branch` gives light by place and tone, and changes little where nothing is missing. Ordinary
+# photographs in its training help it with backlight, and cost it some restraint in full light. (The
+# test favours it: its training photographs were darkened by the same computation, though none of
+# these was among them.)
 #
 # {{claim all(backlit["identity"] > backlit[method] for method in (*earlier, "gamma", "lime"))}}
 # {{claim all(in_light[method]["full"]["psnr"] < 20 for method in earlier)}}
@@ -684,10 +685,10 @@ my_interval = check.interval(my_interval)
 # {{answers interval}}
 
 # %%
-clear, open_question = "no: the lead is certain", "yes: it could be chance"
+clear, open_question = "no: chance alone would rarely do this", "yes: it could be chance"
 question_chance = widgets.predict(
     "The winner against the second, on these test photographs. Does the 95 % interval of the "
-    "difference hold 0?",
+    "difference contain 0?",
     [clear, open_question],
 )
 question_chance
@@ -742,7 +743,8 @@ for mine, ours, theirs in zip(of_scene, by_scene[winner], by_scene[second], stri
 
 # %% [markdown]
 # Most of the lead comes from one scene of three, the cup of coffee. At night the winner is behind,
-# because it makes the sky too bright. Three scenes are three observations, and no arithmetic makes
+# because it makes the sky too bright. The interval ends at the worst and the best scene, since one
+# draw in 27 repeats a single scene. Three scenes are three observations, and no arithmetic makes
 # more of them. LOL v1's 15 test images show 14 scenes, so a few tenths of a decibel between two
 # papers mean little.
 #
@@ -787,7 +789,7 @@ for label in names:
 
 # %% [markdown]
 # The second score is never the higher one, and the worst images rule it. `dual_branch` loses most,
-# because of the few photographs that it makes far too bright, and loses its first place. Neither
+# because of the few photographs that it makes far too bright, and no longer leads. Neither
 # score is a cheat, but they are different quantities: never compare one with the other.
 #
 # {{claim max(networks, key=lambda n: frozen[n] - rigged[n]["one error for all"]) == "dual_branch"}}
@@ -892,7 +894,7 @@ for group, one, other in zip(groups, there, elsewhere, strict=True):
 # The fifth rule of the beginning: targets of the *training* scenes, darkened once more, at
 # exposures and with noise that no network was trained on. For comparison, the same was done to the
 # test scenes. Some photographs are easier than others, so the difference for gamma, which remembers
-# nothing, is taken off. What is left is **memory**.
+# nothing, is taken off. What is left is mostly **memory**.
 
 # %%
 memory = {label: (seen[label] - unseen[label]) - (seen[fitted] - unseen[fitted]) for label in names}
