@@ -363,7 +363,7 @@ question_blind.reveal(
 # %% [markdown]
 # So the branch with most of the arithmetic is blind to light. That is not all bad: however dark the
 # photograph, the branch gives the same structure, and the fusion can add it at the brightness that
-# training scenes had on the average. What it cannot do is decide. A kitchen and a night sky get the
+# training scenes had on average. What it cannot do is decide. A kitchen and a night sky get the
 # same light.
 #
 # {{claim change < 0.02}}

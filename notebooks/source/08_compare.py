@@ -552,7 +552,7 @@ print(page.relative_to(paths.runs_dir()).as_posix(), "in the folder of the ledge
 # %%
 light, noise = "the brightness of the whole", "noise, detail and colour"
 question_failure = widgets.predict(
-    "Take the worst photograph of each of the six networks. On the average, what is more than half "
+    "Take the worst photograph of each of the six networks. On average, what is more than half "
     "of its squared error?",
     [light, noise],
 )
@@ -569,7 +569,7 @@ for label, i in worst.items():
 share = fmean(shares.values())
 question_failure.reveal(
     light if share > 0.5 else noise,
-    f"on the average of the six networks, brightness is {share:.0%} of it.",
+    f"on average of the six networks, brightness is {share:.0%} of it.",
 )
 
 # %% [markdown]

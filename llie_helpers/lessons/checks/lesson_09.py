@@ -376,7 +376,7 @@ def mirror_solution(side, multiple):
 
 
 mirror = Exercise(
-    title="Padding without an if",
+    title="Mirrored padding",
     minutes=6,
     difficulty=2,
     reference=mirror_solution,
