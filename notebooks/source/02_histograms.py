@@ -925,8 +925,8 @@ lessons.strip(lesson)
 # ### The photograph's own curve
 #
 # Equalisation makes every brightness occur equally often. CLAHE limits how steep its curves may be,
-# which limits the noise. Retinex wants to be left with what the surfaces reflect. Mix each with the
-# original, and find out which of them this photograph needs in full.
+# which limits the noise. Retinex tries to keep only the reflectance of the surfaces. Mix each with
+# the original, and find out which of them this photograph needs in full.
 
 # %% The slider of the classics tags=["hide-input"]
 CLASSICS = {

@@ -120,7 +120,7 @@ guess = check.guess(guess)
 # %% [markdown]
 # {{answers guess}}
 #
-# Ask your function about the nine:
+# Try it on the nine:
 
 # %%
 safest, expected = guess(nine, torch.full((9,), 1 / 9))
@@ -499,8 +499,8 @@ plotting.show_images([window(image) for image in close.values()], list(close))
 
 # %% [markdown]
 # Without skips, everything passes through the lowest level, where one pixel stands for 64. What
-# comes back is fog. The network has as many weights as before; what it lacks is a way. So a network
-# *can* be to blame for blur, if it has no way to carry an edge. But look at the U-Net with its
+# comes back is fog. The network has as many weights as before; it lacks a path. So a network
+# *can* be to blame for blur, if it has no path that carries an edge. But look at the U-Net with its
 # skips: it has the way, and it is still soft.
 #
 # {{claim details["no skips"][0] < 0.4 * details["U-Net"][0]}}
@@ -611,7 +611,7 @@ question_features.reveal(
 )
 
 # %% [markdown]
-# Now play the game of the beginning again, with the new bill.
+# Now play the game of the beginning again, at the new prices.
 
 # %%
 for title, picture in candidates.items():
@@ -656,8 +656,8 @@ question_both.reveal(
 )
 
 # %% [markdown]
-# The outputs have more detail, of both kinds. The loss is content with strong features in about the
-# right place, and grain has them as well as a spoke. That is its price: *a loss gets what it
+# The outputs have more detail, of both kinds. Strong features in about the right place
+# satisfy the loss, and grain has them as well as a spoke. That is its price: *a loss gets what it
 # measures*.
 #
 # {{claim more_true > true + 0.01}}

@@ -916,7 +916,7 @@ question_work.reveal(
 #
 # ### The leaky network, trained here
 #
-# The leak is a matter of the report. Does it also make a worse network? Train one the published
+# The leak inflates the score. Does it also make a worse network? Train one the published
 # way, with the same step, seed and recipe. Score both three times: on the validation images that
 # they would report, on the same photographs prepared without a leak, and on the test photographs.
 
@@ -989,7 +989,7 @@ for size in (1, 4, 8, 16):
 # %% [markdown]
 # The variation falls with the square root of the size. With batches of 8, every activation is still
 # moved about by a third of the difference between two crops, at random, in every step. For
-# recognition that is a helpful noise. Here it is a random exposure. Nah et al. left batch norm out
+# recognition that is helpful noise. Here it is a random exposure. Nah et al. left batch norm out
 # of their deblurring network, EDSR followed them, and most networks for restoration since.
 #
 # {{claim 0.2 < jump[8] < 0.5}}

@@ -202,7 +202,7 @@ print(f"each sees a square of {patch_side} pixels")
 
 # %% [markdown]
 # Drag the verdict along the diagonal. The solid box is its patch. The dashed box is that of the
-# "70 x 70 PatchGAN" of the paper, which has one layer of stride 2 less. Does a box hold a texture,
+# "70 x 70 PatchGAN" of the paper, which has one stride-2 layer fewer. Does a box hold a texture,
 # a thing, half the scene?
 #
 # {{claim patch_side == 142}}
@@ -363,8 +363,9 @@ widgets.before_after(
 # The players take turns on each batch. First the discriminator learns to tell the target from the
 # output. Then the generator learns to pass for real and, by L1, to stay near the target. Two things
 # go wrong easily. The discriminator's gradient must not reach the generator, or it teaches the
-# generator to give itself away: `x.detach()` is `x` without the way back. And the generator must
-# ask the discriminator *again*, since its turn needs a way back through the discriminator.
+# generator to give itself away: `x.detach()` is `x` cut off, so that no gradient flows back
+# through it. And the generator must ask the discriminator *again*, since in its turn gradients have
+# to flow back through the discriminator.
 #
 # {{exercise gan_step}}
 #
@@ -655,8 +656,8 @@ question_stripes.reveal(
 # {{claim found["L1 alone", 0.0][0] < 0.4 * found["L1 alone", 0.3][0]}}
 # {{claim found["L1 alone", 0.0][2] < found["GAN", 0.0][2]}}
 #
-# There is a law behind this, found by Blau and Michaeli. Near the best that can be had, a method
-# gains in looks only what it loses in distance to the truth.
+# There is a law behind this, found by Blau and Michaeli. At the limit of what is achievable, a
+# method gains in looks only what it loses in distance to the truth.
 #
 # ## 5. Measure what it made up
 #
@@ -925,8 +926,8 @@ in_eval, forgotten = psnr_of(generator), psnr_of(in_mode(True, True))
 print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 
 # %% [markdown]
-# No error, no warning, only worse pictures, and another one each time. "Going deeper" takes the two
-# switches apart.
+# No error, no warning, only worse pictures, and a different one each time. "Going deeper" takes the
+# two switches apart.
 #
 # {{claim forgotten < in_eval - 1}}
 #
@@ -1068,7 +1069,7 @@ surprise = check.surprise(surprise)
 #
 # {{exercise patch}}
 #
-# `layers` is a list of `(kernel, stride, padding)`. Padding adds so many rows of zeros at each
+# `layers` is a list of `(kernel, stride, padding)`. Padding adds that many rows of zeros at each
 # border. For verdict number `index` along one side, counted from 0, return the first and the last
 # input pixel that it sees. They may be outside the image.
 
@@ -1145,7 +1146,7 @@ for title, mode in (("batch statistics", True), ("fixed statistics", False)):
 
 # %% [markdown]
 # With fixed statistics only rounding is left. With batch statistics it is another step, because
-# three batches of 4 have three means. It is not worse by rule, but noisier, and not the step that
+# three batches of 4 have three means. It is not worse as a rule, but noisier, and not the step that
 # the paper took.
 #
 # {{claim apart["fixed statistics"] < 0.001 and apart["batch statistics"] > 0.05}}

@@ -410,8 +410,8 @@ loss_weights = check.loss_weights(loss_weights)
 # %% [markdown]
 # {{answers loss_weights}}
 #
-# A recipe of the course has such a schedule as pairs: how many epochs are over, and the weight from
-# then on. Here is yours in this form, beside that of the recipe.
+# A recipe of the course has such a schedule as pairs: epochs completed, and the weight from there
+# on. Here is yours in this form, beside that of the recipe.
 
 # %% tags=["nbval-check-output"]
 by_epoch = [loss_weights(1, epoch)["ssim"] for epoch in range(1, 201)]
@@ -478,8 +478,8 @@ plotting.show_history({"2e-5": published_run.history, "2e-3": repaired_run.histo
 # ### Stage two
 #
 # From the weights of stage one, on other scenes, with a plateau schedule and early stopping on
-# validation SSIM (patience 10, at least 1e-5 better). Its rate is the recipe's 2e-5 for the one and
-# a tenth of stage one's for the other.
+# validation SSIM (patience 10, at least 1e-5 better). The rate stays at 2e-5 for the published run;
+# the repaired run takes a tenth of its first rate.
 
 # %%
 stage_two = load_recipe("fft_dual_branch_stage_two", lesson.profile)
@@ -759,8 +759,8 @@ for label, history in {"yours": our_run.history, "shipped": recording}.items():
 # ### On the test photographs
 #
 # The published network was trained on one half after the other. To be fair, train it too on all
-# scenes at once, by our recipe without what it has no use for. In the full profile it gets as many
-# epochs; in the quick one only three, to save time.
+# scenes at once, with our recipe, minus the options that it cannot use. In the full profile it gets
+# as many epochs; in the quick one only three, to save time.
 
 # %%
 rival = fresh_published()

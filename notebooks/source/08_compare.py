@@ -983,8 +983,8 @@ question_look.reveal(
 # 8. Have I looked at every image, the worst first?
 #
 # **What failed.** Three scenes cannot decide between the first two of our own table. In PSNR on LOL
-# v1, none of our networks is worth its parameters beside the best small one of others. And no score
-# sees what you see: "Going deeper" ends with a ranking by eye.
+# v1, none of our networks is worth its parameters next to the best small published network. And no
+# score sees what you see: "Going deeper" ends with a ranking by eye.
 #
 # All of this was about photographs that you did not take. Bring your own to lesson 09.
 #

@@ -616,7 +616,7 @@ figure
 
 # %% [markdown]
 # The network's true detail falls with every stop. At six stops the picture is blotchy and grey, and
-# you see that something is wrong. At four it looks clean, and you do not: part of the fur is the
+# you see that something is wrong. At four it looks clean, although part of the fur is the
 # network's. Without a network, the same photograph keeps *more* true detail, below noise that is
 # several times as strong: that is the bargain. No line in the picture says where measurement ends.
 # From that follows what such a tool must not be used for.
@@ -767,10 +767,10 @@ plotting.show_images(
 #
 # {{exercise table}}
 #
-# Find the best table that there is. `before` and `after` are photographs `(H, W, 3)` of bytes. For
-# each channel and each value in `before`, take the mean of what it became in `after`. Values that
-# do not occur are interpolated between their neighbours (`np.interp`). A curve must not fall: keep
-# the largest value so far. Round, and return the bytes, `(3, 256)`.
+# Find the table with the least squared error. `before` and `after` are photographs `(H, W, 3)` of
+# bytes. For each channel and each value in `before`, take the mean of what it became in `after`.
+# Values that do not occur are interpolated between their neighbours (`np.interp`). A curve must not
+# fall: keep the largest value so far. Round, and return the bytes, `(3, 256)`.
 
 
 # %%
