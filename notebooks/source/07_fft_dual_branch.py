@@ -306,7 +306,12 @@ print(f"same output as the course's network: {torch.allclose(by_mine, by_course,
 # {{claim torch.allclose(by_mine, by_course, atol=1e-5)}}
 
 # %%
-widgets.before_after(crop[0], by_mine[0], labels=("dark", "your class, trained"))
+widgets.before_after(
+    crop[0],
+    by_mine[0],
+    labels=("dark", "your class, trained"),
+    alt="a dark square of a photograph, and what the published network makes of it",
+)
 
 # %% [markdown]
 # More than half of all parameters are the mask: one number for each frequency and channel. What can

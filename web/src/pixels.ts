@@ -32,20 +32,23 @@ export function planes({ data, width }: Picture, rows: number[], columns: number
   return found;
 }
 
-/** Average a picture over areas to planes of side by side pixels, as PyTorch's adaptive pooling. */
+/** Average a picture over areas to planes of side by side pixels; those across an edge count in part. */
 export function thumbnail({ data, width, height }: Picture, side: number): Float32Array {
   const small = new Float32Array(3 * side * side);
-  const area = (i: number, length: number): Span =>
-    [Math.floor((i * length) / side), Math.ceil(((i + 1) * length) / side)];
+  const area = (i: number, length: number): Span => [(i * length) / side, ((i + 1) * length) / side];
+  const inside = (at: number, [from, to]: Span) => Math.min(to, at + 1) - Math.max(from, at);
   for (let i = 0; i < side * side; i++) {
-    const [top, bottom] = area(Math.floor(i / side), height);
-    const [left, right] = area(i % side, width);
+    const rows = area(Math.floor(i / side), height);
+    const columns = area(i % side, width);
     const sums = [0, 0, 0];
-    for (let row = top; row < bottom; row++)
-      for (let at = 4 * (row * width + left); at < 4 * (row * width + right); at += 4)
-        for (let channel = 0; channel < 3; channel++) sums[channel] += data[at + channel];
-    const count = 255 * (bottom - top) * (right - left);
-    sums.forEach((sum, channel) => (small[channel * side * side + i] = sum / count));
+    for (let row = Math.floor(rows[0]); row < rows[1]; row++)
+      for (let column = Math.floor(columns[0]); column < columns[1]; column++) {
+        const share = inside(row, rows) * inside(column, columns);
+        for (let channel = 0; channel < 3; channel++)
+          sums[channel] += share * data[4 * (row * width + column) + channel];
+      }
+    const total = (255 * height * width) / side ** 2;
+    sums.forEach((sum, channel) => (small[channel * side * side + i] = sum / total));
   }
   return small;
 }

@@ -349,7 +349,7 @@ def stop_observe(answer, losses, patience, min_delta):
 
 stop = Exercise(
     title="When to stop",
-    minutes=8,
+    minutes=6,
     difficulty=3,
     reference=stop_solution,
     inputs=lambda: [
