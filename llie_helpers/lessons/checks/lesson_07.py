@@ -359,7 +359,7 @@ def look_up_inputs():
 
 look_up = Exercise(
     title="A gain for each luminance",
-    minutes=10,
+    minutes=8,
     difficulty=3,
     reference=look_up_solution,
     inputs=look_up_inputs,
