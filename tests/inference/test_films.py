@@ -204,26 +204,21 @@ SHOW = """async (film) => {
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_colours_and_shape_in_chromium(films):
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+def test_colours_and_shape_in_chromium(films, browser):
+    page = browser.new_page()
+    names = ("BT.709", "no tags SD", "no tags HD", "full range", "turned wide pixels")
+    for name in names:
+        kind, _, target, _ = films(name)
+        film = "data:video/mp4;base64," + base64.b64encode(target.read_bytes()).decode()
+        width, height, *values = page.evaluate(SHOW, film)
+        picture = np.array(values).reshape(height, width, 4)[..., :3]
+        rows, columns = ([side // 4, side * 3 // 4] for side in picture.shape[:2])
+        assert np.abs(picture[np.ix_(rows, columns)] - shown(kind)).max() <= 10, name
+        shape = kind.size[1] * kind.aspect / kind.size[0]
+        assert width / height == pytest.approx(
+            float(1 / shape if kind.turn == 90 else shape), rel=0.03
         )
-        page = browser.new_page()
-        names = ("BT.709", "no tags SD", "no tags HD", "full range", "turned wide pixels")
-        for name in names:
-            kind, _, target, _ = films(name)
-            film = "data:video/mp4;base64," + base64.b64encode(target.read_bytes()).decode()
-            width, height, *values = page.evaluate(SHOW, film)
-            picture = np.array(values).reshape(height, width, 4)[..., :3]
-            rows, columns = ([side // 4, side * 3 // 4] for side in picture.shape[:2])
-            assert np.abs(picture[np.ix_(rows, columns)] - shown(kind)).max() <= 10, name
-            shape = kind.size[1] * kind.aspect / kind.size[0]
-            assert width / height == pytest.approx(
-                float(1 / shape if kind.turn == 90 else shape), rel=0.03
-            )
-        browser.close()
+    page.close()
 
 
 @pytest.mark.parametrize("offset", [0, 3_000_000], ids=["back", "ahead"])

@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 import io
-import shutil
 from pathlib import Path
 
 import kinds
@@ -120,18 +119,13 @@ def shown(url):
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_chromium_shows_the_same_colours_before_and_after(tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+def test_chromium_shows_the_same_colours_before_and_after(tmp_path, browser):
+    page = browser.new_page()
+    for kind in SHOWN:
+        given, kept = (
+            shown(page.evaluate(SHOW, f"data:;base64,{base64.b64encode(content).decode()}"))
+            for content in (make(kind), enhanced(kind, tmp_path))
         )
-        page = browser.new_page()
-        for kind in SHOWN:
-            given, kept = (
-                shown(page.evaluate(SHOW, f"data:;base64,{base64.b64encode(content).decode()}"))
-                for content in (make(kind), enhanced(kind, tmp_path))
-            )
-            difference = np.abs(given - kept)
-            assert difference.mean() < 2, f"{kind}: {difference.mean():.1f}"
-        browser.close()
+        difference = np.abs(given - kept)
+        assert difference.mean() < 2, f"{kind}: {difference.mean():.1f}"
+    page.close()
