@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,7 @@ from llie_helpers import __version__, paths
 from llie_helpers.devices import choose_device, describe, keep_to_cpu
 from llie_helpers.errors import CourseError
 from llie_helpers.files import make_folder
-from llie_helpers.lessons.ledger import Ledger
+from llie_helpers.lessons.ledger import COLUMNS, Ledger
 from llie_helpers.metrics import Evaluation
 from llie_helpers.plotting.figures import use_style
 
@@ -78,8 +78,7 @@ class Lesson:
             gmacs: multiply-adds for one image, in 1e9.
             train_seconds: wall-clock time of training.
         """
-        scores = asdict(evaluation)
-        del scores["per_image"]
+        scores = {k: v for k, v in vars(evaluation).items() if k in COLUMNS}
         self.ledger.append(
             scores
             | {

@@ -6,37 +6,35 @@ from torch import Tensor
 
 from llie_helpers.metrics.scores import _batches, match_gt_mean
 
-PLACE = 8  # pixels, the side of the squares whose means are an error of "places"
+LOCAL = 8  # pixels, the side of the squares whose means are local light and colour
 FINE = 9  # pixels; detail is what differs from the mean of a window of this side
-
-PARTS = ("brightness", "light and colour of places", "detail")
 
 
 def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
     """Split the mean squared error of each image into three parts that add up to it.
 
-    What goes away with `match_gt_mean` is an error of brightness. Of the rest, the means over 8x8
-    pixels are the light and colour of places, and deviations from these means are detail, noise
-    included; means and deviations are orthogonal.
+    What `match_gt_mean` removes is an error of brightness. Of the rest, the means over 8x8 pixels
+    are local light and colour, and deviations from these means are detail, noise included; means
+    and deviations are orthogonal.
 
     Args:
         enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1]; sides are cut to multiples of 8.
         normal: their targets, of the same shape.
 
     Returns:
-        (N, 3) squared errors, in the order of `PARTS`. The first is negative for an image that
-        the gain makes worse.
+        (N, 3) squared errors: brightness, local light and colour, detail. The first is negative
+        for an image that the gain makes worse.
 
     Raises:
         CourseError: the two shapes differ or are not images.
     """
     enhanced, normal = _batches(enhanced, normal)
-    height, width = (side // PLACE * PLACE for side in normal.shape[-2:])
+    height, width = (side // LOCAL * LOCAL for side in normal.shape[-2:])
     before = (enhanced - normal)[..., :height, :width]
     after = (match_gt_mean(enhanced, normal) - normal)[..., :height, :width]
     whole, left = (error.square().mean(dim=(1, 2, 3)) for error in (before, after))
-    places = F.avg_pool2d(after, PLACE).square().mean(dim=(1, 2, 3))
-    return torch.stack([whole - left, places, left - places], dim=1)
+    local = F.avg_pool2d(after, LOCAL).square().mean(dim=(1, 2, 3))
+    return torch.stack([whole - left, local, left - local], dim=1)
 
 
 def true_and_false_detail(enhanced: Tensor, normal: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
+from llie_helpers.metrics.diagnosis import error_parts
 from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
 
 
@@ -25,15 +26,20 @@ class Evaluation:
         psnr: mean over images, in dB.
         ssim: mean over images.
         psnr_gt_mean: mean over images of the PSNR after `match_gt_mean`, in dB; a diagnostic.
+        brightness, local, detail: mean over images of the three parts of the squared error; see
+            `error_parts`.
         lpips: mean over images; None if it is not available.
         ms_per_megapixel: median over images, so that a slow first call does not count.
-        per_image: one dict per pair with ``name``, ``scene``, ``psnr``, ``ssim`` and
-            ``psnr_gt_mean``.
+        per_image: one dict per pair with ``name``, ``scene`` and the means' terms, ``psnr`` to
+            ``detail``.
     """
 
     psnr: float
     ssim: float
     psnr_gt_mean: float
+    brightness: float
+    local: float
+    detail: float
     lpips: float | None
     ms_per_megapixel: float
     per_image: list[dict[str, Any]]
@@ -79,6 +85,7 @@ def evaluate(
                     "infinity); check the weights and train with a lower learning rate."
                 )
             enhanced = quantise(output.float())
+            brightness, local, detail = error_parts(enhanced, normal)[0].tolist()
             rows.append(
                 {
                     "name": pair.name,
@@ -86,6 +93,9 @@ def evaluate(
                     "psnr": psnr(enhanced, normal).item(),
                     "ssim": ssim(enhanced, normal).item(),
                     "psnr_gt_mean": psnr(match_gt_mean(enhanced, normal), normal).item(),
+                    "brightness": brightness,
+                    "local": local,
+                    "detail": detail,
                 }
             )
             if (distance := lpips(enhanced, normal)) is not None:
@@ -98,6 +108,9 @@ def evaluate(
         psnr=mean("psnr"),
         ssim=mean("ssim"),
         psnr_gt_mean=mean("psnr_gt_mean"),
+        brightness=mean("brightness"),
+        local=mean("local"),
+        detail=mean("detail"),
         lpips=statistics.fmean(distances) if distances else None,
         ms_per_megapixel=statistics.median(times),
         per_image=rows,

@@ -594,7 +594,7 @@ question_hook.reveal(
 # and what they remove is **detail**, noise included.
 
 # %%
-plotting.show_error_parts(baselines.methods, test)
+plotting.show_error_parts(baselines.scores)
 
 # %% [markdown]
 # {{claim (lambda s: s.psnr_gt_mean - s.psnr > 6)(baselines.scores["identity"])}}

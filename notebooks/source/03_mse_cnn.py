@@ -659,27 +659,22 @@ models.save_weights(to_keep, lesson.run_dir("mse_cnn") / "best.safetensors")
 # {{claim mine.ssim > to_beat.ssim + 0.1}}
 
 # %%
-shown_methods = {title: baselines.methods[title] for title in ("identity", baselines.best)}
-shown_methods["your minute"] = lambda low: enhanced(low[0])[None]
-plotting.show_error_parts(shown_methods, test)
+best = baselines.scores[baselines.best]
+plotting.show_error_parts(
+    {"identity": baselines.scores["identity"], baselines.best: best, "your minute": mine}
+)
 
 # %%
-places, detail = {}, {}
-for title in (baselines.best, "your minute"):
-    each = [
-        metrics.error_parts(shown_methods[title](pair.low[None]), pair.normal[None])
-        for pair in test
-    ]
-    _, places[title], detail[title] = torch.cat(each).mean(dim=0).tolist()
-    print(f"{title:17} light and colour of places {places[title]:.4f}, detail {detail[title]:.4f}")
+for title, its in ((baselines.best, best), ("your minute", mine)):
+    print(f"{title:17} local light and colour {its.local:.4f}, detail {its.detail:.4f}")
 
 # %% [markdown]
 # In detail the network is ahead, because the noise is gone. It loses by the light and colour of
 # places: its turquoise sky, its orange tank and its blotches are errors that one curve for the
 # whole photograph cannot make.
 #
-# {{claim detail["your minute"] < detail[baselines.best]}}
-# {{claim places["your minute"] > places[baselines.best]}}
+# {{claim mine.detail < best.detail}}
+# {{claim mine.local > best.local}}
 
 # %% [markdown]
 # ### Your class, its weights

@@ -839,18 +839,14 @@ question_error = widgets.predict(
 question_error
 
 # %%
-methods = {label: baselines.methods[label] for label in (fitted, baselines.best)}
-for label, (model, _) in trained.items():
-    methods[label] = lambda low, model=model: enhance(model, low[0])[None]
-plotting.show_error_parts(methods, test)
+compared = {label: baselines.scores[label] for label in (fitted, baselines.best)}
+compared |= {label: judged[label] for label in trained}
+plotting.show_error_parts(compared)
 
 # %%
-parts = {
-    label: torch.cat([metrics.error_parts(enhance(model, pair.low), pair.normal) for pair in test])
-    for label, (model, _) in trained.items()
-}
-means = {label: its.mean(dim=0) for label, its in parts.items()}
-share = means["dual_branch"] / means["dual_branch"].sum()
+new, old = judged["dual_branch"], judged["fft_dual_branch"]
+parts = torch.tensor([new.brightness, new.local, new.detail])
+share = parts / parts.sum()
 question_error.reveal(
     (of_brightness, of_places, of_detail)[int(share.argmax())],
     f"{share.max():.0%} of it.",
@@ -861,7 +857,7 @@ question_error.reveal(
 # network's. What it gets wrong is how bright the whole photograph was meant to be, although that is
 # what it was built for: in the quick profile nothing teaches it the light of the whole.
 #
-# {{claim means["dual_branch"][1:].sum() < 0.5 * means["fft_dual_branch"][1:].sum()}}
+# {{claim new.local + new.detail < 0.5 * (old.local + old.detail)}}
 # {{claim share.argmax() == 0}}
 #
 # ### Weights that took longer

@@ -315,22 +315,27 @@ Table(header.split(","), rows, dict.fromkeys(losing, vermilion))
 
 
 # %%
-parts = {
-    label: torch.cat(
-        [metrics.error_parts(e, pair.normal) for e, pair in zip(its, test, strict=True)]
-    ).mean(dim=0)
-    for label, its in outputs.items()
-}
-plotting.show_error_parts(methods, test)
+plotting.show_error_parts(judged)
+
+
+def apart_from_brightness(its):
+    """The squared error less its part of brightness."""
+    return its.local + its.detail
+
+
+def squared_error(its):
+    """The sum of the three parts."""
+    return its.brightness + apart_from_brightness(its)
+
 
 # %% [markdown]
 # `dual_branch` has the least error in places and detail together. Yet its bar is not the shortest:
 # some photographs come out far too bright, and a mean of *squared errors* is hard on those.
 # Remember this for trap 1.
 #
-# {{claim parts["dual_branch"][0] > 0.5 * parts["dual_branch"].sum()}}
-# {{claim min(networks, key=lambda label: parts[label][1:].sum()) == "dual_branch"}}
-# {{claim min(networks, key=lambda label: parts[label].sum()) != "dual_branch"}}
+# {{claim judged["dual_branch"].brightness > 0.5 * squared_error(judged["dual_branch"])}}
+# {{claim min(networks, key=lambda it: apart_from_brightness(judged[it])) == "dual_branch"}}
+# {{claim min(networks, key=lambda it: squared_error(judged[it])) != "dual_branch"}}
 #
 # ## 3. Quality and cost
 #

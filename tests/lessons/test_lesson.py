@@ -14,7 +14,7 @@ from llie_helpers.lessons import lesson as lessons
 from llie_helpers.metrics import Evaluation
 from llie_helpers.training.trainer import hardware
 
-SCORES = Evaluation(12.3, 0.56, 15.0, lpips=None, ms_per_megapixel=4.0, per_image=[])
+SCORES = Evaluation(12.3, 0.56, 15.0, 0.03, 0.02, 0.01, None, ms_per_megapixel=4.0, per_image=[])
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from llie_helpers import plotting
 from llie_helpers.data import Pairs
-from llie_helpers.metrics import error_parts, true_and_false_detail
+from llie_helpers.metrics import error_parts, evaluate, true_and_false_detail
 
 
 def image(seed=0, size=64):
@@ -70,7 +70,8 @@ def test_brightness_is_no_detail():
 def test_a_bar_for_each_method():
     low, normal = ((255 * image(seed)[0].permute(1, 2, 0)).byte().numpy() for seed in (0, 1))
     pairs = Pairs("one", ("a",), (0,), [(low, normal)])
-    figure = plotting.show_error_parts({"identity": lambda x: x, "half": lambda x: x / 2}, pairs)
+    methods = {"identity": lambda x: x, "half": lambda x: x / 2}
+    figure = plotting.show_error_parts({name: evaluate(it, pairs) for name, it in methods.items()})
     (axis,) = figure.axes
     assert [text.get_text() for text in axis.get_yticklabels()] == ["identity", "half"]
     assert len(axis.patches) == 6
