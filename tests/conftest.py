@@ -1,18 +1,19 @@
 """What tests of several rooms share."""
 
-import shutil
+from contextlib import ExitStack
 
 import pytest
+from chromium import chromium
+
+from llie_helpers.errors import CourseError
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """Chromium, driven by Playwright."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("Chromium is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+def browser(request):
+    """Chromium, driven by Playwright, with the options that a module lists in CHROMIUM."""
+    with ExitStack() as stack:
+        try:
+            browser = stack.enter_context(chromium(*getattr(request.module, "CHROMIUM", ())))
+        except CourseError as reason:
+            pytest.skip(str(reason))
         yield browser
-        browser.close()

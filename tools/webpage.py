@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import hero
 import torch
 import typer
+from chromium import chromium
 from torch import Tensor, nn
 
 from llie_helpers.cli import examples, new_app, run
@@ -102,7 +103,12 @@ def served(headers: Mapping[str, str] | None = None) -> Iterator[tuple[str, list
 
     Args:
         headers: to send with every file.
+
+    Raises:
+        CourseError: the page is not built.
     """
+    if not (DIST / "index.html").exists():
+        raise CourseError(f"The page is not built: run `{PROGRAM} build`.")
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -123,30 +129,6 @@ def served(headers: Mapping[str, str] | None = None) -> Iterator[tuple[str, list
         finally:
             server.shutdown()
             thread.join()
-
-
-@contextmanager
-def chromium(*arguments: str) -> Iterator[Any]:
-    """Yield a headless Chromium, as Playwright's browser.
-
-    Raises:
-        CourseError: the page is not built, or a program is missing.
-    """
-    if not (DIST / "index.html").exists():
-        raise CourseError(f"The page is not built: run `{PROGRAM} build`.")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        raise CourseError("Chromium is not installed.")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise CourseError("Playwright is missing: run `pip install playwright`.") from error
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", *arguments]
-        )
-        yield browser
-        browser.close()
 
 
 @app.command(**examples("serve", program=PROGRAM))
