@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import hero
 import torch
-import typer
 from chromium import chromium
 from torch import Tensor, nn
 
@@ -139,22 +138,17 @@ def serve() -> None:
         threading.Event().wait()
 
 
-@app.command(**examples("picture", "picture --width 390 --scheme light", program=PROGRAM))
-def picture(
-    target: Annotated[Path, typer.Option("-o", "--out", help="A .jpg file.")] = PICTURE,
-    width: Annotated[int, typer.Option(help="Of the window, in pixels.")] = 1280,
-    scheme: Annotated[str, typer.Option(help="light or dark.")] = "dark",
-) -> None:
-    """Picture the page with an embedded photograph; by default, for the README."""
+@app.command(**examples("picture", program=PROGRAM))
+def picture() -> None:
+    """Picture the page with an embedded photograph, for the README."""
     with served() as (address, _), chromium() as browser:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
         page.goto(address)
         page.locator("[data-ready]").wait_for()
         page.click("#samples button:nth-child(1)")
         page.locator("[data-state=done]").wait_for()
         page.evaluate("document.activeElement.blur()")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=target, type="jpeg", quality=85, full_page=True)
+        page.screenshot(path=PICTURE, type="jpeg", quality=85, full_page=True)
 
 
 if __name__ == "__main__":
