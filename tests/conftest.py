@@ -4,8 +4,13 @@ from contextlib import ExitStack
 
 import pytest
 from chromium import chromium
+from hypothesis import HealthCheck, settings
 
 from llie_helpers.errors import CourseError
+
+# An example may take any time: other tests run beside it.
+settings.register_profile("course", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("course")
 
 
 @pytest.fixture(scope="module")

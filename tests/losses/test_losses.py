@@ -36,7 +36,7 @@ def test_each_term_is_a_scalar_that_falls_as_the_output_nears_the_target(name):
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_terms_are_symmetric(name, seed):
     enhanced, normal = pair(seed)
@@ -92,7 +92,7 @@ def test_shapes_that_would_broadcast_are_refused(name):
         FUNCTIONS[name](torch.zeros(2, 3, 16, 16), torch.zeros(1, 3, 16, 16))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), height=st.integers(11, 40), width=st.integers(11, 40))
 def test_ssim_loss_is_the_metric(seed, height, width):
     enhanced, normal = pair(seed, height=height, width=width)

@@ -91,7 +91,7 @@ def test_the_mapper_does_not_wait_for_other_threads(mapper):
     assert mapper.regressor.n_jobs == 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(levels=images)
 def test_predictions_rise_and_stay_in_range_for_any_image(mapper, levels):
     image = as_image(levels)
