@@ -15,9 +15,21 @@ from builder import claims
 from builder.execution import quick_environment
 from nbval.plugin import IPyNbCell
 
+# Each takes about a gigabyte.
+WORKERS = 2
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Run the tests in two processes, those of a single file in this one."""
+    first, *more = config.args
+    return WORKERS if more or Path(first.partition("::")[0]).is_dir() else 0
+
 
 def pytest_configure(config):
     """Set the environment of all tests."""
+    if config.getoption("numprocesses", None):
+        # Most tests need one core. What computes in threads takes the share of its process.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // WORKERS)))
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     os.environ.pop("LLIE_CACHE", None)

@@ -1,18 +1,24 @@
 """What tests of several rooms share."""
 
-import shutil
+from contextlib import ExitStack
 
 import pytest
+from chromium import chromium
+from hypothesis import HealthCheck, settings
+
+from llie_helpers.errors import CourseError
+
+# An example may take any time: other tests run beside it.
+settings.register_profile("course", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("course")
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """Chromium, driven by Playwright."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("Chromium is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+def browser(request):
+    """Chromium, driven by Playwright, with the options that a module lists in CHROMIUM."""
+    with ExitStack() as stack:
+        try:
+            browser = stack.enter_context(chromium(*getattr(request.module, "CHROMIUM", ())))
+        except CourseError as reason:
+            pytest.skip(str(reason))
         yield browser
-        browser.close()

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from builder.source import ROOT
+from builder.source import ROOT, sources
 from packaging.requirements import Requirement
 
 from llie_helpers import __version__
@@ -97,6 +97,10 @@ def test_the_pin_satisfies_the_floor(need):
 @pytest.mark.parametrize("file", ["README.md", ".ci/run"])
 def test_the_test_command_is_the_same_everywhere(file):
     assert TEST_COMMAND in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_each_notebook_has_a_source():
+    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(sources())
 
 
 def test_ci_is_executable():

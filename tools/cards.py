@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
@@ -109,27 +110,17 @@ def ship(
           f"then run `{PROGRAM} results`.")  # fmt: skip
 
 
-@app.command(**examples("results", "results --check", program=PROGRAM))
-def results(
-    check: Annotated[
-        bool, typer.Option("--check", help="Only check that the table is up to date.")
-    ] = False,
-) -> None:
+@app.command(**examples("results", program=PROGRAM))
+def results() -> None:
     """Write the README's table of networks from the model cards."""
-    text = README.read_text(encoding="utf-8")
-    same = update_readme(with_table(text), write=not check)
-    if check:
-        print(f"README.md's results {'match' if same else 'do not match'} the model cards.")
-        raise typer.Exit(0 if same else 1)
+    rewrite(README, with_table)
 
 
-def update_readme(expected: str, write: bool = True) -> bool:
-    """Return whether the README is as ``expected``, and by default make it so."""
-    same = README.read_text(encoding="utf-8") == expected
-    if write:
-        with atomic_path(README) as temporary:
-            temporary.write_text(expected, encoding="utf-8")
-    return same
+def rewrite(page: Path, change: Callable[[str], str]) -> None:
+    """Replace a page's text by what ``change`` returns for it."""
+    text = change(page.read_text(encoding="utf-8"))
+    with atomic_path(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def rounded(evaluation: Evaluation) -> dict[str, float]:

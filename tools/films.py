@@ -159,16 +159,12 @@ def picture_packets(stream, kind):
     for i in range(kind.frames):
         frame = av.VideoFrame.from_ndarray(kind.picture(), format="rgb24")
         frame.colorspace, frame.color_range = kind.meant[2], 2
-        limits = 2 if frame_is_rgb(kind.pix_fmt) else kind.meant[3]
+        limits = 2 if av.VideoFormat(kind.pix_fmt).is_rgb else kind.meant[3]
         frame = frame.reformat(format=kind.pix_fmt, dst_color_range=limits)
         frame.color_primaries, frame.color_trc = kind.said[:2]
         frame.pts, frame.time_base = i + kind.start, Fraction(1, kind.rate)
         yield from stream.encode(frame)
     yield from stream.encode(None)
-
-
-def frame_is_rgb(pix_fmt):
-    return av.VideoFormat(pix_fmt).is_rgb
 
 
 DEU, ENG = ("aac", "deu"), ("libmp3lame", "eng")

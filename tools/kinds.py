@@ -11,16 +11,15 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import cv2
 import films
 import numpy as np
 import tifffile
-import typer
-from cards import README, between_marks, update_readme
+from cards import README, between_marks, rewrite
 from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, PngImagePlugin
 
 from llie_helpers.cli import examples, new_app, run
@@ -442,20 +441,19 @@ def common() -> None:
     """Judge what enhanced photographs keep."""
 
 
-@app.command(**examples("results", "results --check", program=PROGRAM))
-def results(
-    check: Annotated[
-        bool, typer.Option("--check", help="Only check that the table is up to date.")
-    ] = False,
-) -> None:
-    """Write README's table of what each kind of photograph keeps."""
-    text = README.read_text(encoding="utf-8")
-    expected = between_marks(text, MARKS, table() + "\n")
-    expected = between_marks(expected, FILM_MARKS, film_table() + "\n")
-    same = update_readme(expected, write=not check)
-    if check:
-        print(f"README.md's table of kinds {'matches' if same else 'does not match'} the files.")
-        raise typer.Exit(0 if same else 1)
+@app.command(**examples("results", program=PROGRAM))
+def results() -> None:
+    """Write README's tables of what each kind of photograph and of film keeps."""
+    with tempfile.TemporaryDirectory() as folder:
+        judged = [(kind, judge(kind, Path(folder))) for kind in kinds()]
+    rewrite(README, partial(with_tables, judged=judged))
+
+
+def with_tables(readme: str, judged: list[tuple[Kind, dict[str, bool]]]) -> str:
+    """Return README's text with the tables of kinds."""
+    return between_marks(
+        between_marks(readme, MARKS, table(judged) + "\n"), FILM_MARKS, film_table() + "\n"
+    )
 
 
 def film_table() -> str:
@@ -468,13 +466,12 @@ def film_table() -> str:
     return "\n".join(lines)
 
 
-def table() -> str:
+def table(judged: list[tuple[Kind, dict[str, bool]]]) -> str:
     """Return README's table of photographs: what the kinds of each container kept."""
     kept: dict[str, dict[str, list[bool]]] = {name: {} for name in CONTAINERS}
-    with tempfile.TemporaryDirectory() as folder:
-        for kind in kinds():
-            for what, so in judge(kind, Path(folder)).items():
-                kept[kind.container].setdefault(what, []).append(so)
+    for kind, found in judged:
+        for what, so in found.items():
+            kept[kind.container].setdefault(what, []).append(so)
     lines = [f"| | {' | '.join(COLUMNS)} |", f"| --- |{' --- |' * len(COLUMNS)}"]
     for container, name in CONTAINERS.items():
         cells = [verdict(kept[container].get(column, [])) for column in COLUMNS]

@@ -75,8 +75,6 @@ def home(text: str, first_lesson: nbformat.NotebookNode) -> str:
     )
     if not ENHANCER.is_dir():
         text = re.sub('<a href="enhancer/">.*\n', "", text)
-    if not (DOCS / "teachers.md").exists():
-        text = text.replace("\nteachers\n", "\n")
     return text.replace("<!-- hero -->", hero)
 
 

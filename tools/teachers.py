@@ -1,18 +1,12 @@
 """Write the lesson plan and the common mistakes into docs/teachers.md."""
 
-import argparse
 import functools
 import re
-import sys
-from pathlib import Path
 
 from builder import minutes
 from builder.minutes import Part
 from builder.source import ROOT, find_check, repository, sources, unexpanded
-from cards import between_marks
-
-from llie_helpers.errors import CourseError
-from llie_helpers.files import atomic_path
+from cards import between_marks, rewrite
 
 PAGE = ROOT / "docs" / "teachers.md"
 WRITTEN = "written by `python tools/teachers.py`"
@@ -69,24 +63,5 @@ def with_parts(page: str) -> str:
     return between_marks(between_marks(page, PLAN, plan()), MISTAKES, mistakes())
 
 
-def main(arguments: list[str] | None = None, page: Path = PAGE) -> int:
-    """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only report drift")
-    options = parser.parse_args(arguments)
-    text = page.read_text(encoding="utf-8")
-    expected = with_parts(text)
-    if options.check:
-        same = text == expected
-        print(f"{page.name} {'matches' if same else 'does not match'} the lessons and checks.")
-        return 0 if same else 1
-    with atomic_path(page) as temporary:
-        temporary.write_text(expected, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except CourseError as error:
-        sys.exit(f"error: {error}")
+    rewrite(PAGE, with_parts)

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import hero
 import torch
-import typer
+from chromium import chromium
 from torch import Tensor, nn
 
 from llie_helpers.cli import examples, new_app, run
@@ -102,7 +102,12 @@ def served(headers: Mapping[str, str] | None = None) -> Iterator[tuple[str, list
 
     Args:
         headers: to send with every file.
+
+    Raises:
+        CourseError: the page is not built.
     """
+    if not (DIST / "index.html").exists():
+        raise CourseError(f"The page is not built: run `{PROGRAM} build`.")
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -125,30 +130,6 @@ def served(headers: Mapping[str, str] | None = None) -> Iterator[tuple[str, list
             thread.join()
 
 
-@contextmanager
-def chromium(*arguments: str) -> Iterator[Any]:
-    """Yield a headless Chromium, as Playwright's browser.
-
-    Raises:
-        CourseError: the page is not built, or a program is missing.
-    """
-    if not (DIST / "index.html").exists():
-        raise CourseError(f"The page is not built: run `{PROGRAM} build`.")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        raise CourseError("Chromium is not installed.")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise CourseError("Playwright is missing: run `pip install playwright`.") from error
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", *arguments]
-        )
-        yield browser
-        browser.close()
-
-
 @app.command(**examples("serve", program=PROGRAM))
 def serve() -> None:
     """Serve the built page on this computer until Ctrl+C."""
@@ -157,22 +138,17 @@ def serve() -> None:
         threading.Event().wait()
 
 
-@app.command(**examples("picture", "picture --width 390 --scheme light", program=PROGRAM))
-def picture(
-    target: Annotated[Path, typer.Option("-o", "--out", help="A .jpg file.")] = PICTURE,
-    width: Annotated[int, typer.Option(help="Of the window, in pixels.")] = 1280,
-    scheme: Annotated[str, typer.Option(help="light or dark.")] = "dark",
-) -> None:
-    """Picture the page with an embedded photograph; by default, for the README."""
+@app.command(**examples("picture", program=PROGRAM))
+def picture() -> None:
+    """Picture the page with an embedded photograph, for the README."""
     with served() as (address, _), chromium() as browser:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
         page.goto(address)
         page.locator("[data-ready]").wait_for()
         page.click("#samples button:nth-child(1)")
         page.locator("[data-state=done]").wait_for()
         page.evaluate("document.activeElement.blur()")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=target, type="jpeg", quality=85, full_page=True)
+        page.screenshot(path=PICTURE, type="jpeg", quality=85, full_page=True)
 
 
 if __name__ == "__main__":

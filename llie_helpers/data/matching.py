@@ -39,14 +39,6 @@ class PairFiles(NamedTuple):
             )
         return low, normal
 
-    def problem(self) -> str | None:
-        """Return why the pair cannot be read, or None if it can."""
-        try:
-            self.read()
-        except CourseError as error:
-            return str(error).rstrip(".")
-        return None
-
 
 # "low00001" and "normal00001", or "7_low" and "7_high": the side is not part of the name.
 _SIDE = re.compile(r"^(low|normal|high)(?=[_-]?\d)[_-]?|[_-](low|normal|high)$", re.IGNORECASE)

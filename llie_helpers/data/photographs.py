@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from llie_helpers.data.folders import images_in
 from llie_helpers.data.pairs import Lazy, Pairs, RawPair
 from llie_helpers.data.relighting import draw_kind, draw_pair
-from llie_helpers.data.report import Report, few, tell_left_out
+from llie_helpers.data.report import Report, failure, few, tell_left_out
 from llie_helpers.data.sources import Source
 from llie_helpers.errors import CourseError
 from llie_helpers.images import read_rgb, to_float, to_uint8
@@ -71,7 +71,7 @@ class Photographs(Source):
         """Return the photographs to use, and a sentence for each that is left out."""
         files = images_in(self.where())
         with ThreadPoolExecutor() as pool:
-            checks = pool.map(_problem, files, map(_modified, files))
+            checks = pool.map(_unreadable, files, map(_modified, files))
             problems = list(tqdm(checks, "checking", len(files), delay=2))
         names = Counter(path.stem for path in files)
         left_out = [problem for problem in problems if problem]
@@ -102,10 +102,6 @@ def _modified(path: Path) -> int:
 
 
 @cache
-def _problem(path: Path, modified: int) -> str | None:
+def _unreadable(path: Path, modified: int) -> str | None:
     """Return why a file cannot be read, or None; each version is decoded once for all splits."""
-    try:
-        read_rgb(path)
-    except CourseError as error:
-        return str(error).rstrip(".")
-    return None
+    return failure(partial(read_rgb, path))

@@ -3,8 +3,10 @@
 import functools
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from llie_helpers.errors import CourseError
 
 # How many problems a message names; `check` lists them all.
 MOST = 5
@@ -40,6 +42,15 @@ class Report:
         lines += [f"  problem: {problem}" for problem in self.problems]
         lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
+
+
+def failure(read: Callable[[], object]) -> str | None:
+    """Return why ``read`` raises a `CourseError`, or None if it does not."""
+    try:
+        read()
+    except CourseError as error:
+        return str(error).rstrip(".")
+    return None
 
 
 def few(sentences: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from llie_helpers.data.download import fetch
 from llie_helpers.data.folders import describe, folders_in, places, roots, unpacked
 from llie_helpers.data.layouts import Layout, Listing, two_folders
 from llie_helpers.data.pairs import Lazy, Pairs
-from llie_helpers.data.report import Report, few, tell_left_out
+from llie_helpers.data.report import Report, failure, few, tell_left_out
 from llie_helpers.data.splits import NAMES, split_indices
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.paths import data_dir, download_dir
@@ -91,7 +91,7 @@ class ImageFiles(Source):
     def check(self) -> Report:
         listing = self.listing()
         with ThreadPoolExecutor() as pool:
-            checks = pool.map(lambda pair: pair.problem(), listing.files)
+            checks = pool.map(lambda pair: failure(pair.read), listing.files)
             found = list(tqdm(checks, "checking", len(listing.files), delay=2))
         counts = Counter(pair.split for pair in listing.files)
         warnings = tuple(

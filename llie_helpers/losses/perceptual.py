@@ -47,21 +47,18 @@ class Perceptual(nn.Module):
         return F.mse_loss(self.network(enhanced.float()).float(), target.float())
 
 
-def random_vgg(width: int = 16, seed: int = 0) -> nn.Sequential:
-    """Return the layers of VGG-19 up to the 18th with random weights, frozen.
+def random_vgg() -> nn.Sequential:
+    """Return the layers of VGG-19 up to the 18th, a quarter as wide, with random weights, frozen.
 
     As features of a perceptual loss they need no training, no download and no torchvision (Liu,
     Chen, Chen, Yin and Shen, Generic Perceptual Loss for Modeling Structured Output
-    Dependencies, CVPR 2021). They map normalised images (N, 3, H, W) to (N, 4 * width, H/4, W/4).
-
-    Args:
-        width: channels of the first convolutions, 64 in VGG-19.
-        seed: of the weights, which follow He et al. (ICCV 2015).
+    Dependencies, CVPR 2021). The weights follow He et al. (ICCV 2015) and are always the same.
+    They map normalised images (N, 3, H, W) to (N, 64, H/4, W/4).
     """
     layers: list[nn.Module] = []
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        channels = [3, width, width, 2 * width, 2 * width, *4 * [4 * width]]
+        torch.manual_seed(0)
+        channels = [3, 16, 16, 32, 32, 64, 64, 64, 64]
         for before, after in itertools.pairwise(channels):
             if layers and after > before:
                 layers.append(nn.MaxPool2d(2))

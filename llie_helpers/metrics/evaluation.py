@@ -17,6 +17,8 @@ from llie_helpers.images import quantise
 from llie_helpers.metrics.diagnosis import error_parts
 from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
 
+MEANS = ("psnr", "ssim", "psnr_gt_mean", "brightness", "local", "detail")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -100,17 +102,9 @@ def evaluate(
             )
             if (distance := lpips(enhanced, normal)) is not None:
                 distances.append(distance.item())
-
-    def mean(name: str) -> float:
-        return statistics.fmean(row[name] for row in rows)
-
+    means = {name: statistics.fmean(row[name] for row in rows) for name in MEANS}
     return Evaluation(
-        psnr=mean("psnr"),
-        ssim=mean("ssim"),
-        psnr_gt_mean=mean("psnr_gt_mean"),
-        brightness=mean("brightness"),
-        local=mean("local"),
-        detail=mean("detail"),
+        **means,
         lpips=statistics.fmean(distances) if distances else None,
         ms_per_megapixel=statistics.median(times),
         per_image=rows,

@@ -25,31 +25,26 @@ DARK = 0.01  # added to values before their logarithm; what is darker is mostly 
 
 
 class GridPredictor(nn.Module):
-    """Predict a bilateral grid of log gains from a thumbnail of the whole image.
-
-    Args:
-        width: channels of the first convolutions.
-        levels: knots along the luminance axis of the grid.
-    """
+    """Predict a bilateral grid of log gains from a thumbnail of the whole image."""
 
     SIDE = 64  # pixels, of the thumbnail; the grid has an eighth of it
+    LEVELS = 12  # knots along the luminance axis of the grid
 
-    def __init__(self, width: int = 16, levels: int = 12) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.levels = levels
-        pairs = pairwise((9, width, width, 2 * width))
+        pairs = pairwise((9, 16, 16, 32))
         layers = [(nn.Conv2d(*pair, 3, stride=2, padding=1), nn.GELU()) for pair in pairs]
         self.low_level = nn.Sequential(*(part for layer in layers for part in layer))
-        self.local_path = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
-        self.global_path = nn.Conv2d(2 * width, 2 * width, 3, stride=2, padding=1)
-        self.global_head = nn.Linear(4 * width, 2 * width)
+        self.local_path = nn.Conv2d(32, 32, 3, padding=1)
+        self.global_path = nn.Conv2d(32, 32, 3, stride=2, padding=1)
+        self.global_head = nn.Linear(64, 32)
         self.dropout = nn.Dropout(0.3)
-        self.head = nn.Conv2d(2 * width, 3 * levels, kernel_size=1)
+        self.head = nn.Conv2d(32, 3 * self.LEVELS, kernel_size=1)
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 
     def forward(self, whole: torch.Tensor) -> torch.Tensor:
-        """Return log gains ``(N, 3, levels, 8, 8)``, at least 0, for images ``(N, 3, H, W)``."""
+        """Return log gains ``(N, 3, 12, 8, 8)``, at least 0, for images ``(N, 3, H, W)``."""
         small = thumbnail(whole, self.SIDE)
         log = (small + DARK).log()
         mean = log.mean(dim=(2, 3), keepdim=True)
@@ -62,7 +57,7 @@ class GridPredictor(nn.Module):
         # Darker images are brightened more even before training.
         start = -mean.mean(dim=1, keepdim=True) / 2 - 0.3
         # Light is only added. The softplus has a gradient even where there is none to add.
-        return F.softplus(gains + start, beta=4).unflatten(1, (3, self.levels))
+        return F.softplus(gains + start, beta=4).unflatten(1, (3, self.LEVELS))
 
 
 def gain_map(

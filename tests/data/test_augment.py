@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llie_helpers.data.augment import augment_pair, brightness, flip_rotate, lerp_log
@@ -24,14 +24,12 @@ def test_each_symmetry_has_exactly_one_inverse():
         assert inverses == [k if k >= 4 else (4 - k) % 4]
 
 
-@settings(deadline=None)
 @given(st.floats(0, 4))
 def test_brightness_stays_in_range_and_multiplies(gain):
     bright = brightness(IMAGE, gain)
     assert torch.equal(bright, (IMAGE * gain).clamp(max=1))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_pair_gets_the_same_change_on_both_sides(seed):
     low, normal = augment_pair(IMAGE, IMAGE, torch.Generator().manual_seed(seed))
@@ -48,7 +46,6 @@ def test_a_pair_changes_in_shape_and_brightness_and_repeats_with_the_seed():
     assert torch.equal(again, draws[7][0])
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_towards_its_target_an_image_lies_between_both(share):
     moved = lerp_log(DIM, IMAGE, share)

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
@@ -26,7 +26,6 @@ def numbered_pairs(sizes=((20, 30), (25, 16))):
     return Pairs("numbered", names, tuple(range(len(sizes))), arrays)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 16), st.integers(0, 1000), st.integers(0, 50))
 def test_a_crop_is_the_same_window_of_both_images(size, seed, epoch):
     crops = RandomCrops(numbered_pairs(), size, length=3, seed=seed, augment=False)

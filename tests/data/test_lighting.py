@@ -14,7 +14,7 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(2, 8), st.integers(8, 60), st.integers(8, 60), st.integers(0, 1000))
 def test_a_field_has_mean_0_and_deviation_1(cells, height, width, seed):
     field = lighting.light_field((height, width), cells, seeded(seed))
@@ -39,7 +39,7 @@ def test_a_lamp_obeys_the_inverse_square_law():
         assert 2 ** stops[10 + pixels].item() == pytest.approx(squared, rel=1e-3)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(fraction, fraction, st.floats(0.05, 1), st.floats(0.01, 1))
 def test_ambient_light_bounds_how_dark_it_is_away_from_the_lamp(y, x, reach, ambient):
     stops = lighting.lamp_stops((20, 30), y, x, reach, ambient)
@@ -56,7 +56,7 @@ def backlit(dark=0.0, bright=0.9):
     return linear
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.floats(1, 6), st.floats(0.55, 0.95), st.floats(0.3, 1.5), st.floats(0.1, 1))
 def test_backlight_spares_highlights_and_takes_its_depth_from_black(depth, level, softness, bright):
     stops = lighting.backlight_stops(backlit(0.0, bright), depth, level, softness)
@@ -95,7 +95,6 @@ def test_maps_have_the_size_of_any_picture(size):
     assert lighting.lamp_glare(size, 0.5, 0.5, 0.2).shape == (3, *size)
 
 
-@settings(deadline=None)
 @given(st.floats(-1, 1), st.floats(-1, 1))
 def test_gains_of_coloured_light_keep_their_geometric_mean(warmth, tint):
     red, green, blue = lighting.light_colour(warmth, tint)

@@ -17,7 +17,7 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(kinds, st.integers(0, 10_000))
 def test_pairs_are_on_the_levels_of_an_8_bit_file_and_repeat_with_the_seed(kind, seed):
     pair = draw_pair(PHOTOGRAPH, kind, seeded(seed))
@@ -62,7 +62,7 @@ def test_a_strip_covers_its_share_along_one_side(side):
     assert sum(bool(line.all()) for line in lines) == 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(DARK), st.integers(0, 10_000))
 def test_scenes_lose_light_and_are_within_their_ranges(kind, seed):
     scene = draw_scene(PHOTOGRAPH, kind, seeded(seed))
@@ -84,7 +84,7 @@ def test_backlit_scenes_keep_the_light_of_highlights_in_half_of_the_draws():
     assert 15 < kept < 45
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.sampled_from(DARK), st.integers(0, 10_000))
 def test_without_a_lamp_in_the_picture_the_target_is_the_photograph(kind, seed):
     scene = draw_scene(PHOTOGRAPH, kind, seeded(seed))

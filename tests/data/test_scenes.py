@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llie_helpers.data.pairs import Pairs
@@ -36,7 +36,6 @@ def test_uniform_images_and_no_images_are_fine():
     assert group_scenes([]) == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=2), st.floats(0, 1), st.integers(0, 99))
 def test_a_split_is_a_partition_that_cuts_no_scene(scenes, fraction, seed):
     if len(set(scenes)) < 2:

@@ -13,7 +13,6 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@settings(deadline=None)
 @given(st.lists(unit, min_size=1))
 def test_linear_light_and_back_is_the_identity(values):
     srgb = torch.tensor(values)
@@ -35,7 +34,6 @@ def test_the_srgb_curve_has_a_slope_everywhere():
     assert torch.isfinite(linear.grad).all()
 
 
-@settings(deadline=None)
 @given(unit, st.floats(-6, 6), st.floats(-6, 6))
 def test_stops_add_up(value, first, second):
     light = torch.tensor(value)
@@ -47,7 +45,7 @@ def test_one_stop_less_is_half_the_light():
     assert synthesis.expose(torch.tensor(0.5), -1).item() == 0.25
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.floats(0.01, 1.0), st.sampled_from([100.0, 1000.0, 5000.0]))
 def test_shot_noise_keeps_the_mean_and_has_the_variance_of_photon_counts(signal, photons):
     flat = torch.full((200_000,), signal)
@@ -115,7 +113,6 @@ def test_white_balance_multiplies_each_channel():
     assert balanced[1, :, 2, 3].tolist() == [1.0, 0.5, 0.25]
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10))
 def test_quantise_leaves_at_most_so_many_levels(bits):
     ramp = torch.linspace(-0.5, 1.5, 5000)
@@ -125,7 +122,6 @@ def test_quantise_leaves_at_most_so_many_levels(bits):
     assert torch.equal(synthesis.quantise(levels, bits), levels)
 
 
-@settings(deadline=None)
 @given(unit, st.floats(0.5, 3.0))
 def test_tone_is_undone_by_the_inverse_contrast(value, contrast):
     image = torch.tensor(value, dtype=torch.float64)
@@ -145,7 +141,7 @@ def test_jpeg_loses_a_little_and_more_at_low_quality():
     assert 0 < errors[0] < errors[1] < 0.05
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.floats(0, 7), st.floats(50, 5000), st.floats(0, 0.02), st.floats(1.0, 2.0))
 def test_darken_stays_on_the_levels_of_an_8_bit_file(stops, photons, read_sigma, contrast):
     low = synthesis.darken(PHOTOGRAPH, stops, photons, read_sigma, (1.2, 1.0, 0.8), contrast)

@@ -116,7 +116,7 @@ def test_an_older_pytorch_is_refused(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     scale=st.floats(0, 1),

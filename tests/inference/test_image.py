@@ -28,7 +28,7 @@ ARRAYS = st.tuples(SIDES, SIDES, st.sampled_from([None, 1, 2, 3, 4])).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(array=ARRAYS)
 def test_an_array_comes_back_as_it_was(array):
     array.flags.writeable = False

@@ -26,11 +26,24 @@ def enhanced(kind: Kind, folder: Path, suffix: str = "") -> bytes:
     return target.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def judged():
+    """What each kind that was judged so far keeps, by its name."""
+    return {}
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_nothing_is_lost(kind, tmp_path):
-    lost = [what for what, kept in judge(kind, tmp_path).items() if not kept]
-    assert lost == []
+def test_nothing_is_lost(kind, judged, tmp_path):
+    judged[str(kind)] = judge(kind, tmp_path)
+    assert [what for what, kept in judged[str(kind)].items() if not kept] == []
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_the_readme_has_the_tables(judged, tmp_path):
+    found = [(kind, judged.get(str(kind)) or judge(kind, tmp_path)) for kind in KINDS]
+    text = kinds.README.read_text(encoding="utf-8")
+    assert kinds.with_tables(text, found) == text, f"run `{kinds.PROGRAM} results`"
 
 
 def test_the_table_is_long_and_has_each_kind_once():

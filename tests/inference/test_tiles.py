@@ -15,7 +15,7 @@ from llie_helpers.methods import Pointwise, create_method
 
 
 @given(st.integers(16, 4000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_weights_of_all_tiles_add_up_to_one(length):
     total = torch.zeros(length)
     for span in tiles.tile_slices(length):
@@ -63,7 +63,7 @@ def test_16_bits_are_kept():
 
 
 @given(st.integers(16, 80), st.integers(16, 80))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_result_never_leaves_0_to_1(height, width):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiles, "TILE", 24)

@@ -36,7 +36,7 @@ def test_each_term_is_a_scalar_that_falls_as_the_output_nears_the_target(name):
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_terms_are_symmetric(name, seed):
     enhanced, normal = pair(seed)
@@ -92,7 +92,7 @@ def test_shapes_that_would_broadcast_are_refused(name):
         FUNCTIONS[name](torch.zeros(2, 3, 16, 16), torch.zeros(1, 3, 16, 16))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), height=st.integers(11, 40), width=st.integers(11, 40))
 def test_ssim_loss_is_the_metric(seed, height, width):
     enhanced, normal = pair(seed, height=height, width=width)
@@ -266,15 +266,14 @@ def test_places_have_no_detail_and_colours_no_brightness():
 
 def test_random_features_have_the_layers_of_vgg_and_the_same_weights_everywhere():
     state = torch.get_rng_state()
-    vgg = random_vgg(width=64)
+    vgg = random_vgg()
     assert torch.equal(torch.get_rng_state(), state)
     assert len(vgg) == Perceptual.LAYERS
     convolutions = [layer for layer in vgg if isinstance(layer, nn.Conv2d)]
-    assert [layer.out_channels for layer in convolutions] == [64, 64, 128, 128, *4 * [256]]
+    assert [layer.out_channels for layer in convolutions] == [16, 16, 32, 32, *4 * [64]]
     assert [i for i, layer in enumerate(vgg) if isinstance(layer, nn.MaxPool2d)] == [4, 9]
     assert not any(weights.requires_grad for weights in vgg.parameters())
     image = torch.rand(1, 3, 16, 24)
-    one, same, other = (random_vgg(4, seed)(image) for seed in (0, 0, 1))
-    assert one.shape == (1, 16, 4, 6)
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
+    one = vgg(image)
+    assert one.shape == (1, 64, 4, 6)
+    assert torch.equal(one, random_vgg()(image))

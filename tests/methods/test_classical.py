@@ -18,7 +18,7 @@ def dark(height=40, width=56, n=2, seed=0):
 
 
 @pytest.mark.parametrize("name", sorted(classical.METHODS))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(height=st.integers(2, 40), width=st.integers(2, 40), seed=st.integers(0, 100))
 def test_every_method_keeps_shape_type_and_range(name, height, width, seed):
     image = dark(height, width, seed=seed)

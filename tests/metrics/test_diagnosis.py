@@ -18,7 +18,7 @@ def image(seed=0, size=64):
     return 0.3 + 0.2 * smooth + 0.1 * torch.rand(1, 3, size, size, generator=generator)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 99), st.integers(100, 199))
 def test_the_parts_add_up_to_the_squared_error(one, other):
     enhanced, normal = image(one), image(other)

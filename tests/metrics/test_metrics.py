@@ -31,7 +31,7 @@ sizes = st.integers(11, 48)
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, n=st.integers(1, 3), height=sizes, width=sizes)
 def test_psnr_and_ssim_are_scikit_images(seed, n, height, width):
     enhanced, normal = random_images(seed, n, height, width)
@@ -94,7 +94,7 @@ def test_quantise_gives_the_nearest_of_256_levels(value):
 
 
 @given(seed=seeds, gain=st.floats(0.2, 1.0))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_match_gt_mean_undoes_a_gain(seed, gain):
     normal = random_images(seed, 2, 12, 12)[1]
     assert torch.allclose(metrics.match_gt_mean(normal * gain, normal), normal, atol=1e-5)

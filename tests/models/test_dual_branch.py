@@ -56,7 +56,7 @@ def test_the_splines_are_smooth_and_add_up_to_one():
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 3))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_constant_grid_is_constant_wherever_it_is_sliced(height, width, value):
     grid = torch.full((1, 3, 12, 8, 8), value)
     guide = rand(1, 1, height, width)
@@ -113,7 +113,7 @@ def test_the_grid_does_not_depend_on_the_size(network):
 
 
 @given(st.integers(0, 1000))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_light_is_only_added(seed):
     network, image = random_network(), rand(1, 3, 24, 40, seed=seed) ** 3
     grid = network.prepare(image)

@@ -38,7 +38,7 @@ def small(name: str) -> torch.nn.Module:
 
 
 @names
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(height=st.integers(16, 70), width=st.integers(16, 70), count=st.integers(1, 2))
 def test_any_size_comes_back_in_range(name, height, width, count):
     model = small(name).eval()

@@ -1,7 +1,8 @@
 """nbgrader takes the solutions out of every lesson, and grades what comes back.
 
-Lesson 00 runs as a whole. Of the others, autograding runs the imports, the answers and the checks,
-which are all that the points depend on; pytest runs the whole notebooks elsewhere.
+The right answers to lesson 00 run as a whole. Of what else is handed in, autograding runs the
+imports, the answers and the checks, which are all that the points depend on; pytest runs the whole
+notebooks elsewhere.
 """
 
 import functools
@@ -31,14 +32,6 @@ STUDENTS = ("right", "wrong", "blank")
 pytestmark = pytest.mark.slow
 
 
-def reduced(built):
-    """The notebook with nothing but imports in cells that belong to no exercise."""
-    for cell in built.cells:
-        if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
-            cell.source = imports_of(v4.new_notebook(cells=[cell]))
-    return built
-
-
 def mistaken(code: str, exercise: Exercise) -> str:
     """A solved cell with the first mistake of the exercise that is an edit of its text."""
     solution = "".join(match[0] for match in MARKED.finditer(code))
@@ -64,8 +57,11 @@ def submission(student: str, name: str, solved, released):
         for cell in solved.cells
         if BEGIN in cell.source
     }
+    whole = student == "right" and name.startswith("00")
     for cell in released.cells:
         key = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if key is None and cell.cell_type == "code" and not whole:
+            cell.source = imports_of(v4.new_notebook(cells=[cell]))
         if key in solutions and student != "blank":
             code = solutions[key]
             cell.source = code if student == "right" else mistaken(code, find_check(name, key))
@@ -89,9 +85,6 @@ def graded(root):
     nbgrader = NbGraderAPI(config=settings)
     build.main(["--instructor", str(source)])
     solved = {name: nbformat.read(source / f"{name}.ipynb", as_version=4) for name in LESSONS}
-    for name, built in solved.items():
-        if not name.startswith("00"):
-            nbformat.write(reduced(built), source / f"{name}.ipynb")
     _succeed(nbgrader.generate_assignment(ASSIGNMENT))
     for student in STUDENTS:
         folder = root / "submitted" / student / ASSIGNMENT

@@ -9,18 +9,13 @@ from builder.source import find_check, sources
 PAGE = teachers.PAGE.read_text(encoding="utf-8")
 
 
-def test_the_page_is_up_to_date(capsys):
-    assert teachers.main(["--check"]) == 0
-    assert "matches" in capsys.readouterr().out
+def test_the_page_is_up_to_date():
+    assert teachers.with_parts(PAGE) == PAGE, "run `python tools/teachers.py`"
 
 
-def test_drift_is_told_and_written_over(tmp_path, capsys):
-    drifted = tmp_path / "teachers.md"
-    drifted.write_text(PAGE.replace("of which exercises", "exercises").replace("take float", ""))
-    assert teachers.main(["--check"], drifted) == 1
-    assert "does not match" in capsys.readouterr().out
-    assert teachers.main([], drifted) == 0
-    assert drifted.read_text(encoding="utf-8") == PAGE
+def test_drift_is_written_over():
+    drifted = PAGE.replace("of which exercises", "exercises").replace("take float", "")
+    assert teachers.with_parts(drifted) == PAGE != drifted
 
 
 @pytest.mark.parametrize("name", sources())

@@ -11,34 +11,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 import webpage
+from benchmarks.page import CAMERA
 from PIL import Image
 
 from llie_helpers.data.embedded import photograph
-from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float, to_uint8
 from llie_helpers.inference import enhance
 from llie_helpers.inference.photos import decode_photo
 from llie_helpers.inference.tiles import tile_slices
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+CHROMIUM = CAMERA
 MINUTE = 60_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def browser():
-    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with contextlib.ExitStack() as stack:
-        try:
-            browser = stack.enter_context(webpage.chromium(*camera))
-        except CourseError as reason:
-            pytest.skip(str(reason))
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def server():
-    with webpage.served() as server:
-        yield server
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import webpage
+from chromium import chromium
 
 from llie_helpers.codecs import encode, libvips
 from llie_helpers.timing import median_milliseconds
@@ -50,7 +51,7 @@ def bench_page(width: int, height: int, repeats: int) -> PageSpeed:
         "buffer": encode(libvips().Image.new_from_array(low), ".png"),
     }
     seconds, frames = {}, {}
-    with webpage.served() as (address, _), webpage.chromium(*CAMERA) as browser:
+    with webpage.served() as (address, _), chromium(*CAMERA) as browser:
         page = browser.new_page()
         # The first visit has no threads.
         for threads in (1, page.evaluate("Math.min(4, navigator.hardwareConcurrency)")):

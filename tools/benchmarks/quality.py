@@ -4,7 +4,7 @@ import json
 from statistics import fmean
 
 import torch
-from cards import README, between_marks, update_readme
+from cards import README, between_marks, rewrite
 
 from llie_helpers.data.lighting_scenes import KINDS, lighting_scenes
 from llie_helpers.data.pairs import Pairs
@@ -84,7 +84,7 @@ def keep(scores: Scores) -> None:
     """Write the scores into the package, for lesson 08, and into the README."""
     with atomic_path(KEPT) as temporary:
         temporary.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
-    update_readme(between_marks(README.read_text(encoding="utf-8"), MARKS, markdown(scores)))
+    rewrite(README, lambda readme: between_marks(readme, MARKS, markdown(scores)))
 
 
 def markdown(scores: Scores) -> str:

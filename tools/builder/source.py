@@ -93,14 +93,9 @@ def unexpanded(source: Path, address: str) -> list[NotebookNode]:
     return cells
 
 
-def checks_of(name: str):
-    """Return the checks of lesson ``name``, such as ``llie_helpers.lessons.checks.lesson_03``."""
-    return importlib.import_module(f"llie_helpers.lessons.checks.lesson_{name[:2]}")
-
-
 def find_check(name: str, exercise: str) -> Exercise:
     """Return the exercise ``exercise`` of lesson ``name``."""
-    module = checks_of(name)
+    module = importlib.import_module(f"llie_helpers.lessons.checks.lesson_{name[:2]}")
     known = {key: value for key, value in vars(module).items() if isinstance(value, Exercise)}
     if exercise not in known:
         raise unknown_name(f"exercise in {module.__name__}", exercise, known)

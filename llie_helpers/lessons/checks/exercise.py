@@ -135,12 +135,9 @@ class Exercise:
             answer._ipython_display_ = _show_nothing  # type: ignore[attr-defined]
         return answer
 
+    @torch.random.fork_rng(devices=[])
     def examine(self, answer: Any) -> Result:
         """Return what the check finds, without printing it."""
-        with torch.random.fork_rng(devices=[]):
-            return self._examine(answer)
-
-    def _examine(self, answer: Any) -> Result:
         if answer is ... or answer is None:
             return Result(NOT_ATTEMPTED)
         if not self.value and not callable(answer):

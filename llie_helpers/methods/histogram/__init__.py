@@ -7,24 +7,20 @@ tone curve through them maps the image.
 
 from llie_helpers.methods.histogram.mapper import HistogramMapper, cross_fit, map_splits
 from llie_helpers.methods.histogram.percentiles import (
-    PercentileCorrelation,
     Q,
     map_histogram,
     mapped,
     pair_percentiles,
-    percentile_correlation,
     percentiles,
 )
 
 __all__ = [
     "HistogramMapper",
-    "PercentileCorrelation",
     "Q",
     "cross_fit",
     "map_histogram",
     "map_splits",
     "mapped",
     "pair_percentiles",
-    "percentile_correlation",
     "percentiles",
 ]

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
-from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float, to_uint8
 
 # In percent. The two ends keep the order of the darkest and brightest values.
@@ -39,38 +37,6 @@ def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
         values.append(low + (position - below) * (high - low))
     result = torch.from_numpy(np.stack(values) / 255)
     return result.reshape(*image.shape[:-2], len(q)).to(image)
-
-
-class PercentileCorrelation(NamedTuple):
-    """Pearson correlations between percentiles of the low and the normal image.
-
-    ``pooled`` is over all images, channels and levels at once; ``at_each`` has one value for each
-    level, over images and channels. The first is much higher: every image has dark and bright
-    values, but how dark an image is says little about how bright it should be.
-    """
-
-    pooled: float
-    at_each: np.ndarray
-
-
-def percentile_correlation(pairs: Pairs, q: Sequence[float] = Q) -> PercentileCorrelation:
-    """Correlate the percentiles of the low and normal images of at least two pairs.
-
-    The correlation of a percentile that does not vary is NaN.
-
-    Raises:
-        CourseError: there are fewer than two pairs.
-    """
-    if len(pairs) < 2:
-        raise CourseError(f"A correlation needs at least two pairs, but there are {len(pairs)}.")
-    low, normal = pair_percentiles(pairs, q)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        at_each = [
-            np.corrcoef(low[..., level].ravel(), normal[..., level].ravel())[0, 1]
-            for level in range(len(q))
-        ]
-        pooled = np.corrcoef(low.ravel(), normal.ravel())[0, 1]
-    return PercentileCorrelation(float(pooled), np.array(at_each))
 
 
 def pair_percentiles(pairs: Pairs, q: Sequence[float] = Q) -> tuple[np.ndarray, np.ndarray]:
