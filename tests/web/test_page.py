@@ -326,9 +326,11 @@ def test_axe_finds_nothing_serious(page, scheme, width):
         if state == "done":
             page.click("#samples button:nth-child(2)")
             page.locator("[data-state=done]").wait_for()
-        found = page.evaluate("axe.run()")["violations"]
-        serious = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert serious == [], json.dumps(serious)
+        found = page.evaluate("axe.run()")
+        serious = [e for e in found["violations"] if e["impact"] in ("serious", "critical")]
+        # Axe is not sure whether text in the colour of its ground is hidden on purpose.
+        unseen = [each for each in found["incomplete"] if "equalRatio" in json.dumps(each)]
+        assert serious + unseen == [], json.dumps(serious + unseen)
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
