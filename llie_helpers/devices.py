@@ -1,25 +1,20 @@
 """Choose the device that networks run on, for lessons, training and the command line."""
 
+import os
+
 import torch
 
 from llie_helpers.errors import CourseError
 
 AUTO = "auto"
-_cpu_only = False
-
-
-def keep_to_cpu(only: bool) -> None:
-    """Let "auto" mean the CPU from now on, whatever GPU there is; with False, no longer."""
-    global _cpu_only
-    _cpu_only = only
 
 
 def choose_device(name: str = AUTO) -> torch.device:
     """Return the device called ``name``; "auto" is a CUDA GPU if there is one, else the CPU.
 
-    In the quick profile of a lesson, "auto" is always the CPU (`keep_to_cpu`). Apple's GPU ("mps")
-    is taken only when asked for by name, because some operations of the course's networks are
-    missing there.
+    Where ``$LLIE_PROFILE`` is "quick", "auto" is the CPU, so that scores are the same everywhere.
+    Apple's GPU ("mps") is taken only when asked for by name, because some operations of the
+    course's networks are missing there.
 
     Args:
         name: "auto", "cpu", "cuda", "cuda:1", "mps", or another name that PyTorch knows.
@@ -28,7 +23,8 @@ def choose_device(name: str = AUTO) -> torch.device:
         CourseError: PyTorch knows no such device, or this computer has none.
     """
     if name == AUTO:
-        return torch.device("cuda" if torch.cuda.is_available() and not _cpu_only else "cpu")
+        gpu = torch.cuda.is_available() and os.environ.get("LLIE_PROFILE") != "quick"
+        return torch.device("cuda" if gpu else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:

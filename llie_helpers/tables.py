@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+TINT = "40"  # a quarter, as the last two digits of a colour
+
 
 def as_html(text: str) -> str:
     """Return text as HTML, in which what is between backticks is code."""
@@ -18,7 +20,8 @@ class Table:
     Args:
         header: one title per column.
         rows: one text per column, for each row.
-        colours: number of a row -> the colour of its text in a notebook.
+        colours: number of a row -> "#rrggbb", with which it is tinted in a notebook. The text keeps
+            the colour that the page gives it, so it is readable on light and on dark pages.
         note: sentences below the table.
     """
 
@@ -42,7 +45,7 @@ class Table:
     def _repr_html_(self) -> str:
         def row(texts: Sequence[str], tag: str, colour: str = "") -> str:
             cells = "".join(f"<{tag}>{as_html(text)}</{tag}>" for text in texts)
-            style = f' style="color:{colour}"' if colour else ""
+            style = f' style="background-color:{colour}{TINT}"' if colour else ""
             return f"<tr{style}>{cells}</tr>"
 
         body = "".join(

@@ -2,7 +2,7 @@ import pytest
 import torch
 from builder.source import ROOT
 
-from llie_helpers.devices import choose_device, keep_to_cpu
+from llie_helpers.devices import choose_device
 from llie_helpers.errors import CourseError
 
 
@@ -20,15 +20,13 @@ def test_one_module_decides_what_to_run_on():
     ("cuda", "mps", "chosen"),
     [(False, False, "cpu"), (True, False, "cuda"), (False, True, "cpu"), (True, True, "cuda")],
 )
-def test_auto_is_cuda_or_the_cpu(monkeypatch, cuda, mps, chosen):
+def test_auto_is_cuda_or_the_cpu_and_the_cpu_in_the_quick_profile(monkeypatch, cuda, mps, chosen):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert choose_device().type == chosen
-    try:
-        keep_to_cpu(True)
-        assert choose_device().type == "cpu"
-    finally:
-        keep_to_cpu(False)
+    for profile, expected in (("full", chosen), ("quick", "cpu")):
+        monkeypatch.setenv("LLIE_PROFILE", profile)
+        assert choose_device().type == expected
+    monkeypatch.delenv("LLIE_PROFILE")
     assert choose_device().type == chosen
 
 

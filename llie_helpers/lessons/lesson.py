@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from llie_helpers import __version__, paths
-from llie_helpers.devices import choose_device, describe, keep_to_cpu
+from llie_helpers.devices import choose_device, describe
 from llie_helpers.errors import CourseError
 from llie_helpers.files import make_folder
 from llie_helpers.lessons.ledger import COLUMNS, Ledger
@@ -106,24 +106,22 @@ def begin(name: str, seed: int = 0) -> Lesson:
     Raises:
         CourseError: ``$LLIE_PROFILE`` is neither "quick" nor "full".
     """
-    keep_to_cpu(False)
-    gpu = choose_device().type == "cuda"
     asked = os.environ.get("LLIE_PROFILE")
     if asked and asked not in PROFILES:
         raise CourseError(
             f"LLIE_PROFILE is {asked!r}; set it to 'quick' or 'full', or leave it unset."
         )
+    device = choose_device()
+    gpu = device.type == "cuda"
     profile = asked or ("full" if gpu else "quick")
     reason = "set by LLIE_PROFILE" if asked else f"{'a' if gpu else 'no'} CUDA GPU was found"
-    keep_to_cpu(profile == "quick")
-    device = choose_device()
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries draw from NumPy's global generator too
     torch.manual_seed(seed)
     use_style()
     print(
         f"{name}: {profile} profile ({reason}), on {describe(device)}, seed {seed}."
-        + ("" if gpu else _gpu_menu())
+        + ("" if gpu or asked == "quick" else _gpu_menu())
     )
     return Lesson(name, profile, device, seed)
 

@@ -96,12 +96,20 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run all cells, and wait until what they show is on the page."""
+        self.attach()
         self.page.evaluate(
             "async () => { await jupyterapp.shell.currentWidget.sessionContext.ready;"
             " await jupyterapp.commands.execute('notebook:run-all-cells') }"
         )
         self.wait("!document.body.textContent.includes('Loading widget')")
         self.settle()
+
+    def attach(self) -> None:
+        """Wait until all cells are on the page, which JupyterLab adds when it is idle."""
+        self.wait(
+            "jupyterapp.shell.currentWidget.content.widgets.every("
+            "(cell) => cell.isAttached && !cell.isPlaceholder())"
+        )
 
     def settle(self) -> None:
         """Wait until every picture of the outputs is loaded."""
@@ -126,14 +134,17 @@ class Notebook:
     def too_wide(self) -> list[str]:
         """Return the classes and texts of what would scroll sideways.
 
-        Code may, and so may the texts of badges, which no network brings here.
+        Code and formulas may, and so may the texts of badges, which no network brings here.
         """
         parts = ".jp-WindowedPanel-outer, .jp-OutputArea-output, .jp-RenderedMarkdown"
         missing = "[...e.querySelectorAll('img')].some((i) => !i.naturalWidth)"
+        wide = (
+            "[...e.querySelectorAll('*')].some((part) => !part.closest('pre, code, mjx-container')"
+            " && part.getBoundingClientRect().right > e.getBoundingClientRect().right + 1)"
+        )
         return self.page.evaluate(
             f"[...document.querySelectorAll('{parts}')].filter((e) => e.scrollWidth > e.clientWidth"
-            f" + 1 && !e.querySelector('pre') && !({missing}))"
-            ".map((e) => `${e.className}: ${e.textContent}`)"
+            f" + 1 && {wide} && !({missing})).map((e) => `${{e.className}}: ${{e.textContent}}`)"
         )
 
     def serious(self) -> list[tuple[str, list[str]]]:

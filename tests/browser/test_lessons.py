@@ -15,7 +15,7 @@ def ran(opened, name):
         notebook.run_all()
         assert notebook.errors() == []
         assert notebook.broken_images() == 0
-        for width in (1280, 900):
+        for width in (1280, 900, 390):
             notebook.page.set_viewport_size({"width": width, "height": 900})
             assert notebook.too_wide() == [], width
         yield notebook

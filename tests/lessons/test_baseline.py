@@ -70,7 +70,7 @@ def test_the_lessons_own_rows_say_whether_they_win(psnr, ssim, told):
     table = found.table({"mine": score})
     assert told in table.note
     assert list(table.colours) == ([len(found.scores)] if psnr == 1 else [])
-    assert ("color:#D55E00" in table._repr_html_()) == (psnr == 1)
+    assert ("background-color:#D55E00" in table._repr_html_()) == (psnr == 1)
     assert str(table).endswith(table.note)
 
 

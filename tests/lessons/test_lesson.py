@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from llie_helpers import __version__, paths
-from llie_helpers.devices import choose_device, keep_to_cpu
+from llie_helpers.devices import choose_device
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import lesson as lessons
 from llie_helpers.metrics import Evaluation
@@ -21,8 +21,6 @@ SCORES = Evaluation(12.3, 0.56, 15.0, 0.03, 0.02, 0.01, None, ms_per_megapixel=4
 def _own_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("LLIE_RUNS", str(tmp_path / "runs"))
     monkeypatch.delenv("LLIE_PROFILE")
-    yield
-    keep_to_cpu(False)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { overlap, tile } from "../../web/built/sizes.json";
 import { readExif, withExif } from "../../web/src/exif";
 import { adjusted, padded, planes, thumbnail, type Picture } from "../../web/src/pixels";
-import { enhanceTiled, OVERLAP, spans, TILE, weights } from "../../web/src/tiles";
+import { enhanceTiled, spans, weights } from "../../web/src/tiles";
 
 function noise(width: number, height: number): Picture {
   const data = new Uint8ClampedArray(4 * width * height).map((_, i) => (i * i * 31 + 7 * i) % 256);
@@ -35,11 +36,11 @@ test("a thumbnail averages areas, and shares the pixels between them", () => {
 test.each([16, 192, 193, 768, 769, 1344, 4000])("tiles cover %i pixels, with weights of 1", (length) => {
   const total = new Float32Array(length);
   for (const span of spans(length)) {
-    expect(span[1] - span[0]).toBeLessThanOrEqual(TILE);
+    expect(span[1] - span[0]).toBeLessThanOrEqual(tile);
     weights(span, length).forEach((weight, i) => (total[span[0] + i] += weight));
   }
   expect(total.every((sum) => Math.abs(sum - 1) < 1e-6)).toBe(true);
-  expect(OVERLAP % 64).toBe(0); // the windows of the network align in all tiles
+  expect(overlap % 64).toBe(0); // the windows of the network align in all tiles
 });
 
 test("a network that changes nothing gives the picture back, at any size", async () => {
@@ -51,18 +52,17 @@ test("a network that changes nothing gives the picture back, at any size", async
       places.push(place);
       return low;
     };
-    const output = await enhanceTiled(picture, network, async () => true);
-    expect(output!.data.every((level, i) => level === picture.data[i])).toBe(true);
+    const output = await enhanceTiled(picture, network, () => undefined);
+    expect(output.data.every((level, i) => level === picture.data[i])).toBe(true);
     expect(places[0].slice(0, 2)).toEqual([0, 0]);
     expect(places.at(-1)![2] * height).toBeGreaterThanOrEqual(height);
   }
 });
 
-test("progress can end it", async () => {
+test("progress is the share that is done", async () => {
   const shares: number[] = [];
-  const wanted = async (share: number) => shares.push(share) < 3;
-  expect(await enhanceTiled(noise(2000, 20), async (low) => low, wanted)).toBeUndefined();
-  expect(shares).toEqual([0, 0.25, 0.5]);
+  await enhanceTiled(noise(2000, 20), async (low) => low, (share) => shares.push(share));
+  expect(shares).toEqual([0, 0.25, 0.5, 0.75]);
 });
 
 test("exposure doubles linear light, and strength goes from the original to the result", () => {

@@ -129,6 +129,19 @@ def test_any_size_exposure_and_strength(page, size, exposure, strength):
     assert difference.max() <= 4
 
 
+def test_what_is_shown_is_what_is_saved(page):
+    choose(page, encoded(np.full((300, 400, 3), (9, 18, 12), np.uint8)))
+    page.locator("[data-state=done]").wait_for()
+    for exposure, strength in ((0, 1), (1, 0.5), (-1, 0.2)):
+        move(page, "exposure", exposure)
+        move(page, "strength", strength)
+        move(page, "divider", 0)
+        shown = pixels(page.locator("#stage").screenshot())
+        height, width = (side // 4 for side in shown.shape[:2])
+        middle = shown[height : 2 * height, width : int(1.7 * width)].mean((0, 1))
+        assert np.abs(middle - pixels(saved(page)[1]).mean((0, 1))).max() < 3
+
+
 @pytest.mark.parametrize(("button", "suffix"), [("#jpeg", ".jpg"), ("#png", ".png")])
 def test_a_turned_photograph_is_saved_upright_with_its_exif(page, button, suffix):
     exif = Image.Exif()
@@ -237,7 +250,7 @@ def test_everything_by_keyboard(fresh):
     while "A motorcycle in a dark garage" not in order:
         fresh.keyboard.press("Tab")
         order.append(fresh.evaluate(focused))
-    assert order == ["file", "camera", "A motorcycle in a dark garage"]
+    assert order == ["choose", "camera", "A motorcycle in a dark garage"]
     fresh.keyboard.press("Enter")
     fresh.locator("[data-state=done]").wait_for()
     assert fresh.evaluate(focused) == "divider"
@@ -297,9 +310,11 @@ def test_axe_finds_nothing_serious(page, scheme, width):
         if state == "done":
             page.click("#samples button:nth-child(2)")
             page.locator("[data-state=done]").wait_for()
-        found = page.evaluate("axe.run()")["violations"]
-        serious = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert serious == [], json.dumps(serious)
+        found = page.evaluate("axe.run()")
+        serious = [e for e in found["violations"] if e["impact"] in ("serious", "critical")]
+        # Axe is not sure whether text in the colour of its ground is hidden on purpose.
+        unseen = [each for each in found["incomplete"] if "equalRatio" in json.dumps(each)]
+        assert serious + unseen == [], json.dumps(serious + unseen)
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 

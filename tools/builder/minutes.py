@@ -58,11 +58,10 @@ def parts(cells: Sequence[NotebookNode], find: Callable[[str], Exercise]) -> dic
 
 def table(cells: Sequence[NotebookNode], find: Callable[[str], Exercise]) -> str:
     """Return a table in markdown, from cells whose directives are not yet expanded."""
-    rows = ["| for you | reading | exercises | together |", "| --- | --- | --- | --- |"]
+    # One column for each part, because the table has to fit a phone.
+    columns = [["minutes for you", "---", "reading", "exercises", "together"]]
     for name, part in parts(cells, find).items():
-        count = len(part.exercises)
-        exercises = f"{count} in {part.solving} minutes" if count else "none"
-        rows.append(
-            f"| {name} | {part.reading:.0f} minutes | {exercises} | {part.together} minutes |"
-        )
-    return "\n".join(rows)
+        reading, solving = f"{part.reading:.0f}", f"{part.solving} for {len(part.exercises)}"
+        posed = solving if part.exercises else "none"
+        columns.append([name, "---", reading, posed, str(part.together)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in zip(*columns, strict=True))

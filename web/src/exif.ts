@@ -2,23 +2,23 @@
 
 const SEARCHED = 1 << 18; // bytes at the start of a file
 const view = (file: Uint8Array) => new DataView(file.buffer, file.byteOffset, file.byteLength);
+const word = (value: number) => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 
 /** Return the EXIF data of a JPEG or PNG file, upright and without thumbnail, if it has any. */
-export function readExif(file: Uint8Array): Uint8Array | undefined {
+export function readExif(file: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   const head = new TextDecoder("latin1").decode(file.subarray(0, SEARCHED));
   const segment = head.search(/\u00ff\u00e1..Exif\0\0/s); // of JPEG
   const chunk = head.search(/....eXIf/s); // of PNG
-  const [start, end] = segment > 0 ? [segment + 10, segment + 2 + view(file).getUint16(segment + 2)]
-    : chunk > 0 ? [chunk + 8, chunk + 8 + view(file).getUint32(chunk)] : [0, 0];
   try {
-    return upright(file.slice(start, end));
+    return upright(segment > 0 ? file.slice(segment + 10, segment + 2 + view(file).getUint16(segment + 2))
+      : file.slice(chunk + 8, chunk + 8 + view(file).getUint32(chunk)));
   } catch {
     return undefined; // there are none, or they are damaged
   }
 }
 
 /** Set the orientation to upright and unlink the thumbnail of the dark photograph, in place. */
-function upright(tiff: Uint8Array): Uint8Array {
+function upright(tiff: Uint8Array<ArrayBuffer>) {
   const bytes = view(tiff);
   const little = bytes.getUint16(0) === 0x4949;
   const start = bytes.getUint32(4, little);
@@ -29,30 +29,19 @@ function upright(tiff: Uint8Array): Uint8Array {
   return tiff;
 }
 
-/** Return a JPEG or PNG file with EXIF data. */
-export function withExif(file: Uint8Array, tiff: Uint8Array): BlobPart[] {
-  const png = file[0] === 0x89;
-  const part = new Uint8Array(tiff.length + (png ? 12 : 10));
-  const bytes = view(part);
-  if (png) {
-    bytes.setUint32(0, tiff.length);
-    part.set(new TextEncoder().encode("eXIf"), 4);
-    part.set(tiff, 8);
-    bytes.setUint32(8 + tiff.length, crc(part.subarray(4, 8 + tiff.length)));
-  } else {
-    bytes.setUint32(0, 0xffe10000 + part.length - 2);
-    part.set(new TextEncoder().encode("Exif\0\0"), 4);
-    part.set(tiff, 10);
-  }
-  const at = png ? 33 : 2; // after the header
-  return [file.slice(0, at), part, file.slice(at)];
+/** Return a JPEG or PNG file with EXIF data, after its header. */
+export function withExif(file: Uint8Array<ArrayBuffer>, tiff: Uint8Array<ArrayBuffer>): BlobPart[] {
+  if (file[0] !== 0x89)
+    return [file.slice(0, 2), word(0xffe10008 + tiff.length), "Exif\0\0", tiff, file.slice(2)];
+  const sum = crc([...new TextEncoder().encode("eXIf"), ...tiff]);
+  return [file.slice(0, 33), word(tiff.length), "eXIf", tiff, word(sum), file.slice(33)];
 }
 
-function crc(bytes: Uint8Array): number {
+function crc(bytes: number[]): number {
   let sum = -1;
   for (const byte of bytes) {
     sum ^= byte;
     for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 && 0xedb88320);
   }
-  return ~sum >>> 0;
+  return ~sum;
 }

@@ -5,7 +5,6 @@ import type { Answer, Failure, Task } from "./worker";
 
 const SMALLEST = 16; // pixels, along either side
 const LARGEST = 100e6; // pixels
-const SHOWN = 1600; // pixels, longest side of what is shown
 const FRAME = 640 * 360; // pixels of the camera's frames
 const HEIC = /^.{4}ftyp(hei|hev|mif|msf)/s;
 const FAILURES: Record<Failure, string> = {
@@ -15,63 +14,56 @@ const FAILURES: Record<Failure, string> = {
   memory: "This photograph is too large for the memory of this device: reduce it, and try again.",
 };
 
-type Pair = { low: Picture; enhanced: Picture };
-let worker: Worker | undefined;
-let device = "";
-let job = 0;
-let began = 0; // milliseconds
-let photo: { name: string; image: HTMLImageElement | OffscreenCanvas; exif?: Uint8Array };
-let full: Pair;
-let shown: Pair | undefined; // reduced
+let worker: Worker;
+let processor: "gpu" | "cpu" = "gpu";
+let began = 0; // milliseconds, when the worker was given a picture
+let photo: { name: string; exif?: Uint8Array<ArrayBuffer> };
+let low: Picture;
+let enhanced: Picture;
 let camera: { video: HTMLVideoElement; stream: MediaStream; frames: number; since: number } | undefined;
 
 const get = <T = HTMLInputElement>(id: string) => document.getElementById(id) as T;
 const state = document.body.dataset;
 
-function enter(next: "start" | "working" | "done" | "live", sentence: string) {
+function enter(next: "start" | "working" | "done" | "live", sentence = "") {
   state.state = next;
   get("status").textContent = sentence;
 }
 
-function startWorker(name: "gpu" | "cpu") {
-  worker?.terminate();
-  worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name });
+function startWorker() {
+  worker?.terminate(); // and with it what it works on
+  worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: processor });
   worker.onmessage = ({ data }: MessageEvent<Answer>) => receive(data);
   worker.onerror = () => enter("start", FAILURES.load);
 }
 
-async function send(kind: "photo" | "frame", { data, width, height }: Picture) {
-  const task: Task = { job: ++job, kind, picture: { data, width, height } };
+async function send(kind: Task["kind"], picture: Picture) {
+  low = picture;
   await started;
   began = performance.now();
-  if (task.job === job) worker!.postMessage(task, [data.buffer]);
+  if (low === picture) worker.postMessage({ kind, picture } satisfies Task);
 }
 
 function receive(answer: Answer) {
   if (answer.kind === "ready") {
-    if (!device && state.state === "start") enter("start", "");
-    state.ready = device = answer.device;
-  } else if (answer.job !== job) {
-    return; // it was cancelled
+    if (!state.ready && state.state === "start") enter("start");
+    state.ready = answer.device;
   } else if (answer.kind === "progress") {
     get("progress").value = String(answer.share);
   } else if (answer.kind === "failure") {
-    stopCamera();
-    if (answer.failure === "gpu" || answer.failure === "memory") startWorker("cpu");
-    if (answer.failure !== "gpu") enter("start", FAILURES[answer.failure]);
-    else if (state.state === "working") enhance(FAILURES.gpu);
-  } else if (answer.kind === "frame") {
-    if (!camera) return;
-    show(answer);
+    if (answer.failure !== "gpu") return startOver(FAILURES[answer.failure]);
+    processor = "cpu";
+    if (state.state === "working") enhance(low, FAILURES.gpu);
+    else startWorker();
+  } else if (answer.kind === "frame" && camera) {
+    show(answer.enhanced);
     const seconds = (performance.now() - (camera.since ||= performance.now())) / 1000;
     if (seconds) get("rate").textContent = `${Math.round(++camera.frames / seconds)} frames a second`;
     requestAnimationFrame(sendFrame);
-  } else {
-    full = answer;
-    show(full);
+  } else if (answer.kind === "photo") {
+    show(answer.enhanced);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    const { width, height } = full.low;
-    enter("done", `${width}x${height} pixels, enhanced in ${seconds} s by ${device}`);
+    enter("done", `${low.width}x${low.height} pixels, enhanced in ${seconds} s by ${state.ready}`);
     get("divider").focus({ preventScroll: true });
   }
 }
@@ -85,37 +77,27 @@ function drawn(source: CanvasImageSource, width: number, height: number, scale =
   return context.getImageData(0, 0, w, h);
 }
 
-function painted({ data, width, height }: Picture, id?: "before" | "after") {
-  const canvas = id ? get<HTMLCanvasElement>(id) : new OffscreenCanvas(width, height);
+function paint(canvas: HTMLCanvasElement | OffscreenCanvas, { data, width, height }: Picture) {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
   context.putImageData(new ImageData(data, width, height), 0, 0);
-  return canvas as OffscreenCanvas;
 }
 
-function reduced(picture: Picture): Picture {
-  const { width, height } = picture;
-  const scale = SHOWN / Math.max(width, height);
-  return scale < 1 ? drawn(painted(picture), width, height, scale) : picture;
-}
-
-function show({ low, enhanced }: Pair) {
-  shown = { low: reduced(low), enhanced: reduced(enhanced) };
-  painted(shown.low, "before");
+function show(result: Picture) {
+  enhanced = result;
+  paint(get<HTMLCanvasElement>("before"), low);
+  paint(get<HTMLCanvasElement>("after"), enhanced);
   get("stage").style.setProperty("--ratio", String(low.width / low.height));
-  render();
 }
 
-function result({ low, enhanced }: Pair): Picture {
-  return adjusted(low, enhanced, get("exposure").valueAsNumber, get("strength").valueAsNumber);
-}
-
+/** Show what the sliders say, as `adjusted` computes it: a filter multiplies the light. */
 function render() {
   const stops = get("exposure").valueAsNumber;
   get("stops").textContent = `${stops > 0 ? "+" : ""}${stops} stops`;
   get("share").textContent = `${Math.round(100 * get("strength").valueAsNumber)} %`;
   get("stage").style.setProperty("--split", `${get("divider").value}%`);
-  if (shown) painted(result(shown), "after");
+  get("stage").style.setProperty("--strength", get("strength").value);
+  for (const channel of get("light").children) channel.setAttribute("slope", String(2 ** stops));
 }
 
 async function open(file: Blob, name: string) {
@@ -127,36 +109,49 @@ async function open(file: Blob, name: string) {
     const { width, height } = image;
     const size = `${name} has ${width}x${height} pixels`;
     if (Math.min(width, height) < SMALLEST)
-      return enter("start", `${size}; the smallest photograph is ${SMALLEST}x${SMALLEST}.`);
+      return startOver(`${size}; the smallest photograph is ${SMALLEST}x${SMALLEST}.`);
     if (width * height > LARGEST)
-      return enter("start", `${size}, too many for the memory of a page: reduce it to 100 megapixels.`);
+      return startOver(`${size}, too many for the memory of a page: reduce it to 100 megapixels.`);
     await image.decode();
   } catch {
     const heic = HEIC.test(String.fromCharCode(...content.subarray(0, 16)));
-    return enter("start", heic ? `${name} is HEIC, which this browser cannot read: save it as JPEG or PNG.`
+    return startOver(heic ? `${name} is HEIC, which this browser cannot read: save it as JPEG or PNG.`
       : `${name} is not an image that this browser can read: choose a JPEG, PNG, WebP or AVIF file.`);
   } finally {
     URL.revokeObjectURL(image.src);
   }
-  photo = { name, image, exif: readExif(content) };
-  enhance("Enhancing …");
+  photo = { name, exif: readExif(content) };
+  enhanceDrawn(image, image.width, image.height);
 }
 
-function enhance(sentence: string) {
-  stopCamera();
+function enhanceDrawn(source: CanvasImageSource, width: number, height: number) {
   try {
-    const low = drawn(photo.image, photo.image.width, photo.image.height);
-    show({ low, enhanced: low }); // so far
-    enter("working", sentence);
-    void send("photo", low);
+    enhance(drawn(source, width, height), "Enhancing …");
   } catch {
-    enter("start", FAILURES.memory);
+    startOver(FAILURES.memory);
   }
+}
+
+function enhance(picture: Picture, sentence: string) {
+  startOver();
+  enter("working", sentence);
+  void send("photo", picture);
+  show(picture); // so far
+}
+
+function startOver(sentence = "") {
+  camera?.stream.getTracks().forEach((track) => track.stop());
+  camera = undefined;
+  if (state.state === "working" && worker) startWorker();
+  enter("start", sentence);
 }
 
 async function save(type: "image/jpeg" | "image/png") {
   try {
-    const blob = await painted(result(full)).convertToBlob({ type, quality: 0.95 });
+    const canvas = new OffscreenCanvas(0, 0);
+    const [exposure, strength] = ["exposure", "strength"].map((id) => get(id).valueAsNumber);
+    paint(canvas, adjusted(low, enhanced, exposure, strength));
+    const blob = await canvas.convertToBlob({ type, quality: 0.95 });
     const parts = photo.exif ? withExif(new Uint8Array(await blob.arrayBuffer()), photo.exif) : [blob];
     const suffix = type === "image/png" ? ".png" : ".jpg";
     const download = `${photo.name.replace(/\.\w+$/, "")}-enhanced${suffix}`;
@@ -189,47 +184,13 @@ function sendFrame() {
   void send("frame", drawn(camera.video, width, height, Math.sqrt(FRAME / (width * height))));
 }
 
-function stopCamera() {
-  camera?.stream.getTracks().forEach((track) => track.stop());
-  camera = undefined;
-}
-
 function shoot() {
   const { video } = camera!;
-  photo = { name: "photograph", image: painted(drawn(video, video.videoWidth, video.videoHeight)) };
-  enhance("Enhancing …");
+  photo = { name: "photograph" };
+  enhanceDrawn(video, video.videoWidth, video.videoHeight);
 }
 
-function startOver() {
-  stopCamera();
-  worker?.postMessage({ job: ++job, kind: "cancel" } satisfies Task);
-  enter("start", "");
-}
-
-function take(files: FileList | null | undefined) {
-  if (files?.[0]) void open(files[0], files[0].name);
-}
-
-get("camera").onclick = startCamera;
-get("shoot").onclick = shoot;
-get("cancel").onclick = get("again").onclick = startOver;
-get("jpeg").onclick = () => save("image/jpeg");
-get("png").onclick = () => save("image/png");
-for (const id of ["divider", "exposure", "strength"]) get(id).oninput = render;
-for (const { alt, src, parentElement } of document.images)
-  parentElement!.onclick = async () => open(await (await fetch(src)).blob(), alt);
-get("file").onchange = () => {
-  take(get("file").files);
-  get("file").value = ""; // so that the same file can be chosen again
-};
-document.onpaste = (event) => take(event.clipboardData?.files);
-document.ondragover = (event) => event.preventDefault();
-document.ondrop = (event) => {
-  event.preventDefault();
-  take(event.dataTransfer?.files);
-};
-
-/** Let the service worker answer from now on, so that it keeps what the network's worker loads. */
+/** Let the service worker keep what the page has and what the network's worker will load. */
 async function keepOffline() {
   await navigator.serviceWorker.register("./sw.js");
   const { active } = await navigator.serviceWorker.ready;
@@ -237,10 +198,36 @@ async function keepOffline() {
   const controlled = new Promise((done) => (navigator.serviceWorker.oncontrollerchange = done));
   active!.postMessage("claim");
   await controlled;
+  const files = performance.getEntriesByType("resource").map(({ name }) => name);
+  await Promise.all([location.href, ...files].map((file) => fetch(file)));
 }
+
+function choose(files?: FileList | null) {
+  if (files?.[0]) void open(files[0], files[0].name);
+}
+
+get("choose").onclick = () => get("file").click();
+get("camera").onclick = startCamera;
+get("shoot").onclick = shoot;
+get("cancel").onclick = get("again").onclick = () => startOver();
+get("jpeg").onclick = () => save("image/jpeg");
+get("png").onclick = () => save("image/png");
+for (const id of ["divider", "exposure", "strength"]) get(id).oninput = render;
+for (const { alt, src, parentElement } of document.images)
+  parentElement!.onclick = async () => open(await (await fetch(src)).blob(), alt);
+get("file").onchange = () => {
+  choose(get("file").files);
+  get("file").value = ""; // so that the same file can be chosen again
+};
+document.onpaste = (event) => choose(event.clipboardData?.files);
+document.ondragover = (event) => event.preventDefault();
+document.ondrop = (event) => {
+  event.preventDefault();
+  choose(event.dataTransfer?.files);
+};
 
 get("unstarted").remove();
 render();
 // Without it, as in some private windows, the page needs a network at each visit.
 const kept = import.meta.env.PROD ? keepOffline().catch(() => undefined) : Promise.resolve();
-const started = kept.then(() => startWorker("gpu"));
+const started = kept.then(startWorker);

@@ -1,5 +1,7 @@
 /** Pixels between a canvas, which has RGBA bytes, and the network, which takes planes in [0, 1]. */
 
+import { multiple as MULTIPLE } from "../built/sizes.json";
+
 export interface Picture {
   data: Uint8ClampedArray<ArrayBuffer>; // RGBA
   width: number;
@@ -7,8 +9,6 @@ export interface Picture {
 }
 
 export type Span = [start: number, end: number];
-
-const MULTIPLE = 8; // the network halves the size of its input three times
 
 /** Return the side that is padded to, and which pixel of a span to take for each padded one. */
 export function padded([start, end]: Span): number[] {

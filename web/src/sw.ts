@@ -1,31 +1,21 @@
 /** Keep the page for use without a network, and isolate it, which gives WebAssembly its threads. */
 declare const self: ServiceWorkerGlobalScope;
-declare const FILES: string[]; // both written by vite.config.ts
-declare const VERSION: string;
+const CACHE = "out-of-the-dark";
 
-self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(VERSION).then((cache) => cache.addAll(FILES)));
-  void self.skipWaiting();
-});
-
-self.addEventListener("activate", (event) => {
-  const [ours] = VERSION.split(" "); // other pages of this address have caches too
-  const old = (name: string) => name.startsWith(ours) && name !== VERSION;
-  event.waitUntil(caches.keys().then((names) =>
-    Promise.all(names.filter(old).map((name) => caches.delete(name)))));
-});
-
-self.addEventListener("message", () => void self.clients.claim());
-
-self.addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
+self.oninstall = () => void self.skipWaiting();
+self.onmessage = () => void self.clients.claim();
+self.onfetch = (event) => event.respondWith(answer(event.request));
 
 async function answer(request: Request): Promise<Response> {
-  const cache = await caches.open(VERSION);
-  let response = await cache.match(request);
-  if (!response) {
-    response = await fetch(request);
+  const kept = await caches.match(request, { cacheName: CACHE });
+  const page = request.mode === "navigate"; // other files have new names when they change
+  const response = kept && !page ? kept : await fetch(request).catch(() => kept);
+  if (!response) throw new Error("neither the network nor the cache has it");
+  if (response.ok && response !== kept) {
+    if (page && (await kept?.text()) !== (await response.clone().text())) await caches.delete(CACHE);
+    const cache = await caches.open(CACHE);
     // Where there is no room for it, the page needs a network next time.
-    if (response.ok) await cache.put(request, response.clone()).catch(() => undefined);
+    await cache.put(request, response.clone()).catch(() => undefined);
   }
   const headers = new Headers(response.headers);
   headers.set("Cross-Origin-Opener-Policy", "same-origin");

@@ -1,8 +1,6 @@
 /** Large photographs in overlapping tiles, as llie_helpers/inference/tiles.py divides them. */
+import { overlap as OVERLAP, tile as TILE } from "../built/sizes.json";
 import { padded, planes, type Picture, type Span } from "./pixels";
-
-export const TILE = 768;
-export const OVERLAP = 192; // the middle third of it is blended
 
 /** Enhance padded planes at a place: the top, left, bottom and right edge, as fractions. */
 export type Network = (
@@ -17,7 +15,8 @@ export function spans(length: number): Span[] {
   return found;
 }
 
-/** Return the weights of a tile along one side; those of all tiles add up to 1. */
+/** Return the weights of a tile along one side: those of all tiles add up to 1. Where two overlap,
+ * the middle third is blended. */
 export function weights([start, end]: Span, length: number): Float32Array {
   const ramp = (i: number) => {
     const across = Math.min(Math.max((3 * (i + 0.5)) / OVERLAP - 1, 0), 1);
@@ -28,17 +27,17 @@ export function weights([start, end]: Span, length: number): Float32Array {
     (end < length && end - start - 1 - i < OVERLAP ? ramp(end - start - 1 - i) : 1));
 }
 
-/** Enhance a picture of any size from 16x16; false from `progress` ends it without a result. */
+/** Enhance a picture of any size from 16x16. */
 export async function enhanceTiled(
-  picture: Picture, network: Network, progress: (share: number) => Promise<boolean>,
-): Promise<Picture | undefined> {
+  picture: Picture, network: Network, progress: (share: number) => void,
+): Promise<Picture> {
   const { width, height } = picture;
   const data = new Uint8ClampedArray(picture.data); // keeps the transparency
   const band = new Float32Array(3 * TILE * width); // sums of a row of tiles, with RGB pixels
   const [down, across] = [spans(height), spans(width)];
   for (const [i, rows] of down.entries()) {
     for (const [j, columns] of across.entries()) {
-      if (!(await progress((i * across.length + j) / (down.length * across.length)))) return;
+      progress((i * across.length + j) / (down.length * across.length));
       const [ys, xs] = [padded(rows), padded(columns)];
       const [h, w] = [ys.length, xs.length];
       const [top, left] = [rows[0], columns[0]];

@@ -7,26 +7,23 @@ import wasmBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import gridFile from "../built/grid.onnx?url";
 import lightFile from "../built/light.onnx?url";
 import restoreFile from "../built/restore.onnx?url";
-import { padded, planes, thumbnail, type Picture } from "./pixels";
+import { thumbnail as SIDE } from "../built/sizes.json";
+import { thumbnail, type Picture } from "./pixels";
 import { enhanceTiled } from "./tiles";
 
-export type Task =
-  | { job: number; kind: "photo" | "frame"; picture: Picture }
-  | { job: number; kind: "cancel"; picture?: undefined };
+export type Task = { kind: "photo" | "frame"; picture: Picture };
 export type Failure = "wasm" | "load" | "gpu" | "memory";
 export type Answer =
   | { kind: "ready"; device: string }
-  | { kind: "progress"; job: number; share: number }
-  | { kind: "photo" | "frame"; job: number; low: Picture; enhanced: Picture }
-  | { kind: "failure"; job: number; failure: Failure };
+  | { kind: "progress"; share: number }
+  | { kind: "photo" | "frame"; enhanced: Picture }
+  | { kind: "failure"; failure: Failure };
 
 declare const self: DedicatedWorkerGlobalScope;
-const SIDE = 64; // of the thumbnail
 const SETTLE = 500; // milliseconds in which the light follows a change
 
-const say = (answer: Answer, transfer: Transferable[] = []) => self.postMessage(answer, transfer);
+const say = (answer: Answer) => self.postMessage(answer);
 let missing: Failure = "wasm"; // what loading failed for
-let latest = 0; // the job that is wanted; older ones end
 let last: { grid?: Float32Array; time: number } = { time: 0 }; // of a film
 
 async function load() {
@@ -50,8 +47,6 @@ async function load() {
   return { predict, light, restore, tensor, gpu };
 }
 
-const loaded = load();
-
 async function run(session: InferenceSession, inputs: Record<string, Tensor>) {
   const [output] = Object.values(await session.run(inputs));
   return output.data as Float32Array;
@@ -66,34 +61,27 @@ function steady(grid: Float32Array): Float32Array {
   return grid;
 }
 
-self.onmessage = async ({ data: { job, kind, picture } }: MessageEvent<Task>) => {
-  latest = job;
-  if (kind === "cancel") return;
+async function answer({ kind, picture }: Task) {
   const { predict, light, restore, tensor, gpu } = await loaded;
   try {
     const small = thumbnail(picture, SIDE);
-    let grid = await run(predict, { whole: tensor(small, 1, 3, SIDE, SIDE) });
-    if (kind === "frame") grid = steady(grid);
-    const session = kind === "frame" ? light : restore;
-    const enhanced = await enhanceTiled(
-      picture,
-      (low, height, width, place) => run(session, {
+    const grid = await run(predict, { whole: tensor(small, 1, 3, SIDE, SIDE) });
+    const gains = tensor(kind === "frame" ? steady(grid) : grid, 1, 3, grid.length / 192, 8, 8);
+    const enhanced = await enhanceTiled(picture,
+      (low, height, width, place) => run(kind === "frame" ? light : restore, {
         low: tensor(low, 1, 3, height, width),
-        grid: tensor(grid, 1, 3, grid.length / 192, 8, 8),
+        grid: gains,
         place: tensor(Float32Array.from(place), 4),
       }),
-      async (share) => {
-        if (kind === "photo") say({ kind: "progress", job, share });
-        await new Promise((turn) => setTimeout(turn)); // in which a newer job may come in
-        return job === latest;
-      },
-    );
-    if (enhanced)
-      say({ kind, job, low: picture, enhanced }, [picture.data.buffer, enhanced.data.buffer]);
+      (share) => say({ kind: "progress", share }));
+    self.postMessage({ kind, enhanced } satisfies Answer, [enhanced.data.buffer]);
   } catch (error) {
     console.error(error);
-    say({ kind: "failure", job, failure: gpu && kind === "photo" ? "gpu" : "memory" });
+    say({ kind: "failure", failure: gpu && kind === "photo" ? "gpu" : "memory" });
   }
-};
+}
 
-loaded.catch(() => say({ kind: "failure", job: latest, failure: missing }));
+const loaded = load();
+loaded.catch(() => say({ kind: "failure", failure: missing }));
+let busy: Promise<unknown> = loaded;
+self.onmessage = ({ data }: MessageEvent<Task>) => (busy = busy.then(() => answer(data)));

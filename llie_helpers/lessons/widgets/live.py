@@ -71,7 +71,8 @@ class ParameterSlider:
         except Exception as error:
             # Jupyter hides errors in widget callbacks, so show them on the screen too.
             text = html.escape(f"{type(error).__name__}: {error}")
-            self.screen.value = f"<pre style='color:#B00020'>{text}</pre>"
+            marked = "border-left:4px solid #D55E00;padding-left:8px"
+            self.screen.value = f"<pre style='{marked}'>{text}</pre>"
             raise
         tag = image_tag(shown, f"{self.alt}, {_describe(self.values)}", onload=self.fold)
         self.screen.value = (

@@ -160,9 +160,9 @@ def frames_html(
         _frame(picture, title, text, alt, hidden=i != first)
         for i, (picture, text) in enumerate(zip(pictures, texts, strict=True))
     )
-    ticks = "".join(
-        f'<span style="flex:1;text-align:center">{html.escape(text)}</span>' for text in texts
-    )
+    # On a phone, what does not fit below the slider is only above the picture.
+    tick = "flex:1;text-align:center;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
+    ticks = "".join(f'<span style="{tick}">{html.escape(text)}</span>' for text in texts)
     return f"""\
 <figure class="llie-slider"
   style="width:{shown_width(pictures[0])};margin:0.5em 0;font:14px/1.5 sans-serif">
