@@ -81,8 +81,8 @@ class FrequencyBranch(nn.Module):
 def frequency_observe(answer, options, low):
     """Look at the network, and at the mask that it starts with."""
     look = network_with_advice(
-        "torch.fft.rfft2 gives a spectrum of all rows and size // 2 + 1 columns, and the mask has "
-        "the shape of it."
+        "rfft2 gives all rows and size // 2 + 1 columns, and the mask has the same shape: use "
+        "rfft2, not fft2."
     )
     return *look(answer, options, low), getattr(answer(**options), "mask", None)
 
@@ -102,7 +102,7 @@ frequency = Exercise(
             "nn.Parameter(torch.full((1, 3, size, size // 2 + 1), 0.01)) => "
             "torch.full((1, 3, size, size // 2 + 1), 0.01)"
         ),
-        "gives a spectrum of all rows and size // 2 + 1 columns": "size // 2 + 1 => size",
+        "rfft2 gives all rows and size // 2 + 1 columns": "size // 2 + 1 => size",
         "all values of the mask start at 0.01.": "0.01) => 1.0)",
         "the phases are lost: multiply the spectrum itself, which is complex, "
         "not its absolute value.": "spectrum * self.mask => spectrum.abs() * self.mask",
@@ -114,7 +114,7 @@ frequency = Exercise(
         "an image of odd width comes back a column short: irfft2 cannot know the width; "
         "give it the size, `s=low.shape[-2:]`.": ", s=low.shape[-2:] => ",
         "the mask is not used.": "spectrum * self.mask => spectrum",
-        "PyTorch says: ": "torch.fft.rfft2 => torch.fft.fft2",
+        "the mask has the same shape: use rfft2, not fft2.": "torch.fft.rfft2 => torch.fft.fft2",
     },
     hints=[
         "In `__init__`, call `super().__init__()` first. A tensor is trained only if it is an "
