@@ -895,15 +895,15 @@ print(f"{each[worst] / each.sum():.0%} of it is the error of one photograph, {te
 # - **Local light and colour**: this is what the grid was built for. Your `dual_branch` has less
 #   than half of the published network's error, and so it is with the weights from LOL v1. In detail
 #   the two are close.
-# - **Brightness**: of *your* two networks, `dual_branch` is the worse. The network that was
-#   designed to set the light guesses the whole wrongly where nobody teaches it, in one dark
-#   photograph above all. With the light of the whole in its training, on LOL v1, it has less than
-#   half of the published network's error on these photographs, although neither has seen their
-#   like. What is left of it is the rocket: it lights a night sky like a room.
+# - **Brightness**: of *your* two networks, `dual_branch` is worse. The network that was designed to
+#   set the light misjudges the whole where nobody teaches it, in one photograph above all. The
+#   weights from LOL v1 were taught the light of the whole. They have less than half of the
+#   published network's error on these photographs, although neither network has seen anything like
+#   them. What is left is the rocket: a night sky, lit like a room.
 #
 # A design makes an answer possible. Only training gives it.
 #
-# {{claim new.local < 0.5 * old.local and new_long.local < 0.5 * old_long.local + 0.0005}}
+# {{claim new.local < 0.5 * old.local and new_long.local < 0.5 * old_long.local}}
 # {{claim new.brightness > old.brightness and share.argmax() == 0}}
 # {{claim each.argmax() == worst and each[worst] > 0.35 * each.sum()}}
 # {{claim new_long.brightness < 0.5 * old_long.brightness}}
@@ -938,7 +938,7 @@ report("  light alone", ablated["blocks"])
 # %% [markdown]
 # Without its mask, the published network scores about the same: more than half of its parameters
 # hardly matter. Without its spectral branches, `dual_branch` loses some tenths of a decibel.
-# Without all blocks it loses several, and most of its SSIM: the noise is back.
+# Without all blocks it loses more than two, and nearly half of its SSIM: the noise is back.
 #
 # So frequencies help here, a little. This shows what *these weights* rely on. A network trained
 # without the branch might find another way. To say that it is needed takes trainings with and
@@ -947,13 +947,13 @@ report("  light alone", ablated["blocks"])
 # {{claim abs(ablated["mask"].psnr - old_long.psnr) < 0.4}}
 # {{claim 0.1 < new_long.psnr - ablated["spectral"].psnr < 1}}
 # {{claim 0.1 < new_long.psnr_gt_mean - ablated["spectral"].psnr_gt_mean < 1}}
-# {{claim ablated["blocks"].psnr < new_long.psnr - 1.5}}
-# {{claim ablated["blocks"].ssim < 0.6 * new_long.ssim}}
+# {{claim ablated["blocks"].psnr < new_long.psnr - 2}}
+# {{claim 0.5 < ablated["blocks"].ssim / new_long.ssim < 0.6}}
 #
 # ### On real pairs
 #
-# The scores of the same weights on LOL v1, from their cards. Validation has 23 scenes that neither
-# training nor test shows.
+# The scores of the same weights on LOL v1, from their cards. Of the 15 test pairs, 14 show a scene
+# of the training set. Validation (`val`) has 23 scenes that training never shows.
 
 # %%
 on_lol = {card.model: card.scores for card in shipped_cards() if card.data == "lol_v1"}
