@@ -852,14 +852,14 @@ print(", ".join(f"{label} {value:.2f}" for label, value in red.items()))
 baselines.table(judged)
 
 # %% [markdown]
-# Of the two that you trained, `dual_branch` is ahead in all three scores, and ahead of the best
-# method without a network. The lead is largest in GT-mean PSNR, which ignores the brightness of
-# the whole. The two that saw LOL v1 alone have never met such photographs, and there the published
-# network falls far below the mapper.
+# Your `dual_branch` beats the best method without a network in all three scores. It leads the
+# published network in PSNR and, by more, in GT-mean PSNR, which ignores the brightness of the
+# whole. In SSIM the two are close. The weights from LOL v1 have never met such photographs, and
+# there the published network falls far below the mapper.
 #
 # {{claim new.psnr > best.psnr + 0.5 and new.ssim > best.ssim + 0.1}}
 # {{claim new.psnr_gt_mean > best.psnr_gt_mean + 1}}
-# {{claim new.psnr > old.psnr and new.ssim > old.ssim}}
+# {{claim new.psnr > old.psnr + 0.5 and abs(new.ssim - old.ssim) < 0.05}}
 # {{claim new.psnr_gt_mean - old.psnr_gt_mean > 1.5}}
 # {{claim new.psnr_gt_mean - old.psnr_gt_mean > new.psnr - old.psnr}}
 # {{claim old_long.psnr < best.psnr - 2}}
