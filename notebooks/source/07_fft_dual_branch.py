@@ -696,9 +696,9 @@ ours = models.create_model("dual_branch")
 print(inspect.getmodule(type(ours)).__doc__)
 
 # %% [markdown]
-# The class itself is folded below. If you open it, follow three ideas in `restore`. `smooth`, means
-# over 4 x 4 pixels, have little noise. The detail `lit - smooth` passes a `gate`, and a `residual`
-# is added. And `share` is 0 where no light was added: there nothing is changed.
+# The class itself is folded below. Its heart is `restore`: means over 4 x 4 pixels have little
+# noise, detail has to pass a `gate`, and a `residual` is added. Where no light was added, nothing is
+# changed.
 
 # %% Import what the class uses tags=["hide-input"]
 from llie_helpers.images import WHOLE, Place  # noqa: F401
@@ -766,9 +766,8 @@ question_cost.reveal(
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
 recipe = recipe.changed(epochs=lesson.choose(quick=3, full=recipe.epochs))
-entries = "epochs crops_per_epoch crop_size batch_size loss objective learning_rate"
-for entry in entries.split():
-    print(f"{entry:15} {getattr(recipe, entry)}")
+print(f"{recipe.epochs} epochs of {recipe.crops_per_epoch} crops, {recipe.crop_size} pixels wide")
+print(f"loss: {recipe.loss}, objective: {recipe.objective}")
 
 # %%
 torch.manual_seed(lesson.seed)
@@ -837,7 +836,7 @@ plotting.show_results(low, outputs, normal)
 # %% [markdown]
 # How red are the shadows of the first photograph, the pixels whose target is darker than 0.2?
 
-# %%
+# %% Measure the red tags=["hide-input"]
 shadow = normal[0].mean(0) < 0.2
 views = {"low": low[0], **{label: images[0] for label, images in outputs.items()}}
 views["target"] = normal[0]
