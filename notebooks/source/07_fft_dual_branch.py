@@ -697,8 +697,8 @@ print(inspect.getmodule(type(ours)).__doc__)
 
 # %% [markdown]
 # The class itself is folded below. Its heart is `restore`: means over 4 x 4 pixels have little
-# noise, detail has to pass a `gate`, and a `residual` is added. Where no light was added, nothing is
-# changed.
+# noise, detail has to pass a `gate`, and a `residual` is added. Where no light was added, nothing
+# is changed.
 
 # %% Import what the class uses tags=["hide-input"]
 from llie_helpers.images import WHOLE, Place  # noqa: F401
