@@ -1,17 +1,20 @@
 # %% [markdown]
 # # 07. Light and structure apart
 #
-# All networks so far worked on pixels. This one also works on *waves*: the Fourier transform writes
-# a photograph as a sum of stripes of all widths and directions, each with an amplitude (how strong)
-# and a phase (where). There is a surprise in it for low light: most of what is wrong with a dark
-# photograph is in the amplitudes. You will take apart a published network that builds on this and
-# find three things that hold it back. Then you will rebuild it: the light first, for each place and
-# each luminance, and the noise second.
+# All networks so far worked on pixels, and a convolution sees only a few neighbours of each. This
+# one also works on *waves*. The Fourier transform writes a photograph as a sum of stripes of all
+# widths and directions, and each of its numbers depends on every pixel. So a layer that works on
+# them sees the whole photograph at once. There is a surprise in it for low light: most of what is
+# wrong with a dark photograph is in the *amplitudes* of its waves.
+#
+# You will rebuild a published network that rests on this, find three faults in it by experiment,
+# and repair them: light from a small map of gains, and frequencies mixed in a way that fits any
+# size. Then you will measure what the repairs gained, and what they did not.
 #
 # **You will be able to**
 #
 # - say what amplitude and phase of a photograph hold, and show it by exchanging them;
-# - find out by experiment what a branch of a network can and cannot see;
+# - test by experiment what a branch of a network can see, and what it contributes;
 # - build a network of two branches, one of them on frequencies;
 # - look up a gain for each pixel in a bilateral grid;
 # - train in two stages, and recognise a schedule that ends before the training does.
@@ -27,6 +30,7 @@
 # {{setup}}
 
 # %%
+import copy
 import inspect
 import math
 from statistics import fmean
@@ -39,55 +43,53 @@ from torch import nn
 from llie_helpers import data, metrics, models, plotting, training
 from llie_helpers.data import lighting, synthesis
 from llie_helpers.images import quantise
-from llie_helpers.lessons import widgets
+from llie_helpers.lessons import reruns, widgets
 from llie_helpers.lessons.checks import lesson_07 as check
 from llie_helpers.models import bilateral_grid
 from llie_helpers.models.bilateral_grid import cubic_bspline
+from llie_helpers.models.cards import shipped_cards
 from llie_helpers.models.cost import count_parameters, gmacs
+from llie_helpers.models.dual_branch import WindowAmplitude
+from llie_helpers.tables import Table
 from llie_helpers.training.recipe import load_recipe
 
 device = lesson.device
 
 # %% [markdown]
-# ## 1. What it has to beat
-#
-# The methods without a network come first, as always.
+# The photographs, and what has to be beaten: the best method without a network. All scores are
+# taken under the frozen protocol.
 
-# %% tags=["nbval-check-output"]
+# %%
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
 train, val, test = (data.load_pairs(name, split) for split in ("train", "val", "test"))
-for pairs in (train, val, test):
-    print(pairs)
-
-# %% [markdown]
-# All scores are taken under the frozen protocol and noted in the ledger; the second gamma and the
-# histogram mapper are fitted to training pairs.
-
-# %%
 baselines = lessons.baselines(train, test)
+best = baselines.scores[baselines.to_beat]
+
+
+def report(label, its):
+    """Print one row of scores."""
+    print(f"{label:32}{its.psnr:5.2f} dB, SSIM {its.ssim:.3f}, GT-mean {its.psnr_gt_mean:5.2f} dB")
+
+
+report(f"to beat: {baselines.to_beat}", best)
+
+# %% The baselines, for lesson 08's table tags=["hide-input"]
 for label, its in baselines.scores.items():
     lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
-baselines.table()
 
 # %% [markdown]
-# Two of these rows come back below: the best one, which every network has to beat, and the gamma
-# that was tuned on training pairs.
-
-# %%
-best = baselines.scores[baselines.best]
-fitted = baselines.tuned_gamma
-fitted_gamma = baselines.methods[fitted]
-
-# %% [markdown]
-# ## 2. Amplitude and phase
+# ## 1. Amplitude and phase
 #
 # `torch.fft.rfft2` gives one complex number for each wave in an image. Its length is the wave's
-# *amplitude*, its angle the *phase*. Two images of the same size can exchange them.
+# *amplitude*: how strong the wave is. Its angle is the *phase*: where the wave has its crests. The
+# slowest wave of all, of zero frequency, has no stripes: its amplitude is the sum of all pixels, so
+# it holds the mean brightness. Two images of the same size can exchange amplitudes.
 #
 # {{exercise swap}}
 #
 # `light` and `structure` are images `(3, H, W)`. Return the image that has the amplitudes of
-# `light` and the phases of `structure`. It may leave [0, 1] a little, and need not be clipped.
+# `light` and the phases of `structure`. `torch.polar` makes complex numbers of the two. The result
+# may leave [0, 1] a little, and need not be clipped.
 
 
 # %%
@@ -124,13 +126,13 @@ bright, dark = test[0].normal[:, :256, :384], test[len(test) // 2].low[:, :256, 
 first, second = exchange(bright, dark).clamp(0, 1), exchange(dark, bright).clamp(0, 1)
 plotting.show_images(
     [bright, dark, first, second],
-    ["well lit", "dark", "light of 1, phase of 2", "light of 2, phase of 1"],
+    ["1: well lit", "2: dark", "amplitudes of 1, phases of 2", "amplitudes of 2, phases of 1"],
     [f"mean {image.mean():.2f}" for image in (bright, dark, first, second)],
     columns=2,
 )
 
 
-# %%
+# %% Which scene is it? tags=["hide-input"]
 def alike(a, b):
     """Correlation of the grey values of two images."""
     return torch.corrcoef(torch.stack([a.mean(0).flatten(), b.mean(0).flatten()]))[0, 1].item()
@@ -147,22 +149,24 @@ question_swap.reveal(
 )
 
 # %% [markdown]
-# {{claim to_phase > to_light + 0.2}}
+# The scene goes with the phases, which say *where* things are. Light and colour go with the
+# amplitudes. These belong to the wrong scene, and so the picture is stained.
 #
-# The phase says *where* things are, so it carries the scene. The amplitude says how strong each
-# wave is, and the strongest of all, the one of zero frequency, is the mean brightness. Now the
-# experiment that the published network rests on: give a dark photograph the amplitudes of its *own*
-# target, and leave its phases alone.
+# Now the experiment that the published network rests on. Give a dark photograph the amplitudes of
+# its *own* target, and leave its phases alone.
+#
+# {{claim to_phase > to_light + 0.2}}
 
 # %%
-small, medium, large = "less than 3 dB", "3 to 8 dB", "more than 8 dB"
+small, medium, large = "less than 3 dB", "3 to 12 dB", "more than 12 dB"
 question_own = widgets.predict(
     "By how much does the PSNR of the dark photographs rise?", [small, medium, large]
 )
 question_own
 
 # %% [markdown]
-# Measured on the test pairs, with the opposite exchange for comparison:
+# Measured on the test pairs. The second row corrects the mean brightness alone, with one gain for
+# each photograph. The last is the opposite exchange.
 
 
 # %%
@@ -170,24 +174,33 @@ def mean_psnr(enhance):
     return fmean(metrics.psnr(enhance(p.low, p.normal).clamp(0, 1), p.normal).item() for p in test)
 
 
-as_it_is = mean_psnr(lambda low, normal: low)
-own_amplitude = mean_psnr(lambda low, normal: exchange(normal, low))
-own_phase = mean_psnr(lambda low, normal: exchange(low, normal))
-print(f"dark photograph:               {as_it_is:.2f} dB")
-print(f"with its target's amplitudes:  {own_amplitude:.2f} dB")
-print(f"with its target's phases:      {own_phase:.2f} dB")
-gain = own_amplitude - as_it_is
+oracles = {
+    "dark photograph": mean_psnr(lambda low, normal: low),
+    "with its target's brightness": mean_psnr(metrics.match_gt_mean),
+    "with its target's amplitudes": mean_psnr(lambda low, normal: exchange(normal, low)),
+    "with its target's phases": mean_psnr(exchange),
+}
+for label, score in oracles.items():
+    print(f"{label:30} {score:.2f} dB")
+as_it_is, with_brightness, with_amplitudes, with_phases = oracles.values()
+gain = with_amplitudes - as_it_is
 question_own.reveal(
-    small if gain < 3 else medium if gain <= 8 else large,
-    f"by {gain:.2f} dB.",
+    small if gain < 3 else medium if gain <= 12 else large,
+    f"by {gain:.1f} dB; the right brightness alone gives {with_brightness - as_it_is:.1f} dB.",
 )
 
 # %% [markdown]
-# Amplitudes repair most of the light; right phases without them repair next to nothing. It is an
-# oracle, of course: it uses the target. And look at what it leaves, noise:
+# More than half of this gain is the brightness of the whole, a single number. The other amplitudes
+# add the rest: local light, contrast and colour. The right phases gain next to nothing, because the
+# dark photograph's own are nearly right.
 #
-# {{claim own_amplitude > as_it_is + 8}}
-# {{claim own_phase < as_it_is + 1}}
+# All of these rows use the target, so none of them is a method. And look at what the exchange
+# leaves:
+#
+# {{claim with_brightness > as_it_is + 8}}
+# {{claim with_amplitudes - as_it_is < 2 * (with_brightness - as_it_is)}}
+# {{claim with_amplitudes > with_brightness + 5}}
+# {{claim with_phases < as_it_is + 1}}
 
 # %%
 pair = test[1]
@@ -198,9 +211,12 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# ## 3. Build the published network
+# Noise: it has shifted the phases. So a network has two tasks. It has to guess the amplitudes
+# without the target, and it has to remove noise. Can two branches share them?
 #
-# It has two branches, one on pixels and one on frequencies. The course's file draws it:
+# ## 2. Build the published network
+#
+# One branch works on pixels and one on frequencies. The course's file draws it:
 
 # %% tags=["nbval-check-output"]
 published = models.create_model("fft_dual_branch")
@@ -242,8 +258,8 @@ FrequencyBranch = check.frequency(FrequencyBranch)
 #
 # The layers are given, and so is the branch on pixels, `self.spatial(low)`. Write `forward`: put
 # the outputs of both branches together as channels, `spatial` first, fuse them by `self.fusion`,
-# apply `torch.tanh`, and add the image. When it does not train (`self.training` is False), clamp
-# the result to [0, 1].
+# apply `torch.tanh`, and add the image. In training (`self.training` is True) return this as it
+# is, because a clamp has no gradient outside [0, 1]. Otherwise clamp it to [0, 1].
 
 # %%
 from llie_helpers.models.fft_dual_branch import norm  # instance norm and LeakyReLU
@@ -280,9 +296,9 @@ TwoBranches = check.network(TwoBranches)
 # %% [markdown]
 # {{answers network}}
 #
-# The layers have the names of the course's network, so its weights fit into your class. (They were
-# trained on LOL v1 by a recipe of the course; how the network was published is the topic of
-# section 4.) Only the mask is one level deeper in yours.
+# The layers have the names of the course's network, so its weights fit into your class. Only the
+# mask is one level deeper in yours. (These weights were trained on LOL v1 by a recipe of the
+# course. How the network was published is the topic of section 3.)
 
 # %% tags=["nbval-check-output"]
 mine, trained_weights = TwoBranches().eval(), models.create_model("fft_dual_branch", "lol_v1")
@@ -298,30 +314,27 @@ print(f"{total:,} parameters, {mask / total:.0%} of them in the mask")
 print(f"same output as the course's network: {torch.allclose(by_mine, by_course, atol=1e-5)}")
 
 # %% [markdown]
-# It is the same network. Drag the divider: the structure is there, and the light is too much. Why
-# it cannot do better you will find out below.
+# It is the same network. The structure is there, and there is too much light:
 #
 # {{claim by_mine.mean() > target.mean() + 0.03}}
 # {{claim total == 129_016}}
 # {{claim torch.allclose(by_mine, by_course, atol=1e-5)}}
 
 # %%
-widgets.before_after(
-    crop[0],
-    by_mine[0],
-    labels=("dark", "your class, trained"),
-    alt="a dark square of a photograph, and what the published network makes of it",
+views = [crop[0], by_mine[0], target[0]]
+plotting.show_images(
+    views, ["dark", "your class, trained", "target"], [f"mean {x.mean():.2f}" for x in views]
 )
 
 # %% [markdown]
-# More than half of all parameters are the mask: one number for each frequency and channel. What can
-# it do? Multiplying a spectrum by a fixed mask is a *convolution*, with one kernel as large as the
-# image, the same for each photograph. It can blur, sharpen or scale. It cannot look at an image and
-# decide. And it is tied to 224 x 224 pixels. The course's network, which goes on below,
-# interpolates the mask for other sizes.
+# Why can it not do better? Look at the branches one by one.
+#
+# ### What the frequency branch can do
+#
+# More than half of all parameters are the mask: one number for each frequency and channel.
 
 # %%
-nothing, hundredth, blurred = "plain grey", "the image at 1 % of its brightness", "a blurred image"
+nothing, hundredth, blurred = "plain grey", "the image at 1 % of its values", "a blurred image"
 question_mask = widgets.predict(
     "What does the frequency branch give before training, with all mask values at 0.01?",
     [nothing, hundredth, blurred],
@@ -338,6 +351,11 @@ question_mask.reveal(
 )
 
 # %% [markdown]
+# Multiplying a spectrum by a fixed mask is a *convolution*, with one kernel as large as the image,
+# the same for every photograph. It can blur, sharpen or scale. It cannot look at a photograph and
+# decide. And it fits one size, 224 x 224 pixels. (The course's network, which goes on below,
+# interpolates the mask for other sizes.)
+#
 # ### What the spatial branch cannot see
 #
 # Its first two convolutions are followed by *instance norm*, which subtracts each channel's mean
@@ -352,46 +370,49 @@ question_blind = widgets.predict(
 question_blind
 
 # %% [markdown]
-# Compare its output for a photograph and for the same at half the light:
+# Compare its output for a photograph and for the same with halved values:
 
 # %%
 image = test[0].normal[None, :, :224, :224]
 with torch.no_grad():
-    full_light, half_light = published.spatial(image), published.spatial(image / 2)
-change = ((full_light - half_light).abs().mean() / full_light.std()).item()
-halved = torch.allclose(half_light, full_light / 2, rtol=0.05, atol=1e-3)
+    full, halved = published.spatial(image), published.spatial(image / 2)
+change = ((full - halved).abs().mean() / full.std()).item()
 question_blind.reveal(
-    same if change < 0.02 else half if halved else other,
-    f"they change by {change:.2%} of their spread: the norm divides the light out.",
+    same
+    if change < 0.02
+    else half
+    if torch.allclose(halved, full / 2, rtol=0.05, atol=1e-3)
+    else other,
+    f"they change by {change:.2%} of their spread: the norm divides the factor out.",
 )
 
 # %% [markdown]
-# So the branch with most of the arithmetic is blind to light. That is not all bad: however dark the
-# photograph, the branch gives the same structure, and the fusion can add it at the brightness that
-# training scenes had on average. What it cannot do is decide. A kitchen and a night sky get the
-# same light.
+# So the branch that does most of the arithmetic is blind to a common factor of all values. That
+# is not all bad: however dark the photograph, the branch draws the same structure. But it cannot
+# decide on the light. A kitchen and a night sky get the same.
+#
+# Turn the values down yourself. The photograph on the left darkens; does anything move on the
+# right?
 #
 # {{claim change < 0.02}}
-#
-# Turn the light down yourself. The photograph on the left darkens; does anything move on the right?
 
 # %%
-well_lit, usual_spread = image, full_light.std()
+well_lit, usual_spread = image, full.std()
 
 
 def dimmed(halvings=2):
-    """A photograph with less and less light, beside features of the spatial branch that stay."""
+    """A photograph with ever smaller values, beside features of the spatial branch that stay."""
     darker = well_lit / 2**halvings
     with torch.no_grad():
         features = published.spatial(darker)[0]
     views = [darker[0], (features / (6 * usual_spread) + 0.5).clamp(0, 1)]
-    return plotting.show_images(views, [f"light / {2**halvings}", "spatial branch"])
+    return plotting.show_images(views, [f"values / {2**halvings}", "spatial branch"])
 
 
 widgets.parameter_slider(dimmed, frames=3, halvings=(0, 4))
 
 # %% [markdown]
-# ## 4. Train it as published
+# ## 3. Train it as published
 #
 # The loss has four terms: L1 (`l1`, weight 1), VGG features (`perceptual`, 0.05), the amplitude of
 # the Fourier transform (`fft_amplitude`, 0.05), and 1 - SSIM (`ssim`). AdamW takes steps of 2e-5.
@@ -423,16 +444,19 @@ by_epoch = [loss_weights(1, epoch)["ssim"] for epoch in range(1, 201)]
 schedule = [[i, by_epoch[i]] for i in range(200) if i == 0 or by_epoch[i] != by_epoch[i - 1]]
 print(f"yours: {schedule}; recipe: {load_recipe('fft_dual_branch', 'full').loss['ssim']}")
 
+# %% [markdown]
+# As published, 485 images in batches of 32 for 200 epochs are 3,200 steps. The quick profile takes
+# far fewer, leaves out the perceptual term, and has a mask for its smaller crops:
+
 # %%
 recipe = load_recipe("fft_dual_branch", lesson.profile)
-entries = "epochs crops_per_epoch crop_size batch_size loss optimizer learning_rate weight_decay"
-for entry in entries.split():
-    print(f"{entry:15} {getattr(recipe, entry)}")
+steps = recipe.epochs * math.ceil(recipe.crops_per_epoch / recipe.batch_size)
+print(f"{steps:,} steps of {recipe.batch_size} crops, {recipe.crop_size} pixels wide")
+print(f"loss: {recipe.loss}, learning rate {recipe.learning_rate}")
 
 # %% [markdown]
-# The quick profile leaves out the perceptual term, shortens everything, and takes a mask for its
-# smaller crops. Stage one learns from one half of the training scenes here, stage two from the
-# other half, which stands in for another data set.
+# Stage one learns from one half of the training scenes, stage two from the other half, which is in
+# place of another data set here.
 
 # %% Divide the scenes, and a function that trains tags=["hide-input"]
 scenes = sorted(set(train.scenes))
@@ -456,65 +480,71 @@ def fresh_published():
     return models.create_model("fft_dual_branch", size=size).to(device)
 
 
-# %%
-as_published = fresh_published()
-published_run = learn("as_published", as_published, halves[0], recipe)
-
 # %% [markdown]
-# Look at the curve before you read on. Is it done? What would you change first?
+# Two networks with the same starting weights, one at the published learning rate and one at a rate
+# a hundred times larger:
 
 # %%
-plotting.show_history(published_run.history)
+slow, fast = fresh_published(), fresh_published()
+slow_run = learn("rate_2e-5", slow, halves[0], recipe)
+fast_run = learn("rate_2e-3", fast, halves[0], recipe.changed(learning_rate=2e-3))
 
 # %% [markdown]
-# The loss falls slowly, at the pace that the learning rate allows, but for the jump
-# where the weight of SSIM changes: losses before and after it are not the same quantity, so the
-# best epoch is chosen by validation SSIM. 2e-5 is a rate for weights that are nearly right. Adam
-# moves a weight by about the learning rate in each step; as published, 485 images in batches of 32
-# for 200 epochs are 3,200 steps, which move it by 0.06 at most. Now the same network at a rate a
-# hundred times larger:
+# Look at the lower rate's curves first. Is it done?
 
 # %%
-repaired = fresh_published()
-repaired_run = learn("repaired", repaired, halves[0], recipe.changed(learning_rate=2e-3))
-plotting.show_history({"2e-5": published_run.history, "2e-3": repaired_run.history})
+plotting.show_history({f"2e-5, {steps:,} steps": slow_run, f"2e-3, {steps:,} steps": fast_run})
 
 # %% [markdown]
+# At 2e-5, validation PSNR and SSIM still rise as fast at the end as in the middle: the training has
+# hardly begun. Adam moves a weight by about the learning rate in each step. So 2e-5 is a rate for
+# weights that are nearly right, and even all 3,200 published steps move a weight by 0.06 at most.
+#
+# The loss jumps where the weight of SSIM changes. Losses before and after it are not the same
+# quantity, so the best epoch is chosen by validation SSIM.
+#
+# {{claim slow_run.history[-1]["val_psnr"] > slow_run.history[-2]["val_psnr"] + 0.3}}
+# {{claim slow_run.history[2]["val_loss"] > slow_run.history[1]["val_loss"] + 0.05}}
+#
 # ### Stage two
 #
-# From the weights of stage one, on other scenes, with a plateau schedule and early stopping on
-# validation SSIM (patience 10, at least 1e-5 better). The rate stays at 2e-5 for the published run;
-# the repaired run takes a tenth of its first rate.
+# It starts from the weights of stage one and learns from other scenes. The published rate stays at
+# 2e-5; the other falls to a tenth.
 
 # %%
 stage_two = load_recipe("fft_dual_branch_stage_two", lesson.profile)
-second_runs = {
-    "as published": learn("as_published_2", as_published, halves[1], stage_two),
-    "repaired": learn("repaired_2", repaired, halves[1], stage_two.changed(learning_rate=2e-4)),
-}
+learn("rate_2e-5_stage_two", slow, halves[1], stage_two)
+learn("rate_2e-3_stage_two", fast, halves[1], stage_two.changed(learning_rate=2e-4))
+steps += stage_two.epochs * math.ceil(stage_two.crops_per_epoch / stage_two.batch_size)
 
 # %% [markdown]
-# Both on the test photographs, with the methods without a network beside them:
+# Both on the test photographs. The last row is no minute's work: it is the published recipe itself,
+# on LOL v1, for 40 of its 200 epochs (`python tools/reruns.py`).
 
 # %%
-judged = {}
-for label, model in {"as published": as_published, "with the larger rate": repaired}.items():
-    judged[label] = metrics.evaluate(model, test)
-baselines.table(judged)
+at_slow, at_fast = metrics.evaluate(slow, test), metrics.evaluate(fast, test)
+report(baselines.to_beat, best)
+report(f"rate 2e-5, {steps:,} steps", at_slow)
+report(f"rate 2e-3, {steps:,} steps", at_fast)
+rerun = reruns.kept("fft_dual_branch")
+print(f"published recipe, {rerun.epochs} epochs, LOL v1: {rerun.frozen}")
 
 # %% [markdown]
-# A learning rate a hundred times larger makes the same network a better one. In PSNR it only draws
-# level with the best method without a network.
+# A rate a hundred times larger makes the same network a far better one in as many steps. In PSNR it
+# only draws level with the best method without a network. At the published rate, a second stage
+# cannot make up for a first that has hardly begun.
 #
-# {{claim judged["with the larger rate"].psnr > judged["as published"].psnr + 1}}
-# {{claim abs(judged["with the larger rate"].psnr - best.psnr) < 1}}
+# {{claim at_fast.psnr > at_slow.psnr + 4}}
+# {{claim abs(at_fast.psnr - best.psnr) < 1}}
+# {{claim at_slow.psnr < baselines.scores["identity"].psnr + 3}}
+# {{claim rerun.frozen.psnr < 11}}
 #
-# ## 5. The redesign: light first
+# ## 4. The redesign: light first
 #
-# You found three faults: no part of the network decides on the light, most parameters are one fixed
-# filter, and that filter fits one size. The course's `dual_branch` repairs them. It decides on the
-# light before anything else, and looks at the *whole* photograph for it, as a thumbnail of 64 x 64
-# pixels.
+# You have met three faults: no part of the network decides on the light, most parameters are one
+# fixed filter, and that filter fits one size. The course's `dual_branch` repairs them. It decides
+# on the light before anything else, and looks at the *whole* photograph for it, as a thumbnail of
+# 64 x 64 pixels.
 #
 # What should it decide? One gain for the whole photograph is not enough: in lesson 01 no single
 # gain repaired a temple against a bright sky. A gain for each pixel is too much, because a
@@ -523,10 +553,11 @@ baselines.table(judged)
 # and the wall behind it are in one place, but they differ in luminance, so each gets a gain of its
 # own.
 #
-# The training of your own network comes in section 7. Here you use the weights that the course
-# ships, trained for about an hour on LOL v1 and on photographs that were darkened by computation.
+# Your own network is trained in section 6. Here you use weights that the course ships, trained for
+# about an hour on LOL v1 and on photographs that were darkened by computation. The backlit temple
+# is made as in lesson 01.
 
-# %% tags=["nbval-check-output"]
+# %% Darken the temple, and load the weights tags=["hide-input"]
 shipped = models.create_model("dual_branch", weights="photographs").to(device).eval()
 temple = next(p.normal for p in data.load_pairs("embedded", "train") if "china" in p.name)
 temple = temple[:, :264]  # a height that can be halved three times
@@ -536,6 +567,11 @@ backlit = synthesis.capture(
     photons=4000,
     generator=torch.Generator().manual_seed(lesson.seed),
 )
+
+# %% [markdown]
+# `prepare` predicts the grid:
+
+# %% tags=["nbval-check-output"]
 with torch.no_grad():
     grid = shipped.prepare(backlit[None].to(device)).cpu()
 print(f"{grid.numel():,} numbers: {tuple(grid.shape)}")
@@ -613,11 +649,17 @@ def light_by(grid):
 lit, stops = light_by(grid)
 with torch.no_grad():
     enhanced = quantise(shipped(backlit[None].to(device))[0]).cpu()
+    by_network = shipped.illuminate(backlit[None].to(device), grid.to(device))[0].cpu()
+difference = (lit - by_network).abs().max().item()
+print(f"largest difference from the network's own light: {difference:.0e}")
 
 # %% [markdown]
-# Look at the map of gains first. The sky stays as it is, and the temple gets light, up to the edge
-# of its roof, although a place of the grid is 50 pixels wide. Then compare the light alone with the
-# whole network in the bushes: light brings the noise with it.
+# What you wrote is what the network does. Look at the map of gains first. The sky stays as it is,
+# and the temple gets light, up to the edge of its roof, although a place of the grid is 50 pixels
+# wide. Then compare the light alone with the whole network in the bushes: light brings the noise
+# with it.
+#
+# {{claim difference < 1e-4}}
 
 # %%
 by_light, by_all = (metrics.psnr(image, temple).item() for image in (lit, enhanced))
@@ -629,19 +671,9 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# What you wrote is what the network does:
-
-# %%
-with torch.no_grad():
-    by_network = shipped.illuminate(backlit[None].to(device), grid.to(device))[0].cpu()
-difference = (lit - by_network).abs().max().item()
-print(f"largest difference from the network's own light: {difference:.0e}")
-
-# %% [markdown]
-# {{claim difference < 1e-4}}
 # {{claim by_all > by_light + 1}}
 #
-# ## 6. Noise second
+# ## 5. Noise second, and frequencies of no fixed size
 #
 # Light is set. What remains is noise, and detail. Both are matters of a few pixels, and ten blocks
 # take care of them. In each block, most channels are convolved, and a quarter of them go through a
@@ -664,9 +696,9 @@ ours = models.create_model("dual_branch")
 print(inspect.getmodule(type(ours)).__doc__)
 
 # %% [markdown]
-# Now read the class itself. In `restore`, follow three ideas. `smooth`, means over 4 x 4 pixels,
-# have little noise. The detail `lit - smooth` passes a `gate`, and a `residual` is added. And
-# `share` is 0 where no light was added: there nothing is changed.
+# The class itself is folded below. Its heart is `restore`: means over 4 x 4 pixels have little
+# noise, detail has to pass a `gate`, and a `residual` is added. Where no light was added, nothing
+# is changed.
 
 # %% Import what the class uses tags=["hide-input"]
 from llie_helpers.images import WHOLE, Place  # noqa: F401
@@ -685,10 +717,7 @@ from llie_helpers.models.dual_branch import (  # noqa: F401
 )
 from llie_helpers.models.network import Objective, any_size, check_images  # noqa: F401
 
-# %% [markdown]
-# Its whole class:
-
-# %%
+# %% The whole class, DualBranch tags=["hide-input"]
 ### SOURCE llie_helpers.models.dual_branch.DualBranch
 
 
@@ -720,90 +749,74 @@ question_cost.reveal(
 # {{claim count_parameters(ours) <= count_parameters(published)}}
 # {{claim ratio < 1 / 3}}
 #
-# ## 7. Train and judge
+# ## 6. Train both, and judge
 #
-# The loss is `gt_mean`, which mixes L1 with L1 after the brightness is corrected (in training only,
-# where the target is at hand), and 1 - SSIM. The full recipe adds more. A crop cannot tell how
-# bright the photograph around it should become, so each crop comes with a thumbnail of its
-# photograph, which sets the light. The recipe's `objective` has the weights of what the network is
-# asked for besides: the right `light` of the thumbnail, a result that is `steady` when the crop
-# comes at half the size, a grid that is smooth, and gains that keep darker tones darker.
-# `brighten_prob` is the share of crops that are brighter than LOL's, up to targets that are to stay
-# as they are.
+# To be fair, both networks are now trained on all training scenes, with one recipe and for as many
+# epochs. Its loss is `gt_mean`, which mixes L1 with L1 after the brightness is corrected (in
+# training only, where the target is at hand), and 1 - SSIM.
 #
-# The quick profile uses neither `objective` nor `brighten_prob`, and each crop is lit by itself:
-# thumbnails of four photographs would be learned by heart. So your network's light is never asked
-# to be right alone. Light and residual together have to be, and its light alone looks too dark.
+# Who teaches the light? A crop cannot tell how bright the photograph around it should become. So in
+# the full recipe each crop comes with a thumbnail of its photograph, which sets the light, and
+# `objective` weighs what the network is asked for besides: the right `light` of the thumbnail, a
+# result that is `steady` when the crop comes at half the size, a grid that is smooth, and gains
+# that keep darker tones darker. The quick profile has no `objective`: thumbnails of four
+# photographs would be learned by heart. Each crop is lit by itself there, and **nothing teaches
+# your network how bright a whole photograph should be**. Remember this when you judge it.
 
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
-entries = "epochs crops_per_epoch crop_size batch_size loss objective brighten_prob learning_rate"
-for entry in entries.split():
-    print(f"{entry:15} {getattr(recipe, entry)}")
-
-# %% [markdown]
-# Both halves of the training scenes are used.
+recipe = recipe.changed(epochs=lesson.choose(quick=3, full=recipe.epochs))
+print(f"{recipe.epochs} epochs of {recipe.crops_per_epoch} crops, {recipe.crop_size} pixels wide")
+print(f"loss: {recipe.loss}, objective: {recipe.objective}")
 
 # %%
 torch.manual_seed(lesson.seed)
-ours = models.create_model("dual_branch").to(device)
+ours, theirs = models.create_model("dual_branch").to(device), fresh_published()
 our_run = learn("dual_branch", ours, train, recipe)
+its_recipe = recipe.changed(objective={}, crop_size=size)  # as its mask demands
+its_run = learn("fft_dual_branch", theirs, train, its_recipe)
 
 # %%
-plotting.show_history(our_run.history)
+plotting.show_history({"dual_branch": our_run, "published": its_run})
 
 # %% [markdown]
-# How long is that, compared with the training of the shipped weights?
-
-# %%
-recording = lessons.recorded("dual_branch_photographs")
-for label, history in {"yours": our_run.history, "shipped": recording}.items():
-    print(f"{label:8} {history[-1]['crops']:8,.0f} crops")
-
-# %% [markdown]
-# ### On the test photographs
+# In validation the published network ends ahead. But that is one photograph, darkened three times,
+# and the test set has three others. Which will be the better one there?
 #
-# The published network was trained on one half after the other. To be fair, train it too on all
-# scenes at once, with our recipe, minus the options that it cannot use. In the full profile it gets
-# as many epochs; in the quick one only three, to save time.
+# Both trainings are short. For comparison, the course ships weights of both networks that were
+# trained longer, on LOL v1, those of `dual_branch` with its `objective`. All four on the test
+# photographs:
+#
+# {{claim its_run.history[-1]["val_psnr"] > our_run.history[-1]["val_psnr"]}}
 
 # %%
-rival = fresh_published()
-its_recipe = recipe.changed(
-    objective={}, crop_size=size, epochs=lesson.choose(quick=3, full=recipe.epochs)
-)
-rival_run = learn("fft_dual_branch", rival, train, its_recipe)
-trained = {"dual_branch": (ours, our_run), "fft_dual_branch": (rival, rival_run)}
-for label, (model, run) in trained.items():
-    judged[label] = metrics.evaluate(model, test)
+yours_published = f"published, {recipe.epochs} epochs"
+yours_ours = f"dual_branch, {recipe.epochs} epochs"
+long_published, long_ours = "published, LOL v1", "dual_branch, LOL v1"
+networks = {
+    yours_published: theirs,
+    yours_ours: ours,
+    long_published: trained_weights.to(device),
+    long_ours: models.create_model("dual_branch", "lol_v1").to(device),
+}
+judged = {label: metrics.evaluate(network, test) for label, network in networks.items()}
+old, new, old_long, new_long = judged.values()
+
+# %% Note your two in the ledger tags=["hide-input"]
+for model, its, run in ((ours, new, our_run), (theirs, old, its_run)):
     lesson.record(
-        model=label,
+        model="dual_branch" if model is ours else "fft_dual_branch",
         data=name,
         split="test",
-        evaluation=judged[label],
+        evaluation=its,
         parameters=count_parameters(model),
         gmacs=gmacs(model),
         train_seconds=run.seconds,
     )
 
 # %% [markdown]
-# Compare the last two rows, and both with the histogram mapper.
-
-# %%
-baselines.table(judged)
-
-# %% [markdown]
-# `dual_branch` leaves the best method without a network behind in all three scores, and the
-# published network too, which had fewer epochs in the quick profile. GT-mean PSNR ignores the
-# brightness of the whole, so that difference is due to the light of places, noise and detail.
-#
-# {{claim judged["dual_branch"].psnr > best.psnr + 0.5}}
-# {{claim judged["dual_branch"].ssim > best.ssim + 0.1}}
-# {{claim judged["dual_branch"].psnr_gt_mean > best.psnr_gt_mean}}
-# {{claim judged["dual_branch"].psnr > judged["fft_dual_branch"].psnr}}
-# {{claim judged["dual_branch"].psnr_gt_mean > judged["fft_dual_branch"].psnr_gt_mean}}
-#
-# Now look at the photographs, the night sky first.
+# First the photographs. Look at the shadow below the saucer, and at the night sky. The last row is
+# the photograph that your `dual_branch` gets *worst*.
 
 
 # %%
@@ -813,69 +826,158 @@ def enhance(model, image):
     return quantise(model.eval()(image[None].to(device))[0]).cpu()
 
 
-shown = [test[i] for i in np.linspace(1, len(test) - 2, 3).astype(int)]
+worst = min(range(len(test)), key=lambda i: new.per_image[i]["psnr"])
+shown = [test[i] for i in (1, len(test) // 2, worst)]
 low, normal = [pair.low for pair in shown], [pair.normal for pair in shown]
-outputs = {label: [enhance(model, x) for x in low] for label, (model, _) in trained.items()}
+drawn = {"published": theirs, "dual_branch": ours, long_ours: networks[long_ours]}
+outputs = {label: [enhance(network, x) for x in low] for label, network in drawn.items()}
 plotting.show_results(low, outputs, normal)
 
 # %% [markdown]
-# ### Where the error is
+# How red are the shadows of the first photograph, the pixels whose target is darker than 0.2?
+
+# %% Measure the red tags=["hide-input"]
+shadow = normal[0].mean(0) < 0.2
+views = {"low": low[0], **{label: images[0] for label, images in outputs.items()}}
+views["target"] = normal[0]
+red = {label: view[0][shadow].mean().item() for label, view in views.items()}
+print(", ".join(f"{label} {value:.2f}" for label, value in red.items()))
+
+# %% [markdown]
+# The published network leaves the shadow black and blue, where the wood should be red: wrong light
+# and colour in one place. Your `dual_branch` gets such places right, and turns the night before the
+# launch into day. It was never told that some photographs are meant to be dark. Now the scores:
 #
-# As in lesson 02, a squared error can be split. What goes away when the output is scaled to its
-# target's mean is an error of *brightness*. Of what is left, the means over 8 x 8 pixels hold the
-# light and colour of *places*: a wall too dark, a shadow too blue. The rest is *detail*, noise
-# included.
-#
-# The bars below are means of squared errors. One photograph that comes out far too bright counts
-# for more in them than in a mean of decibels, so the shortest bar need not belong to the highest
-# mean PSNR.
+# {{claim red["published"] < 0.6 * red["target"]}}
+# {{claim abs(red["dual_branch"] - red["target"]) < 0.07}}
+# {{claim "rocket" in test[worst].name}}
+# {{claim outputs["dual_branch"][2].mean() > 1.4 * normal[2].mean()}}
 
 # %%
-of_brightness, of_places, of_detail = "brightness", "light and colour of places", "detail"
+baselines.table(judged)
+
+# %% [markdown]
+# Your `dual_branch` beats the best method without a network in all three scores. It leads the
+# published network in PSNR and, by more, in GT-mean PSNR, which ignores the brightness of the
+# whole. In SSIM the two are close. The weights from LOL v1 have never met such photographs, and
+# there the published network falls far below the mapper.
+#
+# {{claim new.psnr > best.psnr + 0.5 and new.ssim > best.ssim + 0.1}}
+# {{claim new.psnr_gt_mean > best.psnr_gt_mean + 1}}
+# {{claim new.psnr > old.psnr + 0.5 and abs(new.ssim - old.ssim) < 0.05}}
+# {{claim new.psnr_gt_mean - old.psnr_gt_mean > 1.5}}
+# {{claim new.psnr_gt_mean - old.psnr_gt_mean > new.psnr - old.psnr}}
+# {{claim old_long.psnr < best.psnr - 2}}
+#
+# ### Where the error is
+#
+# As in lesson 02, a squared error has three parts. What goes away when the output is scaled to its
+# target's mean is an error of *brightness*. Of what is left, the means over 8 x 8 pixels are *local
+# light and colour*: a wall too dark, a shadow too blue. The rest is *detail*, noise included.
+
+# %%
+parts = ["brightness", "local light and colour", "detail"]
 question_error = widgets.predict(
-    "Which is the largest part of your dual_branch's squared error on the test photographs?",
-    [of_brightness, of_places, of_detail],
+    "Which is the largest part of your dual_branch's squared error on the test photographs?", parts
 )
 question_error
 
 # %%
-compared = {label: baselines.scores[label] for label in (fitted, baselines.best)}
-compared |= {label: judged[label] for label in trained}
-plotting.show_error_parts(compared)
+fitted = baselines.tuned_gamma
+compared = {label: baselines.scores[label] for label in (fitted, baselines.to_beat)}
+plotting.show_error_parts(compared | judged)
 
 # %%
-new, old = judged["dual_branch"], judged["fft_dual_branch"]
-parts = torch.tensor([new.brightness, new.local, new.detail])
-share = parts / parts.sum()
-question_error.reveal(
-    (of_brightness, of_places, of_detail)[int(share.argmax())],
-    f"{share.max():.0%} of it.",
-)
+errors = torch.tensor([new.brightness, new.local, new.detail])
+share = errors / errors.sum()
+question_error.reveal(parts[int(share.argmax())], f"{share.max():.0%} of it.")
+each = torch.tensor([row["brightness"] for row in new.per_image])
+print(f"{each[worst] / each.sum():.0%} of it is the error of one photograph, {test[worst].name}.")
 
 # %% [markdown]
-# In places and detail together, the error of `dual_branch` is less than half of the published
-# network's. What it gets wrong is how bright the whole photograph was meant to be, although that is
-# what it was built for: in the quick profile nothing teaches it the light of the whole.
+# Read the bars by colour.
 #
-# {{claim new.local + new.detail < 0.5 * (old.local + old.detail)}}
-# {{claim share.argmax() == 0}}
+# - **Local light and colour**: this is what the grid was built for. Your `dual_branch` has less
+#   than half of the published network's error, and so it is with the weights from LOL v1. In detail
+#   the two are close.
+# - **Brightness**: of *your* two networks, `dual_branch` is worse. The network that was designed to
+#   set the light misjudges the whole where nobody teaches it, in one photograph above all. The
+#   weights from LOL v1 were taught the light of the whole. They have less than half of the
+#   published network's error on these photographs, although neither network has seen anything like
+#   them. What is left is the rocket: a night sky, lit like a room.
 #
-# ### Weights that took longer
+# A design makes an answer possible. Only training gives it.
 #
-# The shipped weights of section 5, on the same test photographs as yours:
+# {{claim new.local < 0.5 * old.local and new_long.local < 0.5 * old_long.local}}
+# {{claim new.brightness > old.brightness and share.argmax() == 0}}
+# {{claim each.argmax() == worst and each[worst] > 0.35 * each.sum()}}
+# {{claim new_long.brightness < 0.5 * old_long.brightness}}
+# {{claim sum(row["brightness"] for row in new_long.per_image[8:]) > 10 * new_long.brightness}}
+# {{claim abs(new.detail - old.detail) < 0.0008}}
+#
+# ### What does each part contribute?
+#
+# Switch a part off in the weights from LOL v1, and evaluate again: the published network with a
+# mask of zeros; `dual_branch` with spectral branches that change no amplitude; and its light alone,
+# without any block.
 
 # %%
-long_trained = metrics.evaluate(shipped, test)
-baselines.table({"yours": judged["dual_branch"], "shipped": long_trained})
+no_mask, no_spectral = (copy.deepcopy(networks[label]) for label in (long_published, long_ours))
+nn.init.zeros_(no_mask.mask)
+for module in no_spectral.modules():
+    if isinstance(module, WindowAmplitude):
+        for parameter in module.gate[-1].parameters():
+            nn.init.zeros_(parameter)  # the answer to every amplitude: no change
+lamp = networks[long_ours].eval()
+ablated = {
+    "mask": metrics.evaluate(no_mask, test),
+    "spectral": metrics.evaluate(no_spectral, test),
+    "blocks": metrics.evaluate(lambda x: lamp.illuminate(x, lamp.prepare(x)), test),
+}
+report(long_published, old_long)
+report("  without its mask", ablated["mask"])
+report(long_ours, new_long)
+report("  without spectral branches", ablated["spectral"])
+report("  light alone", ablated["blocks"])
 
 # %% [markdown]
-# In the quick profile the shipped weights have the better SSIM, and yours the better PSNR. Yours
-# saw photographs that were darkened by the same computation as these. The shipped weights have
-# learned how bright the rooms of LOL and ordinary photographs were meant to be, and how a real
-# camera fails in the dark; a rocket before dawn is no room. A network knows what it was shown.
+# Without its mask, the published network scores about the same: more than half of its parameters
+# hardly matter. Without its spectral branches, `dual_branch` loses some tenths of a decibel.
+# Without all blocks it loses more than two, and nearly half of its SSIM: the noise is back.
 #
-# {{claim long_trained.ssim > judged["dual_branch"].ssim}}
-# {{claim long_trained.psnr < judged["dual_branch"].psnr}}
+# So frequencies help here, a little. This shows what *these weights* rely on. A network trained
+# without the branch might find another way. To say that it is needed takes trainings with and
+# without it, from several seeds, which this course has not done.
+#
+# {{claim abs(ablated["mask"].psnr - old_long.psnr) < 0.4}}
+# {{claim 0.1 < new_long.psnr - ablated["spectral"].psnr < 1}}
+# {{claim 0.1 < new_long.psnr_gt_mean - ablated["spectral"].psnr_gt_mean < 1}}
+# {{claim ablated["blocks"].psnr < new_long.psnr - 2}}
+# {{claim 0.5 < ablated["blocks"].ssim / new_long.ssim < 0.6}}
+#
+# ### On real pairs
+#
+# The scores of the same weights on LOL v1, from their cards. Of the 15 test pairs, 14 show a scene
+# of the training set. Validation (`val`) has 23 scenes that training never shows.
+
+# %%
+on_lol = {card.model: card.scores for card in shipped_cards() if card.data == "lol_v1"}
+rows, lead = [], {}
+for split in ("test", "val"):
+    for score, unit in {"psnr": "PSNR", "psnr_gt_mean": "GT-mean PSNR"}.items():
+        one, other = (on_lol[model][split][score] for model in ("fft_dual_branch", "dual_branch"))
+        lead[split, score] = other - one
+        rows.append([f"{split}, {unit} (dB)", f"{one:.2f}", f"{other:.2f}", f"{other - one:+.2f}"])
+Table(["LOL v1", "published", "dual_branch", "lead"], rows)
+
+# %% [markdown]
+# `dual_branch` leads by about two decibels in GT-mean PSNR on either split. On scenes that it has
+# never seen, its lead in plain PSNR is only half of that: how bright a room was meant to be is
+# still a guess. Two reservations: its training took three times as long (66 and 21 minutes of one
+# core), and each score is that of one seed. Lesson 08 asks what such a lead is worth.
+#
+# {{claim 1.5 < lead["val", "psnr_gt_mean"] < 2.5 and 1.5 < lead["test", "psnr_gt_mean"] < 2.5}}
+# {{claim 0.4 < lead["val", "psnr"] / lead["val", "psnr_gt_mean"] < 0.6}}
 #
 # The strip, with your network's panel:
 
@@ -891,7 +993,7 @@ lessons.strip(lesson, ours)
 #
 # ### Which axis of the grid does the work?
 #
-# The grid of section 5 has places and luminances.
+# The grid of section 4 has places and luminances.
 
 # %%
 costs_places = "without places: one curve of gains over luminance, for the whole photograph"
@@ -923,8 +1025,7 @@ scores = {label: metrics.psnr(image, temple).item() for label, image in by_axes.
 lost = scores["luminances"] - scores["places"]
 question_axes.reveal(
     costs_levels if lost > 1 else costs_places if lost < -1 else costs_alike,
-    f"{scores['places']:.1f} dB without luminances, {scores['luminances']:.1f} dB without places. "
-    "The sky and the roof share a place, and what is good for the roof burns the sky.",
+    f"{scores['places']:.1f} dB without luminances, {scores['luminances']:.1f} dB without places.",
 )
 
 # %% [markdown]
@@ -938,12 +1039,14 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Against the light, luminance tells the places apart, so a single curve is nearly enough. Places
-# count where equally bright pixels need different gains: a white wall far from the lamp is as dark
-# as a black one beside it.
+# Sky and roof share a place, and what is good for the roof burns the sky. So gains by places alone
+# are no better here than one gain for all. Luminance tells sky and roof apart, and a single curve
+# is nearly enough. Places count where equally bright pixels need different gains: a white wall far
+# from the lamp is as dark as a black one beside it.
 #
 # {{claim scores["luminances"] > scores["places"] + 3}}
-# {{claim scores["both"] > scores["one gain"] + 3}}
+# {{claim scores["places"] < scores["one gain"] + 1}}
+# {{claim abs(scores["both"] - scores["luminances"]) < 1}}
 #
 # ### Reading a spectrum
 #
@@ -977,7 +1080,7 @@ my_radius = check.radius(my_radius)
 
 
 # %%
-noisy = fitted_gamma(test[1].low)
+noisy = baselines.methods[fitted](test[1].low)
 
 
 def show_bands(limit=0.06):
@@ -1002,7 +1105,7 @@ widgets.parameter_slider(show_bands, frames=4, limit=(0.01, 0.16, 0.05))
 # the light from a thumbnail. The fast waves hold detail and noise, one on top of the other, and
 # no limit separates them.
 #
-# ### Leakage
+# ### Spectral leakage
 #
 # The transform takes the image to be one tile of an endless pattern. If its left border is dark and
 # its right border bright, there is a hard edge between two tiles that nobody photographed. In the
@@ -1041,19 +1144,19 @@ plotting.show_images(
 # %% tags=["nbval-check-output"]
 flat = torch.full((3, 256, 256), 0.5)
 grain = torch.randn(3, 256, 256, generator=torch.Generator().manual_seed(0))
-for size in (64, 128, 256):
+for side in (64, 128, 256):
     row = []
     for image in (flat, grain):
-        crop = image[:, :size, :size]
-        row += [torch.fft.rfft2(crop, norm=norm).abs() for norm in ("backward", "ortho")]
+        part = image[:, :side, :side]
+        row += [torch.fft.rfft2(part, norm=norm).abs() for norm in ("backward", "ortho")]
     print(
-        f"{size:3} x {size:3}: zero frequency {row[0].max():6.0f}, ortho {row[1].max():4.0f}; "
+        f"{side:3} x {side:3}: zero frequency {row[0].max():6.0f}, ortho {row[1].max():4.0f}; "
         f"noise {row[2].mean():4.0f}, ortho {row[3].mean():4.2f}"
     )
 
 # %% [markdown]
-# With `norm="ortho"`, noise has the same amplitude on every size, and so do textures. The mean
-# of the image, however, still grows with the side; a logarithm tames that.
+# With `norm="ortho"`, noise has the same amplitude on every size, and so do textures. The zero
+# frequency, however, still grows with the side; a logarithm tames that.
 #
 # ### Frequencies without a size
 #
@@ -1063,7 +1166,8 @@ for size in (64, 128, 256):
 #
 # `features` is `(N, C, H, W)`; `gate` maps log amplitudes to changes of the same shape. Transform
 # with `norm="ortho"`, give the gate `log(1 + amplitude)`, multiply the spectrum by `1 + gate`, and
-# go back. The gate has the same weights whatever the size of the image.
+# go back. The zero frequency is multiplied by 1, so the mean stays, as in section 5. The gate has
+# the same weights whatever the size of the image.
 
 
 # %%
@@ -1081,34 +1185,41 @@ my_amplify = check.amplify(my_amplify)
 # %% [markdown]
 # ### Both branches at work
 #
-# What does each branch of the repaired network give, what comes out of the fusion, and what is
-# added to the input? Signed values are drawn around grey.
+# What does each branch of the published network do to a photograph? Switch one of them off in the
+# network that you trained: its output is replaced by zeros.
 
 
 # %%
-def around_grey(features):
-    """Values around 0 -> an image around 0.5."""
-    return (features / features.abs().amax().clamp_min(1e-6) / 2 + 0.5).clamp(0, 1)
+@torch.no_grad()
+def with_branches(low, spatial=True, frequency=True):
+    """Enhance (3, H, W) with one branch or both."""
+    low = low[None].to(device)
+    branches = theirs.spatial(low) * spatial, theirs.frequency(low) * frequency
+    change = torch.tanh(theirs.fusion(torch.cat(branches, dim=1)))
+    return (low + change).clamp(0, 1)[0].cpu()
 
 
 pair = test[0]
-low = pair.low[None, :, : pair.low.shape[1] // 2 * 2, : pair.low.shape[2] // 2 * 2].to(device)
-with torch.no_grad():
-    repaired.eval()
-    spatial, spectral = repaired.spatial(low), repaired.frequency(low)
-    fused = torch.tanh(repaired.fusion(torch.cat([spatial, spectral], dim=1)))
-stages = {
-    "spatial": around_grey(spatial),
-    "frequency": around_grey(spectral),
-    "fused": around_grey(fused),
-    "result": repaired(low).detach(),
+low = pair.low[:, : pair.low.shape[1] // 2 * 2, : pair.low.shape[2] // 2 * 2]
+theirs.eval()
+views = {
+    "dark": low,
+    "frequency alone": with_branches(low, spatial=False),
+    "spatial alone": with_branches(low, frequency=False),
+    "both": with_branches(low),
 }
-plotting.show_images([image[0].cpu() for image in stages.values()], list(stages), columns=4)
+plotting.show_images(
+    list(views.values()), list(views), [f"mean {view.mean():.2f}" for view in views.values()]
+)
 
 # %% [markdown]
-# The spatial branch draws structure without light. The frequency branch gives a blurred copy of
-# the dark image. What is added to the input is mainly a picture with the *average* light of the
-# training scenes, whatever the photograph.
+# The spatial branch alone does nearly everything. It draws the structure, and the fusion adds it at
+# a brightness that suited the training scenes. The frequency branch alone makes the photograph
+# darker.
+#
+# {{claim views["spatial alone"].mean() > 2 * views["dark"].mean()}}
+# {{claim views["frequency alone"].mean() < views["dark"].mean()}}
+# {{claim abs(views["both"].mean() - views["spatial alone"].mean()) < 0.08}}
 #
 # ### One network, any size
 #
@@ -1121,11 +1232,12 @@ plotting.show_images([image[0].cpu() for image in stages.values()], list(stages)
 # %%
 pair = shown[0]
 enlarged = F.interpolate(pair.low[None], scale_factor=2, mode="bilinear")[0]
-for label, model in {"yours": ours, "shipped": shipped}.items():
+for label in (yours_ours, long_ours):
+    model = networks[label]
     as_it_is, back = enhance(model, pair.low), F.avg_pool2d(enhance(model, enlarged)[None], 2)[0]
     for size_label, image in {"as it is": as_it_is, "twice as large": back}.items():
         score = metrics.psnr(image, pair.normal).item()
-        print(f"{label:8} {size_label:15} {score:.2f} dB, mean {image.mean():.3f}")
+        print(f"{label:20} {size_label:15} {score:.2f} dB, mean {image.mean():.3f}")
 
 # %% [markdown]
 # ### How much of the light can be known?
@@ -1158,23 +1270,26 @@ print(f"{train.title}: {between_takes:.2f}")
 #
 # **What you learned**
 #
-# - Phases hold the scene, amplitudes the light: with its target's amplitudes a dark photograph is
-#   nearly repaired, but for the noise.
+# - Phases hold the scene, amplitudes the light. With its target's amplitudes a dark photograph is
+#   nearly repaired, but for the noise; more than half of that is one number, the brightness.
 # - A fixed mask over frequencies is one convolution. It cannot decide, and it knows one size.
-# - Instance norm makes a branch blind to brightness. What a branch can see is found out by changing
-#   the input and looking for a change.
+#   Switched off, it is hardly missed.
+# - Instance norm makes a branch blind to a common factor of all values. To know what a branch can
+#   see, change its input and look for a change; to know what it does, switch it off.
 # - A learning rate can be so low that a finished schedule is an unfinished training.
-# - Light is a decision about the whole photograph, for each place and luminance. Noise is one about
-#   a few pixels. A network with a part for each is no larger, cheaper and better.
+# - Light from a map, for each place and luminance, and noise by small blocks of any size: no more
+#   parameters, less than a third of the arithmetic, and less error in local light and colour.
 #
 # **What failed**
 #
-# - Stage two cannot repair a stage one that has not arrived.
+# - The brightness of the whole, where nothing teaches it: your `dual_branch` is worse at it than
+#   the published network, and turns a night sky into day.
+# - Taught, it is better, and still a guess. What was meant to be dark may be brightened all the
+#   same.
+# - A second stage cannot make up for a first that has hardly begun.
 # - A gain for each place alone burns the sky behind a roof.
-# - With four training scenes, the light of whole photographs would be learned by heart, so the
-#   quick recipe does not teach it. Only more photographs help.
-# - The shipped weights guess how bright a scene was meant to be. What was meant to be dark, such as
-#   a night sky, may be brightened all the same.
+# - The spectral branch gains some tenths of a decibel in these weights. Whether it is needed, no
+#   experiment here says.
 #
 # ## Papers
 #

@@ -3,9 +3,8 @@
 import torch
 from torch import nn
 
-from llie_helpers.lessons.checks.compare import Finding, difference
+from llie_helpers.lessons.checks.compare import difference
 from llie_helpers.lessons.checks.exercise import Exercise
-from llie_helpers.lessons.checks.networks import network as look_at_network
 from llie_helpers.lessons.checks.networks import network_with_advice
 from llie_helpers.models.bilateral_grid import cubic_bspline
 from llie_helpers.models.fft_dual_branch import norm
@@ -40,6 +39,8 @@ swap = Exercise(
             ".abs() => .real",
             "torch.polar(amplitude, phase) => amplitude * torch.exp(1j * phase)",
         ],
+        "amplitude times angle is only a real number; torch.polar(amplitude, phase) has this "
+        "length and this angle.": "torch.polar(amplitude, phase) => amplitude * phase",
         "both spectra are multiplied; use the amplitude of one and only the phase of the other.": [
             ".abs() => ",
             ".angle() => ",
@@ -78,25 +79,12 @@ class FrequencyBranch(nn.Module):
 
 
 def frequency_observe(answer, options, low):
-    """Look at the mask as it starts, and then at the output with other values in it."""
-    if isinstance(answer, nn.Module):
-        return look_at_network(answer, options, low)  # says that it wants the class
-    mask, size = getattr(answer(**options), "mask", None), options["size"]
-    if not isinstance(mask, nn.Parameter):
-        raise Finding(
-            "self.mask is not a parameter, so it is never trained: make it an nn.Parameter."
-        )
-    if mask.shape != (1, 3, size, size // 2 + 1):
-        raise Finding(
-            f"for a size of {size} the mask has the shape {tuple(mask.shape)}; rfft2 keeps all "
-            f"rows and size // 2 + 1 columns: (1, 3, {size}, {size // 2 + 1})."
-        )
-    if not torch.allclose(mask, torch.tensor(0.01)):
-        raise Finding("all values of the mask start at 0.01.")
+    """Look at the network, and at the mask that it starts with."""
     look = network_with_advice(
-        "torch.fft.rfft2 gives a spectrum of size // 2 + 1 columns, as the mask has."
+        "rfft2 gives all rows and size // 2 + 1 columns, and the mask has the same shape: use "
+        "rfft2, not fft2."
     )
-    return look(answer, options, low)
+    return *look(answer, options, low), getattr(answer(**options), "mask", None)
 
 
 frequency = Exercise(
@@ -110,11 +98,11 @@ frequency = Exercise(
     ],
     observe=frequency_observe,
     mistakes={
-        "self.mask is not a parameter": (
+        "self.mask is not a parameter, so it is never trained: make it an nn.Parameter.": (
             "nn.Parameter(torch.full((1, 3, size, size // 2 + 1), 0.01)) => "
             "torch.full((1, 3, size, size // 2 + 1), 0.01)"
         ),
-        "rfft2 keeps all rows and size // 2 + 1 columns": "size // 2 + 1 => size",
+        "rfft2 gives all rows and size // 2 + 1 columns": "size // 2 + 1 => size",
         "all values of the mask start at 0.01.": "0.01) => 1.0)",
         "the phases are lost: multiply the spectrum itself, which is complex, "
         "not its absolute value.": "spectrum * self.mask => spectrum.abs() * self.mask",
@@ -126,7 +114,7 @@ frequency = Exercise(
         "an image of odd width comes back a column short: irfft2 cannot know the width; "
         "give it the size, `s=low.shape[-2:]`.": ", s=low.shape[-2:] => ",
         "the mask is not used.": "spectrum * self.mask => spectrum",
-        "torch.fft.rfft2 gives a spectrum": "torch.fft.rfft2 => torch.fft.fft2",
+        "the mask has the same shape: use rfft2, not fft2.": "torch.fft.rfft2 => torch.fft.fft2",
     },
     hints=[
         "In `__init__`, call `super().__init__()` first. A tensor is trained only if it is an "
@@ -164,6 +152,18 @@ class TwoBranches(Network):
         return enhanced if self.training else enhanced.clamp(0, 1)
 
 
+def network_observe(answer, options, low):
+    """Look at the network in evaluation mode, and at its output in training mode."""
+    look = network_with_advice(
+        "Three channels of each branch, put together by torch.cat along dimension 1, are the six "
+        "channels of self.fusion."
+    )
+    looked = look(answer, options, low)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return *looked, answer(**options).train()(low)
+
+
 network = Exercise(
     title="Both branches together",
     minutes=4,
@@ -173,10 +173,7 @@ network = Exercise(
         ({"size": 12}, torch.rand(2, 3, 12, 12)),
         ({"size": 8}, torch.rand(1, 3, 8, 8)),
     ],
-    observe=network_with_advice(
-        "Three channels of each branch, put together by torch.cat along dimension 1, are the six "
-        "channels of self.fusion."
-    ),
+    observe=network_observe,
     mistakes={
         "the branch on pixels comes first, then that on frequencies.": (
             "[self.spatial(low), self.frequency(low)] => [self.frequency(low), self.spatial(low)]"
@@ -191,6 +188,13 @@ network = Exercise(
         "a sigmoid is never below 0.": "torch.tanh => torch.sigmoid",
         "outside training the result is clamped to [0, 1].": (
             "enhanced if self.training else enhanced.clamp(0, 1) => enhanced"
+        ),
+        "in training the result is not clamped: outside [0, 1] a clamp has no gradient.": (
+            "enhanced if self.training else enhanced.clamp(0, 1) => enhanced.clamp(0, 1)"
+        ),
+        "it is the other way round: clamp when the network does not train.": (
+            "enhanced if self.training else enhanced.clamp(0, 1) => "
+            "enhanced.clamp(0, 1) if self.training else enhanced"
         ),
         "put together by torch.cat along dimension 1": [
             "torch.cat([self.spatial(low), self.frequency(low)], dim=1) => "
@@ -292,10 +296,11 @@ radius = Exercise(
 
 
 def amplify_solution(features, gate):
-    """Change the amplitude by a gate that sees it; leave the phase alone."""
+    """Change amplitudes by a gate that sees them; leave phases and the mean alone."""
     spectrum = torch.fft.rfft2(features, norm="ortho")
-    spectrum = spectrum * (1 + gate(spectrum.abs().log1p()))
-    return torch.fft.irfft2(spectrum, s=features.shape[-2:], norm="ortho")
+    factor = 1 + gate(spectrum.abs().log1p())
+    factor[..., 0, 0] = 1  # the zero frequency
+    return torch.fft.irfft2(spectrum * factor, s=features.shape[-2:], norm="ortho")
 
 
 def _gate(amplitude):
@@ -318,11 +323,21 @@ amplify = Exercise(
         "the gate sees the real part only; it is to see the amplitude, "
         "`.abs()`.": ".abs() => .real.abs()",
         "the gate's output is a change: multiply by 1 + gate.": "1 + gate => gate",
-        "multiply the spectrum; you add to it, which changes the phase as well.": (
-            "spectrum * (1 + gate(spectrum.abs().log1p())) => "
-            "spectrum + gate(spectrum.abs().log1p())"
+        "multiply the spectrum; you add to it, which changes the phase as well.": [
+            "1 + gate(spectrum => gate(spectrum",
+            "0, 0] = 1 => 0, 0] = 0",
+            "spectrum * factor => spectrum + factor",
+        ],
+        "the gate is not used.": "1 + gate(spectrum.abs().log1p()) => torch.ones_like(spectrum)",
+        "the mean changes: the zero frequency, in the corner [..., 0, 0], is multiplied by 1.": (
+            "factor[..., 0, 0] = 1 => pass"
         ),
-        "the gate is not used.": "1 + gate(spectrum.abs().log1p()) => 1",
+        "the zero frequency is multiplied by 1, not by 0: that takes the mean away.": (
+            "0, 0] = 1 => 0, 0] = 0"
+        ),
+        "the zero frequency is in the corner, not in the middle: rfft2 starts from 0.": (
+            "0, 0] = 1 => spectrum.shape[-2] // 2, 0] = 1"
+        ),
         "give irfft2 the size, `s=features.shape[-2:]`, "
         "for the sake of odd widths.": "s=features.shape[-2:],  => ",
     },
@@ -330,7 +345,8 @@ amplify = Exercise(
         "There, change, and back. What is changed is the length of each complex number and not its "
         "angle: which arithmetic does that?",
         "A product with a real number changes only the length. The gate is given "
-        "`spectrum.abs().log1p()`, and the factor is 1 plus its answer.",
+        "`spectrum.abs().log1p()`, and the factor is 1 plus its answer. Set the factor of the zero "
+        "frequency, `[..., 0, 0]`, to 1.",
         '`spectrum = torch.fft.rfft2(features, norm="ortho")` is the way there. The way back has '
         "the same `norm`, and `s=features.shape[-2:]`.",
     ],
