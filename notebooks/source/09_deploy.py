@@ -10,6 +10,7 @@
 # {{setup video,onnx}}
 
 # %%
+import math  # noqa: F401 - for your code
 import subprocess
 import sys
 import time
