@@ -80,9 +80,8 @@ fade = Exercise(
         lambda overlap: tuple(weights.double() for weights in fade_weights(overlap)),
     ],
     mistakes={
-        "return tensors, which `tile_weights` multiplies; yours are NumPy arrays.": lambda overlap: [
-            weights.numpy() for weights in fade_weights(overlap)
-        ],
+        "return tensors, which `tile_weights` multiplies; "
+        "yours are NumPy arrays.": lambda overlap: [w.numpy() for w in fade_weights(overlap)],
         "the angle is taken at the middle of each pixel; `linspace` puts the first pixel at 0 and "
         "the last at pi / 2.": (
             "(torch.arange(overlap) + 0.5) / overlap * torch.pi / 2 => "
