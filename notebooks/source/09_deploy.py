@@ -82,8 +82,8 @@ widgets.frames_slider(
 )
 
 # %% [markdown]
-# The same network runs in a browser, with nothing installed: {{page}}. "Going deeper" shows how it
-# got there.
+# The same network runs in a browser, without Python. To try it there, {{page}}. "Going deeper" shows
+# how it got there.
 #
 # If your photograph has more than 1.2 megapixels, the network never saw it whole at full size. Why
 # does it show no seam?
@@ -996,21 +996,19 @@ network = network.to(device)
 #
 # ### In a browser
 #
-# The course has a page on which this network enhances your photographs, or your camera's picture
-# while it moves. To try it, {{page}}. Then switch your network off, and choose another photograph.
-# It still works: nothing is sent anywhere.
-#
-# `python tools/webpage.py build` traces the network for the page, as you just did, but into three
-# files. `onnxruntime-web` runs them, by WebAssembly or on the graphics card:
+# Open the page of section 1, switch your computer's network off, and choose a photograph. It still
+# works, so nothing is sent anywhere: the network has come to the photograph, as an ONNX file. In
+# fact as three, which `python tools/webpage.py build` traces as you just did, and `onnxruntime-web`
+# runs by WebAssembly or on the graphics card:
 #
 # - *grid* makes the gains from a thumbnail of the whole, once for a photograph;
 # - *restore* takes a tile, the gains and the tile's place, and returns the tile enhanced;
 # - *light* only applies the gains, fast enough for a live camera, where they follow slowly.
 #
-# Why not the one file from above? It chooses the light for whatever it is given. For tiles, that
-# would be six photographs in place of one. What is around the network is written by hand: the page
-# has your `lay_tiles`, your weights and your `steady` in `web/src`, without PyTorch to help. Two
-# things are new there.
+# Why not the one file from above? It chooses the light for whatever it is given. With tiles, that
+# would be six photographs in place of one. All that is around the network is written by hand: in
+# `web/src` are your `lay_tiles`, your weights and your `steady`, without PyTorch to help. Two things
+# are new there.
 #
 # - *Pixels.* A canvas hands out bytes: red, green, blue, opacity, pixel after pixel, row after row.
 #   The network takes floats, one plane after the other.
