@@ -82,8 +82,8 @@ widgets.frames_slider(
 )
 
 # %% [markdown]
-# The same network runs in a browser, without Python. To try it there, {{page}}. "Going deeper" shows
-# how it got there.
+# The same network runs in a browser, without Python. To try it there, {{page}}. "Going deeper"
+# shows how it got there.
 #
 # If your photograph has more than 1.2 megapixels, the network never saw it whole at full size. Why
 # does it show no seam?
@@ -1006,9 +1006,9 @@ network = network.to(device)
 # - *light* only applies the gains, fast enough for a live camera, where they follow slowly.
 #
 # Why not the one file from above? It chooses the light for whatever it is given. With tiles, that
-# would be six photographs in place of one. All that is around the network is written by hand: in
-# `web/src` are your `lay_tiles`, your weights and your `steady`, without PyTorch to help. Two things
-# are new there.
+# would be six photographs in place of one. What is around the network is written by hand: `web/src`
+# has your `lay_tiles`, your weights and your `steady`, without PyTorch to help. Two things are new
+# there.
 #
 # - *Pixels.* A canvas hands out bytes: red, green, blue, opacity, pixel after pixel, row after row.
 #   The network takes floats, one plane after the other.
