@@ -1034,9 +1034,9 @@ question_look.reveal(
 #
 # ### Several at once
 #
-# The residual network of lesson 05 was published with a leak: the images of its score had set its
-# light, and had chosen its weights. The course trained it that way, on LOL v1, and then scored the
-# same weights under the frozen protocol, on the test images:
+# The residual network of lesson 05 was published with a leak: the images that gave its score had
+# also fitted its histogram mapper and chosen its weights. The course trained it that way, on LOL
+# v1, and then scored the same weights under the frozen protocol, on the test images:
 
 # %%
 again = reruns.kept("residual")
