@@ -11,7 +11,6 @@ class Peer(NamedTuple):
         psnr: in dB.
         ssim: as the source computes it; its window may differ from the course's.
         psnr_gt_mean: in dB, if re-measured; else None.
-        seconds: for one image of 600x400 on two CPU cores, float32; None if not measured.
         source: "published" in its paper, or "re-measured" under the course's protocol with its
             authors' weights.
         paper: where it was published.
@@ -22,22 +21,21 @@ class Peer(NamedTuple):
     psnr: float
     ssim: float
     psnr_gt_mean: float | None
-    seconds: float | None
     source: str
     paper: str
 
 
 PEERS = [
-    Peer("Zero-DCE", 79_416, 14.86, 0.559, 20.95, None, "re-measured", "Guo et al., CVPR 2020"),
-    Peer("PairLIE", 341_767, 19.52, 0.736, 23.21, None, "re-measured", "Fu et al., CVPR 2023"),
-    Peer("FLOL", 94_518, 21.07, 0.816, 24.75, 0.150, "re-measured", "Benito et al., 2025"),
-    Peer("IAT", 91_154, 23.38, 0.808, 25.32, 0.520, "re-measured", "Cui et al., BMVC 2022"),
-    Peer("LYT-Net", 45_000, 21.59, 0.812, None, 1.1, "published", "Brateanu et al., 2024"),
-    Peer("CPGA-Net+", 60_378, 22.55, 0.815, 25.28, None, "re-measured", "Weng et al., 2024"),
-    Peer("CPGA-Net++", 62_304, 22.24, 0.836, 25.74, None, "re-measured", "Weng et al., 2024"),
-    Peer("CIDNet", 1_980_000, 23.61, 0.870, None, 1.7, "published", "Yan et al., CVPR 2025"),
-    Peer("URWKV", 2_250_000, 24.27, 0.856, None, None, "published", "Xu et al., CVPR 2025"),
-    Peer("Retinexformer", 1_610_000, 25.15, 0.845, None, 3.1, "published", "Cai et al., ICCV 2023"),
+    Peer("Zero-DCE", 79_416, 14.86, 0.559, 20.95, "re-measured", "Guo et al., CVPR 2020"),
+    Peer("PairLIE", 341_767, 19.52, 0.736, 23.21, "re-measured", "Fu et al., CVPR 2023"),
+    Peer("FLOL", 94_518, 21.07, 0.816, 24.75, "re-measured", "Benito et al., 2025"),
+    Peer("IAT", 91_154, 23.38, 0.808, 25.32, "re-measured", "Cui et al., BMVC 2022"),
+    Peer("LYT-Net", 45_000, 21.59, 0.812, None, "published", "Brateanu et al., 2024"),
+    Peer("CPGA-Net+", 60_378, 22.55, 0.815, 25.28, "re-measured", "Weng et al., 2024"),
+    Peer("CPGA-Net++", 62_304, 22.24, 0.836, 25.74, "re-measured", "Weng et al., 2024"),
+    Peer("CIDNet", 1_980_000, 23.61, 0.870, None, "published", "Yan et al., CVPR 2025"),
+    Peer("URWKV", 2_250_000, 24.27, 0.856, None, "published", "Xu et al., CVPR 2025"),
+    Peer("Retinexformer", 1_610_000, 25.15, 0.845, None, "published", "Cai et al., ICCV 2023"),
 ]
 
 

@@ -36,4 +36,4 @@ def test_tiles_of_a_local_method_are_the_whole(tile, overlap):
 
 @pytest.mark.parametrize("side", [16, 17, 23, 24, 133])
 def test_padding_is_that_of_an_exported_file(side):
-    assert lesson_09.mirror_solution(side, 8) == export._reflected(side, 8).tolist()
+    assert lesson_09.mirror_solution(0, side, 8) == export._reflected(side, 8).tolist()

@@ -11,7 +11,6 @@ def test_peers_have_scores_in_their_ranges():
         assert (peer.psnr_gt_mean is None) == (peer.source == "published"), peer
         assert peer.psnr_gt_mean is None or peer.psnr < peer.psnr_gt_mean < 30, peer
         assert peer.parameters > 1000, peer
-        assert peer.seconds is None or 0 < peer.seconds < 10, peer
 
 
 def test_each_system_is_a_network_of_the_course():

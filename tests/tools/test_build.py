@@ -121,6 +121,13 @@ def test_a_published_address_is_not_called_a_placeholder(course):
     assert "on purpose" in wording.setup_note("00_toy", ADDRESS)
 
 
+def test_the_page_is_linked_once_it_is_published(course):
+    course.write_text(TOY.replace("# # Toy", "# # Toy\n#\n# To try it, {{page}}."))
+    assert "To try it, run `python tools/webpage.py build`" in cells(course)[1].source
+    published = notebook(course, "somebody/lights").cells[1].source
+    assert "To try it, open [its page](https://somebody.github.io/lights/enhancer/)." in published
+
+
 def test_the_time_that_a_student_needs_is_computed(course):
     core = "\n# ".join(["word " * 200] * 4)
     deeper = "# %% [markdown]\n# ## Going deeper\n# {{exercise double}}\n"

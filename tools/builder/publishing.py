@@ -10,17 +10,12 @@ from llie_helpers.files import atomic_path
 
 from . import inspection
 from .source import ROOT, built_path, notebook, repository, sources
+from .wording import site
 
 # Files with the address, besides the notebooks.
 FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md")
 # What README says until then.
 UNPUBLISHED = re.compile(r"^Not published yet:.*?\n\n", re.MULTILINE | re.DOTALL)
-
-
-def site(address: str) -> str:
-    """Return the address of the book, where GitHub publishes the site of a repository."""
-    owner, name = address.split("/")
-    return f"https://{owner}.github.io/{name}/"
 
 
 def publish_as(address: str, root: Path = ROOT) -> list[str]:

@@ -85,7 +85,7 @@ def unexpanded(source: Path, address: str) -> list[NotebookNode]:
             cells.append(v4.new_markdown_cell(wording.setup_note(name, address)))
             cells.append(v4.new_code_cell(wording.setup_code(name, address, setup[1] or "")))
         elif cell.cell_type == "markdown":
-            text, claimed = claims.split(cell.source)
+            text, claimed = claims.split(cell.source.replace("{{page}}", wording.page(address)))
             metadata = {"claims": claimed} if claimed else {}
             cells.append(v4.new_markdown_cell(text, metadata=metadata))
         else:
@@ -147,8 +147,8 @@ def _expand_directives(cells: list[NotebookNode], name: str, answers: bool) -> N
         if directive not in ("exercise", "answers") or exercise is None:
             raise CourseError(
                 f"{name}: {match[0]} is not a directive; expected {{{{exercise NAME}}}}, "
-                "{{answers NAME}}, {{claim EXPRESSION}} or {{minutes}}, or {{setup}} alone in a "
-                "markdown cell."
+                "{{answers NAME}}, {{claim EXPRESSION}}, {{minutes}} or {{page}}, or {{setup}} "
+                "alone in a markdown cell."
             )
         check = find_check(name, exercise)
         if directive == "answers":

@@ -47,6 +47,22 @@ def badges(name: str, address: str) -> str:
     )
 
 
+def site(address: str) -> str:
+    """Return the address of the book, where GitHub publishes the site of a repository."""
+    owner, name = address.split("/")
+    return f"https://{owner}.github.io/{name}/"
+
+
+def page(address: str) -> str:
+    """Return how to open the page that enhances a photograph in the browser, as a clause."""
+    if "_" in address.split("/")[0]:
+        return (
+            "run `python tools/webpage.py build` and `python tools/webpage.py serve` in the "
+            "course's folder, and open the address that it prints"
+        )
+    return f"open [its page]({site(address)}enhancer/)"
+
+
 def setup_note(name: str, address: str) -> str:
     """Return the text above the setup cell.
 

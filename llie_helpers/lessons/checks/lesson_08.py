@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from llie_helpers.lessons.checks.compare import Finding
+from llie_helpers.lessons.checks.compare import Finding, difference, expect_form
 from llie_helpers.lessons.checks.exercise import Exercise
 
 
@@ -78,11 +78,16 @@ def frontier_solution(costs, qualities):
 
 
 def frontier_inputs():
-    # Small integers, so that there are ties in each column, and two equal rows.
+    # Small integers, so that there are ties in each column, and two equal rows. Mostly you get
+    # what you pay for, so that many are on the frontier.
     draw = np.random.default_rng(2)
-    tables = [draw.integers(1, 5, (rows, columns)) for rows, columns in ((9, 2), (12, 3), (12, 4))]
-    tables = [np.concatenate([table, table[:1]]).astype(float) for table in tables]
-    return [(table[:, 1:], table[:, 0]) for table in tables]
+    cases = []
+    for rows, columns in ((9, 1), (12, 2), (12, 3), (20, 2)):
+        costs = draw.integers(1, 6, (rows, columns))
+        qualities = costs.max(axis=1) + draw.integers(0, 3, rows)
+        twice = [*range(rows), 0]
+        cases.append((costs[twice].astype(float), qualities[twice].astype(float)))
+    return cases
 
 
 def frontier_observe(student, costs, qualities):
@@ -98,7 +103,8 @@ def frontier_observe(student, costs, qualities):
         raise Finding("return a list of row numbers.") from None
     expected = set(frontier_solution(costs, qualities))
     missing, extra = expected - set(rows), set(rows) - expected
-    return f"{len(missing)} methods missing, {len(extra)} dominated by another", rows
+    told = f"{len(missing)} methods missing and {len(extra)} dominated ones listed"
+    return told if missing or extra else "exactly those that no other dominates", rows
 
 
 def all_at_once(costs, qualities):
@@ -140,6 +146,17 @@ frontier = Exercise(
             "costs[i] < costs[j]).any() or => costs[i] < costs[j]).all() and",
             ">= => >",
         ],
+        "a lower cost in one column makes a method better, if none is higher; you ask for a lower "
+        "cost in every column: .any(), not .all().": (
+            "costs[i] < costs[j]).any() => costs[i] < costs[j]).all()"
+        ),
+        "a cost that is equal is no worse: compare with <= there.": "<= => <",
+        "a lower cost *or* a higher quality makes a method better; you ask for both.": (
+            ".any() or => .any() and"
+        ),
+        "nowhere worse is in no cost *and* not in quality; you ask for one of the two.": (
+            ".all() and => .all() or"
+        ),
         "a method that dominates is no more expensive in *every* column; "
         "for you one cheap column is enough.": "costs[j]).all() => costs[j]).any()",
         "a method that costs less and is no better dominates too; "
@@ -195,12 +212,30 @@ def interval_inputs():
     return [(ours, ours - rng.normal(0.6, 0.5, 9), rng.integers(9, size=(400, 9)))]
 
 
+def interval_observe(student, ours, theirs, draws):
+    ends = expect_form(student(ours, theirs, draws), (0.0, 0.0))
+    if difference(student(ours, theirs, draws), ends):
+        raise Finding("each call gives another interval: use the given `draws`, not your own.")
+    if difference(student(ours, ours, draws), (0.0, 0.0)):
+        raise Finding(
+            "for a method against itself your interval is not from 0 to 0: resample both with the "
+            "*same* draws, so that each image is compared with itself."
+        )
+    if not difference(student(ours, theirs, np.zeros_like(draws)), ends):
+        raise Finding(
+            "draws are not used: resample the images with them. A formula with standard errors "
+            "takes the differences to be normally distributed; the draws do not."
+        )
+    return ends
+
+
 interval = Exercise(
     title="Could it be chance?",
     minutes=8,
     difficulty=3,
     reference=interval_solution,
     inputs=interval_inputs,
+    observe=interval_observe,
     mistakes={
         "the difference is ours minus theirs.": lambda ours, theirs, draws: interval_solution(
             theirs, ours, draws
@@ -210,11 +245,25 @@ interval = Exercise(
         "take the mean of each draw first; "
         "you have the percentiles of single images.": ".mean(axis=1) => ",
         "average over the images of a draw, not over the draws.": "axis=1 => axis=0",
-        "resample both with the *same* draws: each image "
-        "is compared with itself.": "(ours - theirs)[draws] => (ours[draws] - theirs[draws[::-1]])",
+        "resample both with the *same* draws, "
+        "so that each image is compared with itself.": lambda ours, theirs, draws: (
+            np.percentile(ours[draws].mean(axis=1), [2.5, 97.5])
+            - np.percentile(theirs[draws].mean(axis=1), [97.5, 2.5])
+        ),
         "the lower end comes first.": "2.5, 97.5 => 97.5, 2.5",
-        "draws are not used: "
-        "resample the images with them.": "(ours - theirs)[draws].mean(axis=1) => ours - theirs",
+        "draws are not used: resample the images with them.": lambda ours, theirs, draws: [
+            (ours - theirs).mean() + sign * 1.96 * (ours - theirs).std(ddof=1) / len(ours) ** 0.5
+            for sign in (-1, 1)
+        ],
+        "use the given `draws`, not your own.": lambda ours, theirs, draws: interval_solution(
+            ours, theirs, np.random.default_rng().integers(len(ours), size=draws.shape)
+        ),
+        "mean and 1.96 standard deviations of the draws assume a normal distribution; take "
+        "percentiles.": (
+            "np.percentile(differences, [2.5, 97.5]) => "
+            "(differences.mean() - 1.96 * differences.std(), "
+            "differences.mean() + 1.96 * differences.std())"
+        ),
     },
     right=[
         lambda ours, theirs, draws: np.percentile((ours - theirs)[draws].mean(1), [2.5, 97.5]),
@@ -272,7 +321,8 @@ def shared_observe(student, ours, theirs, threshold):
         raise Finding("return a list of pairs (i, j) of row numbers.") from None
     expected = set(shared_solution(ours, theirs, threshold))
     missing, extra = expected - set(pairs), set(pairs) - expected
-    return f"{len(missing)} pairs missing, {len(extra)} that are not the same scene", pairs
+    told = f"{len(missing)} pairs missing and {len(extra)} that are not the same scene"
+    return told if missing or extra else "exactly the pairs of one scene", pairs
 
 
 shared = Exercise(
@@ -289,6 +339,13 @@ shared = Exercise(
         "not the mean of all rows.": "rows.mean(axis=1, keepdims=True) => rows.mean()",
         "divide each row by its length; without that, "
         "contrast counts as similarity.": "np.linalg.norm(centred, axis=1, keepdims=True) => 1",
+        "no pair is above the threshold: subtract each row's mean first, then divide each row by "
+        "its own length (`axis=1`).": (
+            "np.linalg.norm(centred, axis=1, keepdims=True) => np.linalg.norm(centred)"
+        ),
+        "normalise the rows of both arrays.": (
+            "normalised(theirs) => (theirs - theirs.mean(axis=1, keepdims=True))"
+        ),
         "subtract each row's mean, and divide each row by its length.": [
             "rows - rows.mean(axis=1, keepdims=True) => rows",
             "np.linalg.norm(centred, axis=1, keepdims=True) => 1",
@@ -311,6 +368,9 @@ shared = Exercise(
     right=[
         lambda *given: set(shared_solution(*given)),
         lambda *given: np.array(shared_solution(*given)),
+        lambda ours, theirs, threshold: np.argwhere(
+            np.corrcoef(ours, theirs)[: len(ours), len(ours) :] > threshold
+        ),
     ],
     hints=[
         "The same scene at another exposure is about `gain * scene + offset`. What must you do to "

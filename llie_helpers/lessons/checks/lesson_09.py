@@ -1,4 +1,4 @@
-"""Exercises of lesson 09: tiles and their seams, a steady light, a table, padding in a graph."""
+"""Exercises of lesson 09: tiles and their seams, a steady light, a table, padding by hand."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from llie_helpers.images import WHOLE, Place
-from llie_helpers.lessons.checks.compare import Finding
+from llie_helpers.lessons.checks.compare import Finding, difference
 from llie_helpers.lessons.checks.exercise import Exercise
 
 
@@ -60,13 +60,33 @@ def fade_weights(overlap):
     return angle.sin() ** 2, angle.cos() ** 2
 
 
+def fade_observe(answer, overlap):
+    weights = answer(overlap)
+    given = weights if isinstance(weights, tuple | list) else [weights]
+    if any(isinstance(each, np.ndarray) for each in given):
+        raise Finding("return tensors, which `tile_weights` multiplies; yours are NumPy arrays.")
+    return weights
+
+
 fade = Exercise(
     title="One comes, one goes",
     minutes=6,
     difficulty=2,
     reference=fade_weights,
     inputs=lambda: [(8,), (5,)],
+    observe=fade_observe,
+    right=[
+        lambda overlap: list(fade_weights(overlap)),
+        lambda overlap: tuple(weights.double() for weights in fade_weights(overlap)),
+    ],
     mistakes={
+        "return tensors, which `tile_weights` multiplies; "
+        "yours are NumPy arrays.": lambda overlap: [w.numpy() for w in fade_weights(overlap)],
+        "the angle is taken at the middle of each pixel; `linspace` puts the first pixel at 0 and "
+        "the last at pi / 2.": (
+            "(torch.arange(overlap) + 0.5) / overlap * torch.pi / 2 => "
+            "torch.linspace(0, torch.pi / 2, overlap)"
+        ),
         "the two are the wrong way round: first the tile "
         "that comes.": "angle.sin() ** 2, angle.cos() ** 2 => angle.cos() ** 2, angle.sin() ** 2",
         "take the angle at the middle of each pixel; without the half pixel "
@@ -226,6 +246,8 @@ enhance_in_tiles = Exercise(
         ),
         "where tiles overlap, the later one overwrites the one before; "
         "add up the weighted outputs.": "] += weights => ] = weights",
+        "where tiles overlap, the later one overwrites the one before, and the weights are not "
+        "used; add up the weighted outputs.": "+= weights * output => = output",
         "where tiles overlap, their outputs are added up; multiply each by its weights.": (
             "+= weights * output => += output"
         ),
@@ -258,6 +280,18 @@ def steady_solution(values, times, settle):
     return followed
 
 
+def steady_observe(answer, values, times, settle):
+    followed = answer(values, times, settle)
+    slower = answer(values, [2 * time for time in times], settle)
+    smoothed = followed is not None and difference(followed, values)
+    if smoothed and not difference(slower, followed):
+        raise Finding(
+            "the share depends on the time since the frame before; with one share for all, a video "
+            "of twice the frame rate follows twice as fast."
+        )
+    return followed
+
+
 steady = Exercise(
     title="Follow, but slowly",
     minutes=8,
@@ -267,11 +301,16 @@ steady = Exercise(
         ([1.0, 3.0, 3.0, 0.5, 2.0], [0.2, 0.24, 0.3, 1.1, 1.14], 0.5),
         (list(torch.rand(3, 4)), [1.0, 1.1, 1.15], 0.2),
     ],
+    observe=steady_observe,
+    right=[lambda *given: torch.stack([torch.as_tensor(v) for v in steady_solution(*given)])],
     mistakes={
         "the share depends on the time since the frame before; with one share for all, "
         "a video of twice the frame rate follows twice as fast.": "times[i] - times[i - 1] => 0.04",
         "dt is the time since the frame before, "
         "not since the first one.": "times[i - 1] => times[0]",
+        "frames come at no fixed rate: dt is different for each.": (
+            "times[i] - times[i - 1] => times[1] - times[0]"
+        ),
         "your share is what is *kept*; "
         "what is taken of the new value is 1 minus it.": "1 - math.exp => math.exp",
         "the share is 1 - exp(-dt / settle); dt / settle is above 1 for a long gap.": (
@@ -279,7 +318,6 @@ steady = Exercise(
             "(times[i] - times[i - 1]) / settle"
         ),
         "the share is 1 - exp(-dt / settle); yours has no minus in the exponent.": "exp(- => exp(",
-        "the share depends on dt: 1 - exp(-dt / settle).": "times[i] - times[i - 1] => 1",
         "the base is e, so that `settle` is a time constant; yours is a half-life.": (
             "math.exp(-(times[i] - times[i - 1]) / settle) => "
             "0.5 ** ((times[i] - times[i - 1]) / settle)"
@@ -346,6 +384,10 @@ table = Exercise(
         ),
         "your curve falls in places, so that brighter pixels become the darker ones; take the "
         "largest value so far.": "np.maximum.accumulate(curve) => curve",
+        "interpolate between the means first; take the largest value so far after that.": [
+            "total[known] / count[known]) => np.maximum.accumulate(total[known] / count[known]))",
+            "np.maximum.accumulate(curve) => curve",
+        ],
         "round to the nearest level; a conversion to uint8 cuts the fraction off.": "np.rint => ",
         "the two photographs are exchanged: the table leads from `before` to "
         "`after`.": lambda before, after: table_solution(after, before),
@@ -369,44 +411,62 @@ table = Exercise(
 )
 
 
-def mirror_solution(side, multiple):
-    """Which pixel each pixel of the padded side copies: list of numbers."""
-    padded = math.ceil(side / multiple) * multiple
-    return [pixel if pixel < side else 2 * (side - 1) - pixel for pixel in range(padded)]
+def mirror_solution(start, stop, multiple):
+    """Which row each row of a padded tile copies: list of numbers."""
+    length = math.ceil((stop - start) / multiple) * multiple
+    last = stop - 1
+    return [last - abs(last - row) for row in range(start, start + length)]
 
 
 mirror = Exercise(
-    title="Mirrored padding",
-    minutes=6,
-    difficulty=2,
+    title="Padding without PyTorch",
+    minutes=8,
+    difficulty=3,
     reference=mirror_solution,
-    inputs=lambda: [(10, 4), (12, 4), (19, 8), (16, 8), (17, 5)],
+    inputs=lambda: [(0, 10, 4), (0, 12, 4), (20, 31, 8), (40, 56, 8), (7, 24, 5)],
     right=[
-        lambda side, multiple: np.pad(np.arange(side), (0, -side % multiple), mode="reflect"),
-        lambda side, multiple: [*range(side), *range(side - 2, side - 2 - -side % multiple, -1)],
+        lambda start, stop, multiple: np.pad(
+            np.arange(start, stop), (0, (start - stop) % multiple), mode="reflect"
+        ),
+        lambda start, stop, multiple: [
+            *range(start, stop),
+            *range(stop - 2, stop - 2 - (start - stop) % multiple, -1),
+        ],
     ],
     mistakes={
-        "a side that is a multiple already stays as it is; "
-        "you add a whole block.": "math.ceil(side / multiple) => (side // multiple + 1)",
-        "the last pixel comes twice. Reflection turns at the middle of the last pixel, "
-        "so that the first new one copies the last but one.": "2 * (side - 1) => 2 * side - 1",
-        "you repeat the last pixel; reflect instead.": "2 * (side - 1) - pixel => side - 1",
-        "you start again at the first pixel; reflect instead.": (
-            "2 * (side - 1) - pixel => pixel - side"
+        "a tile whose side is a multiple already stays as it is; you add a whole block.": (
+            "math.ceil((stop - start) / multiple) => ((stop - start) // multiple + 1)"
         ),
-        "nothing is padded.": "math.ceil(side / multiple) * multiple => side",
-        "you round down and lose pixels; the padded side is at least as long as the side.": (
-            "math.ceil(side / multiple) => (side // multiple)"
+        "the side of the *tile* is to be a multiple, not the row where it stops.": [
+            "(stop - start) / multiple => stop / multiple",
+            "start + length => length",
+        ],
+        "the rows are numbered in the photograph; yours begin at 0 in each tile.": [
+            "last = stop - 1 => last = stop - start - 1",
+            "range(start, start + length) => range(length)",
+        ],
+        "the last row comes twice. Reflection turns at the middle of the last row, "
+        "so that the first new one copies the last but one.": (
+            "last - abs(last - row) => row if row < stop else 2 * stop - 1 - row"
         ),
-        "these are lengths and not pixel numbers, which start at 0.": (
-            "for pixel in range(padded)] => for pixel in range(1, padded + 1)]"
+        "you repeat the last row; reflect instead.": "last - abs(last - row) => min(row, last)",
+        "you start again at the first row of the tile; reflect instead.": (
+            "last - abs(last - row) => row if row < stop else row - stop + start"
+        ),
+        "you read beyond the tile, whose rows end before `stop`; reflect instead.": (
+            "last - abs(last - row) => row"
+        ),
+        "nothing is padded.": ("math.ceil((stop - start) / multiple) * multiple => (stop - start)"),
+        "you round down and lose rows; the padded side is at least as long as the tile's.": (
+            "math.ceil((stop - start) / multiple) => ((stop - start) // multiple)"
         ),
     },
     hints=[
-        "Write it down for a side of 10 pixels and multiples of 4. How long is the padded side? "
-        "After pixel 9, the pixels go backwards: which is the first?",
-        "The padded side has `math.ceil(side / multiple) * multiple` pixels. Up to `side - 1`, "
-        "each copies itself.",
-        "Pixel and copy are equally far from pixel `side - 1`, one on each side of it.",
+        "Write it down for rows 0 to 9 and multiples of 4. How long is the padded side? After "
+        "row 9 the rows go backwards: which is the first?",
+        "The padded side has `math.ceil((stop - start) / multiple) * multiple` rows, numbered from "
+        "`start`. Up to `stop - 1`, each copies itself.",
+        "A row beyond the end and the row that it copies are equally far from row `stop - 1`, one "
+        "on each side. `abs` says how far a row is from it.",
     ],
 )
