@@ -9,7 +9,7 @@ import torch
 from llie_helpers.images import WHOLE, Place, to_float
 from llie_helpers.methods import Method
 
-TILE = 768  # pixels; about 0.3 GB of memory for `dual_branch`
+TILE = 1152  # pixels; about 0.3 GB of memory for `dual_branch`
 # A multiple of 64, as is TILE, so that the windows of `dual_branch` align in all tiles. Within a
 # third of it from its border a tile is not used: `dual_branch` lacks surroundings there.
 OVERLAP = 192
@@ -55,7 +55,7 @@ def enhance_tiled(
 
     whole = crop(slice(height), slice(width))
     context = method.prepare(whole) if context is None else context
-    if height * width <= 2 * TILE**2:  # tiles would take longer, because they overlap
+    if height * width <= TILE**2:
         return enhance(whole, WHOLE)
     del whole
     enhanced = torch.zeros(3, height, width)

@@ -84,7 +84,7 @@ def illuminate(
     image: torch.Tensor, grid: torch.Tensor, place: Place, cell: int = CELL
 ) -> torch.Tensor:
     """Return ``image`` times its gains, at most 1; for the arguments see `gain_map`."""
-    return (image * gain_map(image, grid, place, cell)).clamp(max=1)
+    return (image * gain_map(image, grid, place, cell)).clamp_(max=1)
 
 
 def luminance(image: torch.Tensor) -> torch.Tensor:
@@ -167,7 +167,7 @@ def cubic_bspline(distance: torch.Tensor) -> torch.Tensor:
     It is 2/3 at 0, and 0 from 2 on. At unit spacing such splines add up to 1.
     """
     wide, narrow = (2 - distance).clamp_min(0), (1 - distance).clamp_min(0)
-    return (wide * wide * wide - 4 * narrow * narrow * narrow) / 6
+    return (wide.pow(3) - 4 * narrow.pow(3)) / 6
 
 
 def upsample(image: torch.Tensor, factor: int = CELL) -> torch.Tensor:

@@ -89,7 +89,7 @@ class DualBranch(Network):
     def restore(self, low: torch.Tensor, context: torch.Tensor, place: Place) -> torch.Tensor:
         """Enhance images with known gains."""
         gains = gain_map(low, context, place)
-        lit = (low * gains).clamp(max=1)
+        lit = (low * gains).clamp_(max=1)
         # The logarithm, scaled to about [-1, 1], separates dark values.
         both = torch.cat([lit, low.clamp_min(FAINTEST).log() / 4 + 1], dim=1)
         # The same as `pixel_unshuffle` and a convolution of single pixels, but faster.
@@ -223,7 +223,7 @@ class WindowAmplitude(nn.Module):
         full = F.pad(features, (0, right, 0, bottom), mode="replicate")
         windows = full.unflatten(3, (columns, side)).unflatten(2, (rows, side)).transpose(3, 4)
         spectrum = (windows.flatten(4) @ self.dft).unflatten(4, (2, -1))
-        power = spectrum.square().sum(dim=4)
+        power = spectrum[..., 0, :].square() + spectrum[..., 1, :].square()
         change = self.gate(power.log1p().flatten(2)).view_as(power)
         # Real factors keep the phase. Means are not scaled: that would show as blocks.
         spectrum = spectrum * (1 + F.pad(change[..., 1:], (1, 0)))[..., None, :]

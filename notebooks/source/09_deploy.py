@@ -81,7 +81,7 @@ widgets.frames_slider(
 )
 
 # %% [markdown]
-# If your photograph is longer than 768 pixels, the network never saw it whole. Why does it show no
+# If your photograph has more than 1.3 megapixels, the network never saw it whole. Why does it show no
 # seam?
 #
 # **You will be able to**
@@ -313,7 +313,7 @@ widgets.parameter_slider(show_difference, frames=3, overlap=(64, 192, 64))
 # {{claim 255 * (by_hand(320, 64) - whole).abs().max() > 4}}
 # {{claim 255 * (by_hand(320, 192) - whole).abs().max() < 0.5}}
 #
-# The course's own tiles are larger, 768 pixels, with the same overlap. That is all that `enhance`
+# The course's own tiles are larger, 1152 pixels, with the same overlap. That is all that `enhance`
 # does, also for the photograph that you chose above. Here are the package's tiles and yours:
 
 # %%
