@@ -172,6 +172,8 @@ def cubic_bspline(distance: torch.Tensor) -> torch.Tensor:
 
 def upsample(image: torch.Tensor, factor: int = CELL) -> torch.Tensor:
     """Enlarge ``image`` by bilinear interpolation, in a quarter of ``F.interpolate``'s time."""
+    if torch.compiler.is_compiling():  # also by export; in ONNX a single operation is faster
+        return F.interpolate(image, scale_factor=float(factor), mode="bilinear")
     for dim in (3, 2):
         length = image.shape[dim]
         before = torch.cat([image.narrow(dim, 0, 1), image.narrow(dim, 0, length - 1)], dim)

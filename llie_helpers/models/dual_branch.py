@@ -101,11 +101,11 @@ class DualBranch(Network):
         # The means are free of noise; detail passes the gate or is added by the residual.
         smooth = upsample(F.avg_pool2d(lit, CELL))
         light = upsample(F.avg_pool2d(luminance(low), CELL))
-        restored = torch.lerp(smooth, lit, (gate - 2).sigmoid())
-        restored = restored + residual * (light / (light + DIM))
+        restored = torch.addcmul(smooth, (gate - 2).sigmoid(), lit - smooth)
+        restored = torch.addcmul(restored, residual, light / (light + DIM))
         # Noise is visible where light was added; elsewhere nothing needs to be restored.
-        share = headroom(low) * (1 - gains.pow(-2))
-        enhanced = torch.lerp(lit, restored, share)
+        share = headroom(low) * (1 - 1 / gains.square())
+        enhanced = torch.addcmul(lit, share, restored - lit)
         return enhanced if self.training else enhanced.clamp(0, 1)
 
     def objective(self, **options: float) -> Objective:
