@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -134,6 +135,6 @@ def _to_levels(image: torch.Tensor, dtype: type) -> np.ndarray:
     pixels: np.ndarray = np.empty((height, width, channels), dtype)
     bands = image.detach().split(BAND, dim=1)
     for target, band in zip(np.split(pixels, range(BAND, height, BAND)), bands, strict=True):
-        levels = band.clamp(0, 1).mul_(np.iinfo(dtype).max).round_()
-        target[:] = levels.permute(1, 2, 0).cpu().numpy()
+        levels = band.clamp(0, 1).mul_(np.iinfo(dtype).max).round_().cpu().numpy()
+        cv2.merge(list(levels.astype(dtype)), target)
     return pixels

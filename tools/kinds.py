@@ -36,9 +36,9 @@ CONTAINERS = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WebP", ".
               ".bmp": "BMP", ".ppm": "PPM", ".pgm": "PGM", ".tga": "TGA",
               ".jp2": "JPEG 2000"}  # fmt: skip
 # What a file may hold beside its pixels.
-CARRIED = ("profile", "EXIF", "XMP", "IPTC", "comments", "resolution")
+CARRIED = ("profile", "EXIF", "XMP", "IPTC", "comments", "resolution", "gamma", "film")
 COLUMNS = ("pixels", "16 bits", "transparency", *CARRIED, "quality")
-EVERYTHING = frozenset(CARRIED)
+EVERYTHING = frozenset(CARRIED) - {"gamma", "film"}
 CONVERTED = ("CMYK", "LAB")
 PROFILES = [ImageCms.createProfile(name) for name in ("sRGB", "LAB")]
 LOSSY = (".jpg", ".webp", ".avif")
@@ -61,6 +61,7 @@ XMP = (
     '</x:xmpmeta><?xpacket end="w"?>'
 ).encode()
 IPTC = b"\x1c\x02\x05\x00\x05night\x1c\x02\x50\x00\x04Zo\xc3\xab"
+FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256))  # the beginning of one, as of a Motion Photo
 CAMERA, GPS = 34665, 34853  # directories of EXIF
 # The rating, the notes and private tags are among those that libexif drops.
 TAGS: dict[int, dict[int, Any]] = {
@@ -171,6 +172,10 @@ def kinds() -> Iterator[Kind]:
             yield Kind(suffix, "RGB", 16, orientation, frozenset({"profile"}), "P3")
             yield Kind(suffix, "RGBA", 16, orientation)
     yield Kind(".png", carried=EVERYTHING - {"IPTC"})
+    for mode, bits in (("L", 8), ("RGBA", 8), ("RGB", 16)):
+        yield Kind(".png", mode, bits, carried=frozenset({"gamma"}))
+    for carried in (frozenset({"film"}), frozenset({"film", "EXIF", "XMP"})):
+        yield Kind(".jpg", carried=carried)
     yield Kind(".png", bits=16, carried=frozenset({"EXIF", "profile"}))
     for suffix in (".tif", ".tiff"):
         yield Kind(suffix, carried=EVERYTHING - {"comments"})
@@ -262,14 +267,27 @@ def exif_tags(kind: Kind) -> Image.Exif:
 def make(kind: Kind) -> bytes:
     """Return the content of a file of a kind."""
     content = written(kind)
+    if "film" in kind.carried:
+        return content + FILM
+    chunks = b""
+    if "gamma" in kind.carried:
+        primaries = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)  # of Display P3
+        chunks = chunk(b"gAMA" + struct.pack(">I", 45455)) + chunk(
+            b"cHRM" + struct.pack(">8I", *primaries)
+        )
     if kind.colours[0] and kind.suffix == ".png":
-        chunk = b"cICP" + bytes([*kind.colours, 0, 1])
-        chunk = struct.pack(">I", 4) + chunk + zlib.crc32(chunk).to_bytes(4)
-        return content[:33] + chunk + content[33:]  # behind the header
+        chunks = chunk(b"cICP" + bytes([*kind.colours, 0, 1]))
+    if chunks:
+        return content[:33] + chunks + content[33:]  # behind the header
     if kind.colours[0]:
         at = content.index(b"colrnclx") + 8
         return content[:at] + struct.pack(">HH", *kind.colours) + content[at + 4 :]
     return content
+
+
+def chunk(content: bytes) -> bytes:
+    """Return a chunk of PNG with its name and data."""
+    return struct.pack(">I", len(content) - 4) + content + zlib.crc32(content).to_bytes(4)
 
 
 def written(kind: Kind) -> bytes:
@@ -416,6 +434,8 @@ def contents(content: bytes) -> Contents:
         "XMP": getattr(image, "tag_v2", {}).get(700) or image.info.get("xmp"),
         "IPTC": IptcImagePlugin.getiptcinfo(image),
         "comments": texts or image.info.get("comment"),
+        "gamma": (image.info.get("gamma"), image.info.get("chromaticity")),
+        "film": content.partition(b"\0\0\0\x18ftyp")[2].removesuffix(b"\xff\xd9"),
         "resolution": tuple(round(float(each)) for each in image.info.get("dpi", ())),
     }
     tables = getattr(image, "quantization", {})

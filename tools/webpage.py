@@ -23,7 +23,7 @@ from llie_helpers.files import atomic_path
 from llie_helpers.images import Place, to_uint8
 from llie_helpers.inference.export import LARGEST, traced
 from llie_helpers.inference.photos import Photo, write_photo
-from llie_helpers.inference.tiles import OVERLAP, TILE
+from llie_helpers.inference.tiles import OVERLAP
 from llie_helpers.methods import create_method
 from llie_helpers.models import bilateral_grid
 from llie_helpers.models.bilateral_grid import GridPredictor
@@ -34,6 +34,7 @@ WEB = Path(__file__).resolve().parent.parent / "web"
 BUILT, DIST = WEB / "built", WEB / "dist"
 PICTURE = WEB.parent / "docs" / "images" / "enhancer.jpg"
 LONGEST = 1000  # pixels, of the samples
+TILE = 768  # pixels along a side: smaller than Python's, because phones have little memory
 
 app = new_app(help=__doc__)
 

@@ -148,7 +148,9 @@ def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, 
             check_suffix(out)
         return {inputs[0]: out}
     if out.exists() and not out.is_dir():
-        raise CourseError(f"{out} is a file; give a folder for several photographs.")
+        raise CourseError(
+            f"{out} is a file; give a folder, or for one photograph a name such as a.jpg."
+        )
     wanted: dict[str, tuple[Path, Path]] = {}
     for top in inputs:
         for source in _find_inputs(top, out, summary) if top.is_dir() else [top]:

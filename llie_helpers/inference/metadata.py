@@ -4,7 +4,6 @@ libvips carries the rest. Its libexif drops tags that it does not know, ratings 
 it reads no EXIF data in TIFF files. EXIF data are a small TIFF file: directories of tags.
 """
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,7 +26,9 @@ HEADER = b"II*\0\x08\0\0\0"
 Tags = dict[int, tuple[int, int, Any]]  # type, count, and bytes or tags, by number
 JFIF, COMMENT, PIXELS = 0xE0, 0xFE, b"\xda"  # segments of JPEG
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG
+SHADES = (b"gAMA", b"cHRM")  # which say what its numbers mean, unless a better one, cICP, does
 APART = (b"XML:", b"Raw ")
+SAMSUNG = b"MotionPhoto_Data"
 
 
 def upright(exif: bytes) -> bytes:
@@ -112,14 +113,32 @@ def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def comments(content: bytes, kind: str) -> bytes:
-    """Return a JPEG file's resolution and comments, or a PNG file's texts, as the file has them."""
+    """Return a JPEG file's resolution and comments, or a PNG file's texts and gamma, unchanged."""
     if kind == ".jpg":
         return b"".join(part for marker, part in segments(content) if marker in (JFIF, COMMENT))
     if kind != ".png":
         return b""
     # Those set apart are XMP, and what ImageMagick writes as "Raw profile type iptc".
-    texts = [chunk for name, chunk in chunks(content) if name in TEXTS and chunk[8:12] not in APART]
-    return b"".join(chunk for chunk in texts if zlib.crc32(chunk[4:-4]).to_bytes(4) == chunk[-4:])
+    found = list(chunks(content))
+    names = TEXTS if any(name == b"cICP" for name, _ in found) else TEXTS + SHADES
+    kept = [chunk for name, chunk in found if name in names and chunk[8:12] not in APART]
+    return b"".join(chunk for chunk in kept if zlib.crc32(chunk[4:-4]).to_bytes(4) == chunk[-4:])
+
+
+def motion(content: bytes, kind: str) -> bytes:
+    """Return the film that a phone has put behind a JPEG file, a "Motion Photo", or b"".
+
+    It ends with the file, and both programs and XMP count its place from there.
+    """
+    if kind != ".jpg":
+        return b""
+    pixels = 2 + sum(len(part) for _, part in segments(content))
+    end = content.find(b"\xff\xd9", pixels)
+    film = content.find(b"ftyp", end) - 4
+    if end < 0 or film < end:
+        return b""
+    mark = content.find(SAMSUNG, end, film)  # behind 8 bytes of its own
+    return content[film if mark < 0 else mark - 8 :]
 
 
 def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -147,8 +166,8 @@ def code_points(content: bytes, kind: str) -> tuple[int, int]:
 
 def insert(file: BinaryIO, kind: str, comments: bytes) -> None:
     """Insert ``comments`` into a JPEG or PNG file of libvips."""
-    # After JPEG's first mark, before PNG's last chunk.
-    at = file.seek(2) if kind == ".jpg" else file.seek(-12, os.SEEK_END)
+    # After JPEG's first mark, and PNG's first chunk: a gamma has to come before the pixels.
+    at = file.seek(2 if kind == ".jpg" else 33)
     behind = file.read()
     file.seek(at)
     file.write(comments + behind)

@@ -57,7 +57,8 @@ class Photo:
         kind: the suffix of its kind of file.
         header: a libvips image with the file's profile, XMP, IPTC data and resolution, or None.
         exif: EXIF data with upright orientation and no thumbnail; b"" if absent.
-        comments: comments as the file has them.
+        comments: comments as the file has them, and a PNG file's gamma.
+        film: that of a phone's Motion Photo, at the end of a JPEG file; b"" if absent.
         encoding: options with which libvips writes a file of the same quality.
         size: of the file without metadata, in bytes.
         remarks: what of the file could not be kept, or "".
@@ -70,6 +71,7 @@ class Photo:
     header: Any = None
     exif: bytes = b""
     comments: bytes = b""
+    film: bytes = b""
     encoding: dict[str, Any] = field(default_factory=dict)
     size: int = 0
     remarks: str = ""
@@ -98,6 +100,7 @@ def decode_photo(content: bytes, name: str | os.PathLike) -> Photo:
     parts = {name: image.get(name) for name in image.get_fields() if name.endswith("-data")}
     exif = parts.get("exif-data", b"")
     header = image.crop(0, 0, 1, 1).copy_memory()
+    film = metadata.motion(content, kind)
     pixels, remarks = _in_known_colours(rgb(image), header, *metadata.code_points(content, kind))
     return Photo(
         pixels,
@@ -107,9 +110,10 @@ def decode_photo(content: bytes, name: str | os.PathLike) -> Photo:
         header,
         metadata.from_tiff(content) if kind == ".tif" else metadata.upright(exif),
         metadata.comments(content, kind),
+        film,
         _encoding(content, kind, image),
         len(content) - sum(map(len, parts.values())),
-        remarks,
+        remarks or ("the film in this Motion Photo was not enhanced" if film else ""),
     )
 
 
@@ -201,6 +205,9 @@ def _write(path: Path, image: Any, like: Photo, kind: str) -> None:
             comments += metadata.xmp_chunk(image.get("xmp-data"))
         if comments:
             metadata.insert(file, kind, comments)
+        if kind == like.kind:
+            file.seek(0, os.SEEK_END)
+            file.write(like.film)
 
 
 def _quality(like: Photo, options: dict[str, Any]) -> int:

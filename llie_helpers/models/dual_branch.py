@@ -89,20 +89,23 @@ class DualBranch(Network):
     def restore(self, low: torch.Tensor, context: torch.Tensor, place: Place) -> torch.Tensor:
         """Enhance images with known gains."""
         gains = gain_map(low, context, place)
-        lit = (low * gains).clamp(max=1)
+        lit = (low * gains).clamp_(max=1)
         # The logarithm, scaled to about [-1, 1], separates dark values.
         both = torch.cat([lit, low.clamp_min(FAINTEST).log() / 4 + 1], dim=1)
-        cells = F.pixel_unshuffle(both, CELL).contiguous(memory_format=torch.channels_last)
-        x = self.encoder(self.stem(cells))
+        # The same as `pixel_unshuffle` and a convolution of single pixels, but faster.
+        weight = self.stem.weight.view(-1, both.shape[1], CELL, CELL)
+        cells = F.conv2d(both, weight, self.stem.bias, stride=CELL)
+        x = self.encoder(cells.contiguous(memory_format=torch.channels_last))
         x = self.decoder(x + F.pixel_shuffle(self.up(self.bottleneck(self.down(x))), 2))
         residual, gate = F.pixel_shuffle(self.head(x), CELL).split((3, 1), dim=1)
         # The means are free of noise; detail passes the gate or is added by the residual.
         smooth = upsample(F.avg_pool2d(lit, CELL))
         light = upsample(F.avg_pool2d(luminance(low), CELL))
-        restored = smooth + (gate - 2).sigmoid() * (lit - smooth) + residual * light / (light + DIM)
+        restored = torch.addcmul(smooth, (gate - 2).sigmoid(), lit - smooth)
+        restored = torch.addcmul(restored, residual, light / (light + DIM))
         # Noise is visible where light was added; elsewhere nothing needs to be restored.
         share = headroom(low) * (1 - 1 / gains.square())
-        enhanced = lit + share * (restored - lit)
+        enhanced = torch.addcmul(lit, share, restored - lit)
         return enhanced if self.training else enhanced.clamp(0, 1)
 
     def objective(self, **options: float) -> Objective:
@@ -186,9 +189,14 @@ class DualBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         spatial, spectral = self.norm(x.movedim(1, -1)).movedim(-1, 1).split(self.split, dim=1)
-        branches = torch.cat([self.spatial(spatial), self.spectral(spectral)], dim=1)
-        a, b = self.mix(branches).chunk(2, dim=1)
-        return x + self.project(a * b)
+        branches = self.spatial(spatial).movedim(1, -1), self.spectral(spectral).movedim(1, -1)
+        a, b = matmul(self.mix, torch.cat(branches, dim=-1)).chunk(2, dim=-1)
+        return x + matmul(self.project, a * b).movedim(-1, 1)
+
+
+def matmul(convolution: nn.Conv2d, pixels: torch.Tensor) -> torch.Tensor:
+    """Apply a 1x1 convolution to ``(N, H, W, C)`` as a matrix product, which is faster."""
+    return F.linear(pixels, convolution.weight.flatten(1), convolution.bias)
 
 
 class WindowAmplitude(nn.Module):
@@ -215,7 +223,7 @@ class WindowAmplitude(nn.Module):
         full = F.pad(features, (0, right, 0, bottom), mode="replicate")
         windows = full.unflatten(3, (columns, side)).unflatten(2, (rows, side)).transpose(3, 4)
         spectrum = (windows.flatten(4) @ self.dft).unflatten(4, (2, -1))
-        power = spectrum.square().sum(dim=4)
+        power = spectrum[..., 0, :].square() + spectrum[..., 1, :].square()
         change = self.gate(power.log1p().flatten(2)).view_as(power)
         # Real factors keep the phase. Means are not scaled: that would show as blocks.
         spectrum = spectrum * (1 + F.pad(change[..., 1:], (1, 0)))[..., None, :]

@@ -19,6 +19,7 @@ from llie_helpers.models.bilateral_grid import (
     luminance,
     slice_grid,
     spline_weights,
+    upsample,
 )
 from llie_helpers.models.dual_branch import LightObjective, WindowAmplitude
 
@@ -53,6 +54,14 @@ def test_the_splines_are_smooth_and_add_up_to_one():
     assert weights.shape == (8, 50)
     assert weights.min() >= 0
     assert torch.allclose(weights.sum(dim=0), torch.ones(50))
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 2, 3, 4]))
+@settings(deadline=None, max_examples=30)
+def test_enlarging_is_bilinear_interpolation(height, width, factor):
+    image = rand(1, 3, height, width)
+    expected = F.interpolate(image, scale_factor=float(factor), mode="bilinear")
+    assert torch.allclose(upsample(image, factor), expected, atol=1e-6)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 3))
