@@ -295,6 +295,11 @@ def _is_plain(value: Any) -> bool:
 def _explain(error: Exception) -> str:
     """Return the error in one line, with the student's own line that led to it."""
     what = f"{type(error).__name__}: {error}".strip().rstrip(":")
+    if "is ambiguous" in what:
+        return (
+            "an if decides once, but here every value needs a decision of its own; choose with "
+            "torch.where(condition, a, b)."
+        )
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THE_STUDENT):
             return f"your code raised {what} (line {frame.lineno}: {frame.line})"
