@@ -158,7 +158,7 @@ def scores(outputs):
 scored = {name: scores(answers) for name, answers in outputs.items()}
 psnrs = {name: float(np.mean(psnr)) for name, (psnr, _) in scored.items()}
 best = max(psnrs, key=psnrs.get)
-question_best.reveal(best, f"it has {psnrs[best]:.1f} dB. Doing nothing is last by far.")
+question_best.reveal(best, f"It has {psnrs[best]:.1f} dB. Doing nothing is last by far.")
 
 # %% [markdown]
 # PSNR and SSIM, photograph by photograph and on average. These are the first rows of a table that
@@ -561,7 +561,7 @@ behind = np.less(curves["saw dark rooms"], curves["gamma 0.5"])
 crossing = int(np.flatnonzero(behind).max()) + 1
 question_cross.reveal(
     "at 4 stops" if crossing == 4 else "at 1 stop" if crossing == 1 else "never",
-    f"from {crossing} stops on. That is where the photographs begin that it was shown.",
+    f"From {crossing} stops on. That is where the photographs begin that it was shown.",
 )
 
 # %% [markdown]
@@ -639,7 +639,7 @@ figure
 # ## 8. The map
 #
 # Each lesson has a core path of about an hour, which is enough to go on, and a second half for
-# those who want more. It says at the top how long each takes.
+# those who want more. Its first table says how long both take.
 #
 # | lesson | what you find out there |
 # | --- | --- |

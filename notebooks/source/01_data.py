@@ -264,7 +264,7 @@ grey_light = to_linear(torch.tensor(0.5))
 halved = to_srgb(grey_light / 2)
 question_half.reveal(
     nearest(halved, half_guesses),
-    f"the value 0.50 means {grey_light:.3f} of full light, and half of that is stored as "
+    f"The value 0.50 means {grey_light:.3f} of full light, and half of that is stored as "
     f"{halved:.3f}.",
 )
 
@@ -499,7 +499,7 @@ margins = [row["8-bit file"] - row["shot noise"] for row in table.values()]
 noisiest = [sorted(row, key=row.get)[:2] for row in table.values()]
 question_step.reveal(
     list(question_step.letters)[1 + int(min(margins) > 5) - int(max(margins) < -5)],
-    f"by {min(margins):.0f} to {max(margins):.0f} dB. An error of half a level is small. Noise is "
+    f"By {min(margins):.0f} to {max(margins):.0f} dB. An error of half a level is small. Noise is "
     "what hurts.",
 )
 
@@ -793,8 +793,8 @@ lessons.strip(lesson)
 #
 # **Uneven light.** A smooth random map $m$ of stops, $\text{light} \cdot 2^{m}$. A few random
 # numbers on a coarse grid are enlarged by bicubic interpolation (value noise, after Perlin, 1985).
-# The right half shows the map. More cells are more lamps: a street at night has many, a room one or
-# two.
+# The right half shows the map. The more cells, the smaller the patches of light: few as in a room,
+# many as in a street at night.
 
 
 # %%
