@@ -322,7 +322,7 @@ my_expose = check.expose(my_expose)
 
 # %%
 def exposed(stops=-4.0):
-    """The portrait at another exposure, with the histograms of its channels."""
+    """The portrait at another exposure, with the histograms of its channels"""
     image = quantise(my_expose(photo, stops))
     return plotting.show_histograms([image], [f"{stops:+.1f} stops, mean {image.mean():.3f}"])
 
@@ -586,7 +586,7 @@ question_gain
 
 # %%
 def one_gain(stops=0.0):
-    """The temple, the map of stops lost, and the backlit temple brightened by one gain."""
+    """The temple, the map of stops lost, and the backlit temple brightened by one gain"""
     back = to_srgb(expose(backlit, stops).clamp(0, 1))
     titles = ["original", "stops lost (white: 4)", f"backlit, {stops:+.2f} stops"]
     pictures = [temple, lost.expand(3, -1, -1) / 4, back]
@@ -809,7 +809,7 @@ def half_size(name):
 
 
 def uneven(cells=3, stops=1.0):
-    """The garage in uneven light, and the smooth map of stops that made it."""
+    """The garage in uneven light, and the smooth map of stops that made it"""
     light = half_size("motorcycle")
     field = lighting.light_field(light.shape[-2:], cells, torch.Generator().manual_seed(1))
     return shown(expose(light, stops * field - 1), expose(torch.ones(3, 1, 1) / 8, field))
@@ -826,7 +826,7 @@ widgets.parameter_slider(uneven, frames=3, cells=(2, 8), stops=(0.0, 2.0, 0.25))
 
 # %%
 def cast(warmth=0.25, tint=0.0):
-    """The portrait in coloured light, 5 stops dark and brightened."""
+    """The portrait in coloured light, 5 stops dark and brightened"""
     light = expose(half_size("astronaut")[:, :100, 30:], -5)
     light = white_balance(light, lighting.light_colour(warmth, tint))
     return shown(light, 32 * light)
@@ -846,7 +846,7 @@ enlarged = interpolate(to_srgb(face)[None], scale_factor=3)[0]
 
 
 def compressed(quality=60, stops_dark=4):
-    """A face stored as JPEG in the dark and brightened, with square blocks."""
+    """A face stored as JPEG in the dark and brightened, with square blocks"""
     dark = to_srgb(expose(face, -stops_dark))
     stored = to_linear(synthesis.jpeg(dark, quality))
     return interpolate(shown(expose(stored, stops_dark))[None], scale_factor=3)[0]

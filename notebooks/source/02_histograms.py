@@ -1197,8 +1197,8 @@ for scene in sorted(set(train.scenes))[:8]:
     behind.append(held_out < one_gamma)
 
 # %% [markdown]
-# The mapper is ahead on two scenes and behind on two. It fails worst on the flower, which is darker
-# in good light than any photograph that its trees were fitted to.
+# The mapper is ahead on two scenes and behind on two. Its lowest score is that of the flower, which
+# is darker in good light than any photograph that its trees were fitted to.
 #
 # {{claim sum(behind) == 2}}
 # {{claim min((p.normal.mean().item(), p.name) for p in train)[1].startswith("flower")}}

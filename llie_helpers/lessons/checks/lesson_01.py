@@ -6,7 +6,7 @@ import torch
 from llie_helpers.data.augment import flip_rotate
 from llie_helpers.data.synthesis import to_linear, to_srgb
 from llie_helpers.lessons.checks.compare import ANY_NUMBER, Finding, expect_form
-from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.exercise import ONE_DECISION, Exercise
 
 
 def light_solution(srgb):
@@ -33,8 +33,7 @@ light = Exercise(
         "the two parts are swapped: "
         "the straight line belongs to the dark values.": "srgb <= => srgb >",
         "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": "2.4 => (1 / 2.4)",
-        "an if decides once, but here every value needs a decision of its own; choose with "
-        "torch.where(condition, a, b).": (
+        ONE_DECISION: (
             "torch.where(srgb <= 0.04045, srgb / 12.92, curve) => "
             "srgb / 12.92 if srgb <= 0.04045 else curve"
         ),

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from llie_helpers.lessons.checks.compare import ANY_NUMBER, Finding, expect_form
-from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.exercise import ONE_DECISION, Exercise
 
 
 def psnr_solution(enhanced, normal):
@@ -281,6 +281,7 @@ pinball = Exercise(
         "the other side needs the weight 1 - quantile.": "(quantile - 1) * short => 0 * short",
         "you average before you take the larger of the two, so too high and too low cancel out; "
         "take the mean last.": "actual - predicted => (actual - predicted).mean()",
+        ONE_DECISION: "torch.maximum => max",
         "one branch has the wrong sign, so the loss can fall below 0; "
         "both sides must cost.": "(quantile - 1) => quantile",
         "you square the error, which finds the mean; a quantile needs "
