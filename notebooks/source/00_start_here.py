@@ -183,8 +183,8 @@ show(scored)
 #
 # <details><summary>Answer</summary>
 #
-# *The rocket.* The network makes dusk of the night, so PSNR prefers the curve, which left the sky
-# dark. SSIM prefers the network, because the curve left all of the grain as well. Neither score is
+# *The rocket.* The network turns the night into dusk, so PSNR prefers the curve, which left the sky
+# dark. The curve left all of the grain as well, so SSIM prefers the network. Neither score is
 # wrong. They ask different questions.
 #
 # </details>
@@ -251,7 +251,7 @@ show(scored)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On average no exponent beats the network, in neither score. One curve cannot suit a cup of coffee
+# On average no exponent beats the network in either score. One curve cannot suit a cup of coffee
 # and a rocket at night, and no curve removes grain.
 #
 # </details>

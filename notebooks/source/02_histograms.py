@@ -613,8 +613,8 @@ question_hook.reveal(
 # of the *target*, and score that: the field calls this **GT-mean PSNR**, GT for ground truth. It is
 # a diagnosis and not a result, because your own photographs have no target. The gain over plain
 # PSNR is what the wrong brightness cost. In that column of the table doing nothing comes second,
-# behind the mapper alone: once the brightness is given away, a plain factor beats every other curve
-# and map.
+# behind the mapper alone: once the right brightness is given, a plain factor beats every other
+# curve and map.
 #
 # Split the squared error further. What that factor removes is the error of **brightness**. Of the
 # rest, average over 8x8 pixels: what is left in the averages is the error of **local light and
