@@ -788,8 +788,8 @@ lessons.strip(lesson)
 #
 # ### More of what happens in the dark
 #
-# The final network of this course is trained on LOL and on photographs darkened by physics. These
-# are the parts of that physics that the core left out, one slider each. All work in linear light.
+# The final network of this course is trained on LOL and on photographs darkened by physics. Here are
+# three parts of that physics that the core left out. All work in linear light.
 #
 # **Uneven light.** A smooth random map $m$ of stops, $\text{light} \cdot 2^{m}$. A few random
 # numbers on a coarse grid are enlarged by bicubic interpolation (value noise, after Perlin, 1985).
@@ -803,14 +803,9 @@ def shown(*lights):
     return torch.cat([to_srgb(light.clamp(0, 1)) for light in lights], dim=2)
 
 
-def half_size(name):
-    """The linear light of a photograph at half its size."""
-    return interpolate(to_linear(photos[name])[None], scale_factor=0.5, mode="area")[0]
-
-
 def uneven(cells=3, stops=1.0):
     """The garage in uneven light, and the smooth map of stops that made it"""
-    light = half_size("motorcycle")
+    light = to_linear(photos["motorcycle"])
     field = lighting.light_field(light.shape[-2:], cells, torch.Generator().manual_seed(1))
     return shown(expose(light, stops * field - 1), expose(torch.ones(3, 1, 1) / 8, field))
 
@@ -827,7 +822,7 @@ widgets.parameter_slider(uneven, frames=3, cells=(2, 8), stops=(0.0, 2.0, 0.25))
 # %%
 def cast(warmth=0.25, tint=0.0):
     """The portrait in coloured light, 5 stops dark and brightened"""
-    light = expose(half_size("astronaut")[:, :100, 30:], -5)
+    light = expose(to_linear(photos["astronaut"])[:, :200, 60:], -5)
     light = white_balance(light, lighting.light_colour(warmth, tint))
     return shown(light, 32 * light)
 
