@@ -788,8 +788,8 @@ lessons.strip(lesson)
 #
 # ### More of what happens in the dark
 #
-# The final network of this course is trained on LOL and on photographs darkened by physics. Here are
-# three parts of that physics that the core left out. All work in linear light.
+# The final network of this course is trained on LOL and on photographs darkened by physics. Here
+# are three parts of that physics that the core left out. All work in linear light.
 #
 # **Uneven light.** A smooth random map $m$ of stops, $\text{light} \cdot 2^{m}$. A few random
 # numbers on a coarse grid are enlarged by bicubic interpolation (value noise, after Perlin, 1985).
