@@ -158,7 +158,7 @@ def scores(outputs):
 scored = {name: scores(answers) for name, answers in outputs.items()}
 psnrs = {name: float(np.mean(psnr)) for name, (psnr, _) in scored.items()}
 best = max(psnrs, key=psnrs.get)
-question_best.reveal(best, f"it has {psnrs[best]:.1f} dB. Doing nothing is last by far.")
+question_best.reveal(best, f"It has {psnrs[best]:.1f} dB. Doing nothing is last by far.")
 
 # %% [markdown]
 # PSNR and SSIM, photograph by photograph and on average. These are the first rows of a table that
@@ -181,8 +181,18 @@ show(scored)
 # whether the brightness is right. It hardly minds grain. Is there a photograph on which the two
 # scores disagree? Go back to its pictures: whose side are you on?
 #
+# <details><summary>Answer</summary>
+#
+# *The rocket.* The network turns the night into dusk, so PSNR prefers the curve, which left the sky
+# dark. The curve left all of the grain as well, so SSIM prefers the network. Neither score is
+# wrong. They ask different questions.
+#
+# </details>
+#
 # {{claim psnrs["doing nothing"] < min(psnrs["gamma 0.5"], psnrs["network"]) - 3}}
 # {{claim np.greater(scored["network"][1], np.add(scored["gamma 0.5"][1], 0.02)).all()}}
+# {{claim scored["gamma 0.5"][0][2] > scored["network"][0][2] + 2}}
+# {{claim outputs["network"][2].mean() > normal[2].mean() + 0.08}}
 #
 # Neither score sees what you see. So in this course you look first, then measure, and you measure
 # with two scores beside two baselines.
@@ -239,8 +249,18 @@ scored["your curve"] = scores([brighten(image, exponent) for image in low])
 show(scored)
 
 # %% [markdown]
-# (You have just chosen an exponent by its score on the very photographs that the table is about.
-# That is cheating, and lesson 02 measures how much it gains.)
+# <details><summary>Answer</summary>
+#
+# On average no exponent beats the network in either score. One curve cannot suit a cup of coffee
+# and a rocket at night, and no curve removes grain.
+#
+# </details>
+#
+# By the way: you have just chosen an exponent by its score on the very photographs that the table
+# is about. That is cheating. The second half of lesson 02 measures how much it gains.
+#
+# {{claim all(np.mean(scores([x**g for x in low])[0]) < psnrs[best] - 0.3 for g in (0.4, 0.45))}}
+# {{claim all(np.mean(scores([x**g for x in low])[1]) < 0.75 for g in (0.4, 0.6, 0.8))}}
 #
 # ## 5. An image is numbers
 #
@@ -328,7 +348,7 @@ my_luma = check.luma(my_luma)
 # {{answers luma}}
 #
 # Your two functions on the garage. Look at the red tank: the plain mean of the three channels makes
-# it lighter than your luma does. Which grey looks as bright as the red to you?
+# it lighter than your luma does, since it counts red as a third and luma counts it as a fifth.
 
 # %%
 photo = my_to_tensor(stored)
@@ -359,15 +379,27 @@ my_halves = check.halves(my_halves)
 # %% [markdown]
 # {{answers halves}}
 #
-# Put any two pictures of this lesson together. Where is the line hardest to see?
+# Put any two pictures of this lesson together. In the second one below, what gives the line away?
 
 # %%
 plotting.show_images(
     [my_halves(garage.low, enhanced), my_halves(enhanced, photo)],
     ["dark | network", "network | truth"],
+    alt="The garage twice, divided in the middle. Left, dark beside the network's answer. Right, "
+    "the network's answer beside the truth, with a step in the brightness of the floor.",
 )
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The light. On the floor the brightness jumps at the line, where no shadow ends. The lost lines
+# only show in an enlarged picture.
+#
+# </details>
+#
+# {{claim enhanced[:, 220:, 180:200].mean() > photo[:, 220:, 200:220].mean() + 0.03}}
+# {{claim photo[:, 220:, 180:200].mean() < photo[:, 220:, 200:220].mean() + 0.02}}
+#
 # ### Three mistakes that raise no error
 #
 # Three students load the file, each with one mistake in the code. Every result is a tensor of the
@@ -383,21 +415,22 @@ mistakes = {
 }
 plotting.show_images(
     list(mistakes.values()),
-    ["A", "B", "C"],
-    alt="The garage, three times wrong. A: black and turquoise patches where it was bright. B: "
-    "coloured noise in which no motorcycle can be seen. C: the red tank is blue.",
+    [f"picture {number}" for number in (1, 2, 3)],
+    alt="The garage, three times wrong. Picture 1: black and turquoise patches where it was "
+    "bright. Picture 2: coloured noise in which no motorcycle can be seen. Picture 3: the red tank "
+    "is blue.",
 )
 
 # %%
 question_mistake = widgets.predict(
-    "Which mistake made picture B?", ["blue for red", "reshape for permute", "stored + 60"]
+    "Which mistake made picture 2?", ["blue for red", "reshape for permute", "stored + 60"]
 )
 display(question_mistake)
 question_mistake.reveal(
     list(mistakes)[1],
     "reshape cuts the row of numbers red, green, blue, red, ... into three equal pieces, each a "
-    "third of the photograph. C has blue for red, on the tank. In A the brightest values, above "
-    "195, have wrapped round to black.",
+    "third of the photograph. In picture 3 blue and red are swapped, as the tank shows. In "
+    "picture 1 the brightest values, above 195, have wrapped round to black.",
 )
 
 # %% [markdown]
@@ -528,12 +561,12 @@ behind = np.less(curves["saw dark rooms"], curves["gamma 0.5"])
 crossing = int(np.flatnonzero(behind).max()) + 1
 question_cross.reveal(
     "at 4 stops" if crossing == 4 else "at 1 stop" if crossing == 1 else "never",
-    f"from {crossing} stops on. That is where the photographs begin that it was shown.",
+    f"From {crossing} stops on. That is where the photographs begin that it was shown.",
 )
 
 # %% [markdown]
-# Move the slider from 7 stops to 0. Watch the floor in the third picture: what happens to it while
-# the light comes back?
+# Move the slider from 7 stops to 0. Watch the floor and the engine in the third picture: what
+# happens to them while the light comes back?
 
 
 # %%
@@ -552,7 +585,12 @@ widgets.frames_slider(
 )
 
 # %% [markdown]
-# The means over all three photographs, with the range of most of LOL's photographs shaded:
+# The dark-room network brightens the floor until it burns out, and blackens the engine, although
+# fewer and fewer places need any change. The means over all three photographs, with the range of
+# most of LOL's photographs shaded:
+#
+# {{claim (sweep[0][1]["saw dark rooms"] - garage.normal)[:, 230:].mean() > 0.1}}
+# {{claim (sweep[0][1]["saw dark rooms"] - garage.normal)[:, 150:190, 195:225].mean() < -0.05}}
 
 # %% Draw the scores tags=["hide-input"]
 figure = plotting.CourseFigure(
@@ -572,10 +610,22 @@ figure
 
 # %% [markdown]
 # One network answers everything with the rooms that it knows. It is at its best in the shaded
-# range. With 1 to 3 stops less it loses to one line of code, and it turns photographs that need no
-# help into others. The network that was shown every exposure does far better on those. But even for
-# it, doing nothing is best in full light. Is there a darkness in which the specialist wins?
+# range. With 1 to 3 stops less it loses to one line of code, and it spoils photographs that need no
+# help. The network that was shown every exposure is 4 dB or more ahead of it there. But it is not
+# magic either: with 2 or 3 stops less, the one line of code has about the same PSNR, and in full
+# light doing nothing is best. Is there a darkness in which the specialist wins?
 #
+# <details><summary>Answer</summary>
+#
+# With 6 stops less, by less than a decibel: it was shown many photographs as dark as that, and
+# nothing else. The price of that lead is some 10 dB in full light.
+#
+# </details>
+#
+# {{claim 0.2 < curves["saw dark rooms"][6] - curves["saw every exposure"][6] < 1}}
+# {{claim full["saw every exposure"] - full["saw dark rooms"] > 9}}
+# {{claim all(curves["saw every exposure"][s] > curves["saw dark rooms"][s] + 4 for s in range(4))}}
+# {{claim all(abs(curves["saw every exposure"][s] - curves["gamma 0.5"][s]) < 1.2 for s in (2, 3))}}
 # {{claim full["doing nothing"] > max(full[m] for m in full if m != "doing nothing") + 1}}
 # {{claim full["saw dark rooms"] < 18 and full["saw every exposure"] > full["saw dark rooms"] + 3}}
 # {{claim all(curves["saw every exposure"][s] > curves["gamma 0.5"][s] + 1 for s in range(4, 8))}}
@@ -589,7 +639,7 @@ figure
 # ## 8. The map
 #
 # Each lesson has a core path of about an hour, which is enough to go on, and a second half for
-# those who want more. It says at the top how long each takes.
+# those who want more. Its first table says how long both take.
 #
 # | lesson | what you find out there |
 # | --- | --- |
@@ -634,32 +684,43 @@ figure
 #
 # ### Why the first network fails
 #
-# Plot the mean value of each output instead of its score. A method that restores the truth follows
-# the grey line.
+# In full light it had nothing to do. Here is what it did, with the mean value below each picture:
 
-# %% Draw the mean values tags=["hide-input"]
-figure = plotting.CourseFigure(
-    plotting.WIDTH,
-    3.4,
-    alt="Mean value of each method's output against stops less light, for three photographs. The "
-    "gamma curve falls steadily and crosses the truth once; the networks stay near one level.",
+# %% Draw full light tags=["hide-input"]
+spoilt = [row["saw dark rooms"] for row in sweep[0]]
+plotting.show_images(
+    [*normal, *spoilt],
+    [*NAMES, *["its answer"] * 3],
+    [f"mean {image.mean():.2f}" for image in [*normal, *spoilt]],
+    columns=3,
+    alt="Above, coffee, garage and rocket in full light. Below, the answers of the network that "
+    "saw dark rooms: the brown saucer is glaring red and the shadow beside the cup black, the "
+    "floor of the garage white, and beside the rocket the sky has black smears.",
 )
-axes = figure.subplots(1, 3, sharey=True)
-for number, (axis, name) in enumerate(zip(axes, NAMES, strict=True)):
-    for style, method in zip(("k:", "k--", "-", "-"), curves, strict=True):
-        axis.plot([rows[number][method].mean() for rows in sweep], style, label=method)
-    axis.axhline(normal[number].mean(), color=plotting.GREY, linewidth=4, alpha=0.4)
-    axis.axvspan(4, 7, color=plotting.GREY, alpha=0.12, linewidth=0)
-    axis.set(title=name, xlabel="stops less light", ylim=(0, 0.8))
-axes[0].set_ylabel("mean value")
-figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-figure
 
 # %% [markdown]
-# The curve knows nothing of the scene, and crosses the grey line at one stop only. The network that
-# saw only dark rooms has a brightness of its own: nine in ten of LOL's well-lit photographs have a
-# mean between 0.31 and 0.62 (measured on its training pairs), and about there its answers are too,
-# even for a launch at night.
+# Is it the wrong brightness? Lesson 02 splits an error into three parts: the brightness of the
+# whole, the light and colour of small places, and detail. The shares of the squared error:
+
+# %%
+parts = [
+    metrics.error_parts(images.quantise(answer)[None], photo[None])[0]
+    for answer, photo in zip(spoilt, normal, strict=True)
+]
+shares = torch.stack([part / part.sum() for part in parts], dim=1)
+labels = ("brightness of the whole", "local light and colour", "detail")
+Table(
+    ["share of the error", *NAMES],
+    [[label, *(f"{x:.0%}" for x in row)] for label, row in zip(labels, shares, strict=True)],
+)
+
+# %% [markdown]
+# Not mainly. The coffee has the right mean and only 17 dB. Most of the error is local: the network
+# learned to change every place strongly, each by what surrounds it, and so it does where no place
+# needed a change.
+#
+# {{claim abs(spoilt[0].mean() - normal[0].mean()) < 0.02 and psnr(spoilt[0], normal[0]) < 18}}
+# {{claim (shares.argmax(0) == 1).all() and shares[1].mean() > 0.55}}
 #
 # ### Profiles, data and the ledger
 #
@@ -687,28 +748,32 @@ print(pairs)
 # writes the row. Lesson 08 compares all methods from it.
 
 # %%
+rows = []
 for model in ("identity", "gamma", "dual_branch"):
     method = create_method(model, device=lesson.device)
+    evaluation = metrics.evaluate(method, pairs)
+    gmacs = cost.gmacs(method.network) if model in models.MODELS else 0.0
     lesson.record(
         model=model,
         data=name,
         split="test",
-        evaluation=metrics.evaluate(method, pairs),
+        evaluation=evaluation,
         parameters=method.parameter_count,
-        gmacs=cost.gmacs(method.network) if model in models.MODELS else 0.0,
+        gmacs=gmacs,
     )
-lesson.ledger.table()
+    scores_and_cost = f"{evaluation.psnr:.2f}", f"{evaluation.ssim:.3f}", f"{gmacs:.2f}"
+    rows.append([model, *scores_and_cost, f"{method.parameter_count:,}"])
+Table(["method", "PSNR (dB)", "SSIM", "GMACs", "parameters"], rows)
 
 # %% [markdown]
-# `identity` is doing nothing. *Parameters* are the numbers that a method has learned, *GMACs* the
-# billions of multiplications with an addition that it needs for an image of 600x400, and *ms/Mpx*
-# the milliseconds per megapixel on this computer. LPIPS is a third score, which needs the optional
-# torchvision. Lesson 02 explains GT-mean PSNR. If you run a lesson twice, the table shows the
-# latest run, and the file keeps both.
+# `identity` is doing nothing. *Parameters* are the numbers that a method has learned, and *GMACs*
+# the billions of multiplications with an addition that it needs for an image of 600x400.
+# `lesson.ledger.table()` shows everything that the ledger keeps, the time on your computer
+# included. If you run a lesson twice, it shows the latest run, and the file keeps both.
 #
 # ### When a runtime is lost
 #
-# Colab and Kaggle take back a runtime that was idle for a while, and its disk goes with it: your
+# Colab and Kaggle shut down a runtime that was idle for a while, and its disk goes with it: your
 # ledger, your trained weights and the data. On your own computer nothing is lost.
 #
 # - **Before**: on Colab, run `lessons.use_drive()` in a cell of its own right after the setup cell.

@@ -292,7 +292,7 @@ class TestPredict:
         question.control.value = "down & out"
         question.reveal("up", "It is lighter.")
         (text,) = displayed
-        told = "You predicted: B. down &amp; out<br>What happens: A. up<br>It is lighter."
+        told = "You predicted: B. down &amp; out<br>Answer: A. up<br>It is lighter."
         assert f"<summary>Show the answer</summary><p>{told}</p>" in text.data
         assert Page(text.data).all("details") == [{"class": "llie-answer", "open": None}]
         assert question.control.disabled

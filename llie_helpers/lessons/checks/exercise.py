@@ -34,6 +34,12 @@ NOT_ATTEMPTED = "not attempted"
 # Separates the two texts of an edit.
 _ARROW = " => "
 
+# PyTorch and NumPy call the truth of many values "ambiguous".
+ONE_DECISION = (
+    "Python's if, and, or, max and min decide once for a whole tensor; choose value by value, with "
+    "torch.where, torch.maximum or torch.minimum."
+)
+
 # Stack frames in these folders are not the student's code.
 _NOT_THE_STUDENT = (
     str(Path(__file__).resolve().parents[2]),
@@ -292,6 +298,8 @@ def _is_plain(value: Any) -> bool:
 def _explain(error: Exception) -> str:
     """Return the error in one line, with the student's own line that led to it."""
     what = f"{type(error).__name__}: {error}".strip().rstrip(":")
+    if "is ambiguous" in what:
+        return ONE_DECISION
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THE_STUDENT):
             return f"your code raised {what} (line {frame.lineno}: {frame.line})"

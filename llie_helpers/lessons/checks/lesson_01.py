@@ -6,7 +6,7 @@ import torch
 from llie_helpers.data.augment import flip_rotate
 from llie_helpers.data.synthesis import to_linear, to_srgb
 from llie_helpers.lessons.checks.compare import ANY_NUMBER, Finding, expect_form
-from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.exercise import ONE_DECISION, Exercise
 
 
 def light_solution(srgb):
@@ -33,6 +33,10 @@ light = Exercise(
         "the two parts are swapped: "
         "the straight line belongs to the dark values.": "srgb <= => srgb >",
         "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": "2.4 => (1 / 2.4)",
+        ONE_DECISION: (
+            "torch.where(srgb <= 0.04045, srgb / 12.92, curve) => "
+            "srgb / 12.92 if srgb <= 0.04045 else curve"
+        ),
     },
     right=[to_linear],
     hints=[
@@ -115,15 +119,21 @@ def photons_observe(answer, linear, full_well):
         raise Finding("there is no noise at all; draw the counts with torch.poisson.")
     if variance[0] > 0:
         raise Finding("black is noisy, yet where no light falls there is no shot noise.")
+    if noisy.max() <= 1 < level[3] + 2 * expected[3].sqrt():
+        raise Finding(
+            "counts above full_well are clipped; keep them, because noise is above the light as "
+            "often as below it."
+        )
     if not torch.allclose(variance, expected, rtol=0.1, atol=0):
         growth = float(variance[3] / variance[1] / (level[3] / level[1]))
         if growth < 0.5:
             raise Finding(
                 "the variance does not grow with the light; it must equal level / full_well."
             )
+        worst = int((variance / expected).log().abs()[1:].argmax()) + 1
         raise Finding(
-            f"at level {level[2]:.2f} the variance is {variance[2]:.2g}, but it must be "
-            f"level / full_well = {expected[2]:.2g}."
+            f"at level {level[worst]:.2f} the variance is {variance[worst]:.2g}, but it must be "
+            f"level / full_well = {expected[worst]:.2g}."
         )
     counts = noisy * full_well
     if not torch.allclose(counts, counts.round(), atol=1e-3):
@@ -152,8 +162,9 @@ photons = Exercise(
         ),
         "there is no noise": "torch.poisson(expected) => expected",
         "black is noisy": _NOISY + "full_well**-0.5",
+        "counts above full_well are clipped": "(expected) => (expected).clamp(max=full_well)",
         "the variance does not grow": _NOISY + "(linear > 0) * full_well**-0.5",
-        "at level 0.25 the variance is": _NOISY + "linear * full_well**-0.5",
+        "at level 0.05 the variance is": _NOISY + "linear * full_well**-0.5",
         "half a photon was counted": _NOISY + "(linear / full_well).sqrt()",
     },
     right=[lambda x, k: np.random.default_rng(0).poisson(x.numpy() * k) / k],
@@ -199,12 +210,12 @@ def augment_observe(answer, low, normal):
             f"only {len(set(ks))} of the eight symmetries ever occur; torch.randint(n, ()) draws "
             "from 0 to n - 1."
         )
-    if min(gains) < 0.79 or max(gains) > 1.26:
+    if min(gains) < 0.799 or max(gains) > 1.251:
         raise Finding(
             f"the gains are between {min(gains):.2f} and {max(gains):.2f}, too wide; "
             "draw them from 0.8 to 1.25."
         )
-    if min(gains) > 0.85 or max(gains) < 1.2:
+    if min(gains) > 0.83 or max(gains) < 1.22:
         raise Finding(
             f"the gains are between {min(gains):.2f} and {max(gains):.2f}, too narrow; "
             "they should fill the range from 0.8 to 1.25."
@@ -252,8 +263,8 @@ augment = Exercise(
         "low and normal get "
         "different gains": "normal, k) * gain => normal, k) * (0.8 + 0.45 * torch.rand(()))",
         "only 7 of the eight symmetries ever occur": "randint(8 => randint(7",
-        "too wide; draw them from 0.8 to 1.25": "0.8 + 0.45 => 0.5 + 0.75",
-        "too narrow; they should fill the range": "0.45 * => 0.2 *",
+        "too wide; draw them from 0.8 to 1.25": "0.8 + 0.45 => 0.78 + 0.47",
+        "too narrow; they should fill the range": "0.45 * => 0.4 *",
         "the channels get different gains": "torch.rand(()) => torch.rand(3, 1, 1)",
         "a bright image leaves [0, 1]": ".clamp(0, 1) => ",
         "is not one of the eight symmetries": "flip_rotate(low, k) => low.roll(1, -1)",

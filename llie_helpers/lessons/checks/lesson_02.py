@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from llie_helpers.lessons.checks.compare import ANY_NUMBER, Finding, expect_form
-from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.exercise import ONE_DECISION, Exercise
 
 
 def psnr_solution(enhanced, normal):
@@ -77,6 +77,7 @@ def _smooth(light):
 def lime_inputs():
     image = torch.rand(3, 12, 16) * torch.linspace(0.05, 1, 16)
     image[:, :5, :5] = 0
+    image[:, 7:, :5] *= 0.02  # so dark that the map is below 0.01, and not black
     return [(image, _smooth, gamma) for gamma in (0.6, 0.9)]
 
 
@@ -99,6 +100,10 @@ lime = Exercise(
         "by.": ["keepdim=True)).clamp(min=0.01) => keepdim=True).clamp(min=0.01))"],
         "where everything is black the light is 0, and you divide by it; keep it at 0.01 or "
         "more.": ".clamp(min=0.01) => ",
+        "you keep light ** gamma at 0.01 or more; keep the light itself there, before the power.": [
+            ".clamp(min=0.01) => ",
+            "light**gamma => (light**gamma).clamp(min=0.01)",
+        ],
         "you divide by the light itself, whatever gamma is; divide by light ** gamma.": (
             "light**gamma => light"
         ),
@@ -234,6 +239,12 @@ equalise = Exercise(
             "return (levels.float() - levels.min()) / (levels.max() - levels.min())"
         ),
     },
+    right=[
+        # In NumPy: how many pixels are at most as bright as this one?
+        lambda levels: (lambda rank: (rank - rank.min()) / np.ptp(rank))(
+            np.searchsorted(np.sort(levels.numpy(), axis=None), levels.numpy(), side="right")
+        ),
+    ],
     hints=[
         "The curve you look pixels up in is the CDF itself. Build it from counts per level.",
         "`torch.bincount(levels.flatten().long(), minlength=256)` counts, `.cumsum(0)` adds up, "
@@ -268,6 +279,9 @@ pinball = Exercise(
         "you return one loss per value; take the mean.": ".mean() => ",
         "predictions that are too high cost nothing (or less than nothing); "
         "the other side needs the weight 1 - quantile.": "(quantile - 1) * short => 0 * short",
+        "you average before you take the larger of the two, so too high and too low cancel out; "
+        "take the mean last.": "actual - predicted => (actual - predicted).mean()",
+        ONE_DECISION: "torch.maximum => max",
         "one branch has the wrong sign, so the loss can fall below 0; "
         "both sides must cost.": "(quantile - 1) => quantile",
         "you square the error, which finds the mean; a quantile needs "

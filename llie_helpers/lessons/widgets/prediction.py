@@ -44,7 +44,7 @@ class Prediction:
         predicted = self.control.value
         self.control.disabled = predicted is not None
         lines = [f"You predicted: {self._lettered(predicted)}"] if predicted else []
-        lines += [f"What happens: {self._lettered(answer)}", why]
+        lines += [f"Answer: {self._lettered(answer)}", why]
         text = "<br>".join(as_html(line) for line in lines if line)
         return (
             f'<details class="llie-answer"{" open" if predicted else ""}>'
