@@ -488,8 +488,8 @@ question_epoch
 # discriminator, and the discriminator's against the generator. The twin, `L1 alone`, plays none.
 
 # %% [markdown] recorded="pix2pix_l1_0"
-# Below yours are two long runs on LOL v1, with a line where your minute ends: again a GAN and its
-# twin, of the size of the weights above, behind a mapper.
+# Below yours are two longer runs on LOL v1, of 1,200 steps, with a line where your minute ends:
+# again a GAN and its twin, of the size of the weights above, behind a mapper.
 
 # %% Draw the curves tags=["hide-input"]
 recording = {"GAN": lessons.recorded("pix2pix_0"), "L1 alone": lessons.recorded("pix2pix_l1_0")}
@@ -517,6 +517,7 @@ for who, run in recording.items():
 # loss falls far below log 2: it spots nearly every output. And the twin, which played no game, gets
 # just as near.
 #
+# {{claim all(run[-1]["steps"] == 1200 for run in recording.values())}}
 # {{claim recording["GAN"][-1]["adversarial_loss"] > 1.2 * recording["GAN"][0]["adversarial_loss"]}}
 # {{claim recording["GAN"][-1]["val_psnr"] > recording["GAN"][0]["val_psnr"] + 1}}
 # {{claim min(recording["GAN"], key=lambda row: row["adversarial_loss"])["epoch"] == 1}}
