@@ -281,8 +281,8 @@ plotting.show_images(
 
 # %% [markdown]
 # In such a window a grey wall in the shade and a white sheet in the dark are the same thing. This
-# network cannot judge the light, whatever it is trained on. It is made for what can be decided close
-# by, and it needs something else for the rest.
+# network cannot judge the light, whatever it is trained on. It is made for what can be decided
+# close by, and it needs something else for the rest.
 #
 # {{claim int(seen.any(dim=1).sum()) == 37}}
 #
