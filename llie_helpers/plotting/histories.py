@@ -37,7 +37,8 @@ def show_history(history: Any, recorded: Any = None) -> CourseFigure:
     """Plot one or several training runs, and mark the epoch whose weights were kept.
 
     Below them, on the same axis of crops seen, the runs of ``recorded`` with a line where the first
-    ones end: what a minute shows of a whole training.
+    ones end: what a minute shows of a whole training. Adversarial runs have a panel for the loss of
+    each player in place of the learning rate.
 
     Args:
         history: a `History`, a `TrainingRun`, or a list of one dict per epoch with ``epoch``,

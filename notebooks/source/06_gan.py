@@ -841,7 +841,7 @@ widgets.frames_slider(
     [show_invented(weight) for weight in loudness],
     [f"x {weight:g}" for weight in loudness],
     "adversary",
-    alt="a detail of a photograph: target, output, and where the output's structure is not true",
+    alt="a cup: target, output, and the share of the output's structure that is not in the target",
     first=2,
 )
 
