@@ -565,8 +565,8 @@ for label, its in judged.items():
 # from the beginning. In most of the dark patches the stripes leave no trace, and nothing tells
 # where they begin. In the others they leave a trace of three tenths of their height. A small
 # generator with dropout learns from such pairs by *your* step, against a small discriminator made
-# of *your* layers. Its adversary is as loud as L1, with a weight of 200. Its twin has weight 0. Both
-# take 300 steps.
+# of *your* layers. Its adversary is as loud as L1, with a weight of 200. Its twin has weight 0.
+# Both take 300 steps.
 
 
 # %% Make a small generator tags=["hide-input"]
