@@ -1009,7 +1009,7 @@ print(f"yours: true detail {sharpness[0]:.0%}, false {sharpness[1]:.0%} of the t
 # still that none of them knew how bright the room was. Where in the numbers *is* the light? That is
 # lesson 07.
 #
-# {{claim sharpness[0] < 0.6}}
+# {{claim sharpness[0] < 0.75}}
 # {{claim judged["GAN"].brightness > judged["GAN"].detail}}
 #
 # The core path ends here.
