@@ -716,6 +716,10 @@ outputs = {
 }
 plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pair in shown])
 
+# %% [markdown]
+# Now in numbers, for a patch of the rocket's sky and one of the tank. Grain is the mean difference
+# between neighbours in the sky, in levels of 255.
+
 # %% Measure the sky and the tank tags=["hide-input"]
 patches = {
     title: (images[0][:, 20:60, 60:120], images[1][:, 110:122, 190:215])
@@ -824,6 +828,9 @@ mapper.save(kept.with_suffix(".mapper.json"))
 
 # %%
 lessons.strip(lesson, chain)
+
+# %% [markdown]
+# How much detail is that? For the whole photograph, in lesson 04's measures:
 
 # %% Measure true and false detail in the whole of this photograph tags=["hide-input"]
 detail = {

@@ -507,6 +507,9 @@ question_epoch.reveal(
     "opponent who learns as well.",
 )
 
+# %% [markdown] recorded="pix2pix_l1_0"
+# How near did the longer runs get?
+
 # %% Compare the long runs recorded="pix2pix_l1_0" tags=["hide-input"]
 for who, run in recording.items():
     print(f"{who:9} {run.best['val_psnr']:.2f} dB on LOL's validation pairs in its best epoch")
@@ -998,6 +1001,9 @@ print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 
 # %%
 lessons.strip(lesson, generator)
+
+# %% [markdown]
+# How much detail is that? For the whole photograph, in lesson 04's measures:
 
 # %% Measure true and false detail in the whole of this photograph tags=["hide-input"]
 sharpness = metrics.true_and_false_detail(enhance(generator, garage.low), garage.normal)[0].tolist()
