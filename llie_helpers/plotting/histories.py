@@ -16,11 +16,13 @@ Run = Sequence[Mapping[str, Any]]
 
 PANELS = {
     "loss": "loss",
-    "game": "generator, discriminator",
+    "adversarial_loss": "game: generator",
+    "discriminator_loss": "game: discriminator",
     "val_psnr": "validation PSNR (dB)",
     "val_ssim": "validation SSIM",
     "lr": "learning rate",
 }
+GAME = ("adversarial_loss", "discriminator_loss")  # training losses of two players
 CAPTION = "Other photographs, other darkness: compare the shapes, never the levels."
 # Events of a run and how they are drawn, as vertical lines.
 EVENTS: dict[str, dict[str, Any]] = {
@@ -35,7 +37,8 @@ def show_history(history: Any, recorded: Any = None) -> CourseFigure:
     """Plot one or several training runs, and mark the epoch whose weights were kept.
 
     Below them, on the same axis of crops seen, the runs of ``recorded`` with a line where the first
-    ones end: what a minute shows of a whole training.
+    ones end: what a minute shows of a whole training. Adversarial runs have a panel for the loss of
+    each player in place of the learning rate.
 
     Args:
         history: a `History`, a `TrainingRun`, or a list of one dict per epoch with ``epoch``,
@@ -63,7 +66,7 @@ def show_history(history: Any, recorded: Any = None) -> CourseFigure:
             _curves(axes, run, colours[label], across)
             if theirs:
                 drawn |= _events(axes, run, across)
-        for panel in {"loss", "game", "lr"} & axes.keys():
+        for panel in {"loss", *GAME, "lr"} & axes.keys():
             _log_scale(axes[panel])
     for panel, axis in zip(panels, grid[0], strict=True):
         axis.set_title(PANELS[panel])
@@ -104,10 +107,11 @@ def _panels(runs: Sequence[Run], compared: bool) -> list[str]:
     chosen_by_ssim = any(_monitor(run) == "val_ssim" for run in runs)
     shown = {
         "loss": True,
-        "game": game,
+        **dict.fromkeys(GAME, game),
         "val_psnr": some("val_psnr"),
         "val_ssim": chosen_by_ssim or (compared and not game and some("val_ssim")),
-        "lr": True,
+        # In a game the rate is constant, and the panel is worth more than that line.
+        "lr": not game,
     }
     return [panel for panel, present in shown.items() if present]
 
@@ -139,10 +143,10 @@ def _curves(axes: Mapping[str, Axes], run: Run, colour: str, across: str) -> Non
     for panel in ("val_psnr", "val_ssim"):
         if panel in axes:
             axes[panel].plot(x, _values(run, panel), **look)
-    if "game" in axes:
-        axes["game"].plot(x, _values(run, "adversarial_loss"), **look)
-        axes["game"].plot(x, _values(run, "discriminator_loss"), linestyle="--", **look)
-    axes["lr"].step(x, _values(run, "lr"), where="post", **look)
+    for panel in axes.keys() & GAME:
+        axes[panel].plot(x, _values(run, panel), linestyle="--", **look)
+    if "lr" in axes:
+        axes["lr"].step(x, _values(run, "lr"), where="post", **look)
     monitor = _monitor(run)
     if kept := _kept(run):
         axis = axes["loss" if monitor == "val_loss" else monitor]

@@ -73,13 +73,13 @@ def test_a_minute_is_drawn_above_the_whole_training():
 def test_both_losses_of_a_gan_are_drawn():
     game = {"adversarial_loss": 0.7, "discriminator_loss": 0.5}
     figure = plotting.show_history(minute(), recording("pix2pix", **game))
-    assert "generator, discriminator" in [axis.get_title() for axis in figure.axes]
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert titles == ["loss", "game: generator", "game: discriminator", "validation PSNR (dB)"]
 
 
-def test_what_is_not_recorded_is_left_out(capsys):
+def test_what_is_not_recorded_is_left_out():
     missing = lessons.recorded("mse_cnn_of_nobody")
     assert missing is None
-    assert capsys.readouterr().out.count(".") == 1
     assert len(plotting.show_history(minute(), missing).axes) == 3
     assert len(plotting.show_history(minute(), {"a": None, "b": recording()}).axes) == 8
 

@@ -237,6 +237,8 @@ amp_step = Exercise(
         "scaler.unscale_(optimizer) first.": f"{UNSCALE}{CLIP} => {CLIP}{UNSCALE}",
         "the step is taken by the optimizer itself, infinite gradients and all; "
         "scaler.step(optimizer) skips those.": "scaler.step(optimizer) => optimizer.step()",
+        "the loss is computed in float16, where small errors are rounded; convert the output to "
+        "float32 first: enhanced.float().": "    enhanced = enhanced.float()\n => ",
         "the absolute error is missing; the loss is MSE + MAE.": (
             " + F.l1_loss(enhanced, normal) => "
         ),
@@ -284,8 +286,9 @@ def inputs_solution(low, normal, scenes, val_low, val_normal, folds, fit):
 
 
 def inputs_inputs():
-    # The first column of a row is its number, in low and normal alike.
-    scenes = np.array([7, 2, 7, 9, 2, 4, 9, 4, 7, 2, 4, 9, 11, 6, 6, 11])
+    # The first column of a row is its number, in low and normal alike. All scenes are multiples
+    # of 3, so that the remainder of a scene's number makes no folds.
+    scenes = 3 * np.array([7, 2, 7, 9, 2, 4, 9, 4, 7, 2, 4, 9, 11, 6, 6, 11])
     low = np.stack([np.arange(16.0), np.linspace(0.1, 0.3, 16)], axis=1)
     val_low = np.stack([np.arange(100.0, 104.0), np.full(4, 0.2)], axis=1)
     return [(low, low * [1, 3], scenes, val_low, val_low * [1, 3], 3)]
@@ -297,6 +300,12 @@ def inputs_observe(student, low, normal, scenes, val_low, val_normal, folds):
 
     def fit(low, normal):
         """Learn nothing: the predictions tell which model made them, and for which row."""
+        if not len(low):
+            raise Finding(
+                "all rows are in one fold, which leaves none to fit on. Scenes may have any "
+                "numbers, such as 0, 4, 8, so number those that occur before you take % folds: "
+                "np.unique(scenes, return_inverse=True)[1]."
+            )
         if not np.array_equal(low[:, 0], normal[:, 0]):
             raise Finding(
                 "the rows that you fit on do not belong together: select low and normal alike."
@@ -351,6 +360,7 @@ inputs = Exercise(
         "the row itself is held out, but other rows of its scene are not: fold by scene, "
         "not by row.": "np.unique(scenes, return_inverse=True)[1] => np.arange(len(scenes))",
         "models must share the training rows": "folds => 9",
+        "all rows are in one fold": "np.unique(scenes, return_inverse=True)[1] => scenes",
         "the validation rows are predicted by a model of a fold. That leaks nothing, but it wastes "
         "data: no training row gives them away, so fit "
         "on all of them.": "fit(low, normal)(val_low) => predict(val_low)",

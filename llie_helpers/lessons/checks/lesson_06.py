@@ -307,6 +307,23 @@ def step_by_softplus(generator, discriminator, optimizers, low, normal, weight):
     return [loss.detach() for loss in (judged, fooled, near)]
 
 
+def generator_first(generator, discriminator, optimizers, low, normal, weight):
+    """The same two turns in the wrong order."""
+    of_generator, of_discriminator = optimizers
+    enhanced = generator(low)
+    fooled = F.softplus(-discriminator(low, enhanced)).mean()
+    near = F.l1_loss(enhanced, normal)
+    of_generator.zero_grad()
+    (weight * fooled + 200 * near).backward()
+    of_generator.step()
+    of_discriminator.zero_grad()
+    both = F.softplus(-discriminator(low, normal)) + F.softplus(discriminator(low, enhanced.data))
+    judged = both.mean() / 2
+    judged.backward()
+    of_discriminator.step()
+    return judged.item(), fooled.item(), near.item()
+
+
 class Painter(nn.Module):
     """A generator of one layer that counts its calls, and the gradients that reach it."""
 
@@ -451,6 +468,16 @@ gan_step = Exercise(
             "of_generator, of_discriminator = optimizers => "
             "of_discriminator, of_generator = optimizers"
         ),
+        "the generator takes its turn first; the discriminator goes first, and the generator then "
+        "plays against what it has learned.": generator_first,
+        "return fooled and near as they are; their weights belong to the sum that the generator "
+        "minimises.": "fooled.item(), near.item() => weight * fooled.item(), 200 * near.item()",
+        "return near as it is; 200 belongs to the sum that the generator minimises.": (
+            "near.item() => 200 * near.item()"
+        ),
+        "return fooled as it is; weight belongs to the sum that the generator minimises.": (
+            "fooled.item() => weight * fooled.item()"
+        ),
         "you return losses with their graphs": "judged.item(), => judged,",
         "call it once per step": "enhanced.detach() => generator(low).detach()",
     },
@@ -564,6 +591,14 @@ invented = Exercise(
         ),
         "the factor is fitted at each pixel alone, where it explains everything; take window() "
         "of the products first.": lambda m, t, w: w(invented_solution(m, t, lambda values: values)),
+        "window() is missing around made**2: the energy, too, is a mean around each pixel.": (
+            "window(made**2) => made**2"
+        ),
+        "window() is missing around made * true: the factor is fitted to a neighbourhood, not to "
+        "one pixel.": "window(made * true) => made * true",
+        "window() is missing around true**2: the factor is a ratio of two means.": (
+            "window(true**2) => true**2"
+        ),
         "the covariance enters squared: both**2 / window(true**2).": lambda m, t, w: (
             w(m**2) - w(m * t) / (w(t**2) + 1e-8)
         ),
