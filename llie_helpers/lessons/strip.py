@@ -1,6 +1,7 @@
 """The strip: one detail of one photograph, with one more panel in every lesson."""
 
 from collections.abc import Callable
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -60,4 +61,9 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
             panels[f"{each} {name}"] = quantise(create_method(name)(garage.low[None])[0])
     panels["target"] = garage.normal
     rows, columns = DETAIL
-    return show_images([image[:, rows, columns] for image in panels.values()], list(panels))
+    lines = 1 if len(panels) <= 6 else 2
+    return show_images(
+        [image[:, rows, columns] for image in panels.values()],
+        list(panels),
+        columns=ceil(len(panels) / lines),
+    )
