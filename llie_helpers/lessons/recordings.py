@@ -7,7 +7,7 @@ from llie_helpers.training import History, load_history
 def recorded(name: str) -> History | None:
     """Return the recorded history of shipped weights ("unet_lol_v1") or of a run ("unet_1").
 
-    If there is none yet, say so in one sentence and return None.
+    If there is none yet, return None.
 
     Raises:
         CourseError: the record is damaged.
@@ -15,5 +15,4 @@ def recorded(name: str) -> History | None:
     for path in (SHIPPED / f"{name}.history.json", SHIPPED / "recordings" / f"{name}.json"):
         if path.is_file():
             return load_history(path)
-    print(f"The long training {name} is not recorded yet, so this shows your own run alone.")
     return None

@@ -58,7 +58,13 @@ candidates = {
     "the mean of all nine": mean,
     "the mean, sharpened": (mean + 2 * (mean - around)).clamp(0, 1),
 }
-plotting.show_images(list(candidates.values()), list(candidates), columns=2)
+plotting.show_images(
+    list(candidates.values()),
+    list(candidates),
+    columns=2,
+    alt="Two sharp pictures of an engine, one four pixels beside the other; the mean of all nine, "
+    "which is blurred; and the mean sharpened, with hard edges and false colours.",
+)
 
 # %%
 question_hand_in = widgets.predict(
@@ -230,7 +236,12 @@ panels = {
     "stamps of 2 x 2, side by side": F.interpolate(stamped(2), scale_factor=20),
     "stamps of 3 x 3, which overlap": F.interpolate(stamped(3), scale_factor=20),
 }
-plotting.show_images([panel[0].expand(3, -1, -1) for panel in panels.values()], list(panels))
+plotting.show_images(
+    [panel[0].expand(3, -1, -1) for panel in panels.values()],
+    list(panels),
+    alt="Three grey pixels; the stamps of 2 x 2 pixels that they make, one beside the other; and "
+    "stamps of 3 x 3 pixels, which overlap and add up.",
+)
 
 # %% [markdown]
 # ### One level up
@@ -500,7 +511,12 @@ question_skips.reveal(
 close = {"dark, brightened": gamma(garage.low)}
 close |= {label: enhance(model, garage.low) for label, (model, _) in trained.items()}
 close |= {"target": garage.normal}
-plotting.show_images([window(image) for image in close.values()], list(close))
+plotting.show_images(
+    [window(image) for image in close.values()],
+    list(close),
+    alt="The engine: brightened, full of coloured noise; by the U-Net, soft; without skips, a fog "
+    "in which no part can be told from another; and the target.",
+)
 
 # %% [markdown]
 # Without skips, everything passes through the lowest level, where one value covers 8 x 8 pixels.
@@ -563,6 +579,8 @@ plotting.show_images(
     [truth, *wrong.values()],
     ["truth", *wrong],
     ["", *(f"PSNR {metrics.psnr(image, truth).item():.1f} dB" for image in wrong.values())],
+    alt="The engine; the same two pixels further on, as sharp; and blurred beyond recognition. Both "
+    "wrong ones have the same PSNR.",
 )
 
 # %% [markdown]

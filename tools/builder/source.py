@@ -19,6 +19,7 @@ import jupytext
 from nbformat import NotebookNode, v4
 
 from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.lessons import recorded
 from llie_helpers.lessons.checks.exercise import Exercise
 
 from . import claims, minutes, wording
@@ -77,10 +78,15 @@ def notebook(
 
 
 def unexpanded(source: Path, address: str) -> list[NotebookNode]:
-    """Return the cells of one lesson with the directives of its exercises as they are."""
+    """Return the cells of one lesson with the directives of its exercises as they are.
+
+    A cell ``# %% recorded="unet_1"`` is left out as long as that training is not recorded.
+    """
     name = source.stem
     cells = [v4.new_markdown_cell(wording.badges(name, address))]
     for cell in jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent").cells:
+        if (training := cell.metadata.get("recorded")) and recorded(training) is None:
+            continue
         if setup := SETUP.fullmatch(cell.source.strip()):
             cells.append(v4.new_markdown_cell(wording.setup_note(name, address)))
             cells.append(v4.new_code_cell(wording.setup_code(name, address, setup[1] or "")))
