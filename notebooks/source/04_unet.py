@@ -579,8 +579,8 @@ plotting.show_images(
     [truth, *wrong.values()],
     ["truth", *wrong],
     ["", *(f"PSNR {metrics.psnr(image, truth).item():.1f} dB" for image in wrong.values())],
-    alt="The engine; the same two pixels further on, as sharp; and blurred beyond recognition. Both "
-    "wrong ones have the same PSNR.",
+    alt="The engine; the same two pixels further on, as sharp; and blurred beyond recognition. "
+    "Both wrong ones have the same PSNR.",
 )
 
 # %% [markdown]
