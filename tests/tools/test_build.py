@@ -228,6 +228,13 @@ def _claiming(source):
     return source
 
 
+@pytest.mark.parametrize(("training", "shown"), [("dual_branch_photographs", 2), ("nobody_0", 0)])
+def test_cells_about_a_training_are_left_out_until_it_is_recorded(course, training, shown):
+    about = f'recorded="{training}"'
+    course.write_text(f"{TOY}\n# %% [markdown] {about}\n# Below.\n\n# %% {about}\nbelow = 1\n")
+    assert sum("elow" in cell.source for cell in cells(course)) == shown
+
+
 def test_a_class_of_the_package_is_shown_as_it_is(course):
     shown = "### SOURCE llie_helpers.lessons.checks.compare.Finding"
     course.write_text(TOY.replace("print(2 + 2)", f"a = 1\n\n\n{shown}"))
