@@ -56,7 +56,7 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
             panels[f"{each} yours"] = load_image(kept)
         elif each == "02":
             mapper = HistogramMapper().fit(load_pairs("embedded", "train"))
-            panels["02 histogram mapper"] = mapper(garage.low)
+            panels["02 mapper"] = mapper(garage.low)
         elif set(DEFAULT_WEIGHTS) & set(shipped(name := NETWORKS[each])):
             panels[f"{each} {name}"] = quantise(create_method(name)(garage.low[None])[0])
     panels["target"] = garage.normal
