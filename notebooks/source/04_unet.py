@@ -32,7 +32,7 @@ device = lesson.device
 # Here is a game. Take one detail of a photograph, and move the window by up to four pixels to the
 # left and to the right. That makes nine pictures. One of them is the truth, and each is equally
 # likely. You hand in one picture and pay its mean squared error to the truth. You may hand in
-# anything, also a picture that is none of the nine. Here are four candidates.
+# anything, even a picture that is none of the nine. Here are four candidates.
 
 # %%
 photographs = data.load_pairs("embedded", "test")
@@ -215,7 +215,7 @@ show_unet((22, 44, 88, 176))
 
 # %% [markdown]
 # On the way up, a **transposed convolution** makes features larger. A usual convolution gathers a
-# window of the input into one output pixel. A transposed one turns this round: each input pixel
+# window of the input into one output pixel. A transposed one does the reverse: each input pixel
 # presses a stamp onto the output, scaled by the pixel's value. The stamps are `stride` pixels
 # apart. Where they overlap, they add up.
 
@@ -357,7 +357,8 @@ print(f"{count_parameters(network):,} parameters, {gmacs(network):.1f} GMACs for
 # %%
 nothing, little, clearly = "exactly nothing", "a little, depending on its weights", "clearly"
 question_board = widgets.predict(
-    "Far from the border, how much do the outputs of the published U-Net for both boards differ?",
+    "The published U-Net is given either board. How much do its two outputs differ, far from the "
+    "border?",
     [nothing, little, clearly],
 )
 question_board
@@ -408,7 +409,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# It is a proof, not a matter of training. The board repeats every two pixels in each direction, and
+# No training can change this, and here is the proof. The board repeats every two pixels in each direction, and
 # so does every feature that a convolution makes of it. So each pooling window contains all the
 # values of a feature, and their maximum does not depend on the shift. In the published network
 # nothing at full size reaches the decoder by another way. No weights whatever can make it draw both
@@ -537,17 +538,17 @@ curves = {label: run.history for label, (_, run) in trained.items()}
 plotting.show_history(curves)
 
 # %% [markdown]
-# At the very first epoch: what has no path cannot be learned, however long you train. The learning
-# rate follows a *cosine*: slowly down, then fast, then slowly to zero, whatever the validation
-# says. So you have to decide beforehand how long to train.
+# In the very first epoch, and the gap stays. The learning rate follows a *cosine*: slowly down,
+# then fast, then slowly to zero, whatever the validation says. So you have to decide beforehand how
+# long to train.
 #
 # {{claim curves["U-Net"][0]["val_psnr"] > curves["no skips"][-1]["val_psnr"]}}
 
 # %% [markdown] recorded="plain_unet_0"
 # ### The minute and the truth
 #
-# Above is your U-Net's minute; below, a recorded training of the same network on LOL v1. Its crops
-# are nine times as large as yours.
+# Above is your U-Net's minute; below, a recorded training of the same network on LOL v1. Each of
+# its crops has nine times as many pixels as yours.
 
 # %% recorded="plain_unet_0"
 recording = lessons.recorded("plain_unet_0")
@@ -624,9 +625,9 @@ channel_std = torch.tensor([0.229, 0.224, 0.225], device=device).view(3, 1, 1)
 features = partial(feature_loss, vgg, channel_mean, channel_std)
 
 closer, alike, further = (
-    "less than half of it for the moved one",
-    "about the same for both",
-    "less than half of it for the blurred one",
+    "The moved one costs less than half as much as the blurred one.",
+    "Both cost about the same.",
+    "The blurred one costs less than half as much as the moved one.",
 )
 question_features = widgets.predict(
     "Squared error is the same for both. How does your loss, with random weights, judge them?",
@@ -691,9 +692,8 @@ question_both.reveal(
 )
 
 # %% [markdown]
-# The outputs have more detail, of both kinds. Strong features in about the right place
-# satisfy the loss, and grain has them as well as an edge. That is its price: *you get what the loss
-# measures*.
+# The outputs have more detail, of both kinds. Strong features in about the right place satisfy the
+# loss, and grain has them as well as an edge. That is its price: *you get what the loss measures*.
 #
 # {{claim more_true > true + 0.01}}
 # {{claim more_false > false + 0.01}}
