@@ -409,13 +409,13 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# No training can change this, and here is the proof. The board repeats every two pixels in each direction, and
-# so does every feature that a convolution makes of it. So each pooling window contains all the
-# values of a feature, and their maximum does not depend on the shift. In the published network
-# nothing at full size reaches the decoder by another way. No weights whatever can make it draw both
-# boards where they belong. The best it can do is the mean of the two, plain grey: the safest
-# answer again. *What a network cannot represent, no training teaches.* Yours is untrained and draws
-# the boards badly, but it draws two different pictures.
+# No training can change this, and here is the proof. The board repeats every two pixels in each
+# direction, and so does every feature that a convolution makes of it. So each pooling window
+# contains all the values of a feature, and their maximum does not depend on the shift. In the
+# published network nothing at full size reaches the decoder by another way. No weights whatever
+# can make it draw both boards where they belong. The best it can do is the mean of the two, plain
+# grey: the safest answer again. *What a network cannot represent, no training teaches.* Yours is
+# untrained and draws the boards badly, but it draws two different pictures.
 #
 # {{claim changes["published"] < 1e-6}}
 # {{claim changes["yours"] > 1e-3}}
