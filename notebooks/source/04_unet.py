@@ -725,12 +725,17 @@ plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pa
 # {{claim furthest > 0.05}}
 #
 # Which of the two networks is better? At this size it is hard to see. Look again at the detail
-# from the game:
+# from the game: at the fins of the engine, and at the tank, for a fine mesh that is in no target.
 
 # %%
 close["with features"] = enhance(trained["with features"][0], garage.low)
 order = ["dark, brightened", "U-Net", "with features", "target"]
-plotting.show_images([window(close[label]) for label in order], order)
+shares = [metrics.true_and_false_detail(window(close[label]), truth)[0] for label in order]
+plotting.show_images(
+    [window(close[label]) for label in order],
+    order,
+    [f"true {true:.0%}, false {false:.0%}" for true, false in shares],
+)
 
 # %% [markdown]
 # ### The table
