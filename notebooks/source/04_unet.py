@@ -555,9 +555,9 @@ recording = lessons.recorded("plain_unet_0")
 plotting.show_history({"U-Net": curves["U-Net"]}, {"U-Net": recording})
 
 # %% [markdown] recorded="plain_unet_0"
-# As the rate falls to zero, the curves come to rest, and the last epochs are the best. Compare this
-# with lesson 03, whose validation curve stayed restless to the end, so that the epoch to keep was
-# partly luck. Here the schedule decides.
+# The validation curves come to rest, and the last epochs are the best. Compare this with lesson 03,
+# whose curve stayed restless to the end, so that the epoch to keep was partly luck. Two things calm
+# it here: a rate that falls to zero, and weights that are averaged over the last steps (lesson 05).
 #
 # {{claim recording.best["epoch"] > len(recording) - 3}}
 # {{claim abs(recording[-1]["val_psnr"] - recording[-3]["val_psnr"]) < 0.3}}
