@@ -54,26 +54,25 @@ class Baselines:
         """Return PSNR, SSIM and GT-mean PSNR of every method, and its PSNR on LOL v1.
 
         Args:
-            yours: the lesson's own rows, below the others. Those with a lower PSNR than `to_beat`
-                are tinted, and a note says which win and which lose.
+            yours: the lesson's own rows, shown below the row of `to_beat` alone. Those with a lower
+                PSNR are tinted, and a note says which win and which lose.
         """
-        scores = self.scores | dict(yours or {})
+        yours = yours or {}
+        scores = {self.to_beat: self.scores[self.to_beat], **yours} if yours else self.scores
         rows = [
             [title, f"{score.psnr:.2f}", f"{score.ssim:.3f}", f"{score.psnr_gt_mean:.2f}"]
             for title, score in scores.items()
         ]
         header = ["to beat", "PSNR (dB)", "SSIM", "GT-mean PSNR (dB)"]
-        if self.on_lol:
+        if self.on_lol and not yours:
             header.append("PSNR on LOL v1 (dB)")
             for row in rows:
-                row.append(f"{self.on_lol[row[0]]:.2f}" if row[0] in self.on_lol else "")
+                row.append(f"{self.on_lol[row[0]]:.2f}")
         limit = self.scores[self.to_beat].psnr
         losing = [
-            n
-            for n, title in enumerate(scores)
-            if title in (yours or {}) and scores[title].psnr < limit
+            n for n, title in enumerate(scores) if title in yours and scores[title].psnr < limit
         ]
-        note = " ".join(self._compared(title, score) for title, score in (yours or {}).items())
+        note = " ".join(self._compared(title, score) for title, score in yours.items())
         return Table(header, rows, dict.fromkeys(losing, LOSING), note)
 
     def _compared(self, title: str, score: Evaluation) -> str:

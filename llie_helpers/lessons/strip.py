@@ -1,6 +1,7 @@
 """The strip: one detail of one photograph, with one more panel in every lesson."""
 
 from collections.abc import Callable
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -55,9 +56,14 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
             panels[f"{each} yours"] = load_image(kept)
         elif each == "02":
             mapper = HistogramMapper().fit(load_pairs("embedded", "train"))
-            panels["02 histogram mapper"] = mapper(garage.low)
+            panels["02 mapper"] = mapper(garage.low)
         elif set(DEFAULT_WEIGHTS) & set(shipped(name := NETWORKS[each])):
             panels[f"{each} {name}"] = quantise(create_method(name)(garage.low[None])[0])
     panels["target"] = garage.normal
     rows, columns = DETAIL
-    return show_images([image[:, rows, columns] for image in panels.values()], list(panels))
+    lines = 1 if len(panels) <= 6 else 2
+    return show_images(
+        [image[:, rows, columns] for image in panels.values()],
+        list(panels),
+        columns=ceil(len(panels) / lines),
+    )

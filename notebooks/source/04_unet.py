@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 04. Structure and perception
 #
-# The network of lesson 03 took the noise away, and a spoke of the wheel with it. It is tempting to
-# blame the network: too small, trained too briefly. This lesson puts the blame where it belongs.
-# You will find out what blur is an answer to, build a U-Net that can carry fine structure from its
-# first layer to its last, and train it with a loss that forgives what your eye forgives.
+# The network of lesson 03 took the noise away, and the fins of the engine with it. It is tempting
+# to blame the network: too small, trained too briefly. This lesson asks who is to blame. You will
+# find out what question blur is the best answer to, build a U-Net that can carry fine structure
+# from its first layer to its last, and train it with a loss that forgives what your eye forgives.
 
 # %% [markdown]
 # {{setup}}
@@ -32,7 +32,7 @@ device = lesson.device
 # Here is a game. Take one detail of a photograph, and move the window by up to four pixels to the
 # left and to the right. That makes nine pictures. One of them is the truth, and each is equally
 # likely. You hand in one picture and pay its mean squared error to the truth. You may hand in
-# anything, also a picture that is none of the nine. Here are four candidates.
+# anything, even a picture that is none of the nine. Here are four candidates.
 
 # %%
 photographs = data.load_pairs("embedded", "test")
@@ -58,7 +58,13 @@ candidates = {
     "the mean of all nine": mean,
     "the mean, sharpened": (mean + 2 * (mean - around)).clamp(0, 1),
 }
-plotting.show_images(list(candidates.values()), list(candidates), columns=2)
+plotting.show_images(
+    list(candidates.values()),
+    list(candidates),
+    columns=2,
+    alt="Two sharp pictures of an engine, one four pixels beside the other; the mean of all nine, "
+    "which is blurred; and the mean sharpened, with hard edges and false colours.",
+)
 
 # %%
 question_hand_in = widgets.predict(
@@ -132,15 +138,17 @@ print(f"cost {expected:.4f}; one of the nine costs {prices['the one in the middl
 # once and wrong eight times, and pays more.
 #
 # A network plays this game for every pixel. It sees a dark, noisy crop, and many photographs could
-# have been behind it: the edge of the spoke a pixel further left, the wall a little brighter.
-# Squared error tells it to answer with the mean. Means of places are blurred. Means of brightness
-# are pale.
+# have been behind it: an edge a pixel further to the left, the wall a little brighter. Squared
+# error tells it to answer with the mean. The mean of edges is a blur. The mean of colours is pale.
 #
 # {{claim (safest - mean).abs().max() < 1e-4}}
 # {{claim min(prices, key=prices.get) == "the mean of all nine"}}
 #
 # How blurred the answer is depends on how much is in doubt. Drag it. **True detail** is the share
-# of the target's fine structure that is in an answer: 100 % for the target itself.
+# of the target's fine structure that is in an answer: 100 % for the target itself. In one line:
+# from both pictures subtract the mean of 9 x 9 pixels around each pixel, which leaves the fine
+# structures $a$ of the answer and $t$ of the target; the share is $\sum a\,t \,/ \sum t^2$, the
+# factor that fits $t$ best to $a$.
 
 # %% Draw the safest answers tags=["hide-input"]
 reaches = (0, 2, 4, 8)
@@ -184,10 +192,11 @@ for pairs in (train, val, test):
 baselines = lessons.baselines(train, test)
 for label, its in baselines.scores.items():
     lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
-baselines.table()
+to_beat = baselines.scores[baselines.best]
+print(f"to beat: {baselines.best}, {to_beat.psnr:.2f} dB, SSIM {to_beat.ssim:.3f}")
 
 # %% [markdown]
-# The histogram mapper leads again, with the noise still in its pictures.
+# The histogram mapper is still the one to beat, with the noise still in its pictures.
 #
 # {{claim baselines.best == "histogram mapper"}}
 #
@@ -206,7 +215,7 @@ show_unet((22, 44, 88, 176))
 
 # %% [markdown]
 # On the way up, a **transposed convolution** makes features larger. A usual convolution gathers a
-# window of the input into one output pixel. A transposed one turns this round: each input pixel
+# window of the input into one output pixel. A transposed one does the reverse: each input pixel
 # presses a stamp onto the output, scaled by the pixel's value. The stamps are `stride` pixels
 # apart. Where they overlap, they add up.
 
@@ -227,7 +236,12 @@ panels = {
     "stamps of 2 x 2, side by side": F.interpolate(stamped(2), scale_factor=20),
     "stamps of 3 x 3, which overlap": F.interpolate(stamped(3), scale_factor=20),
 }
-plotting.show_images([panel[0].expand(3, -1, -1) for panel in panels.values()], list(panels))
+plotting.show_images(
+    [panel[0].expand(3, -1, -1) for panel in panels.values()],
+    list(panels),
+    alt="Three grey pixels; the stamps of 2 x 2 pixels that they make, one beside the other; and "
+    "stamps of 3 x 3 pixels, which overlap and add up.",
+)
 
 # %% [markdown]
 # ### One level up
@@ -245,7 +259,8 @@ plotting.show_images([panel[0].expand(3, -1, -1) for panel in panels.values()], 
 #   How many channels does it get?
 #
 # `forward(x, skip)` enlarges `x`, puts `skip` first and the enlarged features second, and mixes
-# them. `skip` is twice as large as `x` and has `channels_out` channels.
+# them. `skip` is twice as large as `x` and has `channels_out` channels. `torch.cat([a, b], dim=1)`
+# puts two tensors together along their channels.
 
 # %%
 from llie_helpers.models.plain_unet import double_conv
@@ -313,14 +328,14 @@ MyUNet = check.network(MyUNet)
 # %% [markdown]
 # {{answers network}}
 #
-# The course has the same network as `plain_unet`. This is its whole class:
+# The course has the same network as `PlainUNet`. Unfold its whole class and compare it with yours.
 
-# %%
+# %% The package's class tags=["hide-input"]
 ### SOURCE llie_helpers.models.plain_unet.PlainUNet
 
 
 # %% [markdown]
-# Two things to notice. `skips` is a stack, as in lesson 03, and features are put on it *before*
+# Two things to notice. The skips are a stack, as in lesson 03, and features are put on it *before*
 # they are pooled. And the weights start larger than PyTorch's default, after He et al.: by default,
 # signals fade away in so many layers, and the network may never learn more than grey.
 
@@ -342,7 +357,8 @@ print(f"{count_parameters(network):,} parameters, {gmacs(network):.1f} GMACs for
 # %%
 nothing, little, clearly = "exactly nothing", "a little, depending on its weights", "clearly"
 question_board = widgets.predict(
-    "Far from the border, how much do the outputs of the published U-Net for both boards differ?",
+    "The published U-Net is given either board. How much do its two outputs differ, far from the "
+    "border?",
     [nothing, little, clearly],
 )
 question_board
@@ -393,13 +409,13 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# It is a proof, not a matter of training. The board repeats every two pixels in each direction, and
-# so does every feature that a convolution makes of it. So each pooling window contains all the
-# values of a feature, and their maximum does not depend on the shift. In the published network
-# nothing at full size reaches the decoder by another way. No weights whatever can make it draw both
-# boards where they belong. The best it can do is the mean of the two, plain grey: the safest
-# answer again. *What a network cannot represent, no training teaches.* Yours is untrained and draws
-# the boards badly, but it draws two different pictures.
+# No training can change this, and here is the proof. The board repeats every two pixels in each
+# direction, and so does every feature that a convolution makes of it. So each pooling window
+# contains all the values of a feature, and their maximum does not depend on the shift. In the
+# published network nothing at full size reaches the decoder by another way. No weights whatever
+# can make it draw both boards where they belong. The best it can do is the mean of the two, plain
+# grey: the safest answer again. *What a network cannot represent, no training teaches.* Yours is
+# untrained and draws the boards badly, but it draws two different pictures.
 #
 # {{claim changes["published"] < 1e-6}}
 # {{claim changes["yours"] > 1e-3}}
@@ -459,9 +475,10 @@ trained = {"U-Net": learn("U-Net", recipe), "no skips": learn("no skips", recipe
 
 
 # %% [markdown]
-# **False detail** is all fine structure that does not fit the target's: noise that was left, and
-# things that were made up. The tuned gamma curve keeps all the noise, so it shows how much false
-# detail there is without any denoising.
+# **False detail** is the rest, all fine structure that does not fit the target's: noise that was
+# left, and things that were made up. The tuned gamma curve keeps all the noise, so it shows how
+# much false detail there is without any denoising. (Its true detail is below 100 % as well: a curve
+# that lifts the shadows flattens what is bright.)
 
 
 # %%
@@ -495,35 +512,57 @@ question_skips.reveal(
 close = {"dark, brightened": gamma(garage.low)}
 close |= {label: enhance(model, garage.low) for label, (model, _) in trained.items()}
 close |= {"target": garage.normal}
-plotting.show_images([window(image) for image in close.values()], list(close))
+plotting.show_images(
+    [window(image) for image in close.values()],
+    list(close),
+    alt="The engine: brightened, full of coloured noise; by the U-Net, soft; without skips, a fog "
+    "in which no part can be told from another; and the target.",
+)
 
 # %% [markdown]
-# Without skips, everything passes through the lowest level, where one pixel stands for 64. What
-# comes back is fog. The network has as many weights as before; it lacks a path. So a network
+# Without skips, everything passes through the lowest level, where one value covers 8 x 8 pixels.
+# What comes back is fog. The network has as many weights as before; it lacks a path. So a network
 # *can* be to blame for blur, if it has no path that carries an edge. But look at the U-Net with its
-# skips: it has the way, and it is still soft.
+# skips: it has that path, and it is still soft.
 #
 # {{claim details["no skips"][0] < 0.4 * details["U-Net"][0]}}
 # {{claim details["U-Net"][0] < 0.8}}
 # {{claim details["U-Net"][1] < 0.6 * details[baselines.tuned_gamma][1]}}
 #
-# ### The minute and the truth
+# ### Epoch by epoch
 #
-# Above is your minute. Below, if the course has recorded it, is the training of this network on LOL
-# v1, for some 45 minutes with each of three seeds. Look at the left edge first: at what point do
-# the two networks of your run part? Then at the right edge: how far apart do seeds end that differ
-# in nothing else?
+# At what point do your two networks part?
 
 # %%
-recording = {"seed 0": lessons.recorded("plain_unet_lol_v1")}
-if recording["seed 0"]:
-    recording |= {f"seed {seed}": lessons.recorded(f"plain_unet_{seed}") for seed in (1, 2)}
-plotting.show_history({label: run.history for label, (_, run) in trained.items()}, recording)
+curves = {label: run.history for label, (_, run) in trained.items()}
+plotting.show_history(curves)
 
 # %% [markdown]
-# The learning rate follows a *cosine*: slowly down, then fast, then slowly to zero, whatever the
-# validation says. You have to decide beforehand how long to train.
+# In the very first epoch, and the gap stays. The learning rate follows a *cosine*: slowly down,
+# then fast, then slowly to zero, whatever the validation says. So you have to decide beforehand how
+# long to train.
 #
+# {{claim curves["U-Net"][0]["val_psnr"] > curves["no skips"][-1]["val_psnr"]}}
+
+# %% [markdown] recorded="plain_unet_0"
+# ### The minute and the truth
+#
+# Above is your U-Net's minute; below, a recorded training of the same network on LOL v1. Each of
+# its crops has nine times as many pixels as yours.
+
+# %% recorded="plain_unet_0"
+recording = lessons.recorded("plain_unet_0")
+plotting.show_history({"U-Net": curves["U-Net"]}, {"U-Net": recording})
+
+# %% [markdown] recorded="plain_unet_0"
+# The validation curves come to rest, and the last epochs are the best. Compare this with lesson 03,
+# whose curve stayed restless to the end, so that the epoch to keep was partly luck. Two things calm
+# it here: a rate that falls to zero, and weights that are averaged over the last steps (lesson 05).
+#
+# {{claim recording.best["epoch"] > len(recording) - 3}}
+# {{claim abs(recording[-1]["val_psnr"] - recording[-3]["val_psnr"]) < 0.3}}
+
+# %% [markdown]
 # ## 4. A loss that forgives place
 #
 # ### Two pictures, one error
@@ -546,6 +585,8 @@ plotting.show_images(
     [truth, *wrong.values()],
     ["truth", *wrong],
     ["", *(f"PSNR {metrics.psnr(image, truth).item():.1f} dB" for image in wrong.values())],
+    alt="The engine; the same two pixels further on, as sharp; and blurred beyond recognition. "
+    "Both wrong ones have the same PSNR.",
 )
 
 # %% [markdown]
@@ -589,9 +630,9 @@ channel_std = torch.tensor([0.229, 0.224, 0.225], device=device).view(3, 1, 1)
 features = partial(feature_loss, vgg, channel_mean, channel_std)
 
 closer, alike, further = (
-    "less than half of it for the moved one",
-    "about the same for both",
-    "less than half of it for the blurred one",
+    "The moved one costs less than half as much as the blurred one.",
+    "Both cost about the same.",
+    "The blurred one costs less than half as much as the moved one.",
 )
 question_features = widgets.predict(
     "Squared error is the same for both. How does your loss, with random weights, judge them?",
@@ -656,9 +697,8 @@ question_both.reveal(
 )
 
 # %% [markdown]
-# The outputs have more detail, of both kinds. Strong features in about the right place
-# satisfy the loss, and grain has them as well as a spoke. That is its price: *a loss gets what it
-# measures*.
+# The outputs have more detail, of both kinds. Strong features in about the right place satisfy the
+# loss, and grain has them as well as an edge. That is its price: *you get what the loss measures*.
 #
 # {{claim more_true > true + 0.01}}
 # {{claim more_false > false + 0.01}}
@@ -670,7 +710,7 @@ question_both.reveal(
 # Before you read on, name three things that are wrong. Look at plain areas, at colours and at the
 # finest lines.
 
-# %%
+# %% Draw three results tags=["hide-input"]
 first_of_each = {pair.name.split("_")[0]: pair for pair in reversed(test)}
 shown = list(first_of_each.values())[:3]
 outputs = {
@@ -685,25 +725,32 @@ plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pa
 
 # %% [markdown]
 # Plain areas are blotchy where there was noise. Sky and tank have colours of their own: a few
-# photographs do not teach what colour a sky is. Bright places run into white.
+# photographs do not teach what colour a sky is.
 #
 # {{claim furthest > 0.05}}
 #
 # Which of the two networks is better? At this size it is hard to see. Look again at the detail
-# from the game:
+# from the game: at the fins of the engine, and at the tank, for a fine mesh that is in no target.
 
 # %%
 close["with features"] = enhance(trained["with features"][0], garage.low)
 order = ["dark, brightened", "U-Net", "with features", "target"]
-plotting.show_images([window(close[label]) for label in order], order)
+shares = [metrics.true_and_false_detail(window(close[label]), truth)[0] for label in order]
+plotting.show_images(
+    [window(close[label]) for label in order],
+    order,
+    [f"true {true:.0%}, false {false:.0%}" for true, false in shares],
+)
 
 # %% [markdown]
 # ### The table
 
 # %%
-judged = {}
+judged = {label: metrics.evaluate(model, test) for label, (model, _) in trained.items()}
+baselines.table({label: judged[label] for label in ("U-Net", "with features")})
+
+# %% Keep scores and the U-Net for lesson 08 tags=["hide-input"]
 for label, (model, run) in trained.items():
-    judged[label] = metrics.evaluate(model, test)
     lesson.record(
         model=label,
         data=name,
@@ -713,43 +760,31 @@ for label, (model, run) in trained.items():
         gmacs=gmacs(model),
         train_seconds=run.seconds,
     )
-baselines.table({label: judged[label] for label in ("U-Net", "with features")})
-
-# %% Keep the U-Net for lesson 08 tags=["hide-input"]
 to_keep = models.create_model("plain_unet", widths=widths)
 to_keep.load_state_dict(trained["U-Net"][0].state_dict())
 models.save_weights(to_keep, lesson.run_dir("unet") / "best.safetensors")
 
 # %% [markdown]
 # In SSIM the U-Net wins by far. For PSNR, read the note below the table. Which way did the second
-# term move it for you? With another seed it may go the other way. What keeps it down is easier to
-# say, from the three parts of the error:
+# term move it for you? With another seed it may go the other way. What keeps both networks down is
+# easier to say, from the three parts of the error:
 #
-# {{claim judged["U-Net"].ssim > baselines.scores[baselines.best].ssim + 0.1}}
+# {{claim judged["U-Net"].ssim > to_beat.ssim + 0.1}}
 
-# %% Draw the error in three parts tags=["hide-input"]
-mapper = baselines.best
-shown_methods = {mapper: baselines.methods[mapper]}
-shown_methods |= {
-    label: lambda low, model=model: enhance(model, low[0])[None]
-    for label, (model, _) in trained.items()
-}
-parts = {
-    label: torch.cat(
-        [metrics.error_parts(method(pair.low[None]), pair.normal[None]) for pair in test]
-    ).mean(dim=0)
-    for label, method in shown_methods.items()
-}
-plotting.show_error_parts(shown_methods, test)
+# %%
+plotting.show_error_parts({baselines.best: to_beat, **judged})
 
 # %% [markdown]
-# With its skips, the U-Net has less error in detail than the mapper. It has more in the light and
-# colour of places, and no loss of this lesson changes that. The mapper makes one decision for the
-# whole photograph. The U-Net decides in each place, by what it sees from there. How far is
-# that? Count the input pixels that have any influence on the output pixel in the middle.
+# With its skips, the U-Net has less error in detail than the mapper, and no more in brightness. It
+# loses by local light and colour, and no loss of this lesson changes that. The mapper decides once,
+# for the whole photograph. The U-Net decides in each place, by what it sees from there, and so
+# places disagree. How far does it see? Count the input pixels that have any influence on the output
+# pixel in the middle.
 #
-# {{claim parts["U-Net"][2] < 0.9 * parts[mapper][2]}}
-# {{claim parts["U-Net"][1] > 1.2 * parts[mapper][1]}}
+# {{claim judged["U-Net"].detail < 0.9 * to_beat.detail}}
+# {{claim judged["U-Net"].brightness < 1.2 * to_beat.brightness}}
+# {{claim judged["U-Net"].local > 1.5 * to_beat.local}}
+# {{claim judged["with features"].local > 1.5 * to_beat.local}}
 
 # %%
 for label, net in two_nets.items():
@@ -759,45 +794,26 @@ for label, net in two_nets.items():
     print(f"{label:9} U-Net: a window of {seen} pixels")
 
 # %% [markdown]
-# The photographs are 400 pixels wide. From such a window nobody can tell a dark room from the dark
-# corner of a bright one.
+# The photographs are 400 pixels wide. From such a window nobody can tell a dark wall from a white
+# one in the shade.
 #
-# ### Your class, trained for longer
-#
-# Your layers have the names of those in the package. So the weights of the long training on LOL v1
-# fit into your class, where the course has them. Nothing changes but the numbers in it.
-
-# %%
-from llie_helpers.models.weights import shipped
-
-if "lol_v1" in shipped("plain_unet"):
-    long_trained = MyUNet()
-    long_trained.load_state_dict(models.create_model("plain_unet", weights="lol_v1").state_dict())
-    after = enhance(long_trained.eval().to(device), garage.low)
-else:
-    print("The long training has no weights yet, so this shows your minute.")
-    after = close["with features"]
-widgets.before_after(
-    garage.low, after, labels=("dark", "your U-Net"), alt="a motorcycle in a garage"
-)
-
-# %% [markdown]
 # ## Recap
 #
-# **What you learned.** Skips decide what can be drawn, the loss decides what is asked for, and
-# neither knows how bright the room was.
+# **What you learned.** Skips decide what can be drawn, and the loss decides what is asked for.
+# Neither teaches which light and colour belong where.
 #
-# - Under squared error the cheapest answer is the mean of all that is possible. Means of edges are
-#   blurred, means of brightness are pale.
+# - Under squared error the cheapest answer is the mean of all that is possible. The mean of edges
+#   is a blur, the mean of colours is pale.
 # - A skip connection carries fine structure past the poolings, if it leaves before them. After the
 #   pooling, the finest pattern is gone for good.
 # - A perceptual loss compares features. It forgives a small change of place and does not forgive
 #   blur, even with random weights.
 #
-# **What failed.** The U-Net loses to the histogram mapper in PSNR. It loses by colour, which four
-# training scenes cannot teach it. A feature loss raises false detail together with true.
+# **What failed.** The U-Net loses to the histogram mapper in PSNR. It loses by local light and
+# colour, which four training scenes cannot teach it. A feature loss raises false detail together
+# with true.
 #
-# {{claim judged["U-Net"].psnr < baselines.scores[mapper].psnr}}
+# {{claim judged["U-Net"].psnr < to_beat.psnr}}
 #
 # The strip, with your minute as the last panel before the target. (Where you have trained no
 # network in a lesson, its panel comes from a long training on real pairs.)
@@ -806,9 +822,10 @@ widgets.before_after(
 lessons.strip(lesson, trained["with features"][0])
 
 # %% [markdown]
-# A U-Net decides on light, colour and noise at once, from a window of a few dozen pixels. The trees
-# of lesson 02 decide on a curve from the whole photograph, and know nothing else. What if they go
-# first? That is lesson 05.
+# A U-Net decides on light, colour and noise at once, separately in every place, from a window of a
+# few dozen pixels. The trees of lesson 02 decide once for the whole photograph, so its places
+# cannot disagree; but they know nothing of noise. What if the trees go first, and a network only
+# cleans up behind them? That is lesson 05.
 #
 # The core path ends here.
 #
@@ -855,8 +872,9 @@ plotting.show_images(
 #
 # ### With trained weights
 #
-# torchvision has VGG-19's weights, trained on ImageNet, and fetches them once (550 MB). Does the
-# trained network tell moved from blurred more clearly than the random one?
+# torchvision has VGG-19's weights, trained on ImageNet, and fetches them once (550 MB). Where it
+# has them, compare: does the trained network tell moved from blurred more clearly than the random
+# one?
 
 # %%
 try:
@@ -1000,25 +1018,6 @@ for label, layers in longest.items():
     print(f"{label:9} from {first} to {last}: {last - first + 1} pixels")
 
 # %% [markdown]
-# ### Brighter and darker pairs
-#
-# The published system also multiplies both images of a pair by a random factor. It is cheap, and it
-# has two flaws. A factor above 1 clips highlights, and what is clipped in the target is lost for
-# good. And a file holds sRGB values, not light: as lesson 01 showed, a gain on these is not what a
-# camera does when it gets more light. The field does it all the same.
-
-# %%
-from llie_helpers.data.augment import BRIGHTEST, DARKEST, brightness
-
-gains = (DARKEST, 1.0, BRIGHTEST)
-changed = [brightness(garage.normal, gain) for gain in gains]
-plotting.show_images(
-    changed,
-    [f"gain {gain}" for gain in gains],
-    [f"{(image == 1).float().mean():.1%} of the values at full white" for image in changed],
-)
-
-# %% [markdown]
 # ### Eight looks
 #
 # The network was trained on turned and flipped crops, but it does not give *exactly* the turned
@@ -1079,4 +1078,4 @@ print(f"eight looks {eight.psnr:.2f} dB, SSIM {eight.ssim:.3f}")
 # - S. W. Zamir et al. Learning Enriched Features for Real Image Restoration and Enhancement. ECCV
 #   2020. (MIRNet, which the published system simplifies)
 #
-# **Next**: lesson 05 lets the trees set the light, and asks who told them.
+# **Next**: lesson 05 lets the trees go first, and asks who told them the answer.

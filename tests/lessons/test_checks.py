@@ -243,6 +243,11 @@ class TestExercise:
         assert (
             product.examine(lambda a, b: a + b).message == "for 3, 5 the answer is 15, yours is 8."
         )
+        longer = replace(product, reference=lambda a, b: a > b)
+        assert (
+            longer.examine(lambda a, b: a < b).message
+            == "for 3, 5 the answer is False, yours is True."
+        )
 
     def test_an_observer_looks_at_more_than_the_result(self):
         def observe(answer, image):

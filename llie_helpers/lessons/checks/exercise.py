@@ -284,7 +284,8 @@ def combine(mistakes: Mapping[str, str | Sequence[str]], most: int) -> dict[str,
 
 def _describe(found: str, case: tuple, got: Any, expected: Any) -> str:
     """Return the difference ``found``, with the whole case where that is short and plain."""
-    if not (found.startswith(UNNAMED) and case and all(map(_is_plain, (*case, expected)))):
+    unnamed = found.startswith(UNNAMED) or isinstance(got, bool)
+    if not (unnamed and case and all(map(_is_plain, (*case, expected)))):
         return found
     return f"for {', '.join(map(str, case))} the answer is {expected}, yours is {got}."
 

@@ -156,11 +156,18 @@ def block_observe(answer, options, image):
         size = tuple(made(image).shape[-2:])
         expected = tuple(math.ceil(side / options["stride"]) for side in image.shape[-2:])
         if size != expected:
+            unused = size == image.shape[-2:]
             raise Finding(
                 f"with stride {options['stride']}, {image.shape[-2]} x {image.shape[-1]} pixels "
                 f"must become {expected[0]} x {expected[1]}, yours become {size[0]} x {size[1]}: "
-                "a window of 3 needs one pixel of padding on each side."
+                + (
+                    "pass `stride` on to the convolution."
+                    if unused
+                    else "a window of 3 needs one pixel of padding on each side."
+                )
             )
+        if any(isinstance(layer, nn.LeakyReLU) for layer in made.modules()):
+            raise Finding("a LeakyReLU lets negative values through; use nn.ReLU().")
     return look_at_network(answer, options, image)
 
 
@@ -182,7 +189,8 @@ block = Exercise(
             )
         ),
         "needs one pixel of padding on each side": [", padding=1 => "],
-        "must become 13 x 4, yours become 25 x 8": ["stride=stride => stride=1"],
+        "pass `stride` on to the convolution": ["stride=stride => stride=1"],
+        "a LeakyReLU lets negative values through": ["nn.ReLU() => nn.LeakyReLU()"],
     },
     hints=[
         "`nn.Conv2d(channels_in, channels_out, kernel_size, stride=..., padding=...)` is the "
@@ -336,23 +344,9 @@ def stop_solution(losses, patience, min_delta):
     return waited >= patience
 
 
-def stop_observe(answer, losses, patience, min_delta):
-    """Return the epoch after which training stops when the rule is asked after each."""
-    for epoch in range(1, len(losses) + 1):
-        stopped = answer(losses[:epoch], patience, min_delta)
-        if not isinstance(stopped, bool | np.bool_):
-            raise Finding(f"return True or False, not {stopped!r}.")
-        if stopped:
-            return epoch
-    return len(losses) + 1
-
-
-stop = Exercise(
-    title="When to stop",
-    minutes=6,
-    difficulty=3,
-    reference=stop_solution,
-    inputs=lambda: [
+def stop_inputs():
+    """Every beginning of these losses, as training asks after each epoch."""
+    runs = [
         ([5.0, 4.0, 4.5, 4.4, 4.3, 4.2, 4.1], 3, 0.0),
         ([5.0, 5.1, 4.0, 4.1, 3.0, 3.1, 3.2, 2.0, 2.5], 2, 0.0),
         ([5.0, 5.1, 4.0, 4.1, 3.0, 3.1, 2.0, 2.1, 1.0, 1.1, 1.2, 1.3, 1.4], 3, 0.0),
@@ -362,7 +356,28 @@ stop = Exercise(
         ([3.0, 2.0, 1.0], 5, 0.0),
         # Equal to the limit, in numbers that a float holds exactly.
         ([3.0, 2.5, 2.5, 2.5, 2.5, 2.5], 2, 0.5),
-    ],
+    ]
+    return [
+        (losses[:epochs], patience, min_delta)
+        for losses, patience, min_delta in runs
+        for epochs in range(1, len(losses) + 1)
+    ]
+
+
+def stop_observe(answer, losses, patience, min_delta):
+    """Return what the rule says, if that is a yes or no."""
+    stopped = answer(losses, patience, min_delta)
+    if not isinstance(stopped, bool | np.bool_):
+        raise Finding(f"return True or False, not {stopped!r}.")
+    return bool(stopped)
+
+
+stop = Exercise(
+    title="When to stop",
+    minutes=6,
+    difficulty=3,
+    reference=stop_solution,
+    inputs=stop_inputs,
     observe=stop_observe,
     mistakes={
         "you stop one epoch late: with patience 3, "
@@ -383,6 +398,10 @@ stop = Exercise(
         "by more than min_delta.": "waited += 1 => best, waited = min(best, loss), waited + 1",
         "that is whether training goes on; asked is whether it stops.": (
             "waited >= patience => waited < patience"
+        ),
+        "a new best after a long wait starts the count again: decide after the last loss, "
+        "not inside the loop.": (
+            "waited += 1 => waited += 1\n        if waited >= patience:\n            return True"
         ),
         "return True or False, not": ["waited >= patience => waited"],
     },

@@ -28,6 +28,11 @@ guess = Exercise(
     mistakes={
         "the targets are not equally likely: "
         "weight each by its share.": "(share * targets).sum(dim=0) => targets.mean(dim=0)",
+        "the targets are not equally likely, and your function ignores `weights`.": (
+            "share = weights.view(-1, 1, 1, 1) => share = 1 / len(targets)"
+        ),
+        "the weights add up to 1 already: add up the weighted targets, "
+        "and do not divide by their number.": "(share * targets).sum( => (share * targets).mean(",
         "the most likely target is not the best guess: where it is wrong, "
         "the squared error is large.": "(share * targets).sum(dim=0) => targets[weights.argmax()]",
         "the median is best for the absolute error; the squared error "
