@@ -31,6 +31,7 @@ SMALLEST = 16  # pixels, along either side
 DEEP = {".png", ".tif", ".avif"}  # kinds that hold 16 bits, AVIF 12 of them
 TRANSPARENT = {*DEEP, ".webp", ".tga", ".jp2"}
 CARRIED = ("icc-profile-data", "iptc-data", "photoshop-data", "xmp-data", "resolution-unit")
+DATA = ("exif-data", "gainmap-data", "jpeg-thumbnail-data", *CARRIED[:4])
 KEEP_EXIF, KEEP_XMP, KEEP_REST = 1, 2, 2 + 4 + 8 + 16  # libvips' flags
 # What libvips writes unless the source tells more, by the kind of file.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -98,7 +99,8 @@ def decode_photo(content: bytes, name: str | os.PathLike) -> Photo:
         size = f"{image.width}x{image.height} pixels"
         raise unreadable(name, f"{size}; the smallest is {SMALLEST}x{SMALLEST}")
     kind = image.get("kind")
-    parts = {name: image.get(name) for name in image.get_fields() if name.endswith("-data")}
+    # Not by listing the fields: pyvips cannot if a PNG file's texts have names in Latin-1.
+    parts = {name: image.get(name) for name in DATA if image.get_typeof(name)}
     exif = parts.get("exif-data", b"")
     header = image.crop(0, 0, 1, 1).copy_memory()
     film = metadata.motion(content, kind)

@@ -61,7 +61,7 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
             panels[f"{each} {name}"] = quantise(create_method(name)(garage.low[None])[0])
     panels["target"] = garage.normal
     rows, columns = DETAIL
-    lines = 1 if len(panels) <= 6 else 2
+    lines = 1 if len(panels) <= 5 else 2
     return show_images(
         [image[:, rows, columns] for image in panels.values()],
         list(panels),

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 import torch
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from llie_helpers.codecs import libvips
 from llie_helpers.errors import CourseError
@@ -95,6 +96,14 @@ def test_the_kind_is_known_by_content(tmp_path):
     photo = read_photo(tmp_path / "named.jpg")
     assert photo.kind == ".png"
     assert np.array_equal(photo.pixels, noise())
+
+
+def test_a_png_text_may_have_a_name_in_latin_1(tmp_path):
+    texts = PngInfo()
+    texts.add_text("Größe", "x")
+    content = saved(Image.fromarray(noise()), "PNG", pnginfo=texts)
+    write_photo(tmp_path / "a.png", as_tensor(noise()), decode_photo(content, "a.png"))
+    assert Image.open(tmp_path / "a.png").info["Größe"] == "x"
 
 
 @pytest.mark.parametrize("quality", [20, 30, 50, 75, 90, 95, 98, 100])

@@ -467,7 +467,7 @@ def test_devices_that_are_not_here_are_refused(train, val, tmp_path, monkeypatch
 
 
 def test_a_gpu_is_taken_by_its_number(monkeypatch):
-    monkeypatch.setattr("llie_helpers.devices._cpu_only", False)  # lessons of other tests set it
+    monkeypatch.delenv("LLIE_PROFILE", raising=False)  # the quick one asks for the CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert hardware("auto", 1) == ("cuda", [0], 1)

@@ -21,11 +21,10 @@ MISSING = (
 SETUP_NOTE = """\
 ## Setup
 
-Run this cell first, and after each restart of the kernel run it again, with all cells down to
-where you were; a `NameError` says that one was left out. On your own computer it installs
-nothing. On Colab and Kaggle it installs release {version} of the course, unless it is there, and
-leaves their PyTorch, NumPy and ipywidgets as they are; on Kaggle, switch on Settings > Internet
-first."""
+Run this cell first. After each restart of the kernel run it again, and all cells down to where you
+were; a `NameError` means that you skipped one. On your own computer it installs nothing. On Colab
+and Kaggle it installs release {version} of the course, unless it is already there, and leaves their
+PyTorch, NumPy and ipywidgets as they are; on Kaggle, switch on Settings > Internet first."""
 
 UNPUBLISHED = """\
 

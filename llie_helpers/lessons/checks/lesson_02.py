@@ -61,10 +61,10 @@ psnr = Exercise(
 )
 
 
-def lime_solution(image, smooth, gamma):
+def lime_solution(image, smooth, strength):
     """Divide an image by a power of its smoothed brightest channel."""
     light = smooth(image.amax(dim=0, keepdim=True)).clamp(min=0.01)
-    return (image / light**gamma).clamp(0, 1)
+    return (image / light**strength).clamp(0, 1)
 
 
 def _smooth(light):
@@ -78,7 +78,7 @@ def lime_inputs():
     image = torch.rand(3, 12, 16) * torch.linspace(0.05, 1, 16)
     image[:, :5, :5] = 0
     image[:, 7:, :5] *= 0.02  # so dark that the map is below 0.01, and not black
-    return [(image, _smooth, gamma) for gamma in (0.6, 0.9)]
+    return [(image, _smooth, strength) for strength in (0.6, 0.9)]
 
 
 lime = Exercise(
@@ -100,31 +100,37 @@ lime = Exercise(
         "by.": ["keepdim=True)).clamp(min=0.01) => keepdim=True).clamp(min=0.01))"],
         "where everything is black the light is 0, and you divide by it; keep it at 0.01 or "
         "more.": ".clamp(min=0.01) => ",
-        "you keep light ** gamma at 0.01 or more; keep the light itself there, before the power.": [
+        "you keep light ** strength at 0.01 or more; keep the light itself there, before the "
+        "power.": [
             ".clamp(min=0.01) => ",
-            "light**gamma => (light**gamma).clamp(min=0.01)",
+            "light**strength => (light**strength).clamp(min=0.01)",
         ],
-        "you divide by the light itself, whatever gamma is; divide by light ** gamma.": (
-            "light**gamma => light"
+        "you divide by the light itself, whatever the strength is; divide by light ** strength.": (
+            "light**strength => light"
         ),
-        "gamma is the wrong way round: 0 must change nothing.": "**gamma => ** (1 - gamma)",
+        "the strength is the wrong way round: 0 must change "
+        "nothing.": "**strength => ** (1 - strength)",
         "you add 0.01 to the light; only where it is less, raise it to 0.01 "
         "(clamp).": ".clamp(min=0.01) =>  + 0.01",
-        "you raise the image to gamma; raise the light.": "/ light**gamma => ** gamma / light",
+        "you raise the image to the strength; raise the light.": (
+            "/ light**strength => ** strength / light"
+        ),
         "you multiply by the light, which darkens; divide by it.": "image / light => image * light",
         "the result leaves [0, 1]; clamp it.": ".clamp(0, 1) => ",
     },
     right=[
-        lambda image, smooth, gamma: torch.clip(
-            image * torch.maximum(smooth(image.max(0).values), torch.tensor(0.01)) ** -gamma, 0, 1
+        lambda image, smooth, strength: torch.clip(
+            image * torch.maximum(smooth(image.max(0).values), torch.tensor(0.01)) ** -strength,
+            0,
+            1,
         ),
     ],
     hints=[
         "Three lines: the map, the division, the clamp. There is one map for all three channels.",
         "`image.amax(dim=0, keepdim=True)` is the brightest channel, of shape `(1, H, W)`. It is "
         "what `smooth` wants.",
-        "`.clamp(min=0.01)` comes after the smoothing, and `light**gamma` is what you divide by: "
-        "PyTorch repeats the one map for the three channels.",
+        "`.clamp(min=0.01)` comes after the smoothing, and `light**strength` is what you divide "
+        "by: PyTorch repeats the one map for the three channels.",
     ],
 )
 

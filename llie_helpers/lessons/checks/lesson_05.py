@@ -96,7 +96,7 @@ two_path = Exercise(
     },
     hints=[
         "Walk along the figure with your finger. Which convolutions do you meet? Where do two "
-        "arrows meet, and what happens right after?",
+        "lines meet, and what happens right after?",
         "`self.short = nn.Sequential(*conv(width, width, 1, batch_norm))`; `two` makes the other "
         "paths. Outside of `two` there are two ReLUs, one after each sum.",
         "`y` is the ReLU of `self.short(x) + self.long(x)`. The second half is the same with `y` "

@@ -54,14 +54,14 @@ cover = Exercise(
 )
 
 
-def fade_weights(overlap):
-    """Weights across an overlap, (overlap,) each: of the tile that comes, and of the one before."""
-    angle = (torch.arange(overlap) + 0.5) / overlap * torch.pi / 2
+def fade_weights(width):
+    """Weights across a fade, (width,) each: of the tile that comes, and of the one before."""
+    angle = (torch.arange(width) + 0.5) / width * torch.pi / 2
     return angle.sin() ** 2, angle.cos() ** 2
 
 
-def fade_observe(answer, overlap):
-    weights = answer(overlap)
+def fade_observe(answer, width):
+    weights = answer(width)
     given = weights if isinstance(weights, tuple | list) else [weights]
     if any(isinstance(each, np.ndarray) for each in given):
         raise Finding("return tensors, which `tile_weights` multiplies; yours are NumPy arrays.")
@@ -76,16 +76,17 @@ fade = Exercise(
     inputs=lambda: [(8,), (5,)],
     observe=fade_observe,
     right=[
-        lambda overlap: list(fade_weights(overlap)),
-        lambda overlap: tuple(weights.double() for weights in fade_weights(overlap)),
+        lambda width: list(fade_weights(width)),
+        lambda width: tuple(weights.double() for weights in fade_weights(width)),
     ],
     mistakes={
-        "return tensors, which `tile_weights` multiplies; "
-        "yours are NumPy arrays.": lambda overlap: [w.numpy() for w in fade_weights(overlap)],
+        "return tensors, which `tile_weights` multiplies; yours are NumPy arrays.": lambda width: [
+            w.numpy() for w in fade_weights(width)
+        ],
         "the angle is taken at the middle of each pixel; `linspace` puts the first pixel at 0 and "
         "the last at pi / 2.": (
-            "(torch.arange(overlap) + 0.5) / overlap * torch.pi / 2 => "
-            "torch.linspace(0, torch.pi / 2, overlap)"
+            "(torch.arange(width) + 0.5) / width * torch.pi / 2 => "
+            "torch.linspace(0, torch.pi / 2, width)"
         ),
         "the two are the wrong way round: first the tile "
         "that comes.": "angle.sin() ** 2, angle.cos() ** 2 => angle.cos() ** 2, angle.sin() ** 2",
@@ -102,7 +103,7 @@ fade = Exercise(
     hints=[
         "Two weights that add up to 1 everywhere and start flat: which two functions of an angle "
         "have squares that add up to 1?",
-        "`angle = (torch.arange(overlap) + 0.5) / overlap * torch.pi / 2` goes from nearly 0 to "
+        "`angle = (torch.arange(width) + 0.5) / width * torch.pi / 2` goes from nearly 0 to "
         "nearly a quarter of a turn.",
         "Over this range the sine grows from 0 to 1 and the cosine falls from 1 to 0. The squares "
         "of both are the weights; which belongs to the tile that comes?",
