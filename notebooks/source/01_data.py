@@ -329,7 +329,7 @@ def exposed(stops=-4.0):
     return plotting.show_histograms([image], [f"{stops:+.1f} stops, mean {image.mean():.3f}"])
 
 
-widgets.parameter_slider(exposed, frames=6, stops=(-8.0, 2.0, 0.5))
+widgets.parameter_slider(exposed, frames=5, stops=(-8.0, 2.0, 0.5))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -550,12 +550,12 @@ seeded = torch.Generator().manual_seed(lesson.seed)
 package = synthesis.darken(photo, 4, 1000, 0.002, gains=(1.15, 1.0, 0.87), generator=seeded)
 largest = (package - to_srgb(light)).abs().max()
 print(f"largest difference from darken: {largest:.6f}")
-crops = [stage[:, 45:125, 145:225] for stage in stages]
+crops = [stage[:, 60:110, 160:210] for stage in stages]
 plotting.show_images(
     crops,
     ["no step", *(f"+ {step}" for step in steps)],
     scores,
-    columns=3,
+    columns=6,
     alt="A face after each step of the camera, brightened. Shot and read noise add grain, the "
     "12-bit sensor and the 8-bit file change nothing visible, the white balance makes it warmer.",
 )
@@ -599,7 +599,7 @@ def one_gain(stops=0.0):
     return plotting.show_images(pictures, titles, ["", "", f"{psnr(back, temple):.1f} dB"])
 
 
-widgets.parameter_slider(one_gain, frames=4, stops=(0.0, 4.0, 0.25))
+widgets.parameter_slider(one_gain, frames=3, stops=(0.0, 4.0, 0.25))
 
 # %%
 gains = np.arange(0, 4.25, 0.25)
@@ -817,7 +817,7 @@ def uneven(cells=3, stops=1.0):
     return shown({"one stop less, and uneven": expose(light, m - 1), "the map m": map_in_grey})
 
 
-widgets.parameter_slider(uneven, frames=3, cells=(2, 8), stops=(0.0, 2.0, 0.25))
+widgets.parameter_slider(uneven, frames=2, cells=(2, 8), stops=(0.0, 2.0, 0.25))
 
 # %% [markdown]
 # **The colour of the light.** A bulb is redder than daylight. One gain per channel models it (von

@@ -775,8 +775,16 @@ for title, method, its in (
 # %% [markdown]
 # ### Your class with the trained weights
 #
-# The layers of the course's own network, `MSECNN`, have the same names and shapes as yours. So the
-# weights of the long training fit into your class. Nothing changes but the numbers in it.
+# The course ships this network as `MSECNN`. Unfold its whole class, and compare it with yours: the
+# layers have the same names and shapes. So the weights of the long training fit into your class.
+# Nothing changes but the numbers in it.
+
+# %% The package's class tags=["hide-input"]
+conv = conv_block
+
+
+### SOURCE llie_helpers.models.mse_cnn.MSECNN
+
 
 # %%
 mine_trained = EncoderDecoder()
