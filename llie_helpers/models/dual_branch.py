@@ -92,10 +92,8 @@ class DualBranch(Network):
         lit = (low * gains).clamp_(max=1)
         # The logarithm, scaled to about [-1, 1], separates dark values.
         both = torch.cat([lit, low.clamp_min(FAINTEST).log() / 4 + 1], dim=1)
-        # The same as `pixel_unshuffle` and a convolution of single pixels, but faster.
-        weight = self.stem.weight.view(-1, both.shape[1], CELL, CELL)
-        cells = F.conv2d(both, weight, self.stem.bias, stride=CELL)
-        x = self.encoder(cells.contiguous(memory_format=torch.channels_last))
+        cells = F.pixel_unshuffle(both, CELL).contiguous(memory_format=torch.channels_last)
+        x = self.encoder(self.stem(cells))
         x = self.decoder(x + F.pixel_shuffle(self.up(self.bottleneck(self.down(x))), 2))
         residual, gate = F.pixel_shuffle(self.head(x), CELL).split((3, 1), dim=1)
         # The means are free of noise; detail passes the gate or is added by the residual.

@@ -302,7 +302,7 @@ def test_paste_and_drop(page, how):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 900, 1280])
 def test_axe_finds_nothing_serious(page, scheme, width):
-    page.emulate_media(color_scheme=scheme)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": 800})
     # Evaluated from outside, which the page's policy does not concern.
     page.evaluate((webpage.WEB / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
