@@ -110,7 +110,7 @@ def test_badges_and_setup_carry_the_configured_address(course):
     assert f"github/{ADDRESS}/blob/main/notebooks/99_toy.ipynb" in badges.source
     assert "kaggle" in badges.source
     assert "Run this cell first" in note.source
-    assert "after each restart of the kernel" in note.source
+    assert "After each restart of the kernel" in note.source
     assert f"git+https://github.com/{ADDRESS}@v{__version__}\n" in setup.source
     assert 'lessons.begin("99_toy")' in setup.source
     assert len(setup.source.splitlines()) <= 7
