@@ -18,6 +18,7 @@ import nbformat
 from book import glossary, lessons, links, pages
 from builder.source import ROOT, built_path, repository
 from builder.source import sources as lesson_sources
+from builder.wording import is_placeholder
 from pybtex.database import parse_file
 from sphinx.cmd.build import build_main
 
@@ -88,7 +89,7 @@ def build(target: Path) -> None:
     for folder in (source, site, trees):
         shutil.rmtree(folder, ignore_errors=True)
     address = repository()
-    published = None if "_" in address.split("/")[0] else address
+    published = None if is_placeholder(address) else address
     write_sources(source, published)
     options = ["-W", "--keep-going", "-q", "-d", str(trees)]
     if build_main([*options, str(source), str(site)]):

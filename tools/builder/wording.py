@@ -52,9 +52,14 @@ def site(address: str) -> str:
     return f"https://{owner}.github.io/{name}/"
 
 
+def is_placeholder(address: str) -> bool:
+    """Return whether the owner in an address is a name that nobody can register."""
+    return "_" in address.split("/")[0]
+
+
 def page(address: str) -> str:
     """Return how to open the page that enhances a photograph in the browser, as a clause."""
-    if "_" in address.split("/")[0]:
+    if is_placeholder(address):
         return (
             "run `python tools/webpage.py build` and `python tools/webpage.py serve` in the "
             "course's folder, and open the address that it prints"
@@ -67,7 +72,7 @@ def setup_note(name: str, address: str) -> str:
 
     In the first lesson it says so if the address is a placeholder.
     """
-    unpublished = name.startswith("00_") and "_" in address.split("/")[0]
+    unpublished = name.startswith("00_") and is_placeholder(address)
     return SETUP_NOTE.format(version=__version__) + (
         "\n" + UNPUBLISHED.format(address=address) if unpublished else ""
     )
