@@ -38,7 +38,7 @@ HEADINGS = {
     "lol_v1": "Trained and tested on LOL v1:",
     "photographs": "Trained on LOL v1 and on photographs darkened by lesson 01's physics, tested "
     "on LOL v1,\nthe default of `enhance`:",
-    "embedded": "Miniatures as the lessons train them in the quick profile, within a minute or so, "
+    "embedded": "Miniatures trained by the recipes of the quick profile, within minutes, "
     "tested on\nphotographs from the installed libraries:",
 }
 
