@@ -116,6 +116,21 @@ def test_the_quality_of_a_jpeg_is_found(quality, tmp_path):
     assert tables[0] == tables[1]
 
 
+GOOGLE = b"\0\0\0\x18ftypmp42" + bytes(range(200))
+# Samsung's trailer: a mark, preceded by 8 bytes of its own, then the film and an index.
+SAMSUNG = b"\0\0\x30\x0a\x10\0\0\0MotionPhoto_Data" + GOOGLE + b"SEFH" + bytes(20) + b"SEFT"
+
+
+@pytest.mark.parametrize("film", [GOOGLE, SAMSUNG], ids=["Google", "Samsung"])
+def test_the_film_of_a_motion_photo_is_kept(tmp_path, film):
+    (tmp_path / "in.jpg").write_bytes(saved(Image.fromarray(noise()), "JPEG") + film)
+    photo = read_photo(tmp_path / "in.jpg")
+    assert photo.film == film
+    assert photo.remarks == "the film in this Motion Photo was not enhanced"
+    write_photo(tmp_path / "out.jpg", as_tensor(photo.pixels), photo)
+    assert (tmp_path / "out.jpg").read_bytes().endswith(b"\xff\xd9" + film)
+
+
 def jpeg() -> bytes:
     return saved(Image.fromarray(noise(200, 200)), "JPEG")
 
