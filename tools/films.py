@@ -290,7 +290,7 @@ RICH = {
     )
 }
 
-# Containers by their README's row.
+# Containers by their row of the table.
 ROWS = {
     "MP4, M4V, 3GP": (".mp4", ".m4v", ".3gp"),
     "MOV": (".mov", ".qt"),

@@ -1,7 +1,7 @@
 """Kinds of photographs: a generated file of each, and what of it an enhanced file keeps.
 
-The test of photographs judges every kind; `python tools/kinds.py results` writes README's tables,
-of photographs and of the films in `films`.
+The test of photographs judges every kind; `python tools/kinds.py results` writes the tables
+of `docs/files.md`, of photographs and of the films in `films`.
 """
 
 import io
@@ -19,7 +19,7 @@ import cv2
 import films
 import numpy as np
 import tifffile
-from cards import README, between_marks, rewrite
+from cards import between_marks, rewrite
 from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, PngImagePlugin
 
 from llie_helpers.cli import examples, new_app, run
@@ -29,6 +29,7 @@ from llie_helpers.inference.hdr import BT2020, P3, TRANSFERS, to_bt709, tone_map
 from llie_helpers.inference.photos import read_photo, write_photo
 
 PROGRAM = "python tools/kinds.py"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "files.md"
 MARKS = (f"<!-- kinds, written by `{PROGRAM} results` -->", "<!-- end of kinds -->")
 FILM_MARKS = (f"<!-- films, written by `{PROGRAM} results` -->", "<!-- end of films -->")
 HEIGHT, WIDTH = 144, 192
@@ -463,21 +464,21 @@ def common() -> None:
 
 @app.command(**examples("results", program=PROGRAM))
 def results() -> None:
-    """Write README's tables of what each kind of photograph and of film keeps."""
+    """Write the tables of what each kind of photograph and of film keeps."""
     with tempfile.TemporaryDirectory() as folder:
         judged = [(kind, judge(kind, Path(folder))) for kind in kinds()]
-    rewrite(README, partial(with_tables, judged=judged))
+    rewrite(PAGE, partial(with_tables, judged=judged))
 
 
-def with_tables(readme: str, judged: list[tuple[Kind, dict[str, bool]]]) -> str:
-    """Return README's text with the tables of kinds."""
+def with_tables(text: str, judged: list[tuple[Kind, dict[str, bool]]]) -> str:
+    """Return the page's text with the tables of kinds."""
     return between_marks(
-        between_marks(readme, MARKS, table(judged) + "\n"), FILM_MARKS, film_table() + "\n"
+        between_marks(text, MARKS, table(judged) + "\n"), FILM_MARKS, film_table() + "\n"
     )
 
 
 def film_table() -> str:
-    """Return README's table of films, by what their kinds are tested to keep."""
+    """Return the table of films, by what their kinds are tested to keep."""
     lines = [f"| | {' | '.join(films.COLUMNS)} |", f"| --- |{' --- |' * len(films.COLUMNS)}"]
     for name, suffixes in films.ROWS.items():
         each = [films.keeps(kind) for kind in films.KINDS.values() if kind.suffix in suffixes]
@@ -487,7 +488,7 @@ def film_table() -> str:
 
 
 def table(judged: list[tuple[Kind, dict[str, bool]]]) -> str:
-    """Return README's table of photographs: what the kinds of each container kept."""
+    """Return the table of photographs: what the kinds of each container kept."""
     kept: dict[str, dict[str, list[bool]]] = {name: {} for name in CONTAINERS}
     for kind, found in judged:
         for what, so in found.items():

@@ -40,9 +40,9 @@ def test_nothing_is_lost(kind, judged, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_the_readme_has_the_tables(judged, tmp_path):
+def test_the_page_has_the_tables(judged, tmp_path):
     found = [(kind, judged.get(str(kind)) or judge(kind, tmp_path)) for kind in KINDS]
-    text = kinds.README.read_text(encoding="utf-8")
+    text = kinds.PAGE.read_text(encoding="utf-8")
     assert kinds.with_tables(text, found) == text, f"run `{kinds.PROGRAM} results`"
 
 
