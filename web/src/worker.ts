@@ -1,9 +1,5 @@
 /** The network, off the page's thread: enhances photographs and lights the camera's frames. */
 import type { InferenceSession, Tensor } from "onnxruntime-web";
-import jspiModule from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
-import jspiBinary from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
-import wasmModule from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
-import wasmBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import gridFile from "../built/grid.onnx?url";
 import lightFile from "../built/light.onnx?url";
 import restoreFile from "../built/restore.onnx?url";
@@ -33,8 +29,6 @@ async function load() {
     "gpu" in navigator && (await (navigator.gpu as any).requestAdapter());
   if (gpu) missing = "gpu"; // and the page goes on without it
   const ort = gpu ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/wasm");
-  ort.env.wasm.wasmPaths = gpu ? { mjs: jspiModule, wasm: jspiBinary }
-    : { mjs: wasmModule, wasm: wasmBinary };
   // Threads share memory, which a page may do once it is isolated: from the second visit on.
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
   const open = (file: string, provider = "wasm") =>
