@@ -16,11 +16,12 @@ const FAILURES: Record<Failure, string> = {
 };
 
 type Source = HTMLImageElement | HTMLCanvasElement | HTMLVideoElement;
+type Photo = { name: string; exif?: Uint8Array<ArrayBuffer> };
 
 let worker: Worker;
 let processor: "gpu" | "cpu" = "gpu";
 let began = 0; // milliseconds, when the worker was given a picture
-let photo: { name: string; exif?: Uint8Array<ArrayBuffer> };
+let photo: Photo;
 let low: Picture;
 let enhanced: Picture;
 let camera: { video: HTMLVideoElement; stream: MediaStream; frames: number; since: number } | undefined;
@@ -56,7 +57,7 @@ function receive(answer: Answer) {
   } else if (answer.kind === "failure") {
     if (answer.failure !== "gpu") return startOver(FAILURES[answer.failure]);
     processor = "cpu";
-    if (state.state === "working") enhance(get<HTMLCanvasElement>("before"), FAILURES.gpu);
+    if (state.state === "working") enhance(get<HTMLCanvasElement>("before"), photo, FAILURES.gpu);
     else startWorker();
   } else if (answer.kind === "frame" && camera) {
     show(answer.enhanced);
@@ -116,22 +117,19 @@ async function open(from: { files: ArrayLike<File> | null } | null) {
   const readable = await image.decode().then(() => true, () => false);
   URL.revokeObjectURL(image.src);
   const { width, height } = image; // 0 where it is no image
-  const size = `${name} has ${width}x${height} pixels`;
-  if (width * height > LARGEST)
-    return startOver(`${size}, too many for the memory of a page: reduce it to 100 megapixels.`);
+  if (width && (Math.min(width, height) < SMALLEST || width * height > LARGEST))
+    return startOver(`${name} has ${width}x${height} pixels: choose a photograph of 16x16 pixels to 100 megapixels.`);
   if (!readable)
     return startOver(HEIC.test(String.fromCharCode(...content.subarray(0, 16)))
       ? `${name} is HEIC, which this browser cannot read: save it as JPEG or PNG.`
       : `${name} is not an image that this browser can read: choose a JPEG, PNG, WebP or AVIF file.`);
-  if (Math.min(width, height) < SMALLEST)
-    return startOver(`${size}; the smallest photograph is ${SMALLEST}x${SMALLEST}.`);
-  photo = { name, exif: readExif(content) };
-  enhance(image);
+  enhance(image, { name, exif: readExif(content) });
 }
 
-function enhance(source: Source, sentence = "Enhancing …") {
+function enhance(source: Source, of: Photo, sentence = "Enhancing …") {
   try {
     const picture = drawn(source);
+    photo = of;
     startOver();
     enter("working", sentence);
     void send("photo", picture);
@@ -179,9 +177,7 @@ async function startCamera() {
   }
 }
 
-function sendFrame() {
-  if (camera) void send("frame", drawn(camera.video, FRAME));
-}
+const sendFrame = () => camera && send("frame", drawn(camera.video, FRAME));
 
 /** Let the service worker keep what the page has and what the network's worker will load. */
 async function keepOffline() {
@@ -199,10 +195,7 @@ async function keepOffline() {
 get("choose").onclick = () => Object.assign(get("file"), { value: "" }).click();
 get("file").onchange = () => open(get("file"));
 get("camera").onclick = startCamera;
-get("shoot").onclick = () => {
-  photo = { name: "photograph" };
-  enhance(camera!.video);
-};
+get("shoot").onclick = () => enhance(camera!.video, { name: "photograph" });
 get("cancel").onclick = get("again").onclick = () => startOver();
 get("jpeg").onclick = () => save("image/jpeg", ".jpg");
 get("png").onclick = () => save("image/png", ".png");
@@ -216,7 +209,6 @@ document.ondragover = document.ondrop = (event) => {
   void open(event.dataTransfer); // which has files once they are dropped
 };
 
-get("unstarted").remove();
 render();
 // Without it, as in some private windows, the page needs a network at each visit.
 const started = keepOffline().catch(() => undefined).then(startWorker);

@@ -61,13 +61,10 @@ async function answer({ kind, picture }: Task) {
     const small = thumbnail(picture, SIDE);
     const grid = await run(predict, { whole: tensor(small, 1, 3, SIDE, SIDE) });
     const gains = tensor(kind === "frame" ? steady(grid) : grid, 1, 3, grid.length / 192, 8, 8);
-    const enhanced = await enhanceTiled(picture,
-      (low, height, width, place) => run(kind === "frame" ? light : restore, {
-        low: tensor(low, 1, 3, height, width),
-        grid: gains,
-        place: tensor(Float32Array.from(place), 4),
-      }),
-      (share) => say({ kind: "progress", share }));
+    const session = kind === "frame" ? light : restore;
+    const enhanced = await enhanceTiled(picture, (low, size, place) => run(session, {
+      low: tensor(low, 1, 3, ...size), grid: gains, place: tensor(Float32Array.from(place), 4),
+    }), (share) => say({ kind: "progress", share }));
     self.postMessage({ kind, enhanced } satisfies Answer, [enhanced.data.buffer]);
   } catch (error) {
     console.error(error);
