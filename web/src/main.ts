@@ -15,7 +15,7 @@ const FAILURES: Record<Failure, string> = {
   memory: "This photograph is too large for the memory of this device: reduce it, and try again.",
 };
 
-type Source = HTMLImageElement | HTMLCanvasElement | HTMLVideoElement;
+type Source = HTMLImageElement | HTMLVideoElement;
 type Photo = { name: string; exif?: Uint8Array<ArrayBuffer> };
 
 let worker: Worker;
@@ -57,7 +57,7 @@ function receive(answer: Answer) {
   } else if (answer.kind === "failure") {
     if (answer.failure !== "gpu") return startOver(FAILURES[answer.failure]);
     processor = "cpu";
-    if (state.state === "working") enhance(get<HTMLCanvasElement>("before"), photo, FAILURES.gpu);
+    if (state.state === "working") enhance(low, photo, FAILURES.gpu);
     else startWorker();
   } else if (answer.kind === "frame" && camera) {
     show(answer.enhanced);
@@ -126,9 +126,9 @@ async function open(from: { files: ArrayLike<File> | null } | null) {
   enhance(image, { name, exif: readExif(content) });
 }
 
-function enhance(source: Source, of: Photo, sentence = "Enhancing …") {
+function enhance(source: Source | Picture, of: Photo, sentence = "Enhancing …") {
   try {
-    const picture = drawn(source);
+    const picture = "data" in source ? source : drawn(source);
     photo = of;
     startOver();
     enter("working", sentence);
