@@ -1,16 +1,8 @@
-import { defaultClientConditions } from "vite";
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 export default defineConfig({
   base: "./",
-  resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
-  worker: { format: "es" },
-  test: { dir: "../tests/web" },
-  build: {
-    assetsInlineLimit: 0, // the page's policy allows no data: addresses
-    rolldownOptions: {
-      input: { index: "index.html", sw: "src/sw.ts" },
-      output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js") },
-    },
-  },
+  // Beside the page, because a service worker answers only for its own folder and those in it.
+  worker: { format: "es", rolldownOptions: { output: { entryFileNames: "[name]-[hash].js" } } },
+  build: { assetsInlineLimit: 0 }, // the page's policy allows no data: addresses
 });

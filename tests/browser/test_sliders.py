@@ -229,7 +229,7 @@ def test_the_exported_page_is_awake_and_describes_every_picture(browser, folder)
         shown = context.new_page()
         shown.goto((folder / "stored.html").as_uri(), wait_until="domcontentloaded")
         shown.wait_for_function(
-            "![...document.querySelectorAll('.llie-asleep')].some((note) => !note.hidden)"
+            "![...document.querySelectorAll('.llie-asleep')].some((note) => note.checkVisibility())"
         )
         shown.locator(SLIDERS["before and after"]).press("End")
         assert "width: 100%" in shown.locator(".llie-before").first.get_attribute("style")

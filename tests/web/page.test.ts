@@ -47,7 +47,7 @@ test("a network that changes nothing gives the picture back, at any size", async
   for (const [width, height] of [[17, 30], [800, 1000]]) {
     const picture = noise(width, height);
     const places: number[][] = [];
-    const network = async (low: Float32Array, h: number, w: number, place: number[]) => {
+    const network = async (low: Float32Array, [h, w]: number[], place: number[]) => {
       expect(low.length).toBe(3 * h * w);
       places.push(place);
       return low;

@@ -1,6 +1,7 @@
 /** The page: takes a photograph or the camera's frames, and shows what the worker makes of them. */
 import { readExif, withExif } from "./exif";
 import { adjusted, type Picture } from "./pixels";
+import serviceWorker from "./sw?worker&url";
 import type { Answer, Failure, Task } from "./worker";
 
 const SMALLEST = 16; // pixels, along either side
@@ -14,10 +15,13 @@ const FAILURES: Record<Failure, string> = {
   memory: "This photograph is too large for the memory of this device: reduce it, and try again.",
 };
 
+type Source = HTMLImageElement | HTMLVideoElement;
+type Photo = { name: string; exif?: Uint8Array<ArrayBuffer> };
+
 let worker: Worker;
 let processor: "gpu" | "cpu" = "gpu";
 let began = 0; // milliseconds, when the worker was given a picture
-let photo: { name: string; exif?: Uint8Array<ArrayBuffer> };
+let photo: Photo;
 let low: Picture;
 let enhanced: Picture;
 let camera: { video: HTMLVideoElement; stream: MediaStream; frames: number; since: number } | undefined;
@@ -53,7 +57,7 @@ function receive(answer: Answer) {
   } else if (answer.kind === "failure") {
     if (answer.failure !== "gpu") return startOver(FAILURES[answer.failure]);
     processor = "cpu";
-    if (state.state === "working") enhance(low, FAILURES.gpu);
+    if (state.state === "working") enhance(low, photo, FAILURES.gpu);
     else startWorker();
   } else if (answer.kind === "frame" && camera) {
     show(answer.enhanced);
@@ -68,13 +72,15 @@ function receive(answer: Answer) {
   }
 }
 
-/** Draw a picture of any kind, scaled, and return its pixels. */
-function drawn(source: CanvasImageSource, width: number, height: number, scale = 1): ImageData {
-  const [w, h] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
-  const context = new OffscreenCanvas(w, h).getContext("2d", { willReadFrequently: true })!;
+/** Draw a picture of any kind, reduced to at most so many pixels, and return them. */
+function drawn(source: Source, most = LARGEST): Picture {
+  const size = "videoWidth" in source ? [source.videoWidth, source.videoHeight] : [source.width, source.height];
+  const scale = Math.min(1, Math.sqrt(most / (size[0] * size[1])));
+  const [width, height] = size.map((side) => Math.max(1, Math.round(side * scale)));
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
   context.imageSmoothingQuality = "high";
-  context.drawImage(source, 0, 0, w, h);
-  return context.getImageData(0, 0, w, h);
+  context.drawImage(source, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
 }
 
 function paint(canvas: HTMLCanvasElement | OffscreenCanvas, { data, width, height }: Picture) {
@@ -100,43 +106,37 @@ function render() {
   for (const channel of get("light").children) channel.setAttribute("slope", String(2 ** stops));
 }
 
-async function open(file: Blob, name: string) {
+/** Open the first of the files that were chosen, pasted or dropped, if there are any. */
+async function open(from: { files: ArrayLike<File> | null } | null) {
+  const file = from?.files?.[0];
+  if (!file) return;
+  const { name } = file;
   const content = new Uint8Array(await file.arrayBuffer());
   const image = new Image();
   image.src = URL.createObjectURL(file);
-  try {
-    await new Promise((onload, onerror) => Object.assign(image, { onload, onerror }));
-    const { width, height } = image;
-    const size = `${name} has ${width}x${height} pixels`;
-    if (Math.min(width, height) < SMALLEST)
-      return startOver(`${size}; the smallest photograph is ${SMALLEST}x${SMALLEST}.`);
-    if (width * height > LARGEST)
-      return startOver(`${size}, too many for the memory of a page: reduce it to 100 megapixels.`);
-    await image.decode();
-  } catch {
-    const heic = HEIC.test(String.fromCharCode(...content.subarray(0, 16)));
-    return startOver(heic ? `${name} is HEIC, which this browser cannot read: save it as JPEG or PNG.`
+  const readable = await image.decode().then(() => true, () => false);
+  URL.revokeObjectURL(image.src);
+  const { width, height } = image; // 0 where it is no image
+  if (width && (Math.min(width, height) < SMALLEST || width * height > LARGEST))
+    return startOver(`${name} has ${width}x${height} pixels: choose a photograph of 16x16 pixels to 100 megapixels.`);
+  if (!readable)
+    return startOver(HEIC.test(String.fromCharCode(...content.subarray(0, 16)))
+      ? `${name} is HEIC, which this browser cannot read: save it as JPEG or PNG.`
       : `${name} is not an image that this browser can read: choose a JPEG, PNG, WebP or AVIF file.`);
-  } finally {
-    URL.revokeObjectURL(image.src);
-  }
-  photo = { name, exif: readExif(content) };
-  enhanceDrawn(image, image.width, image.height);
+  enhance(image, { name, exif: readExif(content) });
 }
 
-function enhanceDrawn(source: CanvasImageSource, width: number, height: number) {
+function enhance(source: Source | Picture, of: Photo, sentence = "Enhancing …") {
   try {
-    enhance(drawn(source, width, height), "Enhancing …");
+    const picture = "data" in source ? source : drawn(source);
+    photo = of;
+    startOver();
+    enter("working", sentence);
+    void send("photo", picture);
+    show(picture); // so far
   } catch {
     startOver(FAILURES.memory);
   }
-}
-
-function enhance(picture: Picture, sentence: string) {
-  startOver();
-  enter("working", sentence);
-  void send("photo", picture);
-  show(picture); // so far
 }
 
 function startOver(sentence = "") {
@@ -146,14 +146,13 @@ function startOver(sentence = "") {
   enter("start", sentence);
 }
 
-async function save(type: "image/jpeg" | "image/png") {
+async function save(type: string, suffix: string) {
   try {
     const canvas = new OffscreenCanvas(0, 0);
     const [exposure, strength] = ["exposure", "strength"].map((id) => get(id).valueAsNumber);
     paint(canvas, adjusted(low, enhanced, exposure, strength));
     const blob = await canvas.convertToBlob({ type, quality: 0.95 });
     const parts = photo.exif ? withExif(new Uint8Array(await blob.arrayBuffer()), photo.exif) : [blob];
-    const suffix = type === "image/png" ? ".png" : ".jpg";
     const download = `${photo.name.replace(/\.\w+$/, "")}-enhanced${suffix}`;
     const href = URL.createObjectURL(new Blob(parts, { type }));
     Object.assign(document.createElement("a"), { href, download }).click();
@@ -178,21 +177,11 @@ async function startCamera() {
   }
 }
 
-function sendFrame() {
-  if (!camera) return;
-  const { videoWidth: width, videoHeight: height } = camera.video;
-  void send("frame", drawn(camera.video, width, height, Math.sqrt(FRAME / (width * height))));
-}
-
-function shoot() {
-  const { video } = camera!;
-  photo = { name: "photograph" };
-  enhanceDrawn(video, video.videoWidth, video.videoHeight);
-}
+const sendFrame = () => camera && send("frame", drawn(camera.video, FRAME));
 
 /** Let the service worker keep what the page has and what the network's worker will load. */
 async function keepOffline() {
-  await navigator.serviceWorker.register("./sw.js");
+  await navigator.serviceWorker.register(serviceWorker);
   const { active } = await navigator.serviceWorker.ready;
   if (navigator.serviceWorker.controller) return;
   const controlled = new Promise((done) => (navigator.serviceWorker.oncontrollerchange = done));
@@ -202,32 +191,24 @@ async function keepOffline() {
   await Promise.all([location.href, ...files].map((file) => fetch(file)));
 }
 
-function choose(files?: FileList | null) {
-  if (files?.[0]) void open(files[0], files[0].name);
-}
-
-get("choose").onclick = () => get("file").click();
+// Emptied, so that the same file can be chosen again.
+get("choose").onclick = () => Object.assign(get("file"), { value: "" }).click();
+get("file").onchange = () => open(get("file"));
 get("camera").onclick = startCamera;
-get("shoot").onclick = shoot;
+get("shoot").onclick = () => enhance(camera!.video, { name: "photograph" });
 get("cancel").onclick = get("again").onclick = () => startOver();
-get("jpeg").onclick = () => save("image/jpeg");
-get("png").onclick = () => save("image/png");
+get("jpeg").onclick = () => save("image/jpeg", ".jpg");
+get("png").onclick = () => save("image/png", ".png");
 for (const id of ["divider", "exposure", "strength"]) get(id).oninput = render;
 for (const { alt, src, parentElement } of document.images)
-  parentElement!.onclick = async () => open(await (await fetch(src)).blob(), alt);
-get("file").onchange = () => {
-  choose(get("file").files);
-  get("file").value = ""; // so that the same file can be chosen again
-};
-document.onpaste = (event) => choose(event.clipboardData?.files);
-document.ondragover = (event) => event.preventDefault();
-document.ondrop = (event) => {
+  parentElement!.onclick = async () =>
+    open({ files: [new File([await (await fetch(src)).blob()], alt)] });
+document.onpaste = (event) => open(event.clipboardData);
+document.ondragover = document.ondrop = (event) => {
   event.preventDefault();
-  choose(event.dataTransfer?.files);
+  void open(event.dataTransfer); // which has files once they are dropped
 };
 
-get("unstarted").remove();
 render();
 // Without it, as in some private windows, the page needs a network at each visit.
-const kept = import.meta.env.PROD ? keepOffline().catch(() => undefined) : Promise.resolve();
-const started = kept.then(startWorker);
+const started = keepOffline().catch(() => undefined).then(startWorker);

@@ -1,13 +1,8 @@
 /** Pixels between a canvas, which has RGBA bytes, and the network, which takes planes in [0, 1]. */
-
 import { multiple as MULTIPLE } from "../built/sizes.json";
 
-export interface Picture {
-  data: Uint8ClampedArray<ArrayBuffer>; // RGBA
-  width: number;
-  height: number;
-}
-
+/** RGBA bytes of so many columns and rows. */
+export type Picture = Pick<ImageData, "data" | "width" | "height">;
 export type Span = [start: number, end: number];
 
 /** Return the side that is padded to, and which pixel of a span to take for each padded one. */
@@ -19,38 +14,29 @@ export function padded([start, end]: Span): number[] {
 
 /** Return red, green and blue of a part of a picture, padded by reflection. */
 export function planes({ data, width }: Picture, rows: number[], columns: number[]): Float32Array {
-  const size = rows.length * columns.length;
-  const found = new Float32Array(3 * size);
-  let at = 0;
-  for (const row of rows)
-    for (const column of columns) {
-      const pixel = 4 * (row * width + column);
+  const found = new Float32Array(3 * rows.length * columns.length);
+  for (let y = 0; y < rows.length; y++)
+    for (let x = 0; x < columns.length; x++)
       for (let channel = 0; channel < 3; channel++)
-        found[channel * size + at] = data[pixel + channel] / 255;
-      at++;
-    }
+        found[(channel * rows.length + y) * columns.length + x] =
+          data[4 * (rows[y] * width + columns[x]) + channel] / 255;
   return found;
 }
 
 /** Average a picture over areas to planes of side by side pixels; those across an edge count in part. */
 export function thumbnail({ data, width, height }: Picture, side: number): Float32Array {
-  const small = new Float32Array(3 * side * side);
-  const area = (i: number, length: number): Span => [(i * length) / side, ((i + 1) * length) / side];
-  const inside = (at: number, [from, to]: Span) => Math.min(to, at + 1) - Math.max(from, at);
-  for (let i = 0; i < side * side; i++) {
-    const rows = area(Math.floor(i / side), height);
-    const columns = area(i % side, width);
-    const sums = [0, 0, 0];
-    for (let row = Math.floor(rows[0]); row < rows[1]; row++)
-      for (let column = Math.floor(columns[0]); column < columns[1]; column++) {
-        const share = inside(row, rows) * inside(column, columns);
-        for (let channel = 0; channel < 3; channel++)
-          sums[channel] += share * data[4 * (row * width + column) + channel];
-      }
-    const total = (255 * height * width) / side ** 2;
-    sums.forEach((sum, channel) => (small[channel * side * side + i] = sum / total));
-  }
-  return small;
+  const [tall, wide] = [height / side, width / side]; // an area, in pixels
+  const inside = (pixel: number, i: number, length: number) =>
+    Math.min((i + 1) * length, pixel + 1) - Math.max(i * length, pixel);
+  return new Float32Array(3 * side * side).map((_, i) => {
+    const [channel, y, x] = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side];
+    let sum = 0;
+    for (let row = Math.floor(y * tall); row < (y + 1) * tall; row++)
+      for (let column = Math.floor(x * wide); column < (x + 1) * wide; column++)
+        sum += data[4 * (row * width + column) + channel] *
+          inside(row, y, tall) * inside(column, x, wide);
+    return sum / (255 * tall * wide);
+  });
 }
 
 const linear = (s: number) => (s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4);

@@ -9,8 +9,8 @@ self.onfetch = (event) => event.respondWith(answer(event.request));
 async function answer(request: Request): Promise<Response> {
   const kept = await caches.match(request, { cacheName: CACHE });
   const page = request.mode === "navigate"; // other files have new names when they change
-  const response = kept && !page ? kept : await fetch(request).catch(() => kept);
-  if (!response) throw new Error("neither the network nor the cache has it");
+  const response = kept && !page ? kept
+    : await fetch(request).catch((error) => kept ?? Promise.reject(error));
   if (response.ok && response !== kept) {
     if (page && (await kept?.text()) !== (await response.clone().text())) await caches.delete(CACHE);
     const cache = await caches.open(CACHE);

@@ -2,10 +2,10 @@
 import { overlap as OVERLAP, tile as TILE } from "../built/sizes.json";
 import { padded, planes, type Picture, type Span } from "./pixels";
 
-/** Enhance padded planes at a place: the top, left, bottom and right edge, as fractions. */
-export type Network = (
-  low: Float32Array, height: number, width: number, place: number[],
-) => Promise<Float32Array>;
+/** Enhance padded planes of a height and width at a place: its four edges, top first, as fractions. */
+export type Network = (low: Float32Array, size: number[], place: number[]) => Promise<Float32Array>;
+
+type Progress = (share: number) => void;
 
 /** Return the tiles along one side; the last may be shorter. */
 export function spans(length: number): Span[] {
@@ -28,9 +28,7 @@ export function weights([start, end]: Span, length: number): Float32Array {
 }
 
 /** Enhance a picture of any size from 16x16. */
-export async function enhanceTiled(
-  picture: Picture, network: Network, progress: (share: number) => void,
-): Promise<Picture> {
+export async function enhanceTiled(picture: Picture, network: Network, progress: Progress) {
   const { width, height } = picture;
   const data = new Uint8ClampedArray(picture.data); // keeps the transparency
   const band = new Float32Array(3 * TILE * width); // sums of a row of tiles, with RGB pixels
@@ -42,7 +40,7 @@ export async function enhanceTiled(
       const [h, w] = [ys.length, xs.length];
       const [top, left] = [rows[0], columns[0]];
       const place = [top / height, left / width, (top + h) / height, (left + w) / width];
-      const output = await network(planes(picture, ys, xs), h, w, place);
+      const output = await network(planes(picture, ys, xs), [h, w], place);
       const [vertical, horizontal] = [weights(rows, height), weights(columns, width)];
       for (let y = 0; y < vertical.length; y++)
         for (let x = 0; x < horizontal.length; x++)

@@ -1,9 +1,5 @@
 /** The network, off the page's thread: enhances photographs and lights the camera's frames. */
 import type { InferenceSession, Tensor } from "onnxruntime-web";
-import jspiModule from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
-import jspiBinary from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
-import wasmModule from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
-import wasmBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import gridFile from "../built/grid.onnx?url";
 import lightFile from "../built/light.onnx?url";
 import restoreFile from "../built/restore.onnx?url";
@@ -33,8 +29,6 @@ async function load() {
     "gpu" in navigator && (await (navigator.gpu as any).requestAdapter());
   if (gpu) missing = "gpu"; // and the page goes on without it
   const ort = gpu ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/wasm");
-  ort.env.wasm.wasmPaths = gpu ? { mjs: jspiModule, wasm: jspiBinary }
-    : { mjs: wasmModule, wasm: wasmBinary };
   // Threads share memory, which a page may do once it is isolated: from the second visit on.
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
   const open = (file: string, provider = "wasm") =>
@@ -67,13 +61,10 @@ async function answer({ kind, picture }: Task) {
     const small = thumbnail(picture, SIDE);
     const grid = await run(predict, { whole: tensor(small, 1, 3, SIDE, SIDE) });
     const gains = tensor(kind === "frame" ? steady(grid) : grid, 1, 3, grid.length / 192, 8, 8);
-    const enhanced = await enhanceTiled(picture,
-      (low, height, width, place) => run(kind === "frame" ? light : restore, {
-        low: tensor(low, 1, 3, height, width),
-        grid: gains,
-        place: tensor(Float32Array.from(place), 4),
-      }),
-      (share) => say({ kind: "progress", share }));
+    const session = kind === "frame" ? light : restore;
+    const enhanced = await enhanceTiled(picture, (low, size, place) => run(session, {
+      low: tensor(low, 1, 3, ...size), grid: gains, place: tensor(Float32Array.from(place), 4),
+    }), (share) => say({ kind: "progress", share }));
     self.postMessage({ kind, enhanced } satisfies Answer, [enhanced.data.buffer]);
   } catch (error) {
     console.error(error);

@@ -27,9 +27,10 @@ _CUT = (
     "this.parentNode.querySelector('.llie-line').style.left = cut + '%';"
     "if (this.name) window[this.name] = this.value"
 )
-# A handler that runs shows that the page strips none.
-_WAKE = "this.closest('.llie-slider').querySelector('.llie-asleep').hidden = true;"
+# A handler that runs shows that the page strips none. It may run before the note is on the page.
+_WAKE = "this.closest('.llie-slider').classList.add('llie-awake');"
 _ASLEEP = (
+    "<style>.llie-awake > .llie-asleep { display: none }</style>"
     '<div class="llie-asleep" style="font:13px/1.5 sans-serif">The slider works in Jupyter once '
     "this cell has run or the notebook is trusted (Trust Notebook in the command palette).</div>"
 )
@@ -44,8 +45,6 @@ _BEFORE_AFTER = """\
   <div class="llie-before" style="position:absolute;top:0;left:0;width:50%;overflow:hidden">\
 {before}</div>
   <span style="{label};left:8px">{name_before}</span>
-  {after}
-  <span style="{label};right:8px">{name_after}</span>
   <input type="range" class="llie-cut" name="{name}" min="0" max="100" value="50" step="1"
     aria-label="{aria}" data-lm-suppress-shortcuts="true" oninput="{cut}"
     style="position:absolute;top:0;left:0;width:100%;height:100%;margin:0;opacity:0;z-index:2;\
@@ -56,6 +55,8 @@ width:2px;margin-left:-1px;background:#fff;box-shadow:0 0 4px #000;pointer-event
 border-radius:50%;background:#fff;color:#222;box-shadow:0 0 5px #000;font:20px/32px sans-serif;\
 text-align:center">&#9666;&#9656;</span>
   </div>
+  {after}
+  <span style="{label};right:8px">{name_after}</span>
 </div>
 {asleep}
 </div>"""
