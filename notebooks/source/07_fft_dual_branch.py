@@ -351,6 +351,7 @@ with torch.no_grad():
     kernel = trained_weights.frequency(point)[0]
 
 
+# %% Where is the energy? tags=["hide-input"]
 def energy_within(distance):
     """Share of the energy, the sum of squares, in a square around the white pixel."""
     near = slice(112 - distance, 113 + distance)
@@ -454,14 +455,6 @@ loss_weights = check.loss_weights(loss_weights)
 
 # %% [markdown]
 # {{answers loss_weights}}
-#
-# A recipe of the course writes such a schedule as pairs: after so many epochs, this weight. Here is
-# yours in this form, beside that of the recipe.
-
-# %% tags=["nbval-check-output"]
-by_epoch = [loss_weights(1, epoch)["ssim"] for epoch in range(1, 201)]
-schedule = [[i, by_epoch[i]] for i in range(200) if i == 0 or by_epoch[i] != by_epoch[i - 1]]
-print(f"yours: {schedule}; recipe: {load_recipe('fft_dual_branch', 'full').loss['ssim']}")
 
 # %% [markdown]
 # As published, 485 images in batches of 32 for 200 epochs are 3,200 steps. The quick profile takes
@@ -775,7 +768,7 @@ question_cost
 # The published network works at full size with 32 and at half size with 64 channels. Multiply-adds
 # of convolutions and matrix products are counted; Fourier transforms by FFT are not.
 
-# %%
+# %% Count the multiply-adds tags=["hide-input"]
 ratio = gmacs(ours) / gmacs(published)
 question_cost.reveal(
     tenth if ratio < 1 / 3 else double if ratio > 3 else similar,
@@ -796,8 +789,8 @@ question_cost.reveal(
 # Who teaches the light? A crop cannot tell how bright the photograph around it should become. So in
 # the full recipe each crop comes with a thumbnail of its photograph, which sets the light, and
 # `objective` adds to the loss: above all, the thumbnail itself must get the right `light`. (Its
-# other terms ask for a `steady` result when the crop comes at half the size, for a smooth grid, and
-# for darker tones to stay darker.) The quick profile has no `objective`, because thumbnails of four
+# other terms ask for a result that is `steady` when the crop is halved, and for a smooth grid.) The
+# quick profile has no `objective`, because thumbnails of four
 # photographs would be learned by heart. Each crop is lit by itself, and **nothing teaches your
 # network how bright a whole photograph should be**. Remember this when you judge it.
 
