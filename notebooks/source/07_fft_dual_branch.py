@@ -4,7 +4,7 @@
 # All networks so far worked on pixels, and a convolution sees only a few neighbours of each. This
 # one also works on *waves*. The Fourier transform writes a photograph as a sum of stripes of all
 # widths and directions, and each of its numbers depends on every pixel. So a layer that works on
-# them sees the whole photograph at once. There is a surprise in it for low light: most of what is
+# them can see the whole photograph at once. For low light it holds a surprise: most of what is
 # wrong with a dark photograph is in the *amplitudes* of its waves.
 #
 # You will rebuild a published network that rests on this, find three faults in it by experiment,
@@ -35,7 +35,6 @@ import inspect
 import math
 from statistics import fmean
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -149,13 +148,14 @@ question_swap.reveal(
 )
 
 # %% [markdown]
-# The scene goes with the phases, which say *where* things are. Light and colour go with the
-# amplitudes. These belong to the wrong scene, and so the picture is stained.
+# The scene goes with the phases, which say *where* things are. The light goes with the amplitudes:
+# compare the means. But here these amplitudes are of another scene, and stain the picture.
 #
 # Now the experiment that the published network rests on. Give a dark photograph the amplitudes of
 # its *own* target, and leave its phases alone.
 #
 # {{claim to_phase > to_light + 0.2}}
+# {{claim abs(first.mean() - bright.mean()) < 0.05 and abs(second.mean() - dark.mean()) < 0.05}}
 
 # %%
 small, medium, large = "less than 3 dB", "3 to 12 dB", "more than 12 dB"
@@ -207,13 +207,13 @@ question_own.reveal(
 pair = test[1]
 pictures = [pair.low, exchange(pair.normal, pair.low).clamp(0, 1), pair.normal]
 plotting.show_images(
-    [image[:, 60:180, 120:300] for image in pictures],
+    [image[:, 70:130, 150:240] for image in pictures],
     ["low", "low, with the target's amplitudes", "target"],
 )
 
 # %% [markdown]
-# Noise: it has shifted the phases. So a network has two tasks. It has to guess the amplitudes
-# without the target, and it has to remove noise. Can two branches share them?
+# Grain: noise has disturbed the phases. So a network has two tasks: to guess the amplitudes without
+# the target, and to remove noise. Can two branches share them?
 #
 # ## 2. Build the published network
 #
@@ -332,29 +332,56 @@ plotting.show_images(
 #
 # ### What the frequency branch can do
 #
-# More than half of all parameters are the mask: one number for each frequency and channel.
+# More than half of all parameters are the mask: one number for each frequency and channel. A wave
+# covers the whole photograph, so this branch could carry light from any corner to any other. What
+# has training made of it? Send a single white pixel through the trained branch.
 
 # %%
-nothing, hundredth, blurred = "plain grey", "the image at 1 % of its values", "a blurred image"
+one_pixel, nearby, everywhere = "that pixel alone", "a few pixels around it", "the whole photograph"
 question_mask = widgets.predict(
-    "What does the frequency branch give before training, with all mask values at 0.01?",
-    [nothing, hundredth, blurred],
+    "Where is most of what comes out of the trained frequency branch?",
+    [one_pixel, nearby, everywhere],
 )
 question_mask
 
 # %%
-image = torch.rand(1, 3, 224, 224)
+point = torch.zeros(1, 3, 224, 224)
+point[..., 112, 112] = 1
 with torch.no_grad():
-    answer = published.frequency(image)
+    kernel = trained_weights.frequency(point)[0]
+
+
+# %% Where is the energy? tags=["hide-input"]
+def energy_within(distance):
+    """Share of the energy, the sum of squares, in a square around the white pixel."""
+    near = slice(112 - distance, 113 + distance)
+    return (kernel[:, near, near].square().sum() / kernel.square().sum()).item()
+
+
+alone, around = energy_within(0), energy_within(4)
 question_mask.reveal(
-    hundredth if torch.allclose(answer, 0.01 * image, atol=1e-5) else nothing,
-    "an even mask changes no wave against another, so it only scales the image.",
+    one_pixel if alone > 0.5 else nearby if around > 0.5 else everywhere,
+    f"{alone:.0%} of the energy is in the pixel, {around:.0%} within 9 x 9 pixels.",
 )
 
 # %% [markdown]
-# Multiplying a spectrum by a fixed mask is a *convolution*, with one kernel as large as the image,
-# the same for every photograph. It can blur, sharpen or scale. It cannot look at a photograph and
-# decide. Does it fit another size? Give your network 200 x 200 pixels:
+# The middle of it, 31 pixels wide:
+
+# %%
+middle = slice(97, 128)
+plotting.show_images(
+    [point[0, :, middle, middle], (0.5 + kernel / kernel.abs().max() / 2)[:, middle, middle]],
+    ["one white pixel", "after the branch (grey is 0)"],
+    columns=3,
+)
+
+# %% [markdown]
+# Multiplying a spectrum by a fixed mask is a *convolution*: each pixel leaves this same pattern,
+# the *kernel*, wherever it is and whatever the photograph shows. The kernel could be as large as
+# the image, and training made it small. It can blur, sharpen or scale. It cannot look at a
+# photograph and decide. Does it fit another size? Give your network 200 x 200 pixels:
+#
+# {{claim alone < 0.48 and 0.8 < around}}
 
 # %%
 try:
@@ -408,8 +435,8 @@ question_blind.reveal(
 # ## 3. Train it as published
 #
 # The loss has four terms: L1 (`l1`, weight 1), VGG features (`perceptual`, 0.05), the amplitude of
-# the Fourier transform (`fft_amplitude`, 0.05), and 1 - SSIM (`ssim`). AdamW takes steps of 2e-5.
-# Training has two stages: stage two goes on with another data set.
+# the Fourier transform (`fft_amplitude`, 0.05), and 1 - SSIM (`ssim`). AdamW has a learning rate of
+# 2e-5. Training has two stages: stage two goes on with another data set.
 #
 # {{exercise loss_weights}}
 #
@@ -428,14 +455,6 @@ loss_weights = check.loss_weights(loss_weights)
 
 # %% [markdown]
 # {{answers loss_weights}}
-#
-# A recipe of the course has such a schedule as pairs: epochs completed, and the weight from there
-# on. Here is yours in this form, beside that of the recipe.
-
-# %% tags=["nbval-check-output"]
-by_epoch = [loss_weights(1, epoch)["ssim"] for epoch in range(1, 201)]
-schedule = [[i, by_epoch[i]] for i in range(200) if i == 0 or by_epoch[i] != by_epoch[i - 1]]
-print(f"yours: {schedule}; recipe: {load_recipe('fft_dual_branch', 'full').loss['ssim']}")
 
 # %% [markdown]
 # As published, 485 images in batches of 32 for 200 epochs are 3,200 steps. The quick profile takes
@@ -457,7 +476,6 @@ halves = [
     train.subset([i for i, scene in enumerate(train.scenes) if scenes.index(scene) % 2 == part])
     for part in (0, 1)
 ]
-size = lesson.choose(quick=64, full=224)
 
 
 def learn(label, model, pairs, recipe):
@@ -468,7 +486,7 @@ def learn(label, model, pairs, recipe):
     return run
 
 
-def fresh_published():
+def fresh_published(size):
     torch.manual_seed(lesson.seed)
     return models.create_model("fft_dual_branch", size=size).to(device)
 
@@ -478,7 +496,7 @@ def fresh_published():
 # a hundred times larger:
 
 # %%
-slow, fast = fresh_published(), fresh_published()
+slow, fast = fresh_published(recipe.crop_size), fresh_published(recipe.crop_size)
 slow_run = learn("rate_2e-5", slow, halves[0], recipe)
 fast_run = learn("rate_2e-3", fast, halves[0], recipe.changed(learning_rate=2e-3))
 
@@ -491,12 +509,14 @@ plotting.show_history({f"2e-5, {steps:,} steps": slow_run, f"2e-3, {steps:,} ste
 # %% [markdown]
 # At 2e-5, validation PSNR and SSIM still rise as fast at the end as in the middle: the training has
 # hardly begun. Adam moves a weight by about the learning rate in each step. So 2e-5 is a rate for
-# weights that are nearly right, and even all 3,200 published steps move a weight by about 0.06.
+# weights that are nearly right: all 3,200 published steps move a weight by about 0.06 at most, and
+# less where they disagree on the direction.
 #
 # The loss jumps where the weight of SSIM changes. Losses before and after it are not the same
 # quantity, so the best epoch is chosen by validation SSIM.
 #
 # {{claim slow_run.history[-1]["val_psnr"] > slow_run.history[-2]["val_psnr"] + 0.3}}
+# {{claim slow_run.history[-1]["val_ssim"] > slow_run.history[-2]["val_ssim"] + 0.01}}
 # {{claim slow_run.history[2]["val_loss"] > slow_run.history[1]["val_loss"] + 0.05}}
 #
 # ### Stage two
@@ -527,13 +547,13 @@ print(
 )
 
 # %% [markdown]
-# A rate a hundred times larger makes the same network a far better one in as many steps. In PSNR it
-# only draws level with the best method without a network. At the published rate, a second stage
+# A rate a hundred times larger makes the same network a far better one in as many steps. In PSNR
+# that is about as good as the best method without a network. At the published rate, a second stage
 # cannot make up for a first that has hardly begun. (GT-mean PSNR can be the lower one: its factor
 # makes the mean right, and is not always the best factor.)
 #
 # {{claim at_fast.psnr > at_slow.psnr + 4}}
-# {{claim abs(at_fast.psnr - best.psnr) < 1}}
+# {{claim abs(at_fast.psnr - best.psnr) < 1.5}}
 # {{claim at_slow.psnr < baselines.scores["identity"].psnr + 3}}
 # {{claim rerun.frozen.psnr < 11 and rerun.frozen.psnr < untouched + 3}}
 #
@@ -549,11 +569,12 @@ print(
 # thumbnail does not show pixels. In between is the **bilateral grid**: a gain for each *place*, of
 # 8 x 8, and each *luminance*, of 12 levels from black to white, for each of three colours. A lamp
 # and the wall behind it are in one place, but they differ in luminance, so each gets a gain of its
-# own.
+# own. (Luminance is here the mean of a pixel's mean and maximum, and the levels are closest
+# together in the dark.)
 #
-# Your own network is trained in section 6. Here you use weights that the course ships, trained for
-# about an hour on LOL v1 and on photographs that were darkened by computation. The backlit temple
-# is made as in lesson 01.
+# Your own network is trained in section 6. Here you use weights that the course ships, trained on
+# LOL v1 and on photographs that were darkened by computation. The backlit temple is made as in
+# lesson 01.
 
 # %% Darken the temple, and load the weights tags=["hide-input"]
 shipped = models.create_model("dual_branch", weights="photographs").to(device).eval()
@@ -591,7 +612,8 @@ figure = plotting.CourseFigure(
 axis = figure.subplots()
 along = torch.linspace(0, 11, 400)
 for knot in range(12):
-    axis.plot(along, cubic_bspline((along - knot).abs()), color=plotting.COLOURS[knot % 6])
+    bell = cubic_bspline((along - knot).abs())
+    axis.plot(along, bell.where(bell > 0, math.nan), color=plotting.COLOURS[knot % 6])
 axis.set(xlabel="level (0: black, 11: white)", ylabel="weight")
 figure
 
@@ -652,10 +674,11 @@ difference = (lit - by_network).abs().max().item()
 print(f"largest difference from the network's own light: {difference:.0e}")
 
 # %% [markdown]
-# What you wrote is what the network does. Look at the map of gains first. The sky stays as it is,
-# and the temple gets light, up to the edge of its roof, although a place of the grid is 50 pixels
-# wide. (Each colour has its own gain: where the map is pink, red gets most.) Then compare the
-# light alone with the whole network in the bushes: light brings the noise with it.
+# What you wrote is what the network does. Look at the map of gains first. The sky stays nearly as
+# it is, and the temple gets light, up to the edge of its roof, although a place of the grid is 50
+# pixels wide. (Each colour has its own gain: where the map is pink, red gets most.) Then compare
+# the light alone with the whole network in the bushes. Light brings the noise with it, and what
+# removes the noise removes some leaves as well.
 #
 # {{claim difference < 1e-4}}
 
@@ -684,10 +707,9 @@ plotting.show_images(
 # Light is set. What remains is noise, and detail. Both are matters of a few pixels, and ten blocks
 # take care of them. In each block, most channels are convolved, and a quarter of them go through a
 # spectral branch. In place of a mask for each frequency, it lets the network *look* at the
-# amplitudes and decide: small 1x1 convolutions see the log amplitudes of a frequency in its
-# channels, and answer by how much to change them. They are the same for every frequency, and the
-# filter depends on the image. Do not expect too much of it: in the weights from LOL v1 it is worth
-# some tenths of a decibel, as section 6 measures.
+# amplitudes and decide: small 1x1 convolutions see the log amplitudes of a frequency in all
+# channels of the branch, and answer by how much to change them. They are the same for every
+# frequency, and the filter depends on the image. Section 6 measures what that is worth.
 #
 # This is done in windows of 8 x 8 features, each with a transform of its own. So an amplitude
 # belongs to one place ("stripes here"), and what a pixel becomes depends on its neighbourhood, not
@@ -743,9 +765,10 @@ question_cost = widgets.predict(
 question_cost
 
 # %% [markdown]
-# The published network works at full size with 32 and at half size with 64 channels.
+# The published network works at full size with 32 and at half size with 64 channels. Multiply-adds
+# of convolutions and matrix products are counted; Fourier transforms by FFT are not.
 
-# %%
+# %% Count the multiply-adds tags=["hide-input"]
 ratio = gmacs(ours) / gmacs(published)
 question_cost.reveal(
     tenth if ratio < 1 / 3 else double if ratio > 3 else similar,
@@ -758,19 +781,18 @@ question_cost.reveal(
 #
 # ## 6. Train both, and judge
 #
-# Both networks are now trained on all training scenes, with one recipe and for as many epochs. One
-# thing is uneven: `dual_branch` has crops 48 pixels wide, but the published network's mask asks for
-# 64, so that one sees 1.8 times as many pixels and takes longer. The loss is `gt_mean`, which mixes
-# L1 with L1 after the brightness is corrected (in training only, where the target is at hand), and
-# 1 - SSIM.
+# Both networks are now trained on all training scenes, with one recipe, for as many epochs of equal
+# crops, to which the published network's mask is fitted. The loss has two terms: `gt_mean`, which
+# mixes L1 with L1 after the brightness is corrected (in training only, where the target is at
+# hand), and 1 - SSIM.
 #
 # Who teaches the light? A crop cannot tell how bright the photograph around it should become. So in
 # the full recipe each crop comes with a thumbnail of its photograph, which sets the light, and
-# `objective` weighs what the network is asked for besides: the right `light` of the thumbnail, a
-# result that is `steady` when the crop comes at half the size, a grid that is smooth, and gains
-# that keep darker tones darker. The quick profile has no `objective`: thumbnails of four
-# photographs would be learned by heart. Each crop is lit by itself there, and **nothing teaches
-# your network how bright a whole photograph should be**. Remember this when you judge it.
+# `objective` adds to the loss: above all, the thumbnail itself must get the right `light`. (Its
+# other terms ask for a result that is `steady` when the crop is halved, and for a smooth grid.) The
+# quick profile has no `objective`, because thumbnails of four
+# photographs would be learned by heart. Each crop is lit by itself, and **nothing teaches your
+# network how bright a whole photograph should be**. Remember this when you judge it.
 
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
@@ -780,24 +802,22 @@ print(f"loss: {recipe.loss}, objective: {recipe.objective}")
 
 # %%
 torch.manual_seed(lesson.seed)
-ours, theirs = models.create_model("dual_branch").to(device), fresh_published()
+ours, theirs = models.create_model("dual_branch").to(device), fresh_published(recipe.crop_size)
 our_run = learn("dual_branch", ours, train, recipe)
-its_recipe = recipe.changed(objective={}, crop_size=size)  # as its mask demands
-its_run = learn("fft_dual_branch", theirs, train, its_recipe)
+its_run = learn("fft_dual_branch", theirs, train, recipe.changed(objective={}))
 
 # %%
 plotting.show_history({"dual_branch": our_run, "published": its_run})
 
 # %% [markdown]
-# In validation the published network ends ahead. But that is one photograph, darkened three times,
-# and the test set has three others. Which will be the better one there?
+# Which curve of validation PSNR ends higher says little: that is one photograph, darkened three
+# times, and the test set has three others. Which network will be the better one there?
 #
 # Both trainings are short. For comparison, the course ships weights of both networks that were
 # trained longer, on LOL v1, those of `dual_branch` with its `objective`. All four on the test
 # photographs:
 #
-# {{claim its_run.history[-1]["val_psnr"] > our_run.history[-1]["val_psnr"]}}
-# {{claim 1.7 < (its_recipe.crop_size / recipe.crop_size) ** 2 < 1.9}}
+# {{claim len(set(val.scenes)) == 1 and len(val) == 3 and len(set(test.scenes)) == 3}}
 
 # %%
 yours_published = f"published, {recipe.epochs} epochs"
@@ -884,12 +904,12 @@ baselines.table(judged)
 # %% [markdown]
 # Your `dual_branch` beats the best method without a network in all three scores. It leads the
 # published network in PSNR and, by more, in GT-mean PSNR, which ignores the brightness of the
-# whole. In SSIM the two are close. The weights from LOL v1 have never met such photographs, and
+# whole. In SSIM the two differ little. The weights from LOL v1 have never met such photographs, and
 # there the published network falls far below the mapper.
 #
 # {{claim new.psnr > best.psnr + 0.5 and new.ssim > best.ssim + 0.1}}
 # {{claim new.psnr_gt_mean > best.psnr_gt_mean + 1}}
-# {{claim new.psnr > old.psnr + 0.5 and abs(new.ssim - old.ssim) < 0.05}}
+# {{claim new.psnr > old.psnr + 0.5 and -0.03 < new.ssim - old.ssim < 0.1}}
 # {{claim new.psnr_gt_mean - old.psnr_gt_mean > 1.5}}
 # {{claim new.psnr_gt_mean - old.psnr_gt_mean > new.psnr - old.psnr}}
 # {{claim old_long.psnr < best.psnr - 2}}
@@ -911,17 +931,17 @@ each = torch.tensor([row["brightness"] for row in new.per_image])
 print(f"{each[worst] / each.sum():.0%} of it is the error of one photograph, {test[worst].name}.")
 
 # %% [markdown]
-# Read the bars by colour. Whole bars may rank networks otherwise than PSNR does: they average
-# squared errors, so one bad rocket weighs more in them than in a mean of PSNRs (lesson 08, trap 1).
+# Compare the bars colour by colour. Their lengths may rank networks differently from PSNR: they
+# average squared errors, so one bad rocket weighs more in them than in a mean of PSNRs.
 #
 # - **Local light and colour**: this is what the grid was built for. Your `dual_branch` has less
-#   than half of the published network's error, and so it is with the weights from LOL v1. In detail
-#   the two are close.
+#   than half of the published network's error, and the same is true of the weights from LOL v1. In
+#   detail your two networks are close.
 # - **Brightness**: of *your* two networks, `dual_branch` is worse. The network that was designed to
 #   set the light misjudges the whole where nobody teaches it, in one photograph above all. The
-#   weights from LOL v1 were taught the light of the whole. They have less than half of the
-#   published network's error on these photographs, although neither network has seen anything like
-#   them. What is left is the rocket: a night sky, lit like a room.
+#   weights from LOL v1 were taught the light of the whole. Beside those of the published network,
+#   they have less than half of the brightness error, although neither has seen anything like these
+#   photographs. What is left is the rocket: a night sky, lit like a room.
 #
 # A design makes an answer possible. Only training gives it.
 #
@@ -930,7 +950,7 @@ print(f"{each[worst] / each.sum():.0%} of it is the error of one photograph, {te
 # {{claim each.argmax() == worst and each[worst] > 0.35 * each.sum()}}
 # {{claim new_long.brightness < 0.5 * old_long.brightness}}
 # {{claim sum(row["brightness"] for row in new_long.per_image[8:]) > 10 * new_long.brightness}}
-# {{claim abs(new.detail - old.detail) < 0.0008}}
+# {{claim abs(new.detail - old.detail) < 0.001}}
 #
 # ### What does each part contribute?
 #
@@ -989,16 +1009,20 @@ Table(["LOL v1", "published", "dual_branch", "lead"], rows)
 
 # %% [markdown]
 # `dual_branch` leads by about two decibels in GT-mean PSNR on either split. On scenes that it has
-# never seen, its lead in plain PSNR is only half of that: how bright a room was meant to be is
-# still a guess. Three reservations: its training took three times as long (66 and 21 minutes of one
-# core); each score is that of one seed; and `val` chose the published network's epoch, but none of
+# never seen, its lead in plain PSNR is only about half of that: how bright a room was meant to be
+# is still a guess. (The targets themselves disagree: of all pairs of them that show the same
+# training scene, half differ in mean brightness by about a tenth or more.)
+#
+# Three reservations. Training `dual_branch` took three times as long (66 and 21 minutes of one
+# core). Each score is that of one seed. And `val` chose the published network's epoch, but none of
 # `dual_branch`, so on `val` the lead is understated, if anything. Lesson 08 asks what it is worth.
 #
 # {{claim 1.5 < lead["val", "psnr_gt_mean"] < 2.5 and 1.5 < lead["test", "psnr_gt_mean"] < 2.5}}
 # {{claim 0.4 < lead["val", "psnr"] / lead["val", "psnr_gt_mean"] < 0.6}}
 #
-# The strip, with your network's panel. (The blotch under `06 pix2pix` is not in the photograph. 04
-# has a panel only if you have trained it, as the course ships no weights of it.)
+# The strip, with your network's panel: the grain of 02 is gone, and the finest detail with it. (The
+# blotch under `06 pix2pix` is not in the photograph. 04 has a panel only if you have trained it, as
+# the course ships no weights of it.)
 
 # %%
 lessons.strip(lesson, ours)
@@ -1009,7 +1033,28 @@ lessons.strip(lesson, ours)
 
 # %% [markdown]
 # ## Going deeper
+
+# %% [markdown] recorded="dual_branch_2"
+# ### Three seeds
 #
+# Would another seed have given `dual_branch` another score? Three trainings on LOL v1 were recorded
+# that differ in nothing but the seed. They are *shortened*: 24 epochs of 400 steps, in place of the
+# recipe's 1,000, and so their scores are not those of the shipped weights. But how far do they
+# differ from one another?
+
+# %% recorded="dual_branch_2"
+by_seed = {f"seed {seed}": lessons.recorded(f"dual_branch_{seed}") for seed in range(3)}
+last = [run[-1]["val_psnr"] for run in by_seed.values()]
+print(f"last epochs: {', '.join(f'{psnr:.2f}' for psnr in last)} dB in validation")
+print(f"largest difference {max(last) - min(last):.2f} dB, lead {lead['val', 'psnr']:+.2f} dB")
+plotting.show_history(by_seed)
+
+# %% [markdown] recorded="dual_branch_2"
+# A lead has to be read against such a difference: what another seed can undo is not a lead. Three
+# seeds are few, so the true spread may be larger. And a seed is not the only chance in a score:
+# other validation scenes would have given another one too, as lesson 08 measures.
+
+# %% [markdown]
 # ### Which axis of the grid does the work?
 #
 # The grid of section 4 has places and luminances.
@@ -1060,12 +1105,12 @@ plotting.show_images(
 
 # %% [markdown]
 # Sky and roof share a place, and what is good for the roof burns out sky and lake. So gains by
-# places alone are no better here than one gain for all. Luminance tells sky and roof apart, and a
-# single curve is nearly enough. Places count where equally bright pixels need different gains: a
+# places alone hardly help here. Luminance tells sky and roof apart, and a single curve of gains is
+# nearly enough. Places count where equally bright pixels need different gains: a
 # white wall far from the lamp is as dark as a black one beside it.
 #
 # {{claim scores["luminances"] > scores["places"] + 3}}
-# {{claim scores["places"] < scores["one gain"] + 1}}
+# {{claim scores["places"] < scores["one gain"] + 1.5}}
 # {{claim abs(scores["both"] - scores["luminances"]) < 1}}
 #
 # ### Reading a spectrum
@@ -1095,8 +1140,8 @@ my_radius = check.radius(my_radius)
 
 # %% [markdown]
 # With such a map you can keep the slow waves and drop the fast ones. Drag the limit. On the left is
-# what is below it, in the middle what is above (grey is 0). Where are brightness and
-# colour? Where is the noise of the dark photograph, brightened here by gamma?
+# what is below it, in the middle what is above (grey is 0), in a part of the photograph. Where are
+# brightness and colour? Where is the noise of the dark photograph, brightened here by gamma?
 
 
 # %%
@@ -1111,8 +1156,9 @@ def show_bands(limit=0.06):
     below, above = (torch.fft.irfft2(spectrum * part, s=image.shape[-2:]) for part in (keep, ~keep))
     power = spectrum.abs() ** 2
     share = (power * ~keep).sum() / (power.sum() - power[:, 0, 0].sum())
+    bands = below.clamp(0, 1), (above + 0.5).clamp(0, 1), image
     return plotting.show_images(
-        [below.clamp(0, 1), (above + 0.5).clamp(0, 1), image],
+        [band[:, 100:220, 60:240] for band in bands],  # small enough to see the noise
         [f"up to {limit:.2f} cycles per pixel", "above it", "together"],
         [f"{keep.float().mean():.2%} of all waves", f"{share:.0%} of the variance", ""],
     )
@@ -1265,45 +1311,19 @@ for label in (yours_ours, long_ours):
         print(f"{label:20} {size_label:15} {score:.2f} dB, mean {image.mean():.3f}")
 
 # %% [markdown]
-# ### How much of the light can be known?
-#
-# Many scenes occur several times in a data set. If all targets of a scene were equally bright, a
-# network could learn their brightness by heart. Measure how far two takes differ:
-
-
-# %%
-def spread_between_takes(pairs):
-    """Root mean square of log(mean of one target / mean of another of the same scene)."""
-    means = np.log([pairs.raw(i)[1].mean() for i in range(len(pairs))])
-    scenes = np.array(pairs.scenes)
-    one, other = np.nonzero(np.triu(scenes[:, None] == scenes, k=1))
-    return np.sqrt(np.mean((means[one] - means[other]) ** 2))
-
-
-between_takes = spread_between_takes(train)
-print(f"{train.title}: {between_takes:.2f}")
-
-# %% [markdown]
-# The embedded photographs are darkened from one original each, so their takes agree. On LOL v1's
-# training pairs it prints 0.21: two takes of one scene typically differ by a fifth of the
-# brightness. A method that sees only the dark photograph can hardly know which was meant.
-#
-# {{claim between_takes < 0.01}}
-
-# %% [markdown]
 # ## Recap
 #
 # **What you learned**
 #
 # - Phases hold the scene, amplitudes the light. With its target's amplitudes a dark photograph is
 #   nearly repaired, but for the noise; more than half of that is one number, the brightness.
-# - A fixed mask over frequencies is one convolution. It cannot decide, and it knows one size.
-#   Switched off, it is hardly missed.
+# - A fixed mask over frequencies is one convolution, and training made a small one of it. It cannot
+#   decide, it fits one size, and switched off it is hardly missed.
 # - Instance norm makes a branch blind to a common factor of all values. To know what a branch can
 #   see, change its input and look for a change; to know what it does, switch it off.
 # - A learning rate can be so low that a finished schedule is an unfinished training.
-# - Light from a map, for each place and luminance, and noise by small blocks of any size: no more
-#   parameters, less than a third of the arithmetic, and less error in local light and colour.
+# - Light from a map, for each place and luminance, then blocks against noise that fit any size: no
+#   more parameters, less than a third of the arithmetic, less error in local light and colour.
 #
 # **What failed**
 #
