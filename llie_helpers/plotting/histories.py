@@ -31,6 +31,8 @@ EVENTS: dict[str, dict[str, Any]] = {
     "stopped early": {"color": "black", "linestyle": "-"},
     "your minute ends here": {"color": COLOURS[3], "linestyle": "-"},
 }
+# The loss of a discriminator that gives every pair the probability 0.5, as a horizontal line.
+UNDECIDED: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1.5}
 
 
 def show_history(history: Any, recorded: Any = None) -> CourseFigure:
@@ -38,7 +40,8 @@ def show_history(history: Any, recorded: Any = None) -> CourseFigure:
 
     Below them, on the same axis of crops seen, the runs of ``recorded`` with a line where the first
     ones end: what a minute shows of a whole training. Adversarial runs have a panel for the loss of
-    each player in place of the learning rate.
+    each player in place of the learning rate, with a line at log 2, the loss of a discriminator
+    that cannot tell.
 
     Args:
         history: a `History`, a `TrainingRun`, or a list of one dict per epoch with ``epoch``,
@@ -66,6 +69,8 @@ def show_history(history: Any, recorded: Any = None) -> CourseFigure:
             _curves(axes, run, colours[label], across)
             if theirs:
                 drawn |= _events(axes, run, across)
+        for panel in axes.keys() & GAME:
+            axes[panel].axhline(math.log(2), **UNDECIDED)
         for panel in {"loss", *GAME, "lr"} & axes.keys():
             _log_scale(axes[panel])
     for panel, axis in zip(panels, grid[0], strict=True):
@@ -86,7 +91,8 @@ def show_history(history: Any, recorded: Any = None) -> CourseFigure:
         grid[0][0].set_ylabel("your run")
         grid[1][0].set_ylabel(_about(theirs))
         figure.suptitle(CAPTION, fontsize=11, color=GREY)
-    _legend(figure, {label: c for label, c in colours.items() if label}, drawn)
+    named = {label: colour for label, colour in colours.items() if label}
+    _legend(figure, named, drawn, game=GAME[0] in panels)
     figure.alt = " ".join(_told(label, run) for block in blocks for label, run in block.items())
     return figure
 
@@ -203,7 +209,7 @@ def _told(label: str, run: Run) -> str:
     return f"{text}."
 
 
-def _legend(figure: CourseFigure, colours: Mapping[str, str], drawn: set[str]) -> None:
+def _legend(figure: CourseFigure, colours: Mapping[str, str], drawn: set[str], game: bool) -> None:
     key = [
         Line2D([], [], color=GREY, linestyle="--", label="training"),
         Line2D([], [], color=GREY, label="validation"),
@@ -212,6 +218,8 @@ def _legend(figure: CourseFigure, colours: Mapping[str, str], drawn: set[str]) -
     if len(colours) > 1:
         key += [Line2D([], [], color=colour, label=label) for label, colour in colours.items()]
     key += [Line2D([], [], label=kind, **look) for kind, look in EVENTS.items() if kind in drawn]
+    if game:
+        key.append(Line2D([], [], label="log 2: cannot tell", **UNDECIDED))
     figure.legend(handles=key, loc="outside lower center", ncols=4 if drawn else 5)
 
 

@@ -119,8 +119,8 @@ plotting.show_error_parts({"02 mapper": mapped, "03 network": first})
 
 # %% [markdown]
 # The mapper leaves more error in the detail, since a curve brightens the noise with everything
-# else. The network leaves more than twice as much in local light and colour: it paints every place
-# again, often in a wrong tone. (Brightness is a large part of both errors, and the mapper's is even
+# else. The network leaves more than twice as much in local light and colour: it repaints every
+# place, often in a wrong tone. (Brightness is a large part of both errors, and the mapper's is even
 # larger than the network's: four training scenes teach neither of them how bright a room was.) So
 # put one behind the other: the mapper moves all tones by one curve, and a network removes what a
 # curve cannot see.
@@ -144,7 +144,7 @@ show_two_path()
 # %% [markdown]
 # Two paths leave `x`. The 1x1 convolution mixes the channels of each pixel; the two 3x3
 # convolutions look at neighbours. Their sum, after a ReLU, is `y`. Then two more 3x3 convolutions
-# say what to change about `y`. The dashed line, a true shortcut, hands on `y` as it is. (The 1x1
+# say what to change about `y`. The dashed line, a true shortcut, passes `y` on unchanged. (The 1x1
 # convolution on the left is what He et al. put in a shortcut where the number of channels changes.)
 #
 # A **batch norm** may follow each convolution. It subtracts from each channel its mean over the
@@ -226,17 +226,9 @@ ResidualNet = check.network(ResidualNet)
 # %% [markdown]
 # {{answers network}}
 #
-# The course ships this network. Unfold its class and compare it with yours. There are shortcuts on
-# two levels: within a module and around it. The published design has none around the whole. So the
-# head must redraw every colour from the features; and since a module ends in a ReLU, it can only
-# add to them. Lesson 07 builds a network that adds its change to the image itself.
-
-# %% The class of the package tags=["hide-input"]
-TwoPath = TwoPathModule
-
-
-### SOURCE llie_helpers.models.residual.Residual
-
+# There are shortcuts on two levels: within a module and around it. The published design has none
+# around the whole. So the head must redraw every colour from the features; and since a module ends
+# in a ReLU, it can only add to them. "Going deeper" adds the missing shortcut.
 
 # %% [markdown]
 # ### Your class, its weights
@@ -285,25 +277,29 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# In such a window a grey wall in the shade and a white sheet in the dark are the same thing. This
-# network cannot judge the light, whatever it is trained on. It needs something else for that.
+# In such a window, a grey wall in a bright room and a white wall in a dim one can look the same.
+# So this network cannot judge how bright the room was. It needs something else for that.
 #
 # {{claim int(seen.any(dim=1).sum()) == 37}}
 #
 # ## 3. What is a shortcut good for?
 #
-# A stack of twelve 3x3 convolutions, each followed by a ReLU, with and without shortcuts. You will
-# often read that plain stacks fail because gradients *vanish* on their way to the first layers. The
-# authors of residual networks looked, and said something else. So measure. Both stacks get *He
-# initialisation*: random weights with a variance of 2 over the number of inputs, which makes up for
-# the half of the signal that a ReLU removes.
+# You will often read that deep plain stacks fail because gradients *vanish* on their way to the
+# first layers. The authors of residual networks looked, and said something else. So measure, on
+# stacks of twelve 3x3 convolutions, each followed by a ReLU.
+#
+# Two things are varied. One is the shortcut around each block of two convolutions. The other is the
+# start. *He initialisation* draws random weights with a variance of 2 over the number of inputs,
+# which makes up for the half of the signal that a ReLU removes. Or each block begins by passing its
+# input on: with a shortcut, by zeros in its last convolution; without one, by kernels that copy
+# each channel (`nn.init.dirac_`).
 
 
 # %%
 class Stack(nn.Module):
-    """Twelve convolutions in six blocks of two, with or without a shortcut around each block."""
+    """Twelve convolutions in six blocks of two, with or without shortcuts around the blocks."""
 
-    def __init__(self, shortcuts, width=8):
+    def __init__(self, shortcuts, passing, width=8):
         super().__init__()
         self.shortcuts = shortcuts
         self.head, self.tail = (nn.Conv2d(*c, 3, padding=1) for c in ((3, width), (width, 3)))
@@ -312,8 +308,10 @@ class Stack(nn.Module):
             for layer in (block[0], block[2]):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
-            if shortcuts:
-                nn.init.zeros_(block[2].weight)  # begin with "change nothing"
+                if passing and not shortcuts:
+                    nn.init.dirac_(layer.weight)
+            if passing and shortcuts:
+                nn.init.zeros_(block[2].weight)
 
     def forward(self, x):
         x = self.head(x)
@@ -325,21 +323,21 @@ class Stack(nn.Module):
 # %%
 vanish, level, explode = "a million times smaller", "about as large", "a million times larger"
 question_depth = widgets.predict(
-    "Take the plain stack before any training. How large is the gradient of its first layer, "
-    "compared with that of its last?",
+    "Take a plain stack with random first weights, before any training. How large is the gradient "
+    "of its first layer, compared with that of its last?",
     [vanish, level, explode],
 )
 question_depth
 
 # %% [markdown]
-# Both stacks then learn to remove noise from smooth patches, each with three seeds.
+# All four kinds then learn to remove noise from smooth patches, each with three seeds.
 
 
 # %% Train a stack tags=["hide-input"]
-def train_stack(shortcuts, seed, steps=130):
+def train_stack(shortcuts, passing, seed, steps=130):
     """Train a stack -> (gradient of the first layer over that of the last, loss of each step)."""
     torch.manual_seed(seed)
-    stack = Stack(shortcuts)
+    stack = Stack(shortcuts, passing)
     optimizer = torch.optim.Adam(stack.parameters(), lr=2e-3)
     losses = []
     for step in range(steps):
@@ -355,8 +353,12 @@ def train_stack(shortcuts, seed, steps=130):
     return ratio, losses
 
 
-plain, short = ([train_stack(kind, seed) for seed in range(3)] for kind in (False, True))
-ratios = [ratio for ratio, _ in plain]
+runs = {
+    (shortcuts, passing): [train_stack(shortcuts, passing, seed) for seed in range(3)]
+    for shortcuts in (False, True)
+    for passing in (False, True)
+}
+ratios = [ratio for ratio, _ in runs[False, False]]
 question_depth.reveal(
     level,
     f"the ratio is {', '.join(f'{ratio:.2g}' for ratio in ratios)} for three seeds. Nothing "
@@ -364,46 +366,49 @@ question_depth.reveal(
 )
 
 # %% [markdown]
-# The losses of all six. Compare the right ends with the dotted line, the loss of a "network" that
-# hands the noisy picture back as it is.
+# Compare the colours first, then the dashed lines with the solid ones. The dotted line is the loss
+# of a "network" that hands the noisy picture back as it is.
 
-# %% Draw the losses of both stacks tags=["hide-input"]
-figure = plotting.CourseFigure(9, 3)
+# %% Draw the losses of the stacks tags=["hide-input"]
+figure = plotting.CourseFigure(9, 3.4)
 axis = figure.subplots()
-for label, runs, colour in (("plain", plain, vermilion), ("with shortcuts", short, blue)):
-    for number, (_, losses) in enumerate(runs):
+for (shortcuts, passing), of_seeds in runs.items():
+    label = ("shortcuts" if shortcuts else "plain") + (", passing on" if passing else ", random")
+    look = {"color": blue if passing else vermilion, "linestyle": "-" if shortcuts else "--"}
+    for number, (_, losses) in enumerate(of_seeds):
         smooth = np.convolve(losses, np.ones(10) / 10, mode="valid")
-        axis.semilogy(smooth, color=colour, label="" if number else label)
+        axis.semilogy(smooth, **look, label="" if number else label)
 unchanged = 0.1**2  # the variance of the noise
 axis.axhline(unchanged, color="black", linestyle=":", label="picture unchanged")
 axis.set(xlabel="step", ylabel="loss, mean of ten steps")
-axis.legend()
-plain_end, short_end = ([fmean(losses[-10:]) for _, losses in runs] for runs in (plain, short))
+axis.legend(ncols=3, loc="upper right")
+ends = {kind: fmean(fmean(losses[-10:]) for _, losses in its) for kind, its in runs.items()}
 figure.alt = (
-    f"Training losses of six stacks. The three with shortcuts end at {max(short_end):.3f} or "
-    f"lower, the three plain ones at {min(plain_end):.3f} or higher; an unchanged picture has "
-    f"{unchanged:.3f}."
+    f"Training losses of twelve stacks. With random first weights they end at "
+    f"{ends[False, False]:.3f} on average without shortcuts and {ends[True, False]:.3f} with them; "
+    f"with blocks that begin by passing their input on, at {ends[False, True]:.3f} and "
+    f"{ends[True, True]:.3f}; an unchanged picture has {unchanged:.3f}."
 )
 figure
 
 # %% [markdown]
-# The gradients are fine, and still the plain stacks are far behind. They have not even learned to
-# pass the picture on through twelve layers, and until then nothing can be done about the noise.
-# (One of the three with shortcuts also ends above the dotted line, but well below the plain ones.)
-# With shortcuts, the last convolution of each block began at zero, so each *block* began as
-# `relu(x)`: from the second block on, where nothing is negative any more, that is the identity. A
-# picture gets through from the start. A plain stack whose blocks began at zero would return nothing
-# at all.
+# The gradients are fine, and still the stacks with random first weights (orange) stay behind, with
+# shortcuts or without: all of them end above the dotted line. They have not even learned to pass
+# the picture on through twelve layers, and until then nothing can be done about the noise. Stacks
+# that pass it on from the first step (blue) learn faster, even without shortcuts. So here the start
+# decides, and a shortcut makes that start easy: set the change to zero, and `x + f(x)` is `x`.
 #
 # (With those zeros, the gradient of the first block's first convolution is exactly 0 in the first
-# step; so the question was about the plain stack. With PyTorch's smaller default weights, a plain
-# stack's gradients do vanish: a property of that start, multiplied by depth.)
+# step. And with PyTorch's smaller default weights, a plain stack's gradients do vanish: a property
+# of that start, multiplied by depth.)
 #
-# {{claim all(ratio == 0 for ratio, _ in short)}}
+# {{claim all(ratio == 0 for ratio, _ in runs[True, True])}}
 # {{claim all(0.1 < ratio < 10 for ratio in ratios)}}
-# {{claim max(short_end) < 0.8 * min(plain_end)}}
-# {{claim min(plain_end) > 1.5 * unchanged > min(short_end)}}
-# {{claim min(short_end) < unchanged < max(short_end)}}
+# {{claim ends[False, True] < 0.7 * min(ends[False, False], ends[True, False])}}
+# {{claim ends[True, True] < 0.7 * min(ends[False, False], ends[True, False])}}
+# {{claim ends[True, False] > 0.6 * ends[False, False]}}
+# {{claim min(fmean(its[-10:]) for _, its in runs[False, False]) > 1.5 * unchanged}}
+# {{claim min(fmean(its[-10:]) for _, its in runs[True, False]) > 1.5 * unchanged}}
 #
 # ## 4. Feed it, without giving it the answers
 #
@@ -614,10 +619,10 @@ def validate(model, pairs):
     return {column: fmean(values) for column, values in columns.items()}
 
 
-def learn(first, second):
+def learn(first, second, network=ResidualNet):
     """Train on ``first``, validate on ``second`` -> (network, one row for each epoch)."""
     torch.manual_seed(lesson.seed)
-    model = ResidualNet(**options).to(device)
+    model = network(**options).to(device)
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -747,7 +752,7 @@ for title, both in colours.items():
 # Most of the grain is gone; some is left in the rocket's sky. But the blue sky is green, and the
 # red tank is orange. (Also: floor and coffee pinkish, deep shadows green, edges soft.) Four
 # training scenes are not all the reason. The mapper's sky is blue, but without a shortcut around
-# the whole, nothing makes the network keep it.
+# the whole, nothing makes the network keep it. ("Going deeper" puts that to the test.)
 #
 # {{claim colours["mapper"][0][2] > 1.2 * colours["mapper"][0][1]}}
 # {{claim 2 * grain["target"] < grain["mapper + network"] < 0.6 * grain["mapper"]}}
@@ -812,8 +817,8 @@ for label, score in (
 # %% [markdown]
 # On LOL, with enough scenes, the honest network adds more than half a decibel to its mapper, and
 # its SSIM is far above a mapper's. Its number is four decibels below the published one, but it
-# should hold on new photographs of LOL's kind. (The two networks are no contest: their schedules
-# differ as well.)
+# should hold on new photographs of LOL's kind. (Do not rank the two networks by this table: their
+# schedules differ as well.)
 #
 # {{claim honest["psnr"] > honest_mapper + 0.5}}
 # {{claim 4 < float(published.reported.split()[0]) - honest["psnr"] < 4.5}}
@@ -835,7 +840,7 @@ mapper.save(kept.with_suffix(".mapper.json"))
 # that cannot, and an input that has seen the answer makes any score meaningless.
 #
 # - At full resolution few parameters are a lot of work, and see little.
-# - Plain stacks do not fail by vanishing gradients, given a good start. They have to learn to pass
+# - With He initialisation, gradients did not vanish. The stacks that failed had to learn to pass
 #   the picture on; a block with a shortcut whose change starts at zero does so from the first step.
 # - float16 loses small gradients. Scale the loss, unscale before you clip, skip what is infinite.
 # - What a model predicts for its own training data must not be an input. Cross-fit by scene, and
@@ -864,9 +869,9 @@ for title, (true, false) in detail.items():
 
 # %% [markdown]
 # Compare your panel with the mapper's. Most of the grain is gone, and with it edges, and the red.
-# It is a bad trade: more true detail went than false. (True detail can exceed 100 %: a steep curve
-# strengthens edges beyond the target's.) Lesson 04 said that the loss asks for softness. What if
-# the loss could *look*? Lesson 06 tries.
+# In this photograph it is a bad trade: more true detail went than false. (True detail can exceed
+# 100 %: a steep curve strengthens edges beyond the target's.) Lesson 04 said that the loss asks for
+# softness. What if the loss could *look*? Lesson 06 tries.
 #
 # {{claim detail["mapper + network"][1] < 0.8 * detail["mapper"][1]}}
 # {{claim detail["mapper + network"][0] < 0.8 * detail["mapper"][0]}}
@@ -899,11 +904,65 @@ question_work.reveal(
 )
 
 # %% [markdown]
-# A third of the parameters, and more than ten times the work. Parameters say how much a network can
-# store, not what it costs to run.
+# A third of the parameters, and more than twenty times the work. Parameters say how much a network
+# can store, not what it costs to run.
 #
-# {{claim work > 10 * before}}
+# {{claim work > 20 * before}}
 # {{claim count_parameters(network) < 0.4 * count_parameters(first_network)}}
+#
+# ### A shortcut around the whole
+#
+# Give the network the shortcut that the published design lacks. It then adds its change to the
+# mapped image, and since its head starts at zero, it begins as "change nothing".
+
+
+# %%
+class WholeShortcut(ResidualNet):
+    """The same layers, but their output is added to the input."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @any_size
+    def forward(self, low):
+        """(N, 3, H, W) -> the same size; in training, values may leave [0, 1]."""
+        x = self.preprocess(low)
+        for module in self.series:
+            x = x + module(x)
+        changed = low + self.head(x)
+        return changed if self.training else changed.clamp(0, 1)
+
+
+# %% [markdown]
+# The same step, seed, recipe and inputs as before:
+
+# %%
+whole_chain = NetworkMethod(learn(honest_train, honest_val, WholeShortcut)[0], mapper)
+whole = metrics.evaluate(whole_chain, test)
+print(f"without: {mine.psnr:.2f} dB, SSIM {mine.ssim:.3f}")
+print(f"with:    {whole.psnr:.2f} dB, SSIM {whole.ssim:.3f}")
+plotting.show_error_parts({"02 mapper": mapped, "05 without": mine, "05 with": whole})
+
+# %%
+outputs["with a shortcut"] = [
+    quantise(whole_chain(pair.low[None].to(device)))[0].cpu() for pair in shown
+]
+plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pair in shown])
+
+# %% [markdown]
+# The sky stays blue and the tank red, although the white wall turns a little lilac: the error in
+# local light and colour falls to about the mapper's. But the grain stays too. The network without
+# the shortcut paints a picture of its own, and a smooth one is easier to paint. This one has to
+# find the noise in order to subtract it, and the minute is too short for that. Lesson 07's network
+# adds its change to the image too.
+#
+# {{claim whole.local < 0.6 * mine.local}}
+# {{claim whole.local < 1.3 * mapped.local}}
+# {{claim whole.detail > 1.2 * mine.detail}}
+# {{claim outputs["with a shortcut"][0][2].mean() > 1.2 * outputs["with a shortcut"][0][1].mean()}}
+# {{claim whole.detail > 0.75 * mapped.detail}}
 #
 # ### The leaky network, trained here
 #
@@ -938,31 +997,33 @@ for label, (reported, new, on_test) in scored.items():
 #
 # In training, batch norm uses mean and spread of the batch at hand. At inference it uses running
 # means collected during training, because an output should not depend on which other photographs
-# are in the batch. So these are two different networks. The shipped weights have batch norm; give
-# the same three images to both.
+# are in the batch. So these are two different networks. The shipped weights have batch norm. Give
+# them the same photograph twice: in a batch with a copy of itself, and in one with a copy of a
+# quarter of the brightness.
 
 
 # %%
-def by_mode(network, images, training_mode):
-    """The network's outputs in one of its two modes; the network itself is left alone."""
-    network = copy.deepcopy(network).train(training_mode)
+def mean_beside(neighbour, training_mode):
+    """Mean output for ``lit`` in a batch with ``neighbour``, in one of the two modes."""
+    network = copy.deepcopy(mine_trained).train(training_mode)
     with torch.no_grad():
-        return [quantise(network(image[None].to(device))).cpu()[0] for image in images]
+        return network(torch.stack([lit, neighbour]).to(device))[0].mean().item()
 
 
-three = [test[number] for number in (0, len(test) // 2, len(test) - 1)]
-lit_three = [quantise(long_training.mapper(pair.low)) for pair in three]
 modes = {
-    title: by_mode(mine_trained, lit_three, mode)
+    title: [mean_beside(gain * lit, mode) for gain in (1, 0.25)]
     for title, mode in (("batch statistics", True), ("running statistics", False))
 }
-for title, made in modes.items():
-    print(f"{title:18}", ", ".join(f"mean {image.mean():.2f}" for image in made))
+for title, (equal, darker) in modes.items():
+    print(f"{title:18} mean {equal:.3f} beside itself, {darker:.3f} beside a darker copy")
 
 # %% [markdown]
-# With batch statistics each photograph is normalised by itself, so the network cannot see how
-# bright its input is. With running statistics it can, but by means taken over other pictures. In a
-# task that is about brightness, neither is harmless.
+# With batch statistics, a photograph comes out brighter because its neighbour is darker. With
+# running statistics it does not matter what else is in the batch, but the means were taken over
+# other pictures. In a task that is about brightness, neither is harmless.
+#
+# {{claim modes["batch statistics"][1] > modes["batch statistics"][0] + 0.02}}
+# {{claim abs(modes["running statistics"][1] - modes["running statistics"][0]) < 0.001}}
 #
 # The statistics of a batch are also an estimate, and the smaller the batch, the more they jump.
 # Take the first convolution, and batches of 1 to 16 crops:
@@ -1158,7 +1219,7 @@ def at_scale(exponent=16):
     sizes = (gradients.abs().log2() + exponent).numpy()
     axis.hist(sizes, bins=np.arange(-45, 41), color=blue)
     gone, infinite = in_half(exponent)
-    axis.set(xlim=(-45, 40), yticks=[], xlabel="power of two of a scaled gradient")
+    axis.set(xlim=(-45, 40), yticks=[], xlabel="size of a scaled gradient, as a power of 2")
     axis.set_title(f"loss times 2^{exponent}: {gone:.1%} become 0, {infinite:.2%} infinite")
     return figure
 
@@ -1196,51 +1257,6 @@ scaler_step = check.scaler(scaler_step)
 
 # %% [markdown]
 # {{answers scaler}}
-
-# %% [markdown]
-# ### Who decides how bright it gets?
-#
-# The mapper can predict other quantiles than the median. At 0.1 it asks for a curve that the target
-# exceeds nine times out of ten, at 0.9 for a bright one. The network was trained on medians.
-
-# %%
-most, least = "more than half of the change", "less than half of the change"
-question_quantile = widgets.predict(
-    "You raise the quantile, so that the network's input becomes brighter. How much of the change "
-    "in mean brightness comes through to its output?",
-    [most, least],
-)
-question_quantile
-
-# %% [markdown]
-# Drag the quantile. It is one knob for brightness that you could give to a user, and it costs no
-# training of the network.
-
-# %%
-pair, frames, levels = test[len(test) - 2], [], {}
-for quantile in (0.1, 0.3, 0.5, 0.7, 0.9):
-    given = histogram.HistogramMapper(quantile=quantile).fit(train)(pair.low)
-    with torch.no_grad():
-        output = quantise(model(given[None].to(device))[0]).cpu()
-    levels[quantile] = given.mean().item(), output.mean().item()
-    titles = [f"input, mean {given.mean():.2f}", f"network, mean {output.mean():.2f}", "target"]
-    frames.append(plotting.show_images([given, output, pair.normal], titles))
-widgets.frames_slider(
-    frames,
-    list(levels),
-    "quantile",
-    alt="The mapper's picture at this quantile, the network's, and the target.",
-)
-
-# %% Compare the changes tags=["hide-input"]
-(dim_in, dim_out), (bright_in, bright_out) = levels[0.1], levels[0.9]
-through = (bright_out - dim_out) / (bright_in - dim_in)
-question_quantile.reveal(
-    most if through > 0.5 else least,
-    f"the input's mean rises by {bright_in - dim_in:.2f}, the output's by "
-    f"{bright_out - dim_out:.2f}: {through:.0%} of it. Nothing makes a network hand on a change "
-    "one to one; it may weaken it or amplify it.",
-)
 
 # %% [markdown]
 # ## Papers

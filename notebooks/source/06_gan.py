@@ -19,6 +19,7 @@ from statistics import fmean
 import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -105,7 +106,7 @@ mapped = baselines.scores["histogram mapper"]
 print(f"to beat: the histogram mapper, {mapped.psnr:.2f} dB, SSIM {mapped.ssim:.3f}")
 
 # %% [markdown]
-# It leads in PSNR, as in every lesson, with all the noise in its pictures.
+# It leads in PSNR, with all the noise in its pictures.
 #
 # {{claim baselines.best == "histogram mapper"}}
 #
@@ -313,15 +314,8 @@ Generator = check.network(Generator)
 # %% [markdown]
 # {{answers network}}
 #
-# The course has the same network as `pix2pix`. Unfold its class and compare it with yours.
-
-# %% The class of the package tags=["hide-input"]
-### SOURCE llie_helpers.models.pix2pix.Pix2Pix
-
-
-# %% [markdown]
-# In both, `conv` puts a batch norm behind *every* convolution, even behind the last one, just
-# before the tanh. "Going deeper" shows what this does to the brightness.
+# `conv` puts a batch norm behind *every* convolution, even behind the last one, just before the
+# tanh. "Going deeper" shows what this does to the brightness.
 
 # %% tags=["nbval-check-output"]
 full_size = Generator()
@@ -335,8 +329,9 @@ print(f"discriminator: {count_parameters(PatchGAN()):,} parameters")
 # Your layers have the package's names, so weights trained on real pairs fit into your class. They
 # are those of a generator of a quarter of the width, trained on photographs that the mapper had
 # lit (lesson 05). Move the divider: left the mapper alone, right with your network behind it. Grain
-# and fine detail are gone. Now look at the brightest places. Nobody photographed those coloured
-# glows. (Do not blame the adversary yet: in section 5, bright places burn out without one.)
+# and fine detail are gone, but for a faint weave. Now look at the brightest places. Nobody
+# photographed those coloured glows. (Do not blame the adversary yet: in section 5, bright places
+# burn out without one.)
 
 # %%
 photographs = data.load_pairs("embedded", "test")
@@ -492,7 +487,9 @@ question_epoch
 
 # %% [markdown]
 # Now the curves. The two middle panels are the game: the generator's loss against the
-# discriminator, and the discriminator's against the generator. The twin, `L1 alone`, plays none.
+# discriminator, and the discriminator's against the generator. The dotted line is log 2, where the
+# discriminator cannot tell: below it, it sees through the generator, and the generator's own loss
+# is above it. The twin, `L1 alone`, plays none.
 
 # %% [markdown] recorded="pix2pix_l1_0"
 # Below yours are two longer runs on LOL v1, of 1,200 steps: again a GAN and its twin, with section
@@ -530,14 +527,15 @@ question_epoch.reveal(
 # {{claim all(row["crops"] > 144 * 8 for run in recording.values() for row in run)}}
 
 # %% [markdown]
-# The curves of a game do not fall together. A level line can mean that both players improve. What
-# the curves do show is a game that is over: a discriminator near 0 has won; one that stays at log 2
-# is fooled, or was never any good.
+# So the curves of a game do not fall together. A level line can mean that both players improve.
+# What the curves do show is a game that is over: a discriminator near 0 has won; one that stays at
+# log 2 is fooled, or was never any good.
 #
 # So you look at samples, or compare with targets, and then *go back* to the epoch that you want.
 # That is what the weights of every epoch are for. (`training.fit` keeps them too, in `snapshots/`.)
 #
 # {{claim gan_history[-1]["discriminator_loss"] < undecided}}
+# {{claim gan_history[-1]["adversarial_loss"] > undecided}}
 
 
 # %%
@@ -625,7 +623,8 @@ painters = {
 # %% [markdown]
 # A patch counts as right if it is at all brighter where the wall is bright, which is a low bar. The
 # contrast is that of the output, as a share of the wall's. The error is the mean absolute error,
-# with black at -1 and white at 1. Look at the first frame, without a trace. Then add one.
+# with black at -1 and white at 1. Two patches are shown, one above the other. Look at the first
+# frame, without a trace. Then add one.
 
 # %% Draw the restorations tags=["hide-input"]
 traces = (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -651,7 +650,10 @@ for trace in traces:
         columns[f"{who}: right in {right:.0%}"] = made
         below.append(f"contrast {contrast:.0%}, error {found[who, trace][2]:.2f}")
     columns["the wall"] = walls
-    panels = [enlarged(torch.cat([*patches[:2]], dim=1)) for patches in columns.values()]
+    panels = [
+        enlarged(torch.cat([F.pad(patches[0], (0, 0, 0, 1), value=1), patches[1]], dim=1))
+        for patches in columns.values()
+    ]
     frames.append(plotting.show_images(panels, list(columns), [*below, ""]))
 widgets.frames_slider(
     frames,
@@ -679,7 +681,7 @@ question_stripes.reveal(
 # fingerprint, and match the wall by chance. It has to draw some: the discriminator has seen walls,
 # and a grey patch is no wall.
 #
-# **It costs.** At both traces that training held, L1 alone is the nearer one: by far without a
+# **It costs.** At both traces that training held, L1 alone is the nearer one: clearly without a
 # trace, where grey is the safest answer, and by a little at three tenths, where both draw the wall.
 # Being near is all that it was asked for.
 #
@@ -699,7 +701,7 @@ question_stripes.reveal(
 # {{claim found["L1 alone", 0.3][2] < found["GAN", 0.3][2]}}
 #
 # There is a law behind this, found by Blau and Michaeli. At the limit of what is achievable, the
-# only way to look better is to move away from the truth.
+# outputs can look more like real pictures only by being further from the truth.
 #
 # ## 5. Measure what it made up
 #
@@ -716,7 +718,7 @@ question_stripes.reveal(
 # `made` and `true` are (N, C, H, W), and `window(values)` returns the mean around each pixel, in
 # the same shape. Return the left-over energy around each pixel. The factor differs from pixel to
 # pixel, so put the formula for $a$ into $\overline{(m - a t)^2}$ and simplify on paper first; you
-# will need `window` three times. Add 1e-8 to a denominator.
+# will need `window` three times. Add 1e-8 to the denominator.
 
 
 # %%
@@ -804,13 +806,10 @@ question_share.reveal(
 )
 
 # %% [markdown]
-# Now look. On the left is the target, in the middle the output, on the right the share of its fine
-# structure, around each pixel, that the target does not explain: black for none, yellow for all.
-# Flat areas are yellow in any case, because the target has next to no structure there. Drag the
-# adversary's weight down, and watch the rim of the cup, and the colours.
-#
-# {{claim share_at[100] > share_at[0] + 0.05}}
-# {{claim share_at[30] > share_at[0]}}
+# Now look. On the left is the target, in the middle the output, on the right the output's fine
+# structure: blue where the target explains it, orange where it does not, and the paler, the weaker
+# it is. Drag the adversary's weight down, and watch the rim of the cup, and the colours.
+
 
 # %% Draw what the target does not explain tags=["hide-input"]
 pair = test[1]
@@ -822,14 +821,21 @@ def centre(image, height=180, width=240):
     return image[..., top : top + height, left : left + width]
 
 
+BLUE_TO_ORANGE = LinearSegmentedColormap.from_list("", plotting.COLOURS[:2])
+
+
 def show_invented(weight):
+    """Target, output, and the output's fine structure, coloured by whether the target has it."""
     image = enhance(louder[weight], pair.low)
     figure = plotting.CourseFigure(9, 2.5)
     axes = figure.subplots(1, 3)
     axes[0].imshow(centre(pair.normal).permute(1, 2, 0))
     axes[1].imshow(centre(image).permute(1, 2, 0))
     true, false = energies(image, pair.normal)
-    axes[2].imshow(centre(false / (true + false)), cmap="inferno", vmin=0, vmax=1)
+    strength = (centre(true + false).sqrt() / 0.06).clamp(max=1)
+    axes[2].imshow(
+        centre(false / (true + false)), cmap=BLUE_TO_ORANGE, vmin=0, vmax=1, alpha=strength
+    )
     share = float(centre(false).sum() / centre(true + false).sum())
     titles = ("target", f"adversary x {weight:g}", f"not in the target: {share:.0%}")
     for axis, title in zip(axes, titles, strict=True):
@@ -847,7 +853,7 @@ widgets.frames_slider(
     [show_invented(weight) for weight in loudness],
     [f"x {weight:g}" for weight in loudness],
     "adversary",
-    alt="a cup: target, output, and the share of the output's structure that is not in the target",
+    alt="a cup: target, output, and the output's structure, orange where the target lacks it",
     first=2,
 )
 
@@ -900,21 +906,21 @@ plotting.show_images(
 #
 # ### The pictures first
 #
-# From left to right: dark, L1 alone, the GAN, the target. Before you read on, name three things
-# that are wrong in both. Can you tell which of the two had an adversary?
+# One of A and B is the GAN, the other is L1 alone. Can you tell which had an adversary? Before you
+# read on, name three things that are wrong in both.
 
 # %%
 first_of_each = {pair.name.split("_")[0]: pair for pair in reversed(test)}
 shown = list(first_of_each.values())[:3]
 outputs = {
     label: [enhance(network, pair.low) for pair in shown]
-    for label, network in (("L1 alone", twin), ("GAN", generator))
+    for label, network in (("A", generator), ("B", twin))
 }
 plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pair in shown])
 
 # %% [markdown]
-# In both, the garage's floor and wall have burnt out, the sky is teal, and the red tank is orange.
-# Which of the two had an adversary, these pictures do not tell.
+# A is the GAN. In both, the garage's floor and wall have burnt out, the sky is teal, and the red
+# tank is orange; these pictures hardly tell the two apart.
 #
 # ### The table
 
@@ -1138,6 +1144,8 @@ surprise = check.surprise(surprise)
 # {{answers surprise}}
 #
 # ### A patch, by hand
+#
+# Section 2 counted the pixels that have a gradient. The number follows from the layers alone.
 #
 # {{exercise patch}}
 #

@@ -1,5 +1,6 @@
 """The curves of a run mark the epoch that was kept, on the curve that chose it."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,8 @@ def test_both_losses_of_a_gan_are_drawn():
     figure = plotting.show_history(minute(), recording("pix2pix", **game))
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert titles == ["loss", "game: generator", "game: discriminator", "validation PSNR (dB)"]
+    for axis in (*figure.axes[1:3], *figure.axes[5:7]):
+        assert [math.log(2)] * 2 in [list(line.get_ydata()) for line in axis.get_lines()]
 
 
 def test_what_is_not_recorded_is_left_out():
