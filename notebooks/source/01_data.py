@@ -222,9 +222,8 @@ question_pairing.reveal(
 )
 
 # %% [markdown]
-# With wrong pairs, perfection scores worse than grey. A network trained on them learns to return
-# the mean of all targets, close to grey. Its loss falls a little and then stops, and nothing
-# crashes.
+# With wrong pairs, perfection scores worse than grey. All that a network can learn from them is the
+# mean of all targets, close to grey. Its loss falls a little and then stops, and nothing crashes.
 #
 # {{claim perfect < grey - 1}}
 #
@@ -349,8 +348,8 @@ widgets.parameter_slider(exposed, frames=5, stops=(-8.0, 2.0, 0.5))
 #
 # Photons arrive at random, like drops of rain on a tile. A pixel that should get $N$ of them gets
 # $N$ on average, but the count varies from pixel to pixel. This **shot noise** is in the light
-# itself, and no better camera removes it. Below, a white pixel counts 5, 50, 500 or 5,000 photons.
-# All four pictures are shown equally bright.
+# itself, and no better electronics remove it. Below, a white pixel counts 5, 50, 500 or 5,000
+# photons. All four pictures are shown equally bright.
 
 # %%
 generator = torch.Generator().manual_seed(lesson.seed)
@@ -449,6 +448,11 @@ figure
 # variance 25, and so has read noise, $5^2$. Far below, read noise dominates and each stop costs
 # nearly a factor of two. Brightening gives none of it back: it multiplies signal and noise alike.
 #
+# So this is what the camera lost at the start of the lesson. In full light, a white pixel of that
+# portrait would have held 1,000 photons and had an SNR above 30. A 32nd of the light leaves it 31
+# photons, and an SNR of about 5. In her hair it is lower still.
+#
+# {{claim 1000 / (1000 + 2**2) ** 0.5 > 30 and 4.5 < 31.25 / (31.25 + 2**2) ** 0.5 < 5.5}}
 # {{claim levels[12].round() == 100 and 0.86 < both[12] / shot[12] < 0.93}}
 # {{claim (both[3] / both[0]) ** (1 / 1.66) > 1.8 and both[-1] / shot[-1] > 0.97}}
 #
@@ -504,8 +508,8 @@ margins = [row["8-bit file"] - row["shot noise"] for row in table.values()]
 noisiest = [sorted(row, key=row.get)[:2] for row in table.values()]
 question_step.reveal(
     list(question_step.letters)[1 + int(min(margins) > 5) - int(max(margins) < -5)],
-    f"By {min(margins):.0f} to {max(margins):.0f} dB. An error of half a level is small. Noise is "
-    "what hurts.",
+    f"By {min(margins):.0f} to {max(margins):.0f} dB. Rounding errs by half a level at most, and "
+    "that is far less than the noise of the 62 photons that are left of 1,000.",
 )
 
 # %% [markdown]
@@ -528,10 +532,11 @@ Table(["PSNR (dB) after", *steps], rows)
 #
 # </details>
 #
-# The two kinds of noise cost more than the other three steps, on every photograph. Now all steps in
-# order, each on top of the last. This chain is `synthesis.darken` of the package, which also made
-# the embedded set. With the same seed it gives the same image, unless you draw your photons with
-# something other than `torch.poisson`.
+# The two kinds of noise cost more than the other three steps, on every photograph, and nothing
+# undoes them. The wrong white balance costs something too, but three gains would undo it.
+#
+# Now all steps in order, each on top of the last. This chain is `synthesis.darken` of the package,
+# which also made the embedded set. With the same seed and `torch.poisson` it gives the same image.
 #
 # {{claim np.ptp([row["read noise"] for row in table.values()]) > 3.5}}
 # {{claim np.ptp([row["shot noise"] for row in table.values()]) < 3.2}}
@@ -622,9 +627,9 @@ question_gain.reveal(
 # ## 7. Does your split leak?
 #
 # To collect pairs, people put the camera on a tripod and press the shutter several times, with
-# other settings. So most views occur more than once. A **scene** is one view of one place, in
-# however many pairs. Make such series from the eight photographs: four shots of each, the tripod
-# nudged by a few pixels and both exposures varied.
+# other settings. So most views occur more than once. A **scene** is one view of one place, however
+# many pairs show it. The next cell makes such series from the eight photographs: four shots of
+# each, the tripod nudged by a few pixels and both exposures varied.
 
 
 # %% Take the series tags=["hide-input"]
@@ -793,13 +798,13 @@ lessons.strip(lesson)
 # ### More of what happens in the dark
 #
 # The final network of this course is trained on LOL and on photographs darkened by physics. Here
-# are three parts of that physics that the core left out. All work in linear light.
+# are three parts of that physics that the core left out. The first two work in linear light.
 #
 # **Uneven light.** A smooth random map $m$ gives each place its stops. A few random numbers on a
 # coarse grid are enlarged by bicubic interpolation (value noise, after Perlin, 1985), and `stops`
 # says how strongly they vary. The more cells, the smaller the patches of light: few as in a room,
-# many as in a street at night. One stop less everywhere leaves some room above, so the
-# light is $\text{light} \cdot 2^{m - 1}$.
+# many as in a street at night. One stop less everywhere leaves room for the bright places, so the
+# light becomes $\text{light} \cdot 2^{m - 1}$.
 
 
 # %%

@@ -41,7 +41,7 @@ light = Exercise(
     right=[to_linear],
     hints=[
         "Compute both parts for the whole tensor, then choose between them pixel by pixel.",
-        "`torch.where(condition, a, b)` takes `a` where the condition holds and `b` elsewhere.",
+        "Begin with `curve = ((srgb + 0.055) / 1.055) ** 2.4`. The straight part is one division.",
         "Both parts are computed everywhere, also where the other one is taken. Which of the two "
         "belongs to dark values?",
     ],
