@@ -17,10 +17,9 @@
 #
 # {{minutes}}
 #
-# | profile | data | to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs of the installed libraries | 1 minute | 0.7 GB |
-# | full | LOL v1, 500 real pairs | 10 minutes | 3 GB |
+# - **Quick profile** (no GPU needed): photographs of the installed libraries; 1 minute; 0.7 GB of
+#   memory.
+# - **Full profile**: LOL v1, 500 real pairs; 10 minutes; 3 GB of memory.
 
 # %% [markdown]
 # {{setup}}

@@ -60,10 +60,10 @@ widgets.before_after(
 #
 # {{minutes}}
 #
-# | profile | data | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
-# | full | LOL v1, 500 real pairs | 60 on two CPU cores, a few on a GPU | 2 GB |
+# - **Quick profile** (no GPU needed): photographs from the installed libraries; 1.5 minutes; 1 GB
+#   of memory.
+# - **Full profile**: LOL v1, 500 real pairs; 60 minutes on two CPU cores, a few on a GPU; 2 GB of
+#   memory.
 
 # %%
 light_first = "brightness, then local light and colour, then detail"

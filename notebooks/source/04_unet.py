@@ -82,10 +82,10 @@ question_hand_in
 #
 # {{minutes}}
 #
-# | profile | data | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1.5 GB |
-# | full | LOL v1, 500 real pairs | hours on two CPU cores; meant for a GPU | 4 GB |
+# - **Quick profile** (no GPU needed): photographs from the installed libraries; 1.5 minutes; 1.5
+#   GB of memory.
+# - **Full profile**: LOL v1, 500 real pairs; hours on two CPU cores; meant for a GPU; 4 GB of
+#   memory.
 
 
 # %%

@@ -81,10 +81,10 @@ score_bars(
 #
 # {{minutes}}
 #
-# | profile | data | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
-# | full | LOL v1, 500 real pairs | hours on two CPU cores; made for a GPU | 3 GB |
+# - **Quick profile** (no GPU needed): photographs from the installed libraries; 1.5 minutes; 1 GB
+#   of memory.
+# - **Full profile**: LOL v1, 500 real pairs; hours on two CPU cores; made for a GPU; 3 GB of
+#   memory.
 #
 # ## 1. Divide the labour
 #

@@ -83,10 +83,10 @@ plotting.show_images(
 #
 # {{minutes}}
 #
-# | profile | data | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
-# | full | LOL v1, 500 real pairs | needs a GPU; about two hours on a small one (estimated) | 8 GB |
+# - **Quick profile** (no GPU needed): photographs from the installed libraries; 1.5 minutes; 1 GB
+#   of memory.
+# - **Full profile**: LOL v1, 500 real pairs; needs a GPU; about two hours on a small one
+#   (estimated); 8 GB of memory.
 #
 # ## 1. A loss that learns
 #

@@ -21,10 +21,10 @@
 #
 # {{minutes}}
 #
-# | profile | data | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
-# | full | LOL v1, 500 real pairs | several hours on two CPU cores, less on a GPU | 3 GB |
+# - **Quick profile** (no GPU needed): photographs from the installed libraries; 1.5 minutes; 1 GB
+#   of memory.
+# - **Full profile**: LOL v1, 500 real pairs; several hours on two CPU cores, less on a GPU; 3 GB
+#   of memory.
 
 # %% [markdown]
 # {{setup}}

@@ -252,10 +252,9 @@ question_rules.reveal(
 #
 # {{minutes}}
 #
-# | profile | data | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries | 1.5 | 1 GB |
-# | full | LOL v1, 500 real pairs | 10 with a GPU | 3 GB |
+# - **Quick profile** (no GPU needed): photographs from the installed libraries; 1.5 minutes; 1 GB
+#   of memory.
+# - **Full profile**: LOL v1, 500 real pairs; 10 minutes with a GPU; 3 GB of memory.
 #
 # ## 2. One honest table
 #

@@ -100,10 +100,9 @@ widgets.frames_slider(
 #
 # {{minutes}}
 #
-# | profile | data | minutes to run | memory |
-# | --- | --- | --- | --- |
-# | quick (no GPU needed) | photographs from the installed libraries, and yours | 1.5 | 1.5 GB |
-# | full | the same | 1 | 2 GB |
+# - **Quick profile** (no GPU needed): photographs from the installed libraries, and yours; 1.5
+#   minutes; 1.5 GB of memory.
+# - **Full profile**: the same; 1 minute; 2 GB of memory.
 
 # %% [markdown]
 # ## 2. Any size: tiles without a seam
