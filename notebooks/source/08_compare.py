@@ -700,7 +700,7 @@ plotting.show_images(
 
 # %% [markdown]
 # The U-Net adds light everywhere, and bleaches the table, which was bright enough.
-# `dual_branch`, trained on photographs too, lights the shadows and leaves the table alone.
+# `dual_branch`, trained on photographs too, lights the shadows, and the table only a little.
 #
 # {{claim of_cup["unet lol_v1"] < of_cup["backlit"] - 1}}
 # {{claim of_cup["dual_branch photographs"] > of_cup["backlit"] + 4}}
