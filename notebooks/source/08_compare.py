@@ -734,13 +734,13 @@ Table(
 # gives light by place and tone? Or by its recipe, which moves a fifth of the dark crops towards
 # their targets? Both changed at once, so this table cannot say.
 #
-# Its two rows share design and crops, and differ in photographs: these gain enough in backlight to
-# beat doing nothing, and cost something in full light. (The test favours them: they were darkened
-# by the same computation, though none of the test photographs was among them.)
+# Its two rows share the design, and differ in photographs: these gain enough in backlight to beat
+# doing nothing, and cost something in full light. (The test favours them: they were darkened by the
+# same computation, though none of the test photographs was among them.)
 #
-# And look at `lol_v1` in full light: "41 dB" and "8 % brighter" describe no photograph. Two of
-# the six came back unchanged, and count 60 dB each, while one night sky became a third brighter, at
-# 21 dB. That is trap 1 below, inside our own table.
+# And look at `dual_branch lol_v1` in full light: "41 dB" and "8 % brighter" describe no photograph.
+# Two of the six came back unchanged, and count 60 dB each, while one night sky became a third
+# brighter, at 21 dB. That is trap 1 below, inside our own table.
 #
 # {{claim gain > 1 and cost < -2}}
 # {{claim load_recipe("dual_branch", "full").brighten_prob == 0.2}}

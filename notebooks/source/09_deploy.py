@@ -263,7 +263,7 @@ for axis, (title, change) in zip(figure.subplots(1, 2, sharey=True), changes.ite
         sums[title][start:stop] += weights
         axis.plot(torch.arange(start, stop), weights, label=f"tile {number}")
     axis.plot(sums[title], "--", color="black", linewidth=1.5, label="sum")
-    axis.set(title=title, xlabel="pixel", ylim=(0, 1.6))
+    axis.set(title=title, xlabel="pixel", ylim=(-0.04, 1.6))
 figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper")
 figure
 
@@ -431,8 +431,8 @@ question_flicker.reveal(
 )
 
 # %% [markdown]
-# Here is a detail. The maps show where it flickers: the mean over the colours as a grey, eight
-# times larger than it is. Where does the network's film still flicker?
+# Here is a detail. The maps show where it flickers, as a mean over the colours. White is 32 levels
+# or more. Where does the network's film still flicker?
 
 # %%
 panels = [film[0] for film in films_of_six.values()]
@@ -440,7 +440,7 @@ maps = [its.mean(dim=0) for its in spread.values()]
 panels += [(8 * its).clamp(0, 1).expand(3, -1, -1) for its in maps]
 plotting.show_images(
     [panel[:, 80:160, 130:250] for panel in panels],
-    ["gamma", "network", "flicker of gamma x 8", "flicker of network x 8"],
+    ["gamma", "network", "flicker of gamma", "flicker of network"],
 )
 
 # %% [markdown]
@@ -695,8 +695,8 @@ plotting.show_images(
 # The multiplied photograph invents nothing, and keeps *all* true detail. (The few per cent above 1
 # come from noise, which clipping and the display's gamma make lopsided.) Yet at four stops it is
 # more false than true. But you see at once that this is noise. The network's false detail looks
-# like fur, and no line in the picture says where measurement ends. Hence what such a tool must not
-# be used for.
+# like fur, and no line in the picture says where measurement ends. That is why there are things
+# which such a tool must not be used for.
 #
 # {{claim detail["multiplied"][3, 1] > 1.7}}
 #
