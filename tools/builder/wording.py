@@ -62,7 +62,8 @@ def page(address: str) -> str:
     if is_placeholder(address):
         return (
             "run `python tools/webpage.py build` and `python tools/webpage.py serve` in the "
-            "course's folder, and open the address that it prints"
+            "course's folder on your own computer (not on Colab or Kaggle), and open the address "
+            "that it prints"
         )
     return f"open [its page]({site(address)}enhancer/)"
 
