@@ -6,7 +6,7 @@ are computed per image and averaged over images. The target is never used to cha
 except in the diagnostic ``psnr_gt_mean``.
 """
 
-from llie_helpers.metrics.diagnosis import error_parts, true_and_false_detail
+from llie_helpers.metrics.diagnosis import error_parts, light_and_colour, true_and_false_detail
 from llie_helpers.metrics.evaluation import Evaluation, evaluate
 from llie_helpers.metrics.scores import ciede2000, lpips, match_gt_mean, psnr, ssim
 
@@ -15,6 +15,7 @@ __all__ = [
     "ciede2000",
     "error_parts",
     "evaluate",
+    "light_and_colour",
     "lpips",
     "match_gt_mean",
     "psnr",

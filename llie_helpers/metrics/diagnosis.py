@@ -37,6 +37,28 @@ def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
     return torch.stack([whole - left, local, left - local], dim=1)
 
 
+def light_and_colour(enhanced: Tensor, normal: Tensor) -> Tensor:
+    """Split the error of local light and colour into two parts that add up to it.
+
+    Light is what the errors of the three channels have in common, their mean; colour is the rest.
+
+    Args:
+        enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1]; sides are cut to multiples of 8.
+        normal: their targets, of the same shape.
+
+    Returns:
+        (N, 2) squared errors: light, colour. Their sum is the second part of `error_parts`.
+
+    Raises:
+        CourseError: the two shapes differ or are not images.
+    """
+    enhanced, normal = _batches(enhanced, normal)
+    local = F.avg_pool2d(match_gt_mean(enhanced, normal) - normal, LOCAL)
+    light = local.mean(dim=1, keepdim=True)
+    parts = (light, local - light)
+    return torch.stack([part.square().mean(dim=(1, 2, 3)) for part in parts], dim=1)
+
+
 def true_and_false_detail(enhanced: Tensor, normal: Tensor) -> Tensor:
     """Measure how much of the target's detail an output has, and how much it has beside it.
 

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from llie_helpers import plotting
 from llie_helpers.data import Pairs
-from llie_helpers.metrics import error_parts, evaluate, true_and_false_detail
+from llie_helpers.metrics import (
+    error_parts,
+    evaluate,
+    light_and_colour,
+    true_and_false_detail,
+)
 
 
 def image(seed=0, size=64):
@@ -41,6 +46,17 @@ def blocks():
 def test_each_part_counts_its_own_error(spoil, part):
     shares = error_parts(spoil(image()), image())[0]
     assert shares[part] / shares.sum() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "part"), [((1, 1, 1), 0), ((1, -1, 0), 1)], ids=["light", "colour"]
+)
+def test_local_light_is_what_the_channels_have_in_common(spoilt, part):
+    channels = torch.tensor(spoilt).view(3, 1, 1)
+    enhanced, normal = image() + channels * (blocks() - blocks().mean()), image()
+    parts = light_and_colour(enhanced, normal)[0]
+    assert parts.sum().item() == pytest.approx(error_parts(enhanced, normal)[0, 1].item(), rel=1e-4)
+    assert parts[part] / parts.sum() > 0.95
 
 
 def noise(seed=1):
