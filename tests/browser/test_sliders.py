@@ -214,7 +214,7 @@ def test_without_styles_and_handlers_each_picture_has_its_label(opened):
                 return slider.textContent }})"""
         )
     pair, frames, *_ = (re.sub(r"\s+", " ", text).strip() for text in shown)
-    assert pair.startswith("[grey steps: dark] dark [grey steps: light] light")
+    assert pair.startswith("[grey steps: dark] dark ◂▸ [grey steps: light] light")
     assert frames.startswith("gain 0.2 [grey steps, gain 0.2] gain 0.5 [grey steps, gain 0.5] gain")
     assert all("Trust Notebook" in text for text in shown)
 
