@@ -58,7 +58,7 @@ plotting.show_images(
 # {{claim 125_000 < create_method("dual_branch").parameter_count < 135_000}}
 # {{claim metrics.ssim(enhanced, garage.normal) > metrics.ssim(multiplied, garage.normal) + 0.1}}
 #
-# Now look at it more strictly. The computer darkened this photograph, with a model of a camera that
+# Now look more critically. The computer darkened this photograph, with a model of a camera that
 # you will build in lesson 01. So you also have the **truth**, the garage in good light. Drag again,
 # and name three things that the network got wrong. Look at the spokes and the cooling fins, at the
 # red of the tank, and at the brightness of the floor.
@@ -124,7 +124,7 @@ question_best
 
 # %% [markdown]
 # A tenth of the light is 3.25 stops too little. Each method gets the same three photographs. Look
-# before you measure: in each row, which of the outputs would you rather have taken?
+# before you measure: in each row, which of the pictures would you rather have taken?
 
 # %%
 NAMES = ("coffee", "motorcycle", "rocket")
@@ -178,7 +178,7 @@ show(scored)
 
 # %% [markdown]
 # In SSIM the network beats the curve on every photograph. PSNR asks something else: above all,
-# whether the brightness is right. Grain costs it far less. Is there a photograph on which the two
+# whether the brightness is right. Here grain costs it less. Is there a photograph on which the two
 # scores disagree? Go back to its pictures: whose side are you on?
 #
 # <details><summary>Answer</summary>
@@ -252,7 +252,7 @@ show(scored)
 # <details><summary>Answer</summary>
 #
 # On average no exponent beats the network in either score. One curve cannot suit a cup of coffee
-# and a rocket at night, and no curve removes grain.
+# and a rocket at dusk, and no curve removes grain.
 #
 # </details>
 #
@@ -502,7 +502,7 @@ for name, copy in {"2 too dark": truth - 2, "2 too bright": truth + 2}.items():
 #
 # *It guesses, from what it was shown.* Time to test that sentence, with two networks. The final
 # network, which you know, was shown photographs of every exposure. The first network, that of
-# lesson 03, was shown LOL v1 and nothing else: 500 real photographs taken twice, too dark and well
+# lesson 03, was shown LOL v1 and nothing else: 351 of its 500 real pairs, each too dark and well
 # lit, nearly all of them in rooms, mostly with 4 to 7 stops too little light (Wei et al., 2018).
 
 # %%
@@ -615,8 +615,8 @@ figure
 # The first network is at its best in the shaded range. With 1 to 3 stops less it loses to one line
 # of code, and it spoils photographs that need no help. The final network is 4 dB or more ahead of
 # it there. But it is not magic either: with 2 or 3 stops less, the one line of code has about the
-# same PSNR, and in full light doing nothing is best. Is there a darkness in which the first one
-# wins?
+# same PSNR, and in full light doing nothing is best. Is there a darkness in which the first
+# network wins?
 #
 # <details><summary>Answer</summary>
 #
@@ -633,9 +633,9 @@ figure
 # {{claim all(curves["first network"][s] < curves["gamma 0.5"][s] - 1 for s in (1, 2, 3))}}
 # {{claim 4 <= np.argmax(curves["first network"]) <= 7}}
 #
-# But the two networks differ in two ways, in what they were shown and in how they are built. Which
-# of the two counts? Change one at a time: take the design of the final network, trained on LOL
-# alone. Its mean PSNR in full light:
+# But the two networks differ in more than the photographs that they were shown: also in how they
+# are built and trained. Take one difference away: the final network, trained on LOL alone. Its mean
+# PSNR in full light:
 
 # %%
 lol_only = create_method("dual_branch", "lol_v1")
@@ -644,17 +644,17 @@ lol_only_psnr = np.mean([psnr(*pair) for pair in zip(spared, normal, strict=True
 print(f"LOL alone {lol_only_psnr:.1f} dB, final network {full['final network']:.1f} dB")
 
 # %% [markdown]
-# Shown the same dark rooms as the first network, it does far less harm. It even does less than the
-# final network, which was shown every exposure. So here it is the design that counts. Lesson 07
-# shows what that design is, and lesson 08 where the other photographs help.
+# Shown the same data set as the first network, it does far less harm. It even does less than the
+# final network, which was shown every exposure. So more photographs are not the reason. Is it the
+# design? Perhaps; but its training also brightened a fifth of the crops. Lesson 08 returns to this.
 #
-# Photographs of another kind than those in training are called a **domain shift**. So before you
-# ask how good a network is, ask what it was shown and how it was built.
+# Meeting photographs of another kind than those in training is called **domain shift**. So before
+# you ask how good a network is, ask what it was shown and how it was built.
 #
 # {{claim lol_only_psnr > measured + 8}}
 # {{claim lol_only_psnr > full["final network"] + 1}}
 #
-# Have you a dark photograph of your own? Put its path here. (On Colab or Kaggle, upload it first.)
+# Do you have a dark photograph of your own? Put its path here. (On Colab or Kaggle, upload it.)
 # Before you run the cell: is it of a kind that the network was shown, and what will go wrong?
 
 # %%
@@ -683,12 +683,12 @@ if mine:
 # | **09 Your own photographs** | what makes a network a tool |
 #
 # In lessons 03 to 07 your own training takes a minute. The weights behind the first picture above
-# took hours, and those lessons show what comes after your minute.
+# took an hour, and those lessons show what comes after your minute.
 #
 # Take the lessons in order. If you know how a camera works, skim 01, but read what it says about
 # leaks. If you know PSNR and SSIM, skim 02, but not its section 6, on a leak. Answer the questions
-# before the experiments, even by a guess: students who predict a demonstration understand it better
-# than those who only watch it (Crouch et al., 2004).
+# before the experiments, even by a guess: students who predict the outcome of a demonstration
+# understand it better than those who only watch it (Crouch et al., 2004).
 #
 # ## Recap
 #
@@ -696,7 +696,7 @@ if mine:
 #   and put a baseline and the truth beside its answer.
 # - An image is `(3, H, W)`, RGB, in [0, 1]. Wrong axes, swapped channels and whole numbers that
 #   wrap round raise no error.
-# - PSNR is mostly about brightness, SSIM about structure. They can disagree.
+# - In the dark, PSNR is mostly about brightness, SSIM about structure. They can disagree.
 # - A check tells "not attempted" from "wrong", and the lesson goes on with your function or the
 #   package's.
 #

@@ -87,7 +87,7 @@ plotting.show_images(
 #
 # A **pair** is one scene photographed twice, once with too little light (`low`) and once well lit
 # (`normal`). `normal` is what a method should make of `low`, so it is also called the **target** or
-# *ground truth*. A set of pairs comes in three parts. You fit on `train`, make your choices on
+# *ground truth*. A set of pairs is split into three parts. You fit on `train`, make your choices on
 # `val` and look at `test` once, at the end. (The garage, the coffee and the rocket are test
 # photographs. You see them all the time, so choose nothing by them.)
 #
@@ -222,8 +222,9 @@ question_pairing.reveal(
 )
 
 # %% [markdown]
-# With wrong pairs, perfection scores worse than grey. All that a network can learn from them is the
-# mean of all targets, close to grey. Its loss falls a little and then stops, and nothing crashes.
+# With wrong pairs, perfection scores worse than grey. All that a network can learn from them for
+# new photographs is the mean of all targets, close to grey. Its validation loss falls a little and
+# then stops, and nothing crashes.
 #
 # {{claim perfect < grey - 1}}
 #
@@ -333,9 +334,9 @@ widgets.parameter_slider(exposed, frames=5, stops=(-8.0, 2.0, 0.5))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Each stop less halves the light, so differences shrink with it and all tones end near black. (What
-# the title calls black is stored as 0.) Above 0 the brightest tones pile up at 1: they are clipped,
-# and no exposure separates them again.
+# Each stop less halves the light, so differences shrink with it and all tones end near black. (The
+# title counts as black what is stored as 0.) Above 0 the brightest tones pile up at 1: they are
+# clipped, and no exposure separates them again.
 #
 # </details>
 #
@@ -458,10 +459,12 @@ figure
 #
 # ## 5. Which step of a camera costs most?
 #
-# A camera does five things to the light that it receives. It counts photons (here 1,000 at white),
-# adds read noise (here 2 electrons), rounds the count to one of 4,096 levels (12 bits), multiplies
-# red, green and blue by one gain each (its **white balance**, in the dark often a bit wrong), and
-# stores sRGB values with 256 levels (8 bits). Rounding to levels is called **quantisation**.
+# Our camera does five things to the light that it receives. It counts photons (here 1,000 at
+# white), adds read noise (here 2 electrons), rounds the count to one of 4,096 levels (12 bits),
+# multiplies red, green and blue by one gain each (its **white balance**, in the dark often a bit
+# wrong), and stores sRGB values with 256 levels (8 bits). Rounding to levels is called
+# **quantisation**. (A real camera also fills in the two colours that each pixel lacks, and often
+# smooths the noise.)
 
 # %%
 steps = {
@@ -618,7 +621,7 @@ question_gain.reveal(
 )
 
 # %% [markdown]
-# So darkness takes two things. The *signal* is drowned in noise, and no brightening gives it back.
+# So darkness does two things. The *signal* is drowned in noise, and no brightening gives it back.
 # And the *light* is wrong, by an amount that nobody tells you and that may differ from place to
 # place. Lesson 02 works on the light, 03 and 04 on the noise.
 #
@@ -770,7 +773,7 @@ Table(["PSNR (dB)", *results["by scene"]], rows)
 # too.
 #
 # One detail of the garage goes with you through the course, with one panel more in each lesson. So
-# far it has been brightened, by exactly what it lacked.
+# far it has only been brightened, by exactly the light that it lacked.
 
 # %%
 lessons.strip(lesson)
@@ -781,7 +784,7 @@ lessons.strip(lesson)
 # - Darkness means fewer photons. What was not counted cannot come back, and brightening multiplies
 #   signal and noise alike.
 # - Files hold sRGB values, not light. Stops are factors of two in light.
-# - The SNR is the square root of the number of photons, and lower where read noise dominates.
+# - The SNR is the square root of the number of photons, and lower where read noise counts too.
 # - Light may differ from place to place, and then no single gain restores it.
 # - A split that ignores scenes measures memory. A mispaired list makes perfection worse than grey.
 #
@@ -826,8 +829,8 @@ widgets.parameter_slider(uneven, frames=2, cells=(2, 8), stops=(0.0, 2.0, 0.25))
 
 # %% [markdown]
 # **The colour of the light.** A bulb is redder than daylight. One gain per channel models it (von
-# Kries), in proportion $e^{w} : e^{t} : e^{-w}$ with warmth $w$ and tint $t$: about 1.0 for a
-# tungsten bulb, 0.24 for light near the horizon, -0.1 for shade (CIE 15). In the dark picture a
+# Kries), in proportion $e^{w} : e^{t} : e^{-w}$ with warmth $w$ and tint $t$; $w$ is about 1.0 for
+# a tungsten bulb, 0.24 for light near the horizon, -0.1 for shade (CIE 15). In the dark picture a
 # cast is easy to overlook. In the brightened one it is plain.
 
 
@@ -865,7 +868,7 @@ def compressed(quality=70, stops_dark=4):
 widgets.parameter_slider(compressed, frames=3, quality=(30, 100, 10), stops_dark=(0, 5))
 
 # %% [markdown]
-# At quality 70, JPEG costs some 5 dB more with 4 stops less than in full light.
+# At quality 70, JPEG costs some 5 dB more in a picture 4 stops dark than in full light.
 #
 # {{claim 4 < -np.diff([psnr(as_jpeg(face, 70, s), to_srgb(face)) for s in (0, 4)])[0] < 6}}
 #
@@ -1025,6 +1028,9 @@ print(f"{sum(not torch.equal(*trial) for trial in trials)} of 200 pairs torn")
 # - K. Perlin. An image synthesizer. SIGGRAPH 1985. (value noise)
 # - K. He, J. Sun. Fast guided filter. arXiv:1505.00996, 2015. (separates the surfaces of a backlit
 #   scene)
+# - Z. Cui and others. You Only Need 90K Parameters to Adapt Light. BMVC 2022. (IAT)
+# - W. Yang and others. Sparse Gradient Regularized Deep Retinex Network for Robust Low-Light Image
+#   Enhancement. IEEE Transactions on Image Processing, 2021. (LOL v2)
 # - J. Immerkær. Fast Noise Variance Estimation. Computer Vision and Image Understanding, 1996.
 # - B. Barz, J. Denzler. Do We Train on Test Data? Purging CIFAR of Near-Duplicates. Journal of
 #   Imaging, 2020.

@@ -361,9 +361,9 @@ print(f"{count_parameters(network):,} parameters, {gmacs(network):.1f} GMACs for
 #
 # ### A pattern that pooling cannot see
 #
-# A published system for dark photographs uses a U-Net too, with a small difference: its skips leave
-# *after* the pooling. (It is the course's model `unet`; its code is in Going deeper.) Does that
-# matter, with so many channels around?
+# A published system for dark photographs uses a U-Net too. One difference looks small: its skips
+# leave *after* the pooling. (It is the course's model `unet`; its code is in Going deeper.) Does
+# that matter, with so many channels around?
 #
 # The finest pattern that an image can hold is a chequerboard of single pixels. Move it by one
 # pixel, and bright and dark change places.
@@ -539,12 +539,12 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Without skips, everything passes through the lowest level. There each channel has one number
-# for 8 x 8 pixels. A few dozen such numbers could describe an edge, but the network would first
-# have to invent that code and learn to read it, and in a minute it gets no further than fog. A skip
-# needs no code. So a network *can* be to blame for blur, if it has no short path for an edge. That
-# acquits the network of lesson 03: its shortcuts begin at full size. And look at the U-Net with its
-# skips: it has that path too, and it is still soft.
+# Without skips, everything passes through the lowest level. There each channel has one number for
+# 8 x 8 pixels. A few dozen such numbers could describe an edge, but the network would first have
+# to invent that code and learn to read it, and in a minute it gets no further than fog. A skip
+# needs no code. So a network *can* be to blame for blur, if it has no short path for an edge. Of
+# that the network of lesson 03 is innocent: its shortcuts begin at full size. And look at the
+# U-Net with its skips: it has that path too, and it is still soft.
 #
 # {{claim details["no skips"][0] < 0.4 * details["U-Net"][0]}}
 # {{claim details["U-Net"][0] < 0.8}}
@@ -562,13 +562,14 @@ gap = [a["val_psnr"] - b["val_psnr"] for a, b in zip(*curves.values(), strict=Tr
 plotting.show_history(curves, {"U-Net": recording})
 
 # %% [markdown] recorded="plain_unet_0"
-# In the very first epoch, and the gap grows. The learning rate follows a *cosine*: slowly down,
-# then fast, then slowly to zero, whatever the validation says. (On this logarithmic axis the end
-# looks steepest.) So you have to decide beforehand how long to train.
+# They separate in the very first epoch, and the gap grows. The learning rate follows a *cosine*:
+# slowly down, then fast, then slowly to zero, whatever the validation says. (On this logarithmic
+# axis the end looks steepest.) So you have to decide beforehand how long to train.
 #
-# The recorded curves come to rest, and the last epochs are the best. Compare this with lesson 03,
-# whose curve stayed restless to the end, so that the epoch to keep was partly luck. Two things calm
-# it here: a rate that falls to zero, and weights that are averaged over the last steps (lesson 05).
+# The recorded validation curves come to rest, and the last epochs are the best. Compare this with
+# lesson 03, whose curve stayed restless to the end, so that the epoch to keep was partly luck. Two
+# things calm it here: a rate that falls to zero, and weights that are averaged over the last steps
+# (lesson 05).
 #
 # {{claim curves["U-Net"][0]["val_psnr"] > curves["no skips"][-1]["val_psnr"]}}
 # {{claim gap[0] > 0.3}}
@@ -584,12 +585,14 @@ for label, run in {"lesson 03": lessons.recorded("mse_cnn_0"), "U-Net": recordin
 
 # %% [markdown] recorded="plain_unet_0"
 # On the same validation pairs, the network of lesson 03 did a little better, with less than a tenth
-# of the arithmetic, but with many more and larger crops. These recordings do not show that a U-Net
-# is the better network.
+# of the arithmetic per pixel, but from 13 times as many pixels: both trainings took about as much
+# arithmetic. These recordings do not show that a U-Net is the better network.
 #
 # {{claim lessons.recorded("mse_cnn_0").best["val_ssim"] > recording.best["val_ssim"] + 0.01}}
 # {{claim lessons.recorded("mse_cnn_0").best["crops"] > 5 * recording.best["crops"]}}
 # {{claim gmacs(models.create_model("mse_cnn")) < 0.1 * gmacs(network)}}
+# {{claim lessons.recorded("mse_cnn_0")[-1]["crops"] * 128**2 > 12 * recording[-1]["crops"] *
+# 96**2}}
 
 # %% [markdown]
 # ## 4. A loss that forgives place
@@ -726,9 +729,9 @@ question_both.reveal(
 )
 
 # %% [markdown]
-# The outputs have more detail, of both kinds. Strong features in about the right place satisfy the
-# loss, and grain provides them as well as an edge does. That is its price: *you get what the loss
-# measures*.
+# The outputs have more detail of both kinds, by a tenth each, as more contrast would give too.
+# Strong features in about the right place satisfy the loss, and grain provides them as well as an
+# edge does. That is its price: *you get what the loss measures*.
 #
 # {{claim more_true > true + 0.01}}
 # {{claim more_false > false + 0.01}}
@@ -798,8 +801,9 @@ models.save_weights(to_keep, lesson.run_dir("unet") / "best.safetensors")
 
 # %% [markdown]
 # In SSIM the U-Net wins by far; in PSNR it loses. And which of the two networks is better? The
-# second term moves PSNR and SSIM little, and with another seed perhaps the other way. It buys finer
-# lines and pays with grain and mesh. Someone has to look, and to say what the picture is for.
+# second term moves PSNR and SSIM little, and with another seed perhaps the other way. It buys
+# stronger lines and pays with grain and mesh. Someone has to look, and to say what the picture is
+# for.
 #
 # What holds both networks back can be read from the three parts of the error:
 #
@@ -837,9 +841,10 @@ print(f"U-Net            local light {unet_light:.4f}, colour {unet_colour:.4f}"
 
 # %% [markdown]
 # It is both. The mapper decides once for the whole photograph, but that alone does not help: so
-# does the gamma curve, and it has more than twice the mapper's local error. The mapper has little
-# to learn, and four scenes teach it. The U-Net decides in each place by itself, and four scenes, in
-# small crops, do not teach it which light and colour belong where.
+# does the gamma curve, and it has more than twice the mapper's local error. The mapper has less to
+# learn, and four scenes just suffice (in lesson 02, three did not). The U-Net decides for each
+# place separately, and four scenes, in small crops, do not teach it which light and colour belong
+# where.
 #
 # {{claim abs(unet_light + unet_colour - judged["U-Net"].local) < 1e-4}}
 # {{claim unet_light > 1.5 * mapper_light}}
@@ -854,7 +859,7 @@ print(f"U-Net            local light {unet_light:.4f}, colour {unet_colour:.4f}"
 # - Under squared error the cheapest answer is the mean of all that is possible, and the mean of
 #   edges is a blur. The median, which absolute error asks for, is soft as well.
 # - A skip connection carries fine structure past the poolings, if it leaves before them. After the
-#   pooling, the finest pattern is gone for good.
+#   pooling, the place of the finest pattern is lost for good.
 # - A perceptual loss compares features. It forgives a small change of place and does not forgive
 #   blur, even with random weights.
 #
@@ -871,8 +876,8 @@ lessons.strip(lesson, trained["with features"][0])
 # %% [markdown]
 # A U-Net has to learn light, colour and noise at once, for every place, from a window less than a
 # hundred pixels wide. The trees of lesson 02 decide on light and colour for the whole photograph,
-# and four scenes teach them that; but they know nothing of noise. What if the trees go first, and a
-# network only cleans up behind them? That is lesson 05.
+# and four scenes are enough for that; but they know nothing of noise. What if the trees go first,
+# and a network only cleans up behind them? That is lesson 05.
 #
 # The core path ends here.
 #
@@ -919,8 +924,8 @@ plotting.show_images(
 #
 # ### With trained weights
 #
-# torchvision has VGG-19's weights, trained on ImageNet, and fetches them once (550 MB). Where it
-# has them, compare: does the trained network tell moved from blurred more clearly than the random
+# torchvision has VGG-19's weights, trained on ImageNet, and fetches them once (550 MB). If you
+# have them, compare: does the trained network tell moved from blurred more clearly than the random
 # one?
 
 # %%
@@ -968,9 +973,9 @@ for kernel in (2, 3, 4):
 # %% [markdown]
 # With a kernel of 3 and a stride of 2, every second pixel gets two stamps, and in two dimensions
 # some get four. A network has to learn weights that even this out, and often does not quite: its
-# pictures show a fine chequerboard (Odena et al., 2016). Kernels that are a multiple of the stride
-# avoid the uneven overlap. Yours are 2; those of the published network are 3. But unequal weights
-# within one stamp can still draw a mesh: look at the plain areas in section 5.
+# pictures show a fine chequerboard (Odena et al., 2016). Kernel sizes that are a multiple of the
+# stride avoid the uneven overlap. Yours are 2; those of the published network are 3. But unequal
+# weights within one stamp can still draw a mesh: look at the plain areas in section 5.
 #
 # ### The bill of the published network
 
@@ -1076,7 +1081,7 @@ for label, layers in longest.items():
 #
 # The network was trained on turned and flipped crops, but it does not give *exactly* the turned
 # output for a turned input. Average the eight answers, and part of their errors cancels. This
-# **self-ensemble** needs no training, and eight times the time.
+# **self-ensemble** needs no training, but it takes eight times as long.
 #
 # {{exercise ensemble}}
 #

@@ -38,7 +38,7 @@ device = lesson.device
 
 # %% [markdown]
 # Here is a wall in the dark. You know that it has vertical stripes, which repeat every six pixels.
-# But the noise hides where they begin. Below are the camera's picture and two restorations.
+# But the camera caught only noise. Below are its picture and two restorations.
 
 
 # %%
@@ -106,7 +106,7 @@ mapped = baselines.scores["histogram mapper"]
 print(f"to beat: the histogram mapper, {mapped.psnr:.2f} dB, SSIM {mapped.ssim:.3f}")
 
 # %% [markdown]
-# It leads in PSNR, with all the noise in its pictures.
+# It has the highest PSNR, although all the noise is still in its pictures.
 #
 # {{claim baselines.best == "histogram mapper"}}
 #
@@ -161,8 +161,8 @@ question_loss.reveal(
 # `channels[i + 1]` channels, with a kernel of 4, `strides[i]` and one pixel of padding.
 # `nn.BatchNorm2d` follows each convolution but the first and the last. A convolution that a norm
 # follows has `bias=False`, since the norm subtracts the mean. Then comes `nn.LeakyReLU(0.2)`, after
-# every layer but the last. (It lets a fifth of negative values through, so that no unit falls
-# silent for good.) The output of the last convolution is the map of logits.
+# every layer but the last. (It passes negative values on at a fifth of their size, so that no unit
+# falls silent for good.) The output of the last convolution is the map of logits.
 
 
 # %%
@@ -256,8 +256,9 @@ widgets.parameter_slider(show_patch, frames=5, verdict=(0, 13, 1))
 #
 # ### The generator
 #
-# Ours is the generator of **pix2pix**. It goes down to a quarter of the size, changes the features
-# in residual blocks, and climbs back with skips. The drawing is from the head of its file:
+# Ours follows **pix2pix**, which has a U-Net, in its skips and its dropout, and Johnson et al. in
+# the rest: it goes down to a quarter of the size, changes the features in residual blocks, and
+# climbs back. The drawing is from the head of its file:
 
 # %% tags=["nbval-check-output"]
 from llie_helpers.models import pix2pix
@@ -328,10 +329,10 @@ print(f"discriminator: {count_parameters(PatchGAN()):,} parameters")
 #
 # Your layers have the package's names, so weights trained on real pairs fit into your class. They
 # are those of a generator of a quarter of the width, trained on photographs that the mapper had
-# lit (lesson 05). Move the divider: left the mapper alone, right with your network behind it. Grain
-# and fine detail are gone, but for a faint weave. Now look at the brightest places. Nobody
-# photographed those coloured glows. (Do not blame the adversary yet: in section 5, bright places
-# burn out without one.)
+# lit (lesson 05). Move the divider: on the left is the mapper alone, on the right your network
+# follows it. Grain and fine detail are gone, and a faint weave has come instead. Now look at the
+# brightest places. Nobody photographed those coloured glows. (Do not blame the adversary yet: in
+# section 5, bright places burn out without one.)
 
 # %%
 photographs = data.load_pairs("embedded", "test")
@@ -488,8 +489,8 @@ question_epoch
 # %% [markdown]
 # Now the curves. The two middle panels are the game: the generator's loss against the
 # discriminator, and the discriminator's against the generator. The dotted line is log 2, where the
-# discriminator cannot tell: below it, it sees through the generator, and the generator's own loss
-# is above it. The twin, `L1 alone`, plays none.
+# discriminator cannot tell. Where it sees through the generator, its loss is below that line and
+# the generator's is above it. The twin, `L1 alone`, plays no game.
 
 # %% [markdown] recorded="pix2pix_l1_0"
 # Below yours are two longer runs on LOL v1, of 1,200 steps: again a GAN and its twin, with section
@@ -512,8 +513,8 @@ question_epoch.reveal(
 )
 
 # %% [markdown] recorded="pix2pix_l1_0"
-# Read the long run of the GAN. The generator's loss *rises*, and all the while its outputs come
-# nearer to the targets. It is lowest after the first epoch, when they are worst. The
+# Read the long run of the GAN. The generator's loss *rises* and then stays high, while its outputs
+# come nearer to the targets. It is lowest after the first epoch, when they are worst. The
 # discriminator's loss falls far below log 2, to 0.22: it typically gives the truth a probability of
 # 80 %. And the twin, which played no game, gets just as near: both end at 20.1 dB.
 #
@@ -528,8 +529,8 @@ question_epoch.reveal(
 
 # %% [markdown]
 # So the curves of a game do not fall together. A level line can mean that both players improve.
-# What the curves do show is a game that is over: a discriminator near 0 has won; one that stays at
-# log 2 is fooled, or was never any good.
+# What the curves do show is a game that is over: a discriminator whose loss is near 0 has won; one
+# whose loss stays at log 2 is fooled, or was never any good.
 #
 # So you look at samples, or compare with targets, and then *go back* to the epoch that you want.
 # That is what the weights of every epoch are for. (`training.fit` keeps them too, in `snapshots/`.)
@@ -621,7 +622,7 @@ painters = {
 }
 
 # %% [markdown]
-# A patch counts as right if it is at all brighter where the wall is bright, which is a low bar. The
+# A patch counts as right if it is brighter, on average, where the wall is: a low bar. The
 # contrast is that of the output, as a share of the wall's. The error is the mean absolute error,
 # with black at -1 and white at 1. Two patches are shown, one above the other. Look at the first
 # frame, without a trace. Then add one.
@@ -674,8 +675,8 @@ question_stripes.reveal(
 
 # %% [markdown]
 # **It helps.** With a trace of a tenth, both networks know where the stripes are, in nearly every
-# patch, though they trained on no such trace. L1 alone hedges and gives a pale version. The GAN's
-# clear stripes are true, and nearer to the wall.
+# patch, though they trained on no such trace. L1 alone, which met only none and three
+# tenths, gives a pale version. The GAN's clear stripes are true, and nearer to the wall.
 #
 # **It invents.** Without a trace the GAN's stripes are nearly as strong, but bend and fork like a
 # fingerprint, and match the wall by chance. It has to draw some: the discriminator has seen walls,
@@ -685,7 +686,8 @@ question_stripes.reveal(
 # trace, where grey is the safest answer, and by a little at three tenths, where both draw the wall.
 # Being near is all that it was asked for.
 #
-# So with L1 alone you can *see* how much the network knows: the more doubt, the paler the stripes.
+# So with L1 alone you can *see* doubt: the more of it, the paler the stripes. (The reverse does not
+# hold: with a tenth they are pale, and right in nearly every patch.)
 # The GAN's contrast hardly tells. Only the bends give it away, and only to those who know the wall.
 # **An adversary removes blur, and with it the plainest sign of doubt.**
 #
@@ -708,6 +710,7 @@ question_stripes.reveal(
 # In photographs nobody tells you what can be known. But where you have a target, you can ask which
 # of the output's structure is in it. Take the fine structure of both, each image minus its local
 # mean: $m$ (made) and $t$ (true). If $m$ is a weaker or stronger copy of $t$, nothing is invented.
+# (A copy with dark and light exchanged passes too.)
 # So around each pixel, fit the best factor $a$: the one for which $a t$ explains as much of $m$ as
 # it can, that is, the mean of $(m - a t)^2$ over the window is least. By least squares,
 # $a = \overline{m t} \,/\, \overline{t^2}$, where the bar is the mean over the window. What is left
@@ -937,9 +940,9 @@ baselines.table(judged)
 
 # %% [markdown]
 # As in lessons 03 and 04, SSIM is far ahead of the mapper's, because most of the noise is gone. For
-# PSNR, read the note below the table. The bars say what holds it back: above all brightness, which
-# is further off than the mapper's, and then local light and colour. Even with the mean brightness
-# put right (GT-mean), neither network is clearly ahead.
+# PSNR, read the note under the table. The bars below say what holds it back: above all brightness,
+# which is further off than the mapper's, and then local light and colour. Even with the mean
+# brightness put right (GT-mean), neither network gets past the mapper here.
 #
 # {{claim judged["GAN"].ssim > mapped.ssim + 0.08}}
 # {{claim max(its.psnr_gt_mean for its in judged.values()) < mapped.psnr_gt_mean + 0.5}}
@@ -998,8 +1001,8 @@ print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 # **What you learned.** An adversary buys texture with truth. Its curves cannot tell you the price;
 # only a target, or a second exposure, can.
 #
-# - A discriminator is a loss that learns. Yours judges patches, and takes the dark image into
-#   account.
+# - A discriminator is a loss that learns. Yours judges patches (in the quick profile, whole crops),
+#   and takes the dark image into account.
 # - The players take turns. `detach` keeps the discriminator's lesson out of the generator.
 # - The losses of a game do not tell which epoch is best. Keep the weights of every epoch, and look.
 # - Where the input tells enough, an adversary turns a pale answer into a clear one. Where it does
@@ -1072,7 +1075,7 @@ for label, share in changing.items():
 
 # %% [markdown]
 # Go from one exposure to another. Shown is the fine structure alone, with eight times the
-# contrast. What stays is the rocket. What boils around it was made from noise.
+# contrast. What stays is the rocket. What boils around it is noise, or was made from it.
 #
 # {{claim changing["GAN"] < 0.6 * changing[baselines.tuned_gamma]}}
 
@@ -1227,7 +1230,7 @@ for title, mode in (("batch statistics", True), ("fixed statistics", False)):
 # %% [markdown]
 # With fixed statistics only rounding is left. With batch statistics it is another step, because
 # three batches of 4 have three means. It is not worse as a rule, but noisier, and not the step that
-# the paper took.
+# the published system took. (The pix2pix paper itself used batches of 1 to 10.)
 #
 # {{claim apart["fixed statistics"] < 0.001 and apart["batch statistics"] > 0.05}}
 #
@@ -1250,9 +1253,10 @@ for title, mode in {
     print(f"{title:20} {modes[title]:.2f} dB; two answers differ by {differ:.1f} levels of 255")
 
 # %% [markdown]
-# Dropout adds noise. (The pix2pix paper leaves it on at test time, on purpose; it wanted answers
-# that vary.) The large loss has another cause. The last convolution is followed by a batch norm,
-# which subtracts the mean of the batch and puts a learned value in its place.
+# Dropout adds noise. (The pix2pix paper leaves *both* switches on at test time, on purpose; it
+# wanted answers that vary.) The large loss has another cause: batch norm. The first one divides by
+# the spread of the batch, and with it by the light; the last one puts a learned value in the place
+# of the output's mean.
 #
 # {{claim modes["dropout on"] > modes["batch statistics on"]}}
 
@@ -1299,10 +1303,10 @@ question_norm.reveal(
 )
 
 # %% [markdown]
-# A network that is there to set the brightness has a last layer that forgets it. In training the
-# brightness of a batch as a whole is a constant, and the generator can only say which crop is
-# brighter than which. At inference, fixed statistics take the place of the batch. This part of the
-# published design we would not copy.
+# A network that is there to set the brightness has norms that forget it, from the first to the
+# last. In training the output hardly depends on the light of the batch as a whole, and the
+# generator can only say which crop is brighter than which. At inference, fixed statistics take the
+# place of the batch. This part of the published design we would not copy.
 #
 # {{claim falls["batch statistics"] < 0.02 < falls["fixed statistics"]}}
 #
@@ -1360,6 +1364,17 @@ for title, share in caught.items():
 # {{claim caught["made as in training"] > 0.7 and caught["targets"] < 0.3}}
 # {{claim caught["the same, three gains corrected"] < 0.6 * caught["made as in training"]}}
 #
+# ### What came after
+#
+# The game of this lesson is that of 2017. Since then, the judge has been tamed: a *hinge* loss no
+# longer rewards verdicts that are right by a margin, *spectral normalisation* (Miyato et al., 2018)
+# or a penalty on its gradient (Mescheder et al., 2018) keeps it from growing too steep, and batch
+# norm is gone from it. That helps against **mode collapse** too, in which a generator without
+# targets makes the same few pictures over and over. EnlightenGAN (Jiang et al., 2021) brightens
+# photographs without any pairs. There is no target for L1 then, so it needs an adversary. And in
+# ESRGAN (Wang et al., 2018) an adversary pays: people prefer its enlarged textures, although PSNR
+# does not. They are invented all the same.
+#
 # ### On LOL v1
 #
 # The full network trains with one command, and is scored with another; a GPU is needed for the
@@ -1386,6 +1401,14 @@ for title, share in caught.items():
 # - S. Ioffe, C. Szegedy. Batch Normalization: Accelerating Deep Network Training by Reducing
 #   Internal Covariate Shift. ICML 2015.
 # - Y. Blau, T. Michaeli. The Perception-Distortion Tradeoff. CVPR 2018.
+# - T. Miyato, T. Kataoka, M. Koyama, Y. Yoshida. Spectral Normalization for Generative Adversarial
+#   Networks. ICLR 2018.
+# - L. Mescheder, A. Geiger, S. Nowozin. Which Training Methods for GANs Do Actually Converge? ICML
+#   2018.
+# - Y. Jiang and others. EnlightenGAN: Deep Light Enhancement Without Paired Supervision. IEEE
+#   Transactions on Image Processing, 2021.
+# - X. Wang and others. ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks. ECCV
+#   Workshops 2018.
 # - J. P. Cohen, M. Luck, S. Honari. Distribution Matching Losses Can Hallucinate Features in
 #   Medical Image Translation. MICCAI 2018.
 #

@@ -107,7 +107,7 @@ widgets.frames_slider(
 # %% [markdown]
 # ## 2. Any size: tiles without a seam
 #
-# Every layer of a network holds pictures of its own. For 24 megapixels at once, they would need
+# Every layer of a network holds pictures of its own. For 24 megapixels at once, these would need
 # gigabytes. So a photograph is cut into **tiles**, and these are enhanced one after the other.
 #
 # ### Six photographs in place of one
@@ -443,8 +443,8 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# More on the engine and on the lettering of the tank than on the smooth seat. The noise that is
-# gone cannot flicker. What is left is noise that the network took for structure.
+# It flickers more on the engine and on the lettering of the tank than on the smooth seat. The
+# noise that is gone cannot flicker. What is left is noise that the network took for structure.
 #
 # {{claim maps[1][130:160, 190:250].mean() > 1.1 * maps[1][100:120, 140:180].mean()}}
 # {{claim share < 0.75}}
@@ -611,7 +611,7 @@ figure
 # A sensor counts photons. Where it counted three, the network fills in what three photons usually
 # meant in its training pictures. Lessons 04 and 06 split the fine structure of a picture in two:
 # *true* detail, which the target explains, and *false* detail, which it does not: all that was
-# invented, and noise. Here is the cat at two to six stops too dark, each enhanced.
+# invented, and noise. Here is the cat, two to six stops too dark, each time enhanced.
 
 # %%
 never = "at no depth up to 6 stops"
@@ -674,8 +674,8 @@ axes[0].set_ylabel("share of the target's")
 figure
 
 # %% [markdown]
-# Where the lines cross, more is false than true. (From five stops on, the noise on the right is
-# above the frame.) This is what it looks like at four stops:
+# Beyond the point where the lines cross, more is false than true. (From five stops on, the noise
+# on the right is above the frame.) This is what it looks like at four stops:
 
 # %%
 four = depths.index(4)
@@ -752,7 +752,7 @@ print(f"\n{training['steps']:,} steps, {training['seconds'] / 3600:.1f} hours of
 #     python -m llie_helpers train --model dual_branch --data lol_v1+photographs:DIR
 #
 # The first line checks the folder. Take a hundred photographs or more, of many kinds: what is not
-# in them, the network has to guess. Without a GPU the full recipe takes hours.
+# in them, the network has to guess. Without a GPU the full recipe takes an hour or two.
 #
 # Three projects to begin with:
 #
@@ -993,12 +993,12 @@ for axis, spent, title in zip(
 figure
 
 # %% [markdown]
-# Inside the blocks, the branch that looks at waves usually takes longest, though it works on a
-# quarter of the channels: every number moves into windows and back. Counting multiplications
-# (lesson 03) shows nothing of this. "The rest" is what no hook sees, by subtraction. A hook belongs
-# to the *call* of a layer, and the code takes the weights of some layers without calling them,
-# because that is faster. So on the left it holds the first features, beside the gains that each
-# pixel looks up, means and sums; on the right, the two layers that mix the channels.
+# Of the three parts with a name inside the blocks, the branch that looks at waves usually takes
+# longest, though it works on a quarter of the channels: every number moves into windows and back.
+# Counting multiplications (lesson 03) shows nothing of this. "The rest" is found by subtraction: on
+# the left the first features, the gains that each pixel looks up, means and sums; on the right the
+# two layers that mix the channels. Hooks do not see these two: a hook belongs to the *call* of a
+# layer, and the code takes their weights without calling them, because that is faster.
 #
 # ### Without PyTorch: ONNX
 #
@@ -1007,7 +1007,7 @@ figure
 # written in Python get into such a file? It is *traced*. `torch.export` runs it once, with height
 # and width left symbolic, and writes down every operation on tensors. Python itself leaves no
 # trace: loops are unrolled, function calls vanish, and an `if` on a symbol cannot be decided. So
-# the export restates three things:
+# three things are written in another way:
 #
 # - *Padding* to a multiple of 8 depends on the size. Here each padded pixel copies another by its
 #   number, and the numbers are computed in the graph.
@@ -1016,7 +1016,7 @@ figure
 # - *Exposure and strength*, the sliders of section 1, are inputs beside the photograph.
 #
 # Then it compares the file with `enhance` on three photographs, and keeps it only if they agree
-# within a level of 255.
+# within one of 255 levels.
 
 # %%
 from collections import Counter
@@ -1043,14 +1043,14 @@ network = network.to(device)
 #
 # ### In a browser
 #
-# Open the page of section 1, switch your computer's network off, and choose a photograph. It still
+# Open the page of section 1, go offline, and choose a photograph. It still
 # works, so nothing is sent anywhere: the network has come to the photograph, as an ONNX file. In
 # fact as three, which `python tools/webpage.py build` traces as you just did, and `onnxruntime-web`
 # runs by WebAssembly or on the graphics card:
 #
 # - *grid* makes the gains from a thumbnail of the whole, once for a photograph;
 # - *restore* takes a tile, the gains and the tile's place, and returns the tile enhanced;
-# - *light* only applies the gains, fast enough for a live camera, where they follow slowly.
+# - *light* only applies the gains, fast enough for a live camera, where the gains follow slowly.
 #
 # Why not the one file from above? It chooses the light for whatever it is given. With tiles, that
 # would be six photographs in place of one. What is around the network is written by hand: `web/src`
