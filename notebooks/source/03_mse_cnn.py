@@ -1204,10 +1204,10 @@ question_split.reveal(
 # - gamma 0.2, with one: 16.43, 15.21, 16.07 dB.
 #
 # The gamma curve, tuned to the training pairs, falls from the first score to the second as well,
-# by 1.2 dB; with an exponent of 0.25 it would not fall at all. So memory and harder photographs cannot
-# be separated here, and how much of 19.08 dB is due to the protocol remains open. Besides, the full
-# width was not run, and of the 485 training pairs the course uses 396: it leaves out 8 that do not
-# match, and 81 whose targets are in the test set of LOL v2.
+# by 1.2 dB; with an exponent of 0.25 it would not fall at all. So memory and harder photographs
+# cannot be separated here, and how much of 19.08 dB is due to the protocol remains open. Besides,
+# the full width was not run, and of the 485 training pairs the course uses 396: it leaves out 8
+# that do not match, and 81 whose targets are in the test set of LOL v2.
 #
 # ## Papers
 #
