@@ -19,6 +19,7 @@ import cv2
 import films
 import numpy as np
 import tifffile
+from builder.source import ROOT
 from cards import between_marks, rewrite
 from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, PngImagePlugin
 
@@ -29,7 +30,7 @@ from llie_helpers.inference.hdr import BT2020, P3, TRANSFERS, to_bt709, tone_map
 from llie_helpers.inference.photos import read_photo, write_photo
 
 PROGRAM = "python tools/kinds.py"
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "files.md"
+PAGE = ROOT / "docs" / "files.md"
 MARKS = (f"<!-- kinds, written by `{PROGRAM} results` -->", "<!-- end of kinds -->")
 FILM_MARKS = (f"<!-- films, written by `{PROGRAM} results` -->", "<!-- end of films -->")
 HEIGHT, WIDTH = 144, 192
