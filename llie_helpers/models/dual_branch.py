@@ -52,19 +52,22 @@ class DualBranch(Network):
         width: channels at a quarter of the size; twice as many at an eighth.
         blocks: blocks in each of the encoder and the decoder, at a quarter of the size.
         deep: blocks of the bottleneck, at an eighth.
+        spectral: whether blocks have a spectral branch; False for an ablation.
     """
 
     multiple = 8
 
-    def __init__(self, width: int = 32, blocks: int = 3, deep: int = 4) -> None:
+    def __init__(
+        self, width: int = 32, blocks: int = 3, deep: int = 4, spectral: bool = True
+    ) -> None:
         super().__init__()
         self.grid_predictor = bilateral_grid.GridPredictor()
         self.stem = nn.Conv2d(2 * 3 * CELL**2, width, kernel_size=1)
-        self.encoder = nn.Sequential(*(DualBlock(width) for _ in range(blocks)))
+        self.encoder = nn.Sequential(*(DualBlock(width, spectral) for _ in range(blocks)))
         self.down = nn.Conv2d(width, 2 * width, kernel_size=2, stride=2)
-        self.bottleneck = nn.Sequential(*(DualBlock(2 * width) for _ in range(deep)))
+        self.bottleneck = nn.Sequential(*(DualBlock(2 * width, spectral) for _ in range(deep)))
         self.up = nn.Conv2d(2 * width, 4 * width, kernel_size=1)
-        self.decoder = nn.Sequential(*(DualBlock(width) for _ in range(blocks)))
+        self.decoder = nn.Sequential(*(DualBlock(width, spectral) for _ in range(blocks)))
         self.head = nn.Conv2d(width, (3 + 1) * CELL**2, kernel_size=1)  # residual and gate
 
     def prepare(self, whole: torch.Tensor) -> torch.Tensor:
@@ -172,14 +175,18 @@ def disorder(grid: torch.Tensor) -> torch.Tensor:
 
 
 class DualBlock(nn.Module):
-    """Spatial branch for most channels, spectral branch for a quarter, then a gated mix."""
+    """Spatial branch for most channels, spectral branch for a quarter, then a gated mix.
 
-    def __init__(self, width: int) -> None:
+    Without ``spectral`` all channels are the spatial branch's.
+    """
+
+    def __init__(self, width: int, spectral: bool = True) -> None:
         super().__init__()
-        self.split = spatial, spectral = width - width // 4, width // 4
+        in_spectral = width // 4 if spectral else 0
+        self.split = in_spatial, _ = width - in_spectral, in_spectral
         self.norm = nn.LayerNorm(width)  # over the channels of each pixel
-        self.spatial = nn.Conv2d(spatial, spatial, kernel_size=3, padding=1, groups=spatial)
-        self.spectral = WindowAmplitude(spectral)
+        self.spatial = nn.Conv2d(in_spatial, in_spatial, 3, padding=1, groups=in_spatial)
+        self.spectral = WindowAmplitude(in_spectral) if spectral else nn.Identity()
         self.mix = nn.Conv2d(width, 2 * width, kernel_size=1)
         self.project = nn.Conv2d(width, width, kernel_size=1)
         for parameter in self.project.parameters():

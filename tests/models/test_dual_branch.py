@@ -183,6 +183,14 @@ def test_frequencies_of_a_window_keep_their_phase():
         assert torch.allclose(layer(features), features, atol=1e-5)
 
 
+def test_without_the_spectral_branch_all_channels_are_spatial():
+    plain = create_model("dual_branch", spectral=False).eval()
+    assert not any(isinstance(module, WindowAmplitude) for module in plain.modules())
+    spatial = [module for module in plain.modules() if getattr(module, "groups", 1) > 1]
+    assert [layer.groups for layer in spatial] == 3 * [32] + 4 * [64] + 3 * [32]
+    assert plain(rand(1, 3, 40, 56)).shape == (1, 3, 40, 56)
+
+
 def a_batch() -> list[torch.Tensor]:
     """Crops and their targets, thumbnails and theirs, and the edges of the crops."""
     edges = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.25, 0.5, 0.75, 1.0]])
