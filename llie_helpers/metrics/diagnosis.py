@@ -6,24 +6,25 @@ from torch import Tensor
 
 from llie_helpers.metrics.scores import _batches, match_gt_mean
 
+PARTS = ("brightness", "light", "colour", "detail")
 LOCAL = 8  # pixels, the side of the squares whose means are local light and colour
 FINE = 9  # pixels; detail is what differs from the mean of a window of this side
 
 
 def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """Split the mean squared error of each image into three parts that add up to it.
+    """Split the mean squared error of each image into four parts that add up to it.
 
     What `match_gt_mean` removes is an error of brightness. Of the rest, the means over 8x8 pixels
-    are local light and colour, and deviations from these means are detail, noise included; means
-    and deviations are orthogonal.
+    are local: light is what the errors of the three channels have in common, colour what is left.
+    Deviations from the means are detail, noise included; means and deviations are orthogonal.
 
     Args:
         enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1]; sides are cut to multiples of 8.
         normal: their targets, of the same shape.
 
     Returns:
-        (N, 3) squared errors: brightness, local light and colour, detail. The first is negative
-        for an image that the gain makes worse.
+        (N, 4) squared errors in the order of `PARTS`. The first is negative for an image that the
+        gain makes worse.
 
     Raises:
         CourseError: the two shapes differ or are not images.
@@ -33,30 +34,9 @@ def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
     before = (enhanced - normal)[..., :height, :width]
     after = (match_gt_mean(enhanced, normal) - normal)[..., :height, :width]
     whole, left = (error.square().mean(dim=(1, 2, 3)) for error in (before, after))
-    local = F.avg_pool2d(after, LOCAL).square().mean(dim=(1, 2, 3))
-    return torch.stack([whole - left, local, left - local], dim=1)
-
-
-def light_and_colour(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """Split the error of local light and colour into two parts that add up to it.
-
-    Light is what the errors of the three channels have in common, their mean; colour is the rest.
-
-    Args:
-        enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1]; sides are cut to multiples of 8.
-        normal: their targets, of the same shape.
-
-    Returns:
-        (N, 2) squared errors: light, colour. Their sum is the second part of `error_parts`.
-
-    Raises:
-        CourseError: the two shapes differ or are not images.
-    """
-    enhanced, normal = _batches(enhanced, normal)
-    local = F.avg_pool2d(match_gt_mean(enhanced, normal) - normal, LOCAL)
-    light = local.mean(dim=1, keepdim=True)
-    parts = (light, local - light)
-    return torch.stack([part.square().mean(dim=(1, 2, 3)) for part in parts], dim=1)
+    places = F.avg_pool2d(after, LOCAL)
+    local, light = places.square().mean(dim=(1, 2, 3)), places.mean(dim=1).square().mean(dim=(1, 2))
+    return torch.stack([whole - left, light, local - light, left - local], dim=1)
 
 
 def true_and_false_detail(enhanced: Tensor, normal: Tensor) -> Tensor:

@@ -14,10 +14,10 @@ from tqdm.auto import tqdm
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
-from llie_helpers.metrics.diagnosis import error_parts
+from llie_helpers.metrics.diagnosis import PARTS, error_parts
 from llie_helpers.metrics.scores import lpips, match_gt_mean, psnr, ssim
 
-MEANS = ("psnr", "ssim", "psnr_gt_mean", "brightness", "local", "detail")
+MEANS = ("psnr", "ssim", "psnr_gt_mean", *PARTS)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Evaluation:
         psnr: mean over images, in dB.
         ssim: mean over images.
         psnr_gt_mean: mean over images of the PSNR after `match_gt_mean`, in dB; a diagnostic.
-        brightness, local, detail: mean over images of the three parts of the squared error; see
+        brightness, light, colour, detail: mean over images of the parts of the squared error; see
             `error_parts`.
         lpips: mean over images; None if it is not available.
         ms_per_megapixel: median over images, so that a slow first call does not count.
@@ -40,11 +40,17 @@ class Evaluation:
     ssim: float
     psnr_gt_mean: float
     brightness: float
-    local: float
+    light: float
+    colour: float
     detail: float
     lpips: float | None
     ms_per_megapixel: float
     per_image: list[dict[str, Any]]
+
+    @property
+    def local(self) -> float:
+        """The error of local light and colour together."""
+        return self.light + self.colour
 
     def __str__(self) -> str:
         lpips = "not available" if self.lpips is None else f"{self.lpips:.3f}"
@@ -87,7 +93,7 @@ def evaluate(
                     "infinity); check the weights and train with a lower learning rate."
                 )
             enhanced = quantise(output.float())
-            brightness, local, detail = error_parts(enhanced, normal)[0].tolist()
+            parts = error_parts(enhanced, normal)[0].tolist()
             rows.append(
                 {
                     "name": pair.name,
@@ -95,9 +101,7 @@ def evaluate(
                     "psnr": psnr(enhanced, normal).item(),
                     "ssim": ssim(enhanced, normal).item(),
                     "psnr_gt_mean": psnr(match_gt_mean(enhanced, normal), normal).item(),
-                    "brightness": brightness,
-                    "local": local,
-                    "detail": detail,
+                    **dict(zip(PARTS, parts, strict=True)),
                 }
             )
             if (distance := lpips(enhanced, normal)) is not None:

@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 
 from llie_helpers.metrics import Evaluation
-from llie_helpers.plotting.figures import COLOURS, WIDTH, CourseFigure
+from llie_helpers.plotting.figures import WIDTH, CourseFigure
 
-PARTS = {"brightness": "brightness", "local": "local light and colour", "detail": "detail"}
+# Label and colour of each of `metrics.PARTS`; the two local ones in shades of orange.
+PARTS = {
+    "brightness": ("brightness", "#0072B2"),
+    "light": ("local light", "#D55E00"),
+    "colour": ("local colour", "#EFB082"),
+    "detail": ("detail", "#009E73"),
+}
 
 
 def show_error_parts(evaluations: Mapping[str, Evaluation]) -> CourseFigure:
-    """Draw a bar for each evaluation: its mean squared error in the three parts of `error_parts`.
+    """Draw a bar for each evaluation: its mean squared error in the parts of `error_parts`.
 
     Args:
         evaluations: label -> the evaluation of a method, all on the same pairs.
@@ -17,17 +23,17 @@ def show_error_parts(evaluations: Mapping[str, Evaluation]) -> CourseFigure:
     figure = CourseFigure(WIDTH, 1.3 + 0.4 * len(evaluations))
     axis = figure.subplots()
     begin = [0.0] * len(evaluations)
-    for colour, (part, name) in zip(COLOURS, PARTS.items(), strict=False):
+    for part, (name, colour) in PARTS.items():
         width = [getattr(it, part) for it in evaluations.values()]
         axis.barh(list(evaluations), width, left=begin, color=colour, label=name)
         begin = [start + more for start, more in zip(begin, width, strict=True)]
     axis.invert_yaxis()
     axis.set(xlabel="mean squared error")
     axis.grid(axis="y", visible=False)
-    figure.legend(loc="outside upper center", ncols=3)
+    figure.legend(loc="outside upper center", ncols=len(PARTS))
     told = []
     for label, it in evaluations.items():
-        parts = ", ".join(f"{name} {getattr(it, part):.4f}" for part, name in PARTS.items())
+        parts = ", ".join(f"{name} {getattr(it, part):.4f}" for part, (name, _) in PARTS.items())
         told.append(f"{label}: {parts}")
-    figure.alt = f"Mean squared error in three parts. {'; '.join(told)}."
+    figure.alt = f"Mean squared error in its parts. {'; '.join(told)}."
     return figure

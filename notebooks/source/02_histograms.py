@@ -623,8 +623,9 @@ question_hook.reveal(
 #
 # Split the squared error further. What that factor removes is the error of **brightness**. Of the
 # rest, average over 8x8 pixels: what is left in the averages is the error of **local light and
-# colour**, and what the averaging removes is that of **detail**, noise included. Which part does
-# the mapper win, compared with one gamma for all?
+# colour** (in two shades: *light* is what the three channels have in common, *colour* the rest),
+# and what the averaging removes is that of **detail**, noise included. Which part does the mapper
+# win, compared with one gamma for all?
 #
 # {{claim list(baselines.scores)[0] == "identity"}}
 # {{claim np.argsort([s.psnr_gt_mean for s in baselines.scores.values()])[-2] == 0}}
