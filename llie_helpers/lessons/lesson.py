@@ -18,6 +18,7 @@ from llie_helpers.devices import choose_device, describe
 from llie_helpers.errors import CourseError
 from llie_helpers.files import make_folder
 from llie_helpers.lessons.ledger import COLUMNS, Ledger
+from llie_helpers.lessons.names import explain_missing_names
 from llie_helpers.metrics import Evaluation
 from llie_helpers.plotting.figures import use_style
 
@@ -119,6 +120,7 @@ def begin(name: str, seed: int = 0) -> Lesson:
     np.random.seed(seed)  # noqa: NPY002 - libraries draw from NumPy's global generator too
     torch.manual_seed(seed)
     use_style()
+    explain_missing_names()
     print(
         f"{name}: {profile} profile ({reason}), on {describe(device)}, seed {seed}."
         + ("" if gpu or asked == "quick" else _gpu_menu())

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from llie_helpers import __version__, paths
 from llie_helpers.devices import choose_device
@@ -14,7 +16,9 @@ from llie_helpers.lessons import lesson as lessons
 from llie_helpers.metrics import Evaluation
 from llie_helpers.training.trainer import hardware
 
-SCORES = Evaluation(12.3, 0.56, 15.0, 0.03, 0.02, 0.01, None, ms_per_megapixel=4.0, per_image=[])
+SCORES = Evaluation(
+    12.3, 0.56, 15.0, 0.03, 0.01, 0.01, 0.01, None, ms_per_megapixel=4.0, per_image=[]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +111,19 @@ def test_kaggle_is_told_its_menu(monkeypatch, capsys):
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
     lessons.begin("03_mse_cnn")
     assert "Settings > Accelerator" in capsys.readouterr().out
+
+
+def test_a_name_of_a_cell_that_was_not_run_is_explained(capsys):
+    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+    try:
+        shell.run_cell("from llie_helpers.lessons import begin\nbegin('03_mse_cnn')")
+        result = shell.run_cell("print(baselines)")
+    finally:
+        InteractiveShell.clear_instance()
+    assert isinstance(result.error_in_exec, NameError)
+    printed = capsys.readouterr()
+    assert "NameError" in printed.out + printed.err
+    assert "Does a cell further up define baselines? Then run the cells above first" in printed.err
 
 
 def test_every_generator_is_seeded():
