@@ -20,14 +20,15 @@
 
 Light causes most of the error, so it comes first: `bilateral_grid` decides from a thumbnail of the
 whole image by how much to multiply each place and luminance. Noise comes second: the output starts
-from means over 4x4 pixels, and the blocks decide which detail passes and what is added. They
-depend on a pixel's neighbourhood and not on the size of the image, so tiles agree where they
-overlap.
+from means over 4x4 pixels, and the blocks decide which detail passes and what is added. What is
+left of noise in the colours is smoothed. All this depends on a pixel's neighbourhood and not on
+the size of the image, so tiles agree where they overlap.
 
 By construction no gain is below 1, white stays white, black stays black, and where no light is
 added nothing else is changed.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -43,6 +44,7 @@ from llie_helpers.models.network import Network, Objective, any_size, check_imag
 
 FAINTEST = 1e-3  # a quarter of an 8-bit step; keeps the gradient of logarithms finite
 DIM = 0.002  # luminance after which half of the residual is added
+ALIKE = 0.02  # five 8-bit steps; means that differ by less are taken for one colour
 
 
 class DualBranch(Network):
@@ -104,6 +106,7 @@ class DualBranch(Network):
         light = upsample(F.avg_pool2d(luminance(low), CELL))
         restored = torch.addcmul(smooth, (gate - 2).sigmoid(), lit - smooth)
         restored = torch.addcmul(restored, residual, light / (light + DIM))
+        restored = restored + upsample(colour_noise(F.avg_pool2d(restored, CELL)))
         # Noise is visible where light was added; elsewhere nothing needs to be restored.
         share = headroom(low) * (1 - 1 / gains.square())
         enhanced = torch.addcmul(lit, share, restored - lit)
@@ -151,6 +154,30 @@ class LightObjective(Objective):
             + self.smoothness * roughness(grid)
             + self.order * disorder(grid)
         )
+
+
+def colour_noise(means: torch.Tensor) -> torch.Tensor:
+    """Return what to add to means of cells so that noise leaves no patches of colour.
+
+    A bilateral filter over 3x3 cells (Tomasi and Manduchi, ICCV 1998), of which only the change of
+    colour is kept: the eye forgives grain, but not mottling.
+
+    Args:
+        means: means over cells, (N, 3, H, W).
+
+    Returns:
+        (N, 3, H, W); the sum over colours is 0.
+    """
+    height, width = means.shape[-2:]
+    around = F.pad(means, (1, 1, 1, 1), mode="replicate")
+    change, weights = torch.zeros_like(means), torch.zeros_like(means[:, :1])
+    for down, right in itertools.product(range(3), repeat=2):
+        difference = around[..., down : down + height, right : right + width] - means
+        distance = difference.square().sum(dim=1, keepdim=True)
+        weight = (-distance / (2 * ALIKE**2)).exp()
+        change, weights = torch.addcmul(change, weight, difference), weights + weight
+    change = change / weights
+    return change - change.mean(dim=1, keepdim=True)
 
 
 def light_error(low: torch.Tensor, normal: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:

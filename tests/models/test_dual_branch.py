@@ -21,7 +21,12 @@ from llie_helpers.models.bilateral_grid import (
     spline_weights,
     upsample,
 )
-from llie_helpers.models.dual_branch import LightObjective, WindowAmplitude
+from llie_helpers.models.dual_branch import (
+    ALIKE,
+    LightObjective,
+    WindowAmplitude,
+    colour_noise,
+)
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -189,6 +194,23 @@ def test_without_the_spectral_branch_all_channels_are_spatial():
     spatial = [module for module in plain.modules() if getattr(module, "groups", 1) > 1]
     assert [layer.groups for layer in spatial] == 3 * [32] + 4 * [64] + 3 * [32]
     assert plain(rand(1, 3, 40, 56)).shape == (1, 3, 40, 56)
+
+
+def chroma(image: torch.Tensor) -> torch.Tensor:
+    return image - image.mean(dim=1, keepdim=True)
+
+
+def test_patches_of_colour_are_smoothed_and_grain_and_edges_are_kept():
+    torch.manual_seed(0)
+    left, right = torch.tensor([[0.4, 0.3, 0.3], [0.3, 0.3, 0.4]]).view(2, 3, 1, 1)
+    halves = torch.cat([left.expand(3, 32, 16), right.expand(3, 32, 16)], dim=2)[None]
+    noise = ALIKE / 2 * torch.randn_like(halves)
+    noisy = halves + noise
+    smoothed = noisy + colour_noise(noisy)
+    assert (smoothed - noisy).mean(dim=1).abs().max() < 1e-6  # brightness is as it was
+    assert chroma(smoothed - halves).std() < 0.5 * chroma(noise).std()
+    assert chroma(smoothed - halves).mean(dim=(2, 3)).abs().max() < ALIKE / 10
+    assert torch.allclose(colour_noise(halves), torch.zeros(1), atol=1e-5)
 
 
 def a_batch() -> list[torch.Tensor]:

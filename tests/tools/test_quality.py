@@ -77,21 +77,8 @@ def test_a_rule_is_kept_by_doing_nothing_and_can_be_broken(name):
     assert rule.measure(Pointwise(BREAKERS[name], "breaker")) > rule.limit
 
 
-BROKEN = {
-    "chroma": "in deep dark, colour noise of 2.9 levels is left",
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=BROKEN[name]))
-        if name in BROKEN
-        else name
-        for name in RULES
-    ],
-)
+@pytest.mark.parametrize("name", RULES)
 def test_the_default_network_keeps_the_rules(name):
     assert RULES[name].measure(create_method("dual_branch")) <= RULES[name].limit
 
