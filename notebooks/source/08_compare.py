@@ -741,8 +741,7 @@ Table(
 #
 # Its two rows share the design, and differ mainly in the photographs of their training: with them
 # it gains enough in backlight to beat doing nothing, and loses much in full light. (The test
-# favours these weights: its photographs are darkened by the same computation as theirs were,
-# though none of them was in the training.)
+# favours these weights: its photographs were darkened in the same way as theirs.)
 #
 # And look at `dual_branch lol_v1` in full light: "41 dB" and "8 % brighter" describe no photograph.
 # Two of the six came back unchanged, and count 60 dB each, while one night sky became a third
@@ -875,9 +874,9 @@ question_seed = widgets.predict(
 question_seed
 
 # %% [markdown]
-# Their scores, from the card:
+# The model card has their scores:
 
-# %% List the scores of three seeds tags=["hide-input"]
+# %% Read the scores of three seeds tags=["hide-input"]
 KINDS = ["test, PSNR", "test, SSIM", "test, GT-mean", "val, PSNR", "val, SSIM", "val, GT-mean"]
 told = cards.read(shipped["dual_branch"].path)[1].split("### Other seeds")[1]
 lines = [line.strip("| ").split(" | ") for line in re.findall(r"^\| \d \|.*", told, re.MULTILINE)]
@@ -887,6 +886,11 @@ question_seed.reveal(
     whole_decibel if apart["test, PSNR"] > 0.8 else half_decibel,
     f"{apart['test, PSNR']:.2f} dB.",
 )
+
+# %% [markdown]
+# Does a seed change the noise, or the light? The same three, with the target's brightness as well:
+
+# %% Show the scores of three seeds tags=["hide-input"]
 Table(
     ["dual_branch on LOL v1 (dB)", "seed 0", "seed 1", "seed 2", "apart"],
     [
@@ -899,9 +903,9 @@ Table(
 # %% [markdown]
 # Once the brightness is right, the three agree on the test images: what the seed changed is how
 # bright the rooms come out. That alone is worth a decibel, more than IAT's whole lead in section 3.
-# On the validation pairs the three are closer in PSNR, and less close with the right brightness; to
-# know the spread itself, three are too few. So a lead of one training over another is a lead of
-# these *weights*, and not yet of a design.
+# Three seeds are too few to say how large the spread is: on the validation pairs they are closer in
+# PSNR, and further apart with the right brightness. But a lead of one training over another is a
+# lead of these *weights*, and not yet of a design.
 #
 # {{claim apart["test, PSNR"] > 1 and apart["test, GT-mean"] < 0.1}}
 # {{claim apart["test, PSNR"] > leads["IAT"][0] + 0.3}}
@@ -1158,7 +1162,8 @@ print(f"as published: {again.own}\nfrozen:       {again.frozen}")
 #
 # And what no single score shows:
 #
-# - How many scenes and seeds? *Three scenes, 14 on LOL v1. One seed; another may differ by a decibel.*
+# - How many scenes and seeds? *Three scenes, 14 on LOL v1. One seed, and another may differ by a
+#   decibel.*
 # - Were all trained alike? *No: on LOL v1 for 1,000 to 16,000 steps, by different recipes.*
 # - Which baselines, and is doing nothing among them? *Eight, and yes.*
 #

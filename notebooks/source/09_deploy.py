@@ -614,9 +614,9 @@ figure.legend(loc="outside upper center", ncols=4)
 figure
 
 # %% [markdown]
-# By itself, each frame with the torch is turned down at once, door and all. With the delay the door
-# gives way by less than half as much, and without a jump. What is the price? Look at the floor,
-# just after the torch went on:
+# Frame by frame, the light is turned down as soon as the torch goes on, door and all. With the
+# delay the door gives way by less than half as much, and slowly. What is the price? Look at the
+# floor, just after the torch went on:
 #
 # {{claim 0.2 < (1 - light["your delay"].min()) / (1 - light["each frame by itself"].min()) < 0.5}}
 # {{claim jumps["your delay"] < 0.25 * jumps["each frame by itself"]}}
