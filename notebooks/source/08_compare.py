@@ -380,7 +380,7 @@ show_frontier(points, "milliseconds for a megapixel", "PSNR (dB)")
 # Now let a second cost count as well: the number of parameters, that is, the size of a download. A
 # curve and trees have no parameters to compare with, so this is among the networks.
 
-# %%
+# %% Find the frontier by one cost, and by both tags=["hide-input"]
 labels = list(networks)
 time_and_size = np.array(
     [[judged[label].ms_per_megapixel, methods[label].parameter_count] for label in labels]
