@@ -602,7 +602,7 @@ plotting.show_images(
 # of small windows, and the poolings make them care less about the exact pixel.
 #
 # Its weights are half a gigabyte to download. Do they matter? Liu et al. (2021) tried the same
-# layers with *random* weights, which did nearly as well. What counts is the structure: windows over
+# layers with *random* weights, which did about as well. What counts is the structure: windows over
 # windows, with poolings between. So that is what runs here, with a quarter of VGG's channels.
 #
 # {{exercise feature_loss}}
@@ -956,14 +956,13 @@ plotting.show_images(
 #
 # ### With trained weights
 #
-# Does a network that has seen a million photographs tell moved from blurred more clearly than the
-# random one? Two papers tried, and the answer depends on the purpose. As a training loss, to
-# enlarge small photographs, random weights did as well as trained ones (Liu et al., 2021). As a
-# measure of what looks alike to people, trained weights agreed with them clearly more often than
-# random ones (Zhang et al., 2018).
+# Are trained weights better than random ones? Two papers tried, and it depends on the purpose. As a
+# training loss, for enlarging small photographs, random weights did about as well (Liu et al.,
+# 2021). As a measure of what looks alike to people, trained weights agreed with people clearly more
+# often (Zhang et al., 2018).
 #
-# torchvision has VGG-19's weights and fetches them once (550 MB). If you have them, compare for
-# yourself:
+# How clearly do trained weights tell moved from blurred? torchvision has VGG-19's and fetches them
+# once (550 MB). Without them, the cell shows the random ones alone:
 
 # %%
 try:
