@@ -824,9 +824,9 @@ plotting.show_error_parts({baselines.best: to_beat, **both_networks})
 # The U-Net beats the mapper in detail (green). It loses in the two shades of orange, above all in
 # local light: some places are too bright, others too dark. No loss of this lesson changes that.
 #
-# The mapper chooses curves for the whole photograph, and four scenes are enough to learn that. The
-# U-Net decides for each place separately. Four scenes, in small crops, do not teach it which light
-# and colour belong where.
+# The mapper chooses a few curves for the whole photograph, which is little to learn. The U-Net
+# decides for each place separately. Four scenes, in small crops, do not teach it which light and
+# colour belong where.
 #
 # {{claim judged["U-Net"].detail < 0.9 * to_beat.detail}}
 # {{claim judged["U-Net"].colour > 1.1 * to_beat.colour}}
