@@ -49,14 +49,19 @@ def moved(reach):
     return torch.stack([window(garage.normal, shift) for shift in range(-reach, reach + 1)])
 
 
+def sharpened(image, strength):
+    """Strengthen what differs from the mean of 9 x 9 pixels."""
+    around = F.avg_pool2d(image, 9, stride=1, padding=4, count_include_pad=False)
+    return (image + strength * (image - around)).clamp(0, 1)
+
+
 nine = moved(4)
 mean = nine.mean(dim=0)
-around = F.avg_pool2d(mean, 9, stride=1, padding=4, count_include_pad=False)
 candidates = {
     "the first": nine[0],
     "the one in the middle": nine[4],
     "the mean of all nine": mean,
-    "the mean, sharpened": (mean + 2 * (mean - around)).clamp(0, 1),
+    "the mean, sharpened": sharpened(mean, 2),
 }
 plotting.show_images(
     list(candidates.values()),
@@ -137,19 +142,18 @@ print(f"cost {expected:.4f}; the one in the middle costs {prices['the one in the
 # The mean is the cheapest of all pictures, and it is none of the nine. Every sharp answer is right
 # once and wrong eight times, and pays more.
 #
-# A network plays this game for every pixel. It sees a dark, noisy crop, and many photographs could
-# have been behind it: an edge a pixel further to the left, the wall a little brighter. Squared
-# error tells it to answer with the mean, and the mean of edges is a blur.
+# A network plays this game for every pixel. Many photographs could be behind a dark, noisy crop: an
+# edge a pixel further to the left, the wall a little brighter. Squared error tells it to answer
+# with the mean, and the mean of edges is a blur.
 #
 # {{claim (safest - mean).abs().max() < 1e-4}}
 # {{claim min(prices, key=prices.get) == "the mean of all nine"}}
 #
 # How blurred the answer is depends on how much is in doubt; drag it below. **True detail** is the
 # share of the target's fine structure that is in an answer: 100 % for the target itself. To measure
-# it, scale the answer to the target's mean, so that brightness does not count. Then subtract from
-# both pictures the mean of 9 x 9 pixels around each pixel, which leaves the fine structures $a$ of
-# the answer and $t$ of the target. The share is $s = \sum a\,t \,/ \sum t^2$, the factor with which
-# $t$ fits $a$ best.
+# it, give both the same mean, and subtract from each the mean of 9 x 9 pixels around each pixel.
+# That leaves the fine structures $a$ of the answer and $t$ of the target. The share is
+# $s = \sum a\,t \,/ \sum t^2$, the factor with which $t$ fits $a$ best.
 
 # %% Draw the safest answers tags=["hide-input"]
 reaches = (0, 2, 4, 8)
@@ -193,9 +197,9 @@ for title, picture in medium.items():
 # {{claim price(median, F.l1_loss) < 0.9 * min(price(one, F.l1_loss) for one in nine)}}
 # {{claim 0.4 < metrics.true_and_false_detail(median, nine[4])[0, 0] < 0.6}}
 #
-# So there are two remedies. Leave less doubt: make sure that everything the input knows about edges
-# reaches the output. That is a matter of the network, sections 2 and 3. Or ask another question.
-# That is a matter of the loss, section 4.
+# So there are two remedies. Leave less doubt: let everything that the input knows about edges reach
+# the output. That is a matter of the network, sections 2 and 3. Or ask another question. That is a
+# matter of the loss, section 4.
 #
 # ## 2. Build a U-Net
 #
@@ -347,10 +351,9 @@ MyUNet = check.network(MyUNet)
 # %% [markdown]
 # {{answers network}}
 #
-# The course has the same network as `PlainUNet`. Two things to notice. The skips are a stack, as in
-# lesson 03, and features are put on it *before* they are pooled. And the weights start larger than
-# PyTorch's default, after He et al.: by default, signals fade away in so many layers, and the
-# network may never learn more than grey.
+# The course has the same network as `PlainUNet`. Its weights start larger than PyTorch's default,
+# after He et al.: by default, signals fade away in so many layers, and the network may never learn
+# more than grey.
 
 # %% tags=["nbval-check-output"]
 network = MyUNet()
@@ -361,9 +364,9 @@ print(f"{count_parameters(network):,} parameters, {gmacs(network):.1f} GMACs for
 #
 # ### A pattern that pooling cannot see
 #
-# A published system for dark photographs uses a U-Net too. One difference looks small: its skips
-# leave *after* the pooling. (It is the course's model `unet`; its code is in Going deeper.) Does
-# that matter, with so many channels around?
+# A published system for dark photographs uses a U-Net too. (It is the course's model `unet`; its
+# code is in Going deeper.) One difference looks small: its skips leave *after* the pooling. Does
+# that matter?
 #
 # The finest pattern that an image can hold is a chequerboard of single pixels. Move it by one
 # pixel, and bright and dark change places.
@@ -423,27 +426,32 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# No training can change this, and here is the proof. The board repeats every two pixels in each
-# direction, and so does every feature that a convolution makes of it. So each pooling window
-# contains all the values of a feature, and their maximum does not depend on the shift. In the
-# published network nothing at full size reaches the decoder by another way. No weights whatever
-# can make it draw both boards where they belong. The best it can do is the mean of the two, plain
-# grey: the safest answer again. *What a network cannot represent, no training teaches.* Yours is
-# untrained and draws the boards badly, but it draws two different pictures.
+# No training can change this. The board repeats every two pixels, and so does every feature that a
+# convolution makes of it. So each pooling window contains all the values of a feature, and their
+# maximum does not depend on the shift. The published network cannot tell the boards apart, and the
+# best it can draw is the mean of the two, plain grey: the safest answer again. *What a network
+# cannot represent, no training teaches.* Yours is untrained and draws the boards badly, but it
+# draws two different pictures.
 #
 # {{claim changes["published"] < 1e-6}}
 # {{claim changes["yours"] > 1e-3}}
 #
-# ### One switch
+# ### And a photograph?
 #
-# How much do skips matter for photographs? The published network and yours differ in several things
-# at once, so comparing their scores would prove nothing. Change one thing only. A *pre-hook* is
-# called before a module and may change what the module is given. This one replaces the skip by
-# zeros. The layers, the initial weights and the order of the crops stay the same. For a training of
-# a minute, the quick profile uses a quarter of the channels.
+# A chequerboard is extreme. How much do skips matter for photographs? The published network and
+# yours differ in several things, so comparing their scores would prove nothing. Change one thing
+# only. A *pre-hook* is called before a module and may change what the module is given. The first
+# one makes *pooled skips*: it pools the features, and copies each back to its four pixels. The
+# second makes *no skips*, only zeros. Layers, initial weights and crops stay the same. To train
+# within a minute, the quick profile uses a quarter of the channels.
 
 
 # %%
+def pool_skip(_module, given):
+    x, skip = given
+    return x, F.interpolate(F.max_pool2d(skip, kernel_size=2), scale_factor=2)
+
+
 def cut_skip(_module, given):
     x, skip = given
     return x, torch.zeros_like(skip)
@@ -453,13 +461,13 @@ recipe = load_recipe("plain_unet", lesson.profile).changed(loss={"mse": 1.0})
 widths = lesson.choose(quick=(6, 11, 22, 45), full=(22, 44, 88, 176))
 
 
-def learn(label, recipe, skips=True):
+def learn(label, recipe, hook=None):
     """Train one network; return it with its run."""
     torch.manual_seed(lesson.seed)
     model = MyUNet(widths).to(device)
-    if not skips:
+    if hook:
         for up in model.up:
-            up.register_forward_pre_hook(cut_skip)
+            up.register_forward_pre_hook(hook)
     folder = lesson.run_dir(label.replace(" ", "_"))
     run = training.fit(model, train, val, recipe, run_dir=folder, seed=lesson.seed)
     return model.eval(), run
@@ -472,32 +480,31 @@ print(f"{recipe.epochs} epochs of {recipe.crops_per_epoch} crops of {recipe.crop
 # Before you train them:
 
 # %%
-small, half, large = (
-    "a little less: at least 80 % of it",
-    "a good deal less: between 20 % and 80 % of it",
-    "much less: under 20 % of it",
+most, some, few = (
+    "nearly as much: at least 90 % of it",
+    "clearly less: between 30 % and 90 % of it",
+    "hardly any: under 30 % of it",
 )
 question_skips = widgets.predict(
-    "Two networks, with and without skips, are trained alike. Compared with the network that has "
-    "skips, how much true detail do the outputs of the network without them have?",
-    [small, half, large],
+    "How much true detail do the outputs have with pooled skips, compared with the U-Net's?",
+    [most, some, few],
 )
 question_skips
 
 # %% [markdown]
-# Both with squared error, on the same crops. If you stop the cell and run it again, the training
+# All with squared error, on the same crops. If you stop the cell and run it again, the training
 # goes on where it was.
 
 # %%
-trained = {"U-Net": learn("U-Net", recipe), "no skips": learn("no skips", recipe, skips=False)}
+hooks = {"U-Net": None, "pooled skips": pool_skip, "no skips": cut_skip}
+trained = {label: learn(label, recipe, hook) for label, hook in hooks.items()}
 
 
 # %% [markdown]
 # **False detail** is the rest, all fine structure that does not fit the target's: noise that was
 # left, things that were made up, and edges too strong in one place and too weak in another. Its
 # share is $\sqrt{\sum (a - s\,t)^2 / \sum t^2}$; the two need not add up to 100 %. The tuned gamma
-# curve keeps all the noise, which shows what there is to remove. (Its true detail is below 100 % as
-# well: a curve that lifts the shadows flattens what is bright.)
+# curve keeps all the noise, which shows what there is to remove.
 
 
 # %%
@@ -516,9 +523,9 @@ def detail(method):
 gamma = baselines.methods[baselines.tuned_gamma]
 details = {baselines.tuned_gamma: detail(gamma)}
 details |= {label: detail(partial(enhance, model)) for label, (model, _) in trained.items()}
-ratio = details["no skips"][0] / details["U-Net"][0]
+ratio = details["pooled skips"][0] / details["U-Net"][0]
 question_skips.reveal(
-    small if ratio >= 0.8 else half if ratio >= 0.2 else large,
+    most if ratio >= 0.9 else some if ratio >= 0.3 else few,
     "; ".join(
         f"{label}: {true:.0%} true, {false:.0%} false" for label, (true, false) in details.items()
     ),
@@ -534,65 +541,29 @@ close |= {"target": garage.normal}
 plotting.show_images(
     [window(image) for image in close.values()],
     list(close),
-    alt="The engine: brightened, full of coloured noise; by the U-Net, soft; without skips, a fog "
-    "in which no part can be told from another; and the target.",
+    columns=3,
+    alt="The engine: brightened, full of coloured noise; by the U-Net, soft; with pooled skips, "
+    "softer; without skips, a fog in which no part can be told from another; and the target.",
 )
 
 # %% [markdown]
-# Without skips, everything passes through the lowest level. There each channel has one number for
-# 8 x 8 pixels. A few dozen such numbers could describe an edge, but the network would first have
-# to invent that code and learn to read it, and in a minute it gets no further than fog. A skip
-# needs no code. So a network *can* be to blame for blur, if it has no short path for an edge. Of
-# that the network of lesson 03 is innocent: its shortcuts begin at full size. And look at the
-# U-Net with its skips: it has that path too, and it is still soft.
+# With pooled skips, the engine is there, but much of its fine structure has gone. A photograph is
+# no chequerboard: neighbouring windows differ, and the maxima of several channels tell roughly
+# where in its window an edge is. Roughly, not exactly.
 #
+# Without skips, everything passes through the lowest level. There each channel has one number for
+# 8 x 8 pixels. The network would have to invent a code for edges and learn to read it, and in a
+# minute it gets no further than fog. A skip needs no code.
+#
+# So a network *can* be to blame for blur, if it has no short path for an edge. The network of
+# lesson 03 is innocent: its shortcuts begin at full size. Those of your U-Net do too, and it is
+# still soft.
+#
+# {{claim details["pooled skips"][0] < 0.85 * details["U-Net"][0]}}
+# {{claim details["pooled skips"][0] > 0.5 * details["U-Net"][0]}}
 # {{claim details["no skips"][0] < 0.4 * details["U-Net"][0]}}
 # {{claim details["U-Net"][0] < 0.8}}
 # {{claim details["U-Net"][1] < 0.6 * details[baselines.tuned_gamma][1]}}
-#
-# ### Epoch by epoch
-#
-# When do the two curves separate? The upper row has your two trainings, the lower one a recorded
-# training of the U-Net at full width, on LOL v1. Each of its crops has nine times as many pixels.
-
-# %% recorded="plain_unet_0"
-curves = {label: run.history for label, (_, run) in trained.items()}
-recording = lessons.recorded("plain_unet_0")
-gap = [a["val_psnr"] - b["val_psnr"] for a, b in zip(*curves.values(), strict=True)]
-plotting.show_history(curves, {"U-Net": recording})
-
-# %% [markdown] recorded="plain_unet_0"
-# They separate in the very first epoch, and the gap grows. The learning rate follows a *cosine*:
-# slowly down, then fast, then slowly to zero, whatever the validation says. (On this logarithmic
-# axis the end looks steepest.) So you have to decide beforehand how long to train.
-#
-# The recorded validation curves come to rest, and the last epochs are the best. Compare this with
-# lesson 03, whose curve stayed restless to the end, so that the epoch to keep was partly luck. Two
-# things calm it here: a rate that falls to zero, and weights that are averaged over the last steps
-# (lesson 05).
-#
-# {{claim curves["U-Net"][0]["val_psnr"] > curves["no skips"][-1]["val_psnr"]}}
-# {{claim gap[0] > 0.3}}
-# {{claim gap[-1] > gap[0] + 0.3}}
-# {{claim recording.best["epoch"] > len(recording) - 3}}
-# {{claim abs(recording[-1]["val_psnr"] - recording[-3]["val_psnr"]) < 0.3}}
-
-# %% recorded="plain_unet_0"
-for label, run in {"lesson 03": lessons.recorded("mse_cnn_0"), "U-Net": recording}.items():
-    row = run.best
-    crops = f"{row['crops']:,} crops"
-    print(f"{label:9} {row['val_psnr']:.2f} dB, SSIM {row['val_ssim']:.3f} after {crops}")
-
-# %% [markdown] recorded="plain_unet_0"
-# On the same validation pairs, the network of lesson 03 did a little better, with less than a tenth
-# of the arithmetic per pixel, but from 13 times as many pixels: both trainings took about as much
-# arithmetic. These recordings do not show that a U-Net is the better network.
-#
-# {{claim lessons.recorded("mse_cnn_0").best["val_ssim"] > recording.best["val_ssim"] + 0.01}}
-# {{claim lessons.recorded("mse_cnn_0").best["crops"] > 5 * recording.best["crops"]}}
-# {{claim gmacs(models.create_model("mse_cnn")) < 0.1 * gmacs(network)}}
-# {{claim lessons.recorded("mse_cnn_0")[-1]["crops"] * 128**2 > 12 * recording[-1]["crops"] *
-# 96**2}}
 
 # %% [markdown]
 # ## 4. A loss that forgives place
@@ -603,7 +574,7 @@ for label, run in {"lesson 03": lessons.recorded("mse_cnn_0"), "U-Net": recordin
 # The other is blurred, just so much that both have the same squared error.
 
 
-# %%
+# %% Move one, blur the other tags=["hide-input"]
 def blurred(sigma):
     picture = cv2.GaussianBlur(garage.normal.permute(1, 2, 0).numpy(), (0, 0), sigma)
     return window(torch.from_numpy(picture).permute(2, 0, 1))
@@ -630,10 +601,9 @@ plotting.show_images(
 # cut off after eight convolutions and two poolings. Its features are edges, corners and textures
 # of small windows, and the poolings make them care less about the exact pixel.
 #
-# The classifier's weights are half a gigabyte to download. Do they matter? Liu et al. (2021) tried
-# the same layers with *random* weights and found that they do nearly as well. What counts is the
-# structure: windows over windows, with poolings between. So that is what runs here, at a quarter of
-# VGG's channels to be fast.
+# Its weights are half a gigabyte to download. Do they matter? Liu et al. (2021) tried the same
+# layers with *random* weights, which did about as well. What counts is the structure: windows over
+# windows, with poolings between. So that is what runs here, with a quarter of VGG's channels.
 #
 # {{exercise feature_loss}}
 #
@@ -729,12 +699,43 @@ question_both.reveal(
 )
 
 # %% [markdown]
-# The outputs have more detail of both kinds, by a tenth each, as more contrast would give too.
-# Strong features in about the right place satisfy the loss, and grain provides them as well as an
-# edge does. That is its price: *you get what the loss measures*.
+# More detail of both kinds, by a tenth each. Strong features in about the right place satisfy the
+# loss, and grain provides them as well as an edge does: *you get what the loss measures*.
 #
 # {{claim more_true > true + 0.01}}
 # {{claim more_false > false + 0.01}}
+#
+# ### More than sharpening?
+#
+# Has the network learned anything about edges? Compare it with a filter that knows nothing: the one
+# that sharpened the mean in the game. Apply it to the outputs of the first U-Net, just so strongly
+# that they have as much true detail. True detail grows in proportion to the strength, so one trial
+# with 0.5 tells how strong that is.
+
+# %%
+first_unet = partial(enhance, trained["U-Net"][0])
+gained = detail(lambda low: sharpened(first_unet(low), 0.5))[0] - true
+strength = 0.5 * (more_true - true) / gained
+
+
+def sharp_unet(low):
+    """The U-Net, then the filter: (3, H, W) -> (3, H, W) in 8-bit steps."""
+    return quantise(sharpened(first_unet(low), strength))
+
+
+details["sharpened"] = detail(sharp_unet)
+print(f"strength {strength:.2f}")
+for label in ("U-Net", "sharpened", "with features"):
+    print(f"{label:14} true {details[label][0]:.0%}, false {details[label][1]:.0%}")
+
+# %% [markdown]
+# A filter that strengthens all fine structure by about a tenth adds as much true detail, for about
+# as much false. In these numbers, the loss has done nothing that sharpening does not do. Whenever a
+# method promises detail, make this test.
+#
+# {{claim 0.05 < strength < 0.2}}
+# {{claim abs(details["sharpened"][0] - more_true) < 0.015}}
+# {{claim abs(details["sharpened"][1] - more_false) < 0.04}}
 #
 # ## 5. Judge it
 #
@@ -762,13 +763,14 @@ plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pa
 #
 # {{claim furthest > 0.05}}
 #
-# Which of the two networks is better? Compare the grain in the bright sky. Then look again at the
-# detail from the game, four stops too dark: at the fins of the engine, and at plain areas of both
-# outputs, for a fine mesh that is in no target.
+# Which network is better? Compare the grain in the bright sky. Then look again at the detail from
+# the game, four stops too dark. The filter strengthens what was there. Look in plain areas for what
+# the second loss has added: a fine mesh that is in no target.
 
 # %%
+close["sharpened"] = sharp_unet(garage.low)
 close["with features"] = enhance(trained["with features"][0], garage.low)
-order = ["dark, brightened", "U-Net", "with features", "target"]
+order = ["U-Net", "sharpened", "with features", "target"]
 shares = [metrics.true_and_false_detail(window(close[label]), truth)[0] for label in order]
 plotting.show_images(
     [window(close[label]) for label in order],
@@ -782,7 +784,8 @@ plotting.show_images(
 
 # %%
 judged = {label: metrics.evaluate(model, test) for label, (model, _) in trained.items()}
-baselines.table({label: judged[label] for label in ("U-Net", "with features")})
+judged["sharpened"] = metrics.evaluate(lambda low: sharp_unet(low[0])[None], test)
+baselines.table({label: judged[label] for label in ("U-Net", "sharpened", "with features")})
 
 # %% Keep scores and the U-Net for lesson 08 tags=["hide-input"]
 for label, (model, run) in trained.items():
@@ -800,40 +803,36 @@ to_keep.load_state_dict(trained["U-Net"][0].state_dict())
 models.save_weights(to_keep, lesson.run_dir("unet") / "best.safetensors")
 
 # %% [markdown]
-# In SSIM the U-Net wins by far; in PSNR it loses. And which of the two networks is better? The
-# second term moves PSNR and SSIM little, and with another seed perhaps the other way. It buys
-# stronger lines and pays with grain and mesh. Someone has to look, and to say what the picture is
-# for.
+# In SSIM the U-Net wins by far; in PSNR it loses. Neither the filter nor the feature loss changes
+# that. Whether stronger lines are worth the grain, someone has to decide who knows what the picture
+# is for.
 #
-# What holds both networks back can be read from the three parts of the error:
+# What holds both networks back can be read from the parts of the error:
 #
 # {{claim judged["U-Net"].ssim > to_beat.ssim + 0.1}}
 # {{claim judged["U-Net"].psnr < to_beat.psnr}}
 # {{claim abs(judged["with features"].psnr - judged["U-Net"].psnr) < 1}}
 # {{claim abs(judged["with features"].ssim - judged["U-Net"].ssim) < 0.05}}
+# {{claim abs(judged["sharpened"].psnr - judged["U-Net"].psnr) < 0.3}}
+# {{claim abs(judged["sharpened"].ssim - judged["U-Net"].ssim) < 0.03}}
 
 # %%
 both_networks = {label: judged[label] for label in ("U-Net", "with features")}
 plotting.show_error_parts({baselines.best: to_beat, **both_networks})
 
 # %% [markdown]
-# The U-Net has less error in detail than the mapper, and hardly more in brightness, if any. It
-# loses on local light and colour, and no loss of this lesson changes that.
+# The U-Net beats the mapper in detail (green). It loses in the two shades of orange, above all in
+# local light: some places are too bright, others too dark. No loss of this lesson changes that.
+#
+# The mapper chooses a few curves for the whole photograph, which is little to learn. The U-Net
+# decides for each place separately. Four scenes, in small crops, do not teach it which light and
+# colour belong where.
 #
 # {{claim judged["U-Net"].detail < 0.9 * to_beat.detail}}
-# {{claim judged["U-Net"].brightness < 1.2 * to_beat.brightness}}
-# {{claim judged["U-Net"].local > 1.5 * to_beat.local}}
-# {{claim judged["with features"].local > 1.5 * to_beat.local}}
-#
-# It is both, light and colour. The mapper decides once for the whole photograph, but that alone
-# does not help: so does the gamma curve, and it has more than twice the mapper's local error. The
-# mapper has less to learn, and four scenes just suffice (in lesson 02, three did not). The U-Net
-# decides for each place separately, and four scenes, in small crops, do not teach it which light
-# and colour belong where.
-#
-# {{claim judged["U-Net"].light > 1.5 * to_beat.light}}
 # {{claim judged["U-Net"].colour > 1.1 * to_beat.colour}}
-# {{claim baselines.scores[baselines.tuned_gamma].local > 2 * to_beat.local}}
+# {{claim judged["U-Net"].light > 2 * to_beat.light}}
+# {{claim judged["U-Net"].light - to_beat.light > judged["U-Net"].colour - to_beat.colour}}
+# {{claim judged["with features"].local > 1.5 * to_beat.local}}
 #
 # ## Recap
 #
@@ -843,13 +842,13 @@ plotting.show_error_parts({baselines.best: to_beat, **both_networks})
 # - Under squared error the cheapest answer is the mean of all that is possible, and the mean of
 #   edges is a blur. The median, which absolute error asks for, is soft as well.
 # - A skip connection carries fine structure past the poolings, if it leaves before them. After the
-#   pooling, the place of the finest pattern is lost for good.
+#   pooling, part of it is lost, and the finest pattern for good.
 # - A perceptual loss compares features. It forgives a small change of place and does not forgive
 #   blur, even with random weights.
 #
 # **What failed.** The U-Net loses to the histogram mapper in PSNR. It loses on local light and
 # colour, which four training scenes cannot teach it. A feature loss raises false detail together
-# with true.
+# with true, as a sharpening filter does.
 #
 # The strip, with your minute as the last panel before the target. (Where you have trained no
 # network in a lesson, its panel comes from a long training on real pairs.)
@@ -858,15 +857,64 @@ plotting.show_error_parts({baselines.best: to_beat, **both_networks})
 lessons.strip(lesson, trained["with features"][0])
 
 # %% [markdown]
-# A U-Net has to learn light, colour and noise at once, for every place, from a window less than a
-# hundred pixels wide. The trees of lesson 02 decide on light and colour for the whole photograph,
-# and four scenes are enough for that; but they know nothing of noise. What if the trees go first,
-# and a network only cleans up behind them? That is lesson 05.
+# A U-Net has to learn light, colour and noise at once, for every place. The trees of lesson 02
+# decide on light and colour for the whole photograph, but they know nothing of noise. What if the
+# trees go first, and a network only cleans up behind them? That is lesson 05.
 #
 # The core path ends here.
 #
 # ## Going deeper
 #
+# ### Epoch by epoch
+#
+# When do the curves of section 3 separate? The upper row has your trainings, the lower one a
+# recorded training of the U-Net at full width, on LOL v1. Each of its crops has nine times as many
+# pixels.
+
+# %% recorded="plain_unet_0"
+curves = {label: trained[label][1].history for label in hooks}
+recording = lessons.recorded("plain_unet_0")
+gap = [a["val_psnr"] - b["val_psnr"] for a, b in zip(*list(curves.values())[::2], strict=True)]
+plotting.show_history(curves, {"U-Net": recording})
+
+# %% [markdown] recorded="plain_unet_0"
+# Without skips, the curve falls behind in the very first epoch, and the gap grows. With pooled
+# skips, it stays close to the U-Net's: PSNR hardly notices the fine structure that they lose.
+#
+# The learning rate follows a *cosine*: slowly down, then fast, then slowly to zero, whatever the
+# validation says. So you have to decide beforehand how long to train. (On this logarithmic axis the
+# end looks steepest.)
+#
+# The recorded validation curves come to rest, and the last epochs are the best. Compare this with
+# lesson 03, whose curve stayed restless to the end, so that the epoch to keep was partly luck. Two
+# things calm it here: a rate that falls to zero, and weights that are averaged over the last steps
+# (lesson 05).
+#
+# {{claim curves["U-Net"][0]["val_psnr"] > curves["no skips"][-1]["val_psnr"]}}
+# {{claim gap[0] > 0.3}}
+# {{claim abs(curves["pooled skips"][-1]["val_psnr"] - curves["U-Net"][-1]["val_psnr"]) < 0.5}}
+# {{claim gap[-1] > gap[0] + 0.3}}
+# {{claim recording.best["epoch"] > len(recording) - 3}}
+# {{claim abs(recording[-1]["val_psnr"] - recording[-3]["val_psnr"]) < 0.3}}
+
+# %% recorded="plain_unet_0"
+for label, run in {"lesson 03": lessons.recorded("mse_cnn_0"), "U-Net": recording}.items():
+    row = run.best
+    crops = f"{row['crops']:,} crops"
+    print(f"{label:9} {row['val_psnr']:.2f} dB, SSIM {row['val_ssim']:.3f} after {crops}")
+
+# %% [markdown] recorded="plain_unet_0"
+# On the same validation pairs, the network of lesson 03 did a little better, with less than a tenth
+# of the arithmetic per pixel, but from 13 times as many pixels: both trainings took about as much
+# arithmetic. These recordings do not show that a U-Net is the better network.
+#
+# {{claim lessons.recorded("mse_cnn_0").best["val_ssim"] > recording.best["val_ssim"] + 0.01}}
+# {{claim lessons.recorded("mse_cnn_0").best["crops"] > 5 * recording.best["crops"]}}
+# {{claim gmacs(models.create_model("mse_cnn")) < 0.1 * gmacs(network)}}
+# {{claim lessons.recorded("mse_cnn_0")[-1]["crops"] * 128**2 > 12 * recording[-1]["crops"] *
+# 96**2}}
+
+# %% [markdown]
 # ### The cheapest picture of all
 #
 # Section 4 gave the new loss four candidates. What if you search among *all* pictures, as `guess`
@@ -908,9 +956,13 @@ plotting.show_images(
 #
 # ### With trained weights
 #
-# torchvision has VGG-19's weights, trained on ImageNet, and fetches them once (550 MB). If you
-# have them, compare: does the trained network tell moved from blurred more clearly than the random
-# one?
+# Are trained weights better than random ones? Two papers tried, and it depends on the purpose. As a
+# training loss, for enlarging small photographs, random weights did about as well (Liu et al.,
+# 2021). As a measure of what looks alike to people, trained weights agreed with people clearly more
+# often (Zhang et al., 2018).
+#
+# How clearly do trained weights tell moved from blurred? torchvision has VGG-19's and fetches them
+# once (550 MB). Without them, the cell shows the random ones alone:
 
 # %%
 try:
@@ -1020,46 +1072,44 @@ question_work.reveal(
 # {{claim costliest == places[2]}}
 # {{claim gmacs(network) < 0.5 * gmacs(published)}}
 #
-# ### How far it sees, by hand
+# ### What the skips carry
 #
-# {{exercise sees}}
+# A photograph has three numbers per pixel. How many does a U-Net hand on?
 #
-# `layers` is a list of the strings "conv" (3x3, one pixel of padding), "pool" (2x2) and "up" (each
-# pixel is copied into two), in the order in which the image meets them. For output pixel number
-# `index` along one side, counted from 0, return the first and the last input pixel that it depends
-# on. They may be outside the image.
+# {{exercise carried}}
+#
+# `widths` are the channels of the levels, from full size down, as in `MyUNet`; `height` and `width`
+# are the size of the photograph and can be halved as often as the network pools. Count the numbers
+# that all skips carry together, and the numbers of the features at the deepest level.
 
 
 # %%
-def sees(layers, index):
-    """List of layers, index -> (first pixel, last pixel)."""
-    ### SOLUTION sees
+def carried(widths, height, width):
+    """-> (numbers in all skips, numbers at the deepest level)."""
+    ### SOLUTION carried
 
 
 # %% tags=["nbval-check-output"]
-sees = check.sees(sees)
+carried = check.carried(carried)
 
 # %% [markdown]
-# {{answers sees}}
-#
-# The longest way through the published network, and through yours (in which a stamp of 2 x 2 makes
-# each output pixel of one input pixel, as a copy does):
+# {{answers carried}}
 
 # %% tags=["nbval-check-output"]
-longest = {
-    "published": ["conv", "conv", "pool"] * 2 + ["conv", "conv", "up", "up", "conv"],
-    "yours": ["conv", "conv", "pool"] * 3 + ["conv", "conv"] + ["up", "conv", "conv"] * 3,
-}
-for label, layers in longest.items():
-    first, last = sees(layers, 128)
-    print(f"{label:9} from {first} to {last}: {last - first + 1} pixels")
+for label, channels in {"full width": (22, 44, 88, 176), "quick": (6, 11, 22, 45)}.items():
+    in_skips, at_bottom = (count / (400 * 600) for count in carried(channels, 400, 600))
+    print(f"{label:10} {in_skips:5.2f} numbers per pixel in the skips, {at_bottom:.2f} below")
 
 # %% [markdown]
-# The photographs are 400 pixels wide. And the crops of the quick profile have 32 pixels: your
-# training never filled that window.
+# Without skips, the quick network has to press three numbers per pixel through less than one. So
+# the fog of section 3 was a matter of room as well. With skips there is room for everything, and it
+# has a price: all those numbers wait in memory until the way up needs them. At full width and four
+# bytes each, that is 37 MB for 600 x 400 pixels, and almost 2 GB for a photograph of 12 megapixels.
+# Lesson 09 therefore cuts large photographs into tiles.
 #
-# {{claim last - first + 1 < 100}}
-# {{claim load_recipe("plain_unet", "quick").crop_size == 32}}
+# {{claim carried((6, 11, 22, 45), 400, 600)[1] < 400 * 600}}
+# {{claim 36.5e6 < 4 * carried((22, 44, 88, 176), 400, 600)[0] < 37.5e6}}
+# {{claim 1.8e9 < 4 * carried((22, 44, 88, 176), 3000, 4000)[0] < 1.9e9}}
 #
 # ### Eight looks
 #
@@ -1110,6 +1160,8 @@ print(f"eight looks {eight.psnr:.2f} dB, SSIM {eight.ssim:.3f}")
 #   Super-Resolution. ECCV 2016.
 # - Y. Liu, H. Chen, Y. Chen, W. Yin, C. Shen. Generic Perceptual Loss for Modeling Structured
 #   Output Dependencies. CVPR 2021.
+# - R. Zhang, P. Isola, A. A. Efros, E. Shechtman, O. Wang. The Unreasonable Effectiveness of Deep
+#   Features as a Perceptual Metric. CVPR 2018. (trained and random features, compared with people)
 # - K. Simonyan, A. Zisserman. Very Deep Convolutional Networks for Large-Scale Image Recognition.
 #   ICLR 2015. (VGG)
 # - H. Zhao, O. Gallo, I. Frosio, J. Kautz. Loss Functions for Image Restoration with Neural

@@ -1,4 +1,4 @@
-"""Exercises of lesson 04: the safest answer, a U-Net, a feature loss; cost, field, ensemble."""
+"""Exercises of lesson 04: the safest answer, a U-Net, a feature loss; stamps, sizes, ensemble."""
 
 import torch
 import torch.nn.functional as F
@@ -297,63 +297,51 @@ transposed = Exercise(
 )
 
 
-def sees_solution(layers, index):
-    """First and last input pixel that output pixel ``index`` depends on, along one side."""
-    first = last = index
-    for layer in reversed(layers):
-        if layer == "conv":
-            first, last = first - 1, last + 1
-        elif layer == "pool":
-            first, last = 2 * first, 2 * last + 1
-        else:
-            first, last = first // 2, last // 2
-    return first, last
+def carried_solution(widths, height, width):
+    """Numbers that the skips of a U-Net carry, and numbers at its deepest level."""
+    numbers = [
+        channels * (height // 2**level) * (width // 2**level)
+        for level, channels in enumerate(widths)
+    ]
+    return sum(numbers[:-1]), numbers[-1]
 
 
-sees = Exercise(
-    title="What one output pixel sees",
-    minutes=8,
-    difficulty=3,
-    reference=sees_solution,
-    inputs=lambda: [
-        (["conv"], 7),
-        (["pool"], 5),
-        (["up"], 5),
-        (["conv", "pool", "conv", "up"], 12),
-        (["conv", "pool", "conv", "up"], 13),
-        (["conv", "pool", "conv", "pool", "conv", "up", "up", "conv"], 30),
-        (["conv", "pool", "conv", "pool", "conv", "up", "up", "conv"], 33),
-        # The first pixel is outside of the image.
-        (["conv", "up", "conv"], 0),
-    ],
+carried = Exercise(
+    title="What the skips carry",
+    minutes=6,
+    difficulty=2,
+    reference=carried_solution,
+    inputs=lambda: [((5, 7), 4, 6), ((3, 8, 11), 16, 8), ((22, 44, 88, 176), 40, 24)],
     mistakes={
-        "the layers are walked through from the image on; start at the output, "
-        "with the last layer.": "reversed(layers) => layers",
-        "a pooled pixel covers two pixels: "
-        "2 * last and the one after it.": "2 * last + 1 => 2 * last",
-        "pooling and upsampling are swapped: going backwards, "
-        "pooling doubles the range and upsampling halves it.": '"pool" => "up"',
-        "upsampling is left out: going backwards, "
-        "two pixels become one again.": "first // 2, last // 2 => first, last",
-        "an upsampled pixel is a copy of exactly one pixel, "
-        "so round down at both ends.": "last // 2 => (last + 1) // 2",
-        "round down below 0 as well: -1 // 2 is -1, "
-        "but int(-1 / 2) is 0.": "first // 2, last // 2 => int(first / 2), int(last / 2)",
-        "pixels outside of the image are right, since a convolution sees its padding there; "
-        "do not stop at 0.": "return first => return max(first, 0)",
-        "a 3x3 convolution sees one pixel on each side, in both directions.": "first - 1 => first",
-        "a 3x3 convolution sees one pixel more on each side, "
-        "not two or three.": "first - 1, last + 1 => first - 2, last + 2",
-        "you return a width; "
-        "return the first and the last pixel.": "return first, last => return last - first + 1",
+        "each pooling halves both sides, so a level has a quarter of the pixels "
+        "of the level above.": "* (width // 2**level) => * width",
+        "the skips leave before the pooling: the first level has the full size.": (
+            "enumerate(widths) => enumerate(widths, start=1)"
+        ),
+        "sizes halve again at each level: the third has a quarter of the height, "
+        "the fourth an eighth.": "2**level => (level + 1)",
+        "the deepest level has no skip: its features go up, not across.": "[:-1] => ",
+        "every level above the deepest has a skip; add them all up.": (
+            "sum(numbers[:-1]) => numbers[0]"
+        ),
+        "each pixel has one number for every channel: "
+        "multiply by the channels.": "channels * (height => (height",
+        "channels alone are not enough: each has a number for every pixel "
+        "of its level.": " * (height // 2**level) * (width // 2**level) => ",
+        "an image has three channels, but features have as many as the level is wide.": (
+            "channels * (height => 3 * (height"
+        ),
+        "the two results are swapped; return the skips first.": (
+            "sum(numbers[:-1]), numbers[-1] => numbers[-1], sum(numbers[:-1])"
+        ),
     },
     hints=[
-        "Walk backwards from the output. Keep a first and a last pixel, and ask at each layer: "
-        "which of its inputs do these depend on?",
-        "A convolution: one pixel further out at both ends. A pooled pixel `i` comes from `2 * i` "
-        "and `2 * i + 1`. An upsampled pixel `i` is a copy of pixel `i // 2`.",
-        "Loop over `reversed(layers)`. For a pooling layer: `first, last = 2 * first, "
-        "2 * last + 1`.",
+        "Level 0 has the full size, and each further level half the height and half the width. "
+        "How many numbers are its features?",
+        "Level `i` has `widths[i]` channels of `height // 2**i` times `width // 2**i` pixels. "
+        "Which levels have a skip?",
+        "All but the last. Make a list with one number for each level, and return the sum of "
+        "`numbers[:-1]`, and `numbers[-1]`.",
     ],
 )
 
