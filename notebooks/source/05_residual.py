@@ -597,7 +597,7 @@ question_depth
 # step, a mean of three seeds, and the ratio of the two:
 
 
-# %%
+# %% Measure the gradients tags=["hide-input"]
 def noisy_and_clean():
     """A batch of smooth patches, with noise and without."""
     clean = F.interpolate(torch.rand(8, 3, 5, 5), size=16, mode="bilinear")
@@ -634,9 +634,11 @@ question_depth.reveal(
 # %% [markdown]
 # With PyTorch's own start, the gradients of the plain stack do vanish on their way, and shortcuts
 # bring them back. But He initialisation does so without a shortcut. The fault is in the start, not
-# in the depth. ("He / 10, plain" says why you need the norms: its ratio is fine, because *both*
-# layers get next to nothing. And the 0 of the last row is harmless: behind a convolution of zeros,
-# there is something to learn from the second step on.)
+# in the depth.
+#
+# "He / 10, plain" shows why you need the norms: its ratio is fine, because *both* layers get next to
+# nothing. (The 0 of the last row is harmless. Behind a convolution of zeros, there is something to
+# learn from the second step on.)
 #
 # {{claim norms["PyTorch", False][0] < 1e-4 and norms["PyTorch", False][1] > 1e-2}}
 # {{claim norms["PyTorch", True][0] > 1e-3}}
@@ -771,10 +773,10 @@ outputs["with the shortcut"] = [
 plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pair in shown])
 
 # %% [markdown]
-# The sky stays blue and the tank red. But the grain is back, and SSIM has fallen with it. The first
-# network painted a picture of its own, and a smooth one is easy to paint. This one has to find the
-# noise in order to subtract it. Did it have the time? See what both networks do to the
-# validation photographs, and the epoch that was kept:
+# The sky stays blue and the tank red, although the white wall turns a little lilac. But the grain is
+# back, and SSIM has fallen with it. The first network painted a picture of its own, and a smooth
+# one is easy to paint. This one has to find the noise in order to subtract it. Did it have the
+# time? See what both networks do to the validation photographs, and the epoch that was kept:
 #
 # {{claim (outputs["with the shortcut"][0][2] - outputs["with the shortcut"][0][1]).mean() > 0.04}}
 # {{claim whole.detail > 1.2 * mine.detail}}
@@ -872,8 +874,9 @@ lessons.strip(lesson, last_chain)
 
 # %% [markdown]
 # Panel 05 is the network with the shortcut, after its last epoch. (Panel 04 is there only if you
-# have run lesson 04.) It is red, it has edges, and it has grain. Lesson 04 said that the loss asks
-# for softness. What if the loss could *look*? Lesson 06 tries.
+# have run lesson 04.) The tank is red, the edges are there, and some grain is gone. What is left
+# asks for longer training. But lesson 04 said that the loss itself asks for softness. What if the
+# loss could *look*? Lesson 06 tries.
 #
 # The core path ends here.
 #
