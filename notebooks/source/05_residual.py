@@ -636,9 +636,9 @@ question_depth.reveal(
 # bring them back. But He initialisation does so without a shortcut. The fault is in the start, not
 # in the depth.
 #
-# "He / 10, plain" shows why you need the norms: its ratio is fine, because *both* layers get next to
-# nothing. (The 0 of the last row is harmless. Behind a convolution of zeros, there is something to
-# learn from the second step on.)
+# "He / 10, plain" shows why you need the norms: its ratio is fine, because *both* layers get next
+# to nothing. (The 0 of the last row is harmless. Behind a convolution of zeros, there is something
+# to learn from the second step on.)
 #
 # {{claim norms["PyTorch", False][0] < 1e-4 and norms["PyTorch", False][1] > 1e-2}}
 # {{claim norms["PyTorch", True][0] > 1e-3}}
@@ -773,8 +773,8 @@ outputs["with the shortcut"] = [
 plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pair in shown])
 
 # %% [markdown]
-# The sky stays blue and the tank red, although the white wall turns a little lilac. But the grain is
-# back, and SSIM has fallen with it. The first network painted a picture of its own, and a smooth
+# The sky stays blue and the tank red, although the white wall turns a little lilac. But the grain
+# is back, and SSIM has fallen with it. The first network painted a picture of its own, and a smooth
 # one is easy to paint. This one has to find the noise in order to subtract it. Did it have the
 # time? See what both networks do to the validation photographs, and the epoch that was kept:
 #
