@@ -1,4 +1,4 @@
-"""Exercises of lesson 05: a residual network, honest inputs, half precision, AdamW, its scaler."""
+"""Exercises of lesson 05: residual networks, honest inputs, AdamW, half precision, its scaler."""
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from torch import nn
 from llie_helpers.lessons.checks.compare import Finding, copy_of
 from llie_helpers.lessons.checks.exercise import Exercise, combine
 from llie_helpers.lessons.checks.networks import network as look_at_network
+from llie_helpers.models.network import any_size
 from llie_helpers.models.residual import Residual, TwoPath
 
 
@@ -378,6 +379,99 @@ inputs = Exercise(
         "Then one waste: which model would you use on a new photograph?",
         "`fold = np.unique(scenes, return_inverse=True)[1] % folds` gives all rows of a scene the "
         "same fold. For the validation rows, `fit(low, normal)` may use every training row.",
+    ],
+)
+
+
+class WholeShortcut(Residual):
+    """The residual network with a shortcut around the whole, which starts as "change nothing"."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @any_size
+    def forward(self, low):
+        x = self.preprocess(low)
+        for module in self.series:
+            x = x + module(x)
+        changed = low + self.head(x)
+        return changed if self.training else changed.clamp(0, 1)
+
+
+def whole_observe(answer, options, image):
+    """Observe the network in evaluation and in training, and find what it starts with."""
+
+    def in_training(**options):
+        made = answer(**options)
+        made.eval = made.train
+        return made
+
+    seen = [look_at_network(each, options, image) for each in (answer, in_training)]
+    at_zero = {name for name, value in answer(**options).named_parameters() if not value.any()}
+    for part in ("weight", "bias"):
+        if f"head.{part}" not in at_zero:
+            raise Finding(
+                f"the {part} of self.head is not zero at the start, so the network begins with a "
+                f"change: nn.init.zeros_(self.head.{part})."
+            )
+    if "preprocess.0.weight" in at_zero:
+        raise Finding(
+            "only the head starts at zero. Behind layers of zeros it would see nothing and learn "
+            "no more than one colour."
+        )
+    return seen
+
+
+whole = Exercise(
+    title="A shortcut around the whole",
+    minutes=6,
+    difficulty=2,
+    reference=WholeShortcut,
+    inputs=lambda: [
+        ({"width": 4, "modules": 2, "batch_norm": False}, torch.rand(1, 3, 16, 18)),
+        ({"width": 3, "modules": 1, "batch_norm": True}, torch.rand(2, 3, 17, 16)),
+    ],
+    observe=whole_observe,
+    mistakes={
+        "the weight of self.head is not zero at the start": (
+            "        nn.init.zeros_(self.head.weight)\n => "
+        ),
+        "the bias of self.head is not zero at the start": (
+            "        nn.init.zeros_(self.head.bias)\n => "
+        ),
+        "only the head starts at zero": (
+            "nn.init.zeros_(self.head.weight) => [nn.init.zeros_(it) for it in self.parameters()]"
+        ),
+        "the image is not added: the head returns a change, not a picture.": (
+            "low + self.head(x) => self.head(x)"
+        ),
+        "the sigmoid is left over from the other network; it would squeeze a picture that is "
+        "almost right.": "low + self.head(x) => torch.sigmoid(low + self.head(x))",
+        "the change goes through a sigmoid, so it could only brighten.": (
+            "low + self.head(x) => low + torch.sigmoid(self.head(x))"
+        ),
+        "in training, return the sum as it is: where clamp cuts, the gradient is 0.": (
+            "return changed if self.training else changed.clamp(0, 1) => return changed.clamp(0, 1)"
+        ),
+        "outside of training, clamp the sum to 0 to 1.": (
+            "return changed if self.training else changed.clamp(0, 1) => return changed"
+        ),
+        "it is the other way round: clamp outside of training, not in it.": (
+            "if self.training => if not self.training"
+        ),
+        "the modules have lost their own shortcuts: add x to what each module returns.": (
+            "x = x + module(x) => x = module(x)"
+        ),
+    },
+    hints=[
+        "Which lines of your network's forward stay? What did the sigmoid do there, and what "
+        "would it do to a sum that is right already?",
+        "`super().__init__(**options)` makes all layers. Then two calls of `nn.init.zeros_`. "
+        "The output is `low + self.head(x)`.",
+        "`changed = low + self.head(x)`, and then "
+        "`return changed if self.training else changed.clamp(0, 1)`.",
     ],
 )
 
