@@ -166,7 +166,7 @@ question_best.reveal(best, f"It has {psnrs[best]:.1f} dB. Doing nothing is last 
 # grows through the whole course, the *table to beat*.
 
 
-# %%
+# %% Make the table tags=["hide-input"]
 def show(scored):
     rows = []
     for name, (psnr, ssim) in scored.items():
@@ -540,7 +540,7 @@ def answers(photo, stops):
 sweep = [[answers(photo, stops) for photo in normal] for stops in range(8)]
 
 # %% [markdown]
-# The mean PSNR over the three photographs, for each method and each darkness:
+# Both answers are in the mean PSNR over the three photographs, for each method and each darkness:
 
 
 # %%
@@ -555,6 +555,8 @@ curves = {
     ]
     for method in sweep[0][0]
 }
+
+# %% Answer the questions tags=["hide-input"]
 full = {method: curve[0] for method, curve in curves.items()}
 measured = full["first network"]
 question_bright.reveal(
