@@ -873,7 +873,7 @@ for kind in ("white", "demosaiced"):
     panels |= {f"{kind} grain": brighten(to_linear(low)), f"{kind}, enhanced": answer}
     similar.append(metrics.ssim(quantise(answer), photos["motorcycle"]).item())
 plotting.show_images(
-    [picture[:, 100:190, 240:348] for picture in panels.values()],
+    [picture[:, 115:175, 262:334] for picture in panels.values()],
     list(panels),
     ["", f"SSIM {similar[0]:.2f}", "", f"SSIM {similar[1]:.2f}"],
     alt="The mudguard of the motorcycle with white grain, which the network removes, and with "
