@@ -760,14 +760,14 @@ Table(
 )
 
 # %% [markdown]
-# Not mainly. The coffee has the right mean and only 17 dB, and most of its error is colour: look at
-# the saucer. In the garage and at the rocket it is light: look at the floor, the engine and the
-# sky. The network learned to change every place strongly, each by what surrounds it, and it does so
-# even where nothing needs a change.
+# In part: at the rocket it is nearly half of the error. But the coffee has the right mean and only
+# 17 dB, and most of its error is local colour: look at the saucer. In the garage the largest part is
+# local light: look at the floor and the engine. The network learned to change every place strongly,
+# each by what surrounds it, and it does so even where nothing needs a change.
 #
 # {{claim abs(spoilt[0].mean() - normal[0].mean()) < 0.02 and psnr(spoilt[0], normal[0]) < 18}}
-# {{claim (shares[1:3].sum(0) > shares[0]).all() and shares[2, 0] > 0.5}}
-# {{claim (shares[1, 1:] > shares[2:, 1:].sum(0) + 0.1).all()}}
+# {{claim 0.38 < shares[0, 2] < 0.49 and shares[2, 0] > 0.6}}
+# {{claim shares[1, 1] > max(shares[0, 1], *shares[2:, 1]) + 0.1}}
 #
 # ### Profiles, data and the ledger
 #
