@@ -761,9 +761,9 @@ Table(
 
 # %% [markdown]
 # In part: at the rocket it is nearly half of the error. But the coffee has the right mean and only
-# 17 dB, and most of its error is local colour: look at the saucer. In the garage the largest part is
-# local light: look at the floor and the engine. The network learned to change every place strongly,
-# each by what surrounds it, and it does so even where nothing needs a change.
+# 17 dB, and most of its error is local colour: look at the saucer. In the garage the largest part
+# is local light: look at the floor and the engine. The network learned to change every place
+# strongly, each by what surrounds it, and it does so even where nothing needs a change.
 #
 # {{claim abs(spoilt[0].mean() - normal[0].mean()) < 0.02 and psnr(spoilt[0], normal[0]) < 18}}
 # {{claim 0.38 < shares[0, 2] < 0.49 and shares[2, 0] > 0.6}}

@@ -955,7 +955,7 @@ def compressed(quality=70, stops_dark=4):
     return plotting.show_images(pictures, ["the face", title])
 
 
-widgets.parameter_slider(compressed, frames=3, quality=(30, 100, 10), stops_dark=(0, 5))
+widgets.parameter_slider(compressed, frames=2, quality=(30, 100, 10), stops_dark=(0, 5))
 
 # %% [markdown]
 # At quality 70, JPEG costs some 5 dB more in a picture 4 stops dark than in full light.
