@@ -489,8 +489,7 @@ question_epoch
 # %% [markdown]
 # Now the curves. The two middle panels are the game: the generator's loss against the
 # discriminator, and the discriminator's against the generator. The dotted line is log 2, where the
-# discriminator cannot tell. Where it sees through the generator, its loss is below that line and
-# the generator's is above it. The twin, `L1 alone`, plays no game.
+# discriminator cannot tell. The twin, `L1 alone`, plays no game.
 
 # %% [markdown] recorded="pix2pix_l1_0"
 # Below yours are two longer runs on LOL v1, of 1,200 steps: again a GAN and its twin, with section
@@ -599,7 +598,7 @@ def small_generator(width=16):
 # each time. The adversary has a weight of 100, half that of L1. The twin's has a weight of 0.
 
 
-# %%
+# %% Train on stripes, by your step tags=["hide-input"]
 def learn_stripes(weight, steps=300):
     """Train on patches of stripes -> the generator."""
     torch.manual_seed(lesson.seed)
