@@ -1384,9 +1384,9 @@ for title, share in caught.items():
 # It catches about four in five of the crops that were made as in training. Correct three gains, one
 # for each channel, and most of them pass. So it went by brightness and colour, and not by blur or
 # texture, for which it had been hired. Brightness is also the first thing that L1 sees. That is why
-# it catches fewer in eval mode: fixed statistics let the brightness follow the photograph. Batch
-# statistics take it from a crop's neighbours, and get it wrong for the whole photograph. A
-# discriminator learns whatever tells the two apart most easily, and its loss never says what that
+# it catches fewer in eval mode, where the brightness follows the photograph. With batch statistics
+# the last norm gives every photograph much the same brightness, right or wrong. A discriminator
+# learns whatever tells the two apart most easily, and its loss never says what that
 # was.
 #
 # {{claim caught["made as in training"] > 0.7 and caught["targets"] < 0.3}}
