@@ -1383,11 +1383,12 @@ for title, share in caught.items():
 # %% [markdown]
 # It catches about four in five of the crops that were made as in training. Correct three gains, one
 # for each channel, and most of them pass. So it went by brightness and colour, and not by blur or
-# texture, for which it had been hired. Brightness is also the first thing that L1 sees. That is why
-# it catches fewer in eval mode, where the brightness follows the photograph. With batch statistics
-# the last norm gives every photograph much the same brightness, right or wrong. A discriminator
-# learns whatever tells the two apart most easily, and its loss never says what that
-# was.
+# texture, for which it had been hired. It catches fewer in eval mode, where the brightness follows
+# the photograph. With batch statistics the last norm gives every photograph much the same
+# brightness, right or wrong.
+#
+# Brightness is also the first thing that L1 sees. A discriminator learns whatever tells the two
+# apart most easily, and its loss never says what that was.
 #
 # {{claim caught["made as in training"] > 0.7 and caught["targets"] < 0.3}}
 # {{claim caught["the same, three gains corrected"] < 0.6 * caught["made as in training"]}}
