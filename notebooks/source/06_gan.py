@@ -79,6 +79,7 @@ plotting.show_images(
 # - build both players of a GAN, and say what one verdict sees;
 # - write one step of the game, so that each gradient reaches only the player it should teach;
 # - read the curves of a game, and say what they cannot tell;
+# - tell where an adversary pays from where it invents;
 # - measure and show structure that an output has and its target lacks.
 #
 # {{minutes}}
