@@ -324,20 +324,11 @@ figure
 # {{claim ssim_factors(brightened, pair.normal)[0].mean() > 0.9}}
 # {{claim ssim_factors(brightened, pair.normal)[1].mean() < 0.75}}
 #
-# Luminance is satisfied. Structure rises on the temple and falls in the sky: it sees the noise.
+# Luminance is satisfied. Structure rises on the temple and falls in the sky: it sees the noise, now
+# that the noise is bright.
 #
 # {{claim ssim_factors(pair.low, pair.normal)[1][:, 80:200, 90:190].mean() < 0.6}}
 # {{claim ssim_factors(brightened, pair.normal)[1][:, 80:200, 90:190].mean() > 0.68}}
-#
-# But the same noise is in the dark sky above, where the map is pale. A constant ($C_2 = 0.03^2$,
-# *Going deeper* has the formula) keeps the division safe where a window is flat. It also pulls the
-# factor to 1 where all contrast is below about 0.03, as the noise of a dark picture is. So SSIM
-# forgives noise while it is dark and punishes it once it is brightened.
-#
-# {{claim ssim_factors(pair.low, pair.normal)[1][:, :40, :90].mean() > 0.7}}
-# {{claim ssim_factors(brightened, pair.normal)[1][:, :40, :90].mean() < 0.5}}
-# {{claim pair.low[:, :40, :90].diff(dim=2).std() / 2**0.5 < 0.02}}
-# {{claim brightened[:, :40, :90].diff(dim=2).std() / 2**0.5 > 0.04}}
 #
 # ### One PSNR, five pictures
 #
@@ -470,7 +461,7 @@ widgets.parameter_slider(try_gamma, frames=4, gamma=(0.1, 0.55, 0.05))
 # you do not know, so score every gamma on every training pair. Each thin line is one pair, with a
 # dot at its own best gamma; the thick line is their mean.
 
-# %%
+# %% A hill for each training pair tags=["hide-input"]
 gammas = np.arange(0.1, 1.01, 0.05)
 tuning = train.subset(range(0, len(train), lesson.choose(quick=1, full=8)))
 
@@ -484,7 +475,6 @@ def gamma_scores(pairs):
 tuning_scores = gamma_scores(tuning)
 best_gamma = gammas[tuning_scores.mean(axis=0).argmax()]
 
-# %% A hill for each training pair tags=["hide-input"]
 figure = plotting.CourseFigure(7, 3.2)
 axis = figure.subplots()
 axis.plot(gammas, tuning_scores.T, color="#BBBBBB", linewidth=1)
@@ -591,14 +581,13 @@ mappers = {q: histogram.HistogramMapper(quantile=q).fit(train) for q in (0.1, 0.
 mapper = mappers[0.5]
 
 
+# %% Curve and band tags=["hide-input"]
 def predicted_quantiles(image):
     """Target percentiles at quantiles 0.1, 0.5 and 0.9, sorted: (3, channels, percentiles)."""
     return torch.stack([m.predict(image) for m in mappers.values()]).sort(dim=0).values
 
 
 lower, predicted, upper = predicted_quantiles(unseen.low)
-
-# %% Curve and band tags=["hide-input"]
 start, wanted = histogram.percentiles(unseen.low), histogram.percentiles(unseen.normal)
 figure = plotting.CourseFigure(9, 3.2)
 panels = figure.subplots(1, 3, sharey=True)
@@ -787,12 +776,10 @@ figure
 # size of a leak from a toy. On LOL the honest score comes close to that of the official test set,
 # which is orange because nearly all of its scenes are in training too (lesson 01, section 7).
 #
-# Does the mapper beat one gamma, then? Here it depends on the scenes. With three scenes to learn
-# from it is no better than one gamma on the training pairs: one number can be learned from a few
-# photographs, and two hundred trees cannot. With four it leads by nearly 2 dB on the test pairs,
-# but the scores of single scenes differ by more than that. On LOL v1, with hundreds of pairs, the
-# answer is clear: the mapper leads by more than three decibels, and less than one of them can be
-# the leak.
+# Does the mapper beat one gamma, then? With three scenes to learn from it does not: one number can
+# be learned from a few photographs, and two hundred trees cannot. With four it leads by nearly 2 dB
+# on the test pairs, but single scenes differ by more than that. On LOL v1, with hundreds of pairs,
+# the answer is clear: it leads by more than three decibels, and less than one can be the leak.
 #
 # {{claim by_scene < tuning_scores.mean(axis=0).max() + 0.5}}
 # {{claim 1.5 < here["test pairs"] - baselines.scores[tuned].psnr < 2}}
@@ -908,10 +895,10 @@ widgets.parameter_slider(
 # ## 7. The number to beat
 #
 # All methods are finished, so open the test set for all of them. *Identity* does nothing: a method
-# below it does harm. *Gamma, tuned* has the best gamma of the training pairs. **Equalisation**
-# takes the photograph's own cumulative histogram as the curve, and **CLAHE** does so tile by tile.
-# **Retinex** divides by blurs of three widths. (All three have a slider under *Going deeper*.) For
-# the last column, gamma and mapper were fitted to LOL v1, where the best gamma is 0.2.
+# below it does harm. **Equalisation** takes the photograph's own cumulative histogram as the curve,
+# and **CLAHE** does so tile by tile. **Retinex** divides by blurs of three widths. (All three have
+# a slider under *Going deeper*.) For the last column, gamma and mapper were fitted to LOL v1, where
+# the best gamma is 0.2.
 
 # %% tags=["nbval-check-output"]
 baselines.table()
@@ -937,17 +924,15 @@ question_hook.reveal(
 #
 # What if the brightness had been right? Multiply each output by the factor that gives it the mean
 # of the *target*, and score that: the field calls this **GT-mean PSNR**, GT for ground truth. It is
-# a diagnosis and not a result, because your own photographs have no target. What it gains over
-# plain PSNR is what the wrong brightness cost. In that column of the table doing nothing comes
-# second: once the right brightness is given, a plain factor beats all but the mapper.
+# a diagnosis and not a result, because your own photographs have no target. In that column doing
+# nothing comes second: once the brightness is right, a plain factor beats all but the mapper.
 #
-# The factor suggests how to split the squared error into parts that add up to it:
+# The factor also splits the squared error into parts that add up to it:
 #
 # - **brightness**: what the factor removes;
-# - **local light and colour**: of the rest, what is still there when you average over 8x8 pixels.
-#   The figure has it in two shades of orange: *local light* is the error that the three channels
-#   share, a patch too bright or too dark; *local colour* is how they differ, a patch of the wrong
-#   hue or too grey;
+# - **local light and colour**: what is left of the rest after averaging over 8x8 pixels, in two
+#   shades of orange. *Local light* is the error that the channels share, a patch too bright or too
+#   dark; *local colour* is how they differ, a patch too grey or of the wrong hue;
 # - **detail**: what the averaging removes, noise included.
 #
 # Which part does the mapper win, compared with one gamma for all?
@@ -993,8 +978,8 @@ for title, result in baselines.scores.items():
 lessons.strip(lesson)
 
 # %% [markdown]
-# The tank is about as bright as it should be, and grainy. A curve cannot tell a grain of noise from
-# a grain of sand, because it never looks at the pixel next door.
+# The tank is about as bright as it should be, and grainy: a curve never looks at the pixel next
+# door.
 #
 # ### Why a network at all?
 #
@@ -1050,23 +1035,22 @@ figure
 # {{claim 0.8 < clean.colour / by_mapper.colour < 1.2}}
 # {{claim unseen.normal[2, 10:110, -80:-20].mean() - smooth[2, 10:110, -80:-20].mean() > 0.08}}
 #
-# Most of the grain is gone, and the mapper gains more than a decibel and 0.2 of SSIM. On LOL v1 it
-# gains a decibel as well, and reaches 20.7 dB and 0.79. This row is strong: of all networks that
-# the course trains, on these photographs or on LOL v1, only `dual_branch` of lesson 07 beats it in
-# both scores.
+# Most of the grain is gone, and the mapper gains more than a decibel and 0.2 of SSIM. On LOL v1 the
+# filter takes it to 20.7 dB and 0.79. Of all networks that the course trains, on these photographs
+# or on LOL v1, only `dual_branch` of lesson 07 beats that in both scores.
 #
 # {{claim better("embedded", clean.psnr, clean.ssim) == ["dual_branch"]}}
 # {{claim better("lol_v1", lol["filtered"]["psnr"], lol["filtered"]["ssim"]) == ["dual_branch"]}}
 # {{claim f"{lol['filtered']['psnr']:.1f}, {lol['filtered']['ssim']:.2f}" == "20.7, 0.79"}}
 # {{claim lol["filtered"]["psnr"] > lol["mapper"]["test pairs"] + 1}}
 #
-# What is left for a network? Brightness and colour are as wrong as before, and together they are
-# most of the error now: the background is still teal. And a filter that goes by value alone takes
-# the texture of skin and cloth along with the grain. A network can learn to tell them apart, and to
-# set light and colour by what it sees.
+# What is left for a network? Brightness and colour are as wrong as before and make most of the
+# error now: the background is still teal. And a filter that goes by value alone takes the texture
+# of skin along with the grain. A network can learn to tell them apart, and to set light and colour
+# by what it sees.
 #
-# Lessons 03 to 08 still compare with the mapper alone. It does one thing, the light, and the filter
-# could follow a network as well. But where a network leads in SSIM alone, remember this row.
+# Lessons 03 to 08 compare with the mapper alone. It does one thing, the light, and the filter could
+# follow a network as well. But where a network leads in SSIM alone, remember this row.
 #
 # {{claim clean.brightness + clean.colour > 0.5 * (clean.brightness + clean.local + clean.detail)}}
 #
@@ -1077,8 +1061,7 @@ figure
 # - PSNR rewards the right light. Once that is right, SSIM rewards the absence of grain. Neither
 #   sees what you see.
 # - A curve treats equal values equally. A map of the light can treat places differently.
-# - Noise removal alone takes no network. Guessing light and colour, and telling texture from grain,
-#   is what a network has to be better at.
+# - Removing grain takes no network. Setting light and colour, and telling texture from grain, may.
 # - Choose settings on training or validation pairs; score a method on scenes that it never saw.
 #
 # **What failed.** Equalisation and Retinex make dramatic pictures and, on average, poor scores. The
@@ -1136,9 +1119,16 @@ widgets.parameter_slider(try_classic, frames=3, method=list(CLASSICS), amount=(0
 # $$\mathrm{SSIM} = \underbrace{\frac{2\mu_x\mu_y + C_1}{\mu_x^2+\mu_y^2 + C_1}}_{\text{luminance}}
 # \cdot\underbrace{\frac{2\sigma_{xy} + C_2}{\sigma_x^2+\sigma_y^2 + C_2}}_{\text{structure}}$$
 #
-# The constants $C_1 = 0.01^2$ and $C_2 = 0.03^2$ keep flat windows from dividing by zero. A
-# variance is the mean of the square minus the square of the mean. Unfold `ssim_factors` in section
-# 2: it is this formula, line by line, and the package agrees with it.
+# The constants $C_1 = 0.01^2$ and $C_2 = 0.03^2$ keep flat windows from dividing by zero. $C_2$
+# also pulls structure to 1 where all contrast is below about 0.03, as the noise of a dark sky is.
+# So SSIM forgives noise while it is dark and punishes it once it is brightened: compare the sky in
+# the two rows of section 2. Unfold `ssim_factors` there. It is this formula, line by line (a
+# variance is the mean of the square minus the square of the mean), and the package agrees with it.
+#
+# {{claim ssim_factors(pair.low, pair.normal)[1][:, :40, :90].mean() > 0.7}}
+# {{claim ssim_factors(brightened, pair.normal)[1][:, :40, :90].mean() < 0.5}}
+# {{claim pair.low[:, :40, :90].diff(dim=2).std() / 2**0.5 < 0.02}}
+# {{claim brightened[:, :40, :90].diff(dim=2).std() / 2**0.5 > 0.04}}
 
 # %% tags=["nbval-check-output"]
 luminance, structure = ssim_factors(pair.low, pair.normal)
