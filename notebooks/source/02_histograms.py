@@ -1052,6 +1052,7 @@ figure
 # Lessons 03 to 08 compare with the mapper alone. It does one thing, the light, and the filter could
 # follow a network as well. But where a network leads in SSIM alone, remember this row.
 #
+# {{claim contrast(smooth[:, 95:115, 140:190]) < 0.7 * contrast(unseen.normal[:, 95:115, 140:190])}}
 # {{claim clean.brightness + clean.colour > 0.5 * (clean.brightness + clean.local + clean.detail)}}
 #
 # ## Recap
