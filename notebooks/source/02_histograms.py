@@ -142,6 +142,10 @@ figure
 # target, though. So here is the question of the lesson: **can the ends of the arrows be predicted
 # from their starts?**
 #
+# {{claim (told.mean((1, 2)) - pair.normal.mean((1, 2))).abs().max() < 0.02}}
+# {{claim metrics.psnr(told, pair.normal) > metrics.psnr(pair.low, pair.normal) + 10}}
+# {{claim told[:, :40, :90].diff(dim=2).std() > 2 * pair.low[:, :40, :90].diff(dim=2).std()}}
+#
 # ### Ask the training pairs
 #
 # A correlation is 1 if one value rises with the other on a straight line, and 0 if they have
@@ -247,7 +251,7 @@ figure
 # The embedded pairs flatter you: one formula darkened them all, and four scenes are four
 # observations, however many rows you make of them. **Count scenes, not rows.** On LOL v1 what is
 # left is real and weak. A dark photograph says a little about how bright its photographer wanted
-# it. Is a little enough? To answer, you need a score.
+# it. Is a little enough? In section 4 trees try. First you need a score.
 #
 # ## 2. What a score sees
 #
@@ -958,6 +962,7 @@ plotting.show_error_parts(baselines.scores)
 #
 # {{claim baselines.scores["histogram equalisation"].colour > 3 * by_mapper.colour}}
 # {{claim baselines.scores["histogram equalisation"].light < 0.6 * by_gamma.light}}
+# {{claim saturation(classical.histogram_equalisation(pair.low)) < 0.6 * saturation(pair.normal)}}
 # {{claim by_gamma.brightness < 0.5 * baselines.scores["gamma 0.5"].brightness}}
 # {{claim by_gamma.light > 1.8 * baselines.scores["gamma 0.5"].light}}
 # {{claim by_gamma.colour > 1.8 * baselines.scores["gamma 0.5"].colour}}
