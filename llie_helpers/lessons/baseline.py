@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from statistics import fmean
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -15,9 +16,9 @@ from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.metrics import Evaluation, evaluate, psnr
 from llie_helpers.tables import Table
 
-GAMMAS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+GAMMAS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 MAPPER = "histogram mapper"
-TUNED = "gamma, tuned"  # in the kept scores, whose exponent is another
+TUNED = "gamma, tuned"
 LOL = "lol_v1/test"
 LOSING = "#D55E00"
 TUNING_PAIRS = 24  # enough to choose among a few exponents
@@ -30,15 +31,15 @@ class Baselines:
     Attributes:
         methods: the methods by title.
         scores: their evaluations on the test pairs, by title.
-        tuned_gamma: title of the gamma correction that was tuned on training pairs.
         on_lol: their PSNR on LOL v1's test pairs, as lesson 02 measured it; what is fitted was
             fitted to LOL v1 there. Empty where ``scores`` are those.
+        tuned_gamma: title of the gamma correction whose exponent was tuned on training pairs.
     """
 
     methods: dict[str, Callable[[Tensor], Tensor]]
     scores: dict[str, Evaluation]
-    tuned_gamma: str
     on_lol: Mapping[str, float]
+    tuned_gamma: ClassVar[str] = TUNED
 
     @property
     def best(self) -> str:
@@ -95,12 +96,10 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
     ``train``, CLAHE, histogram equalisation, Retinex, LIME and, if XGBoost is installed, a
     histogram mapper fitted to ``train``.
     """
-    gamma = tune_gamma(train)
-    tuned = f"gamma {gamma}"
     methods: dict[str, Callable[[Tensor], Tensor]] = {
         "identity": create_method("identity"),
         "gamma 0.5": create_method("gamma", gamma=0.5),
-        tuned: create_method("gamma", gamma=gamma),
+        TUNED: create_method("gamma", gamma=tune_gamma(train)),
         "CLAHE": create_method("clahe"),
         "histogram equalisation": create_method("histogram_equalisation"),
         "Retinex": create_method("retinex"),
@@ -109,13 +108,8 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
     if find_spec("xgboost"):
         methods[MAPPER] = HistogramMapper().fit(train)
     scores = {title: evaluate(method, test) for title, method in methods.items()}
-    return Baselines(methods, scores, tuned, {} if test.title == LOL else _on_lol(tuned))
-
-
-def _on_lol(tuned: str) -> dict[str, float]:
-    """Return the kept scores by title; that of the tuned gamma under the title ``tuned``."""
-    kept = measured("02_histograms")["baselines"]
-    return {tuned: kept.pop(TUNED)} | kept
+    on_lol = {} if test.title == LOL else measured("02_histograms")["baselines"]
+    return Baselines(methods, scores, on_lol)
 
 
 def tune_gamma(pairs: Pairs) -> float:

@@ -19,7 +19,7 @@ def darkened(exponent: float, seed: int, count: int = 3) -> Pairs:
     return Pairs("darkened", names, tuple(range(count)), list(zip(lows, normals, strict=True)))
 
 
-@pytest.mark.parametrize("exponent", [0.25, 0.5])
+@pytest.mark.parametrize("exponent", [0.15, 0.5])
 def test_gamma_is_tuned_on_the_pairs_that_it_is_given(exponent):
     assert lessons.tune_gamma(darkened(exponent, seed=0)) == exponent
 
@@ -28,13 +28,14 @@ def test_every_baseline_is_scored_on_the_test_pairs():
     train, test = darkened(0.3, seed=0), darkened(0.3, seed=1)
     found = lessons.baselines(train, test)
     assert list(found.scores) == list(found.methods) == [
-        "identity", "gamma 0.5", "gamma 0.3", "CLAHE", "histogram equalisation", "Retinex", "LIME",
-        "histogram mapper",
+        "identity", "gamma 0.5", "gamma, tuned", "CLAHE", "histogram equalisation", "Retinex",
+        "LIME", "histogram mapper",
     ]  # fmt: skip
     for title, method in found.methods.items():
         assert found.scores[title].psnr == metrics.evaluate(method, test).psnr
-    assert found.tuned_gamma == found.best == "gamma 0.3"
-    assert found.table().rows[2][:2] == ["gamma 0.3", f"{found.scores['gamma 0.3'].psnr:.2f}"]
+    assert found.tuned_gamma == found.best == "gamma, tuned"
+    assert found.methods[found.best].gamma == 0.3
+    assert found.table().rows[2][:2] == [found.best, f"{found.scores[found.best].psnr:.2f}"]
 
 
 def test_scores_on_lol_are_those_that_lesson_02_measured():
@@ -44,7 +45,6 @@ def test_scores_on_lol_are_those_that_lesson_02_measured():
     table = found.table()
     of_title = {row[0]: row[-1] for row in table.rows}
     assert table.header[-1] == "PSNR on LOL v1 (dB)"
-    assert of_title.pop("gamma 0.3") == f"{kept['baselines'].pop('gamma, tuned'):.2f}"
     assert of_title == {title: f"{psnr:.2f}" for title, psnr in kept["baselines"].items()}
     assert kept["baselines"]["histogram mapper"] == kept["mapper"]["test pairs"]
 
@@ -79,5 +79,3 @@ def test_the_mapper_is_left_out_where_xgboost_is_not_installed(monkeypatch):
     pairs = darkened(0.5, seed=0)
     found = lessons.baselines(pairs, pairs)
     assert "histogram mapper" not in found.scores
-    # Tuned to the customary exponent, the curve is shown once.
-    assert len(found.scores) == 6
