@@ -803,10 +803,11 @@ to_keep.load_state_dict(trained["U-Net"][0].state_dict())
 models.save_weights(to_keep, lesson.run_dir("unet") / "best.safetensors")
 
 # %% [markdown]
-# In SSIM the U-Net wins by far; in PSNR it loses. Neither the filter nor the feature loss changes
-# that. Whether stronger lines are worth the grain, someone has to decide who knows what the picture
-# is for.
+# In SSIM the U-Net wins by far; in PSNR it loses. Neither sharpening nor the feature loss changes
+# that. (With lesson 02's filter behind it, the mapper wins in both.) Whether stronger lines are
+# worth the grain depends on what the picture is for.
 #
+# {{claim max(its.ssim for its in judged.values()) < 0.73}}
 # What holds both networks back can be read from the parts of the error:
 #
 # {{claim judged["U-Net"].ssim > to_beat.ssim + 0.1}}

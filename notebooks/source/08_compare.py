@@ -295,8 +295,10 @@ Table(header.split(","), rows, dict.fromkeys(losing, vermilion))
 # The networks in orange lose to the histogram mapper in PSNR: three of six. But every network beats
 # it in SSIM. PSNR is mostly about light and colour, SSIM about noise and structure. GT-mean PSNR
 # corrects the brightness by the target, which no user has, so it is a diagnosis and not a result.
-# None of the three is "the quality".
+# None of the three is "the quality". And the bar is low: with lesson 02's filter behind it, the
+# mapper is ahead of every network but `dual_branch` in PSNR and SSIM.
 #
+# {{claim [it for it in networks if judged[it].psnr > 21 or judged[it].ssim > 0.74] == [winner]}}
 # {{claim len(losing) == 3}}
 # {{claim all(judged[label].ssim > judged[mapper].ssim for label in networks)}}
 #
