@@ -983,9 +983,9 @@ baselines.table(judged)
 # %% [markdown]
 # As in lessons 03 and 04, SSIM is far ahead of the mapper's, because most of the noise is gone. (It
 # still trails the mapper with lesson 02's filter.) For PSNR, read the note under the table. The
-# bars below say what holds it back: above all brightness, which is further off than the mapper's, and
-# then local light and colour. Even with the mean brightness put right (GT-mean), neither network
-# gets past the mapper here.
+# bars below say what holds it back: above all brightness, which is further off than the mapper's,
+# and then local light and colour. Even with the mean brightness put right (GT-mean), neither
+# network gets past the mapper here.
 #
 # {{claim judged["GAN"].ssim > mapped.ssim + 0.08}}
 # {{claim judged["GAN"].ssim < 0.73}}
