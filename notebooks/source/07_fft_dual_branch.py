@@ -548,7 +548,7 @@ print(f"reported by its authors: {reported['fft_dual_branch']}")
 # cannot make up for a first that has hardly begun. (GT-mean PSNR can be the lower one: its factor
 # makes the mean right, and is not always the best factor.)
 #
-# Why did the authors report 18.64 dB, and our re-run got far less? They resized all images to
+# Why did the authors report 18.64 dB when our re-run got far less? They resized all images to
 # 224 x 224 and kept the checkpoint that was best on these very test images. That flatters, but
 # scored in their way our re-run gains nothing. What remains is training: theirs was longer, and may
 # have begun with weights that were already trained.
@@ -725,7 +725,7 @@ print(inspect.getmodule(type(ours)).__doc__)
 # %% [markdown]
 # The class itself is folded below. Its heart is `restore`: means over 4 x 4 pixels have little
 # noise, detail has to pass a `gate`, and a `residual` is added. Where no light was added, nothing
-# is changed. (`spectral=False` leaves the spectral branches out, for an experiment at the end.)
+# is changed. (`spectral=False` leaves the spectral branches out, for comparison.)
 
 # %% Import what the class uses tags=["hide-input"]
 from llie_helpers.images import WHOLE, Place  # noqa: F401
@@ -1037,7 +1037,7 @@ def draw_seeds(ablation=None):
         told += f", and no spectral branches, which end at {ablation[-1]['val_psnr']:.2f} dB"
     figure = plotting.CourseFigure(8, 3.2, alt=f"{told}.")
     for axis, score in zip(figure.subplots(1, 2), ("psnr", "ssim"), strict=True):
-        column = f"val_{score}"
+        column, unit = f"val_{score}", " (dB)" if score == "psnr" else ""
         epochs = [row["epoch"] for row in seeds[0][5:]]
         at_epoch = list(zip(*([row[column] for row in run[5:]] for run in seeds), strict=True))
         low, high = map(min, at_epoch), map(max, at_epoch)
@@ -1047,7 +1047,7 @@ def draw_seeds(ablation=None):
             axis.plot(epochs, late, color=plotting.COLOURS[1], label="no spectral branches")
         published_score = on_lol["fft_dual_branch"]["val"][score]
         axis.axhline(published_score, color="black", linestyle="--", label="published network")
-        axis.set(title=f"validation {score.upper()}", xlabel="epoch")
+        axis.set(title=f"validation {score.upper()}{unit}", xlabel="epoch", xticks=epochs[::3])
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -1060,8 +1060,8 @@ for seed, (psnr, ssim) in enumerate(zip(ends, ssims, strict=True)):
     print(f"seed {seed}, last epoch: {psnr:.2f} dB, SSIM {ssim:.3f}")
 
 # %% [markdown] recorded="dual_branch_2"
-# In PSNR, the published network ends within the band: after so short a training `dual_branch` has
-# no lead that another seed could not undo. In SSIM its lead is several times as large as the
+# In PSNR, the published network is within the band: after so short a training `dual_branch` has no
+# lead that another seed could not undo. In SSIM its lead is several times as large as the
 # differences between its seeds.
 #
 # So a lead has to be read against such a band. Three seeds are few, so the true one may be wider.
@@ -1088,6 +1088,8 @@ question_waves
 
 # %% [markdown] recorded="dual_branch_spatial_0"
 # Its curve beside the band:
+#
+# {{claim count_parameters(models.create_model("dual_branch", spectral=False)) > 126_000}}
 
 # %% recorded="dual_branch_spatial_0"
 without = lessons.recorded("dual_branch_spatial_0")
