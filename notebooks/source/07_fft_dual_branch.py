@@ -789,7 +789,7 @@ question_cost.reveal(
 
 # %%
 recipe = load_recipe("dual_branch", lesson.profile)
-recipe = recipe.changed(epochs=lesson.choose(quick=2, full=recipe.epochs))
+recipe = recipe.changed(epochs=lesson.choose(quick=3, full=recipe.epochs))
 print(f"{recipe.epochs} epochs of {recipe.crops_per_epoch} crops, {recipe.crop_size} pixels wide")
 print(f"loss: {recipe.loss}, objective: {recipe.objective}")
 
