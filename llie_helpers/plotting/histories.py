@@ -39,9 +39,9 @@ def show_history(history: Any, recorded: Any = None) -> CourseFigure:
     """Plot one or several training runs, and mark the epoch whose weights were kept.
 
     Below them, on the same axis of crops seen, the runs of ``recorded`` with a line where the first
-    ones end: what a minute shows of a whole training. Adversarial runs have a panel for the loss of
-    each player in place of the learning rate, with a line at log 2, the loss of a discriminator
-    that cannot tell.
+    ones end: what a minute shows of a whole training. A learning rate that never changes has no
+    panel. Adversarial runs have one for the loss of each player, with a line at log 2, the loss of
+    a discriminator that cannot tell.
 
     Args:
         history: a `History`, a `TrainingRun`, or a list of one dict per epoch with ``epoch``,
@@ -116,8 +116,7 @@ def _panels(runs: Sequence[Run], compared: bool) -> list[str]:
         **dict.fromkeys(GAME, game),
         "val_psnr": some("val_psnr"),
         "val_ssim": chosen_by_ssim or (compared and not game and some("val_ssim")),
-        # In a game the rate is constant, and the panel is worth more than that line.
-        "lr": not game,
+        "lr": any(len(set(_values(run, "lr"))) > 1 for run in runs),
     }
     return [panel for panel, present in shown.items() if present]
 
