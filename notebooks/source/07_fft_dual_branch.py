@@ -739,6 +739,7 @@ from llie_helpers.models.dual_branch import (  # noqa: F401
     FAINTEST,
     DualBlock,
     LightObjective,
+    colour_noise,
 )
 from llie_helpers.models.network import Objective, any_size, check_images  # noqa: F401
 
