@@ -40,7 +40,6 @@ class Recording:
     model: str
     data: str
     seeds: list[int]
-    recipe: str = ""
     changes: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     mapped: bool = False
@@ -50,8 +49,8 @@ class Recording:
         return (Run(self, seed) for seed in self.seeds)
 
     def how(self) -> Recipe:
-        """Return the recipe with its changes."""
-        return load_recipe(self.recipe or self.model).changed(**self.changes)
+        """Return the network's recipe with the changes."""
+        return load_recipe(self.model).changed(**self.changes)
 
 
 @dataclass(frozen=True)
