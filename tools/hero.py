@@ -13,28 +13,28 @@ from llie_helpers.images import to_float, to_uint8
 from llie_helpers.inference.image import enhance
 
 TARGET = Path(__file__).resolve().parent.parent / "notebooks" / "images" / "enhanced.jpg"
-STOPS = 4.0
+STOPS = {"dark": 5.0, "backlit": 4.0}
 ROWS = 260  # of each photograph, from its top
 HEIGHT = 230
 GAP = 6
 
 
 def dark(name: str, longest: int = LONGEST) -> torch.Tensor:
-    """Return a photograph at a sixteenth of its light."""
+    """Return a photograph at a thirty-second of its light."""
     normal = to_float(photograph(name, longest))
-    return darken(normal, STOPS, generator=torch.Generator().manual_seed(0))
+    return darken(normal, STOPS["dark"], generator=torch.Generator().manual_seed(0))
 
 
 def backlit(name: str, longest: int = LONGEST) -> torch.Tensor:
     """Return a photograph exposed for its sky: down to a sixteenth of the light elsewhere."""
     linear = to_linear(to_float(photograph(name, longest)))
-    lit = expose(linear, -backlight_stops(linear, STOPS, level=0.75))
+    lit = expose(linear, -backlight_stops(linear, STOPS["backlit"], level=0.75))
     return capture(lit, photons=2500, generator=torch.Generator().manual_seed(0))
 
 
-def row(low: torch.Tensor) -> np.ndarray:
-    """Return a photograph as it is, amplified by sixteen, and enhanced."""
-    amplified = to_srgb(expose(to_linear(low), STOPS)).clamp(0, 1)
+def row(low: torch.Tensor, stops: float) -> np.ndarray:
+    """Return a photograph as it is, with its light multiplied, and enhanced."""
+    amplified = to_srgb(expose(to_linear(low), stops)).clamp(0, 1)
     pictures = [to_uint8(image)[:ROWS] for image in (low, amplified, enhance(low))]
     width = round(HEIGHT * pictures[0].shape[1] / pictures[0].shape[0])
     gap = np.full((HEIGHT, GAP, 3), 255, np.uint8)
@@ -43,7 +43,8 @@ def row(low: torch.Tensor) -> np.ndarray:
 
 
 def main() -> None:
-    rows = [row(low) for low in (dark("motorcycle"), dark("chelsea"), backlit("china"))]
+    rows = [row(dark(name), STOPS["dark"]) for name in ("motorcycle", "chelsea")]
+    rows.append(row(backlit("china"), STOPS["backlit"]))
     width = min(part.shape[1] for part in rows)
     gap = np.full((GAP, width, 3), 255, np.uint8)
     picture = np.vstack([part for one in rows for part in (one[:, :width], gap)][:-1])
