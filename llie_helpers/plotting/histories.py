@@ -227,7 +227,7 @@ def _log_scale(axis: Axes) -> None:
     axis.set_yscale("log")
     low, high = axis.get_ylim()
     ticks = (
-        (1, 1.5, 2, 3, 4, 5, 6, 8) if high / low < 8 else (1, 2, 5) if high / low < 500 else (1,)
+        (1, 1.5, 2, 3, 4, 5, 6, 8) if high / low < 12 else (1, 2, 5) if high / low < 500 else (1,)
     )
     axis.yaxis.set_major_locator(LogLocator(subs=ticks))
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -83,8 +83,8 @@ question_order
 #
 # ## 1. To beat: trees that see only a histogram
 #
-# A score means nothing alone. These are the methods of lesson 02, which need no network. The gamma
-# curve and the histogram mapper were fitted to the training pairs, as the network will be.
+# A score alone means nothing. These are the methods of lesson 02, which need no network. The tuned
+# gamma and the histogram mapper were fitted to the training pairs, as the network will be.
 
 # %% tags=["nbval-check-output"]
 name = data.choose(lesson.choose(quick="embedded", full="lol_v1"))
@@ -187,8 +187,8 @@ print(f"one 3x3 convolution:       {3 * 3 * 3 * 12 + 12:,} with the biases, for 
 
 # %% [markdown]
 # Here are four such windows at work on a photograph. An engineer would write down the first two: a
-# mean, and the step between left and right (shown without its sign). The other two were learned by
-# the network that you saw above. What does each respond to?
+# mean, and the step between left and right (without its sign), each within one colour channel. The
+# other two were learned by the network that you saw above. What does each respond to?
 
 # %% Draw four convolutions tags=["hide-input"]
 with torch.no_grad():
@@ -206,7 +206,8 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Learned (1) responds to light, much as a grey photograph does; learned (2) to lines, and to red.
+# Learned (1) responds to light, as a grey photograph does, but hardly to red; learned (2) to lines,
+# and to red.
 #
 # After each convolution comes `ReLU`, which sets negative values to 0. Without it, two convolutions
 # in a row would be no more than one larger convolution. A convolution with `stride=2` computes only
@@ -392,8 +393,8 @@ train_step = check.step(train_step)
 #
 # ### One batch by heart
 #
-# Before you spend an hour on a training, spend seconds on a batch. Half a million weights should be
-# able to learn the four crops of section 2 by heart. Where they cannot, there is a fault in the
+# Before you spend an hour on training, spend seconds on one batch. Half a million weights should be
+# able to learn the four crops of section 2 by heart. If they cannot, there is a fault in the
 # data, the network or the step, and no patience will help.
 
 # %%
@@ -588,11 +589,11 @@ question_order.reveal(
 )
 
 # %% [markdown]
-# Brightness falls at once: it is one number for the whole photograph, and a few biases of the last
-# layer can change it. For the same reason it wobbles. Detail is learned least, and much of it never
+# Brightness falls at once: it is one number for the whole photograph, and the head's three biases
+# can change it. For the same reason it wobbles. Detail is learned least, and much of it never
 # comes. Look at the first point of each curve: detail is what your eye looks for, and the smallest
 # part of the squared error. The loss has little reason to care. The largest part of what is left is
-# local light and colour: see the pale sky and the orange stripes.
+# local light and colour: see the pale backdrop and the orange stripes.
 #
 # {{claim left["brightness"] + 0.1 < left["local light and colour"] < left["detail"] - 0.1}}
 # {{claim errors["local light and colour"][-5:].mean() > 1.2 * split[-5:, [0, 3]].mean(0).max()}}
@@ -610,8 +611,8 @@ plotting.show_history(history)
 
 # %% [markdown]
 # The training loss stays low, while the validation loss turns up. This is **overfitting**: the
-# network fits the few training photographs more and more closely, and new ones less well. The dot
-# is the epoch whose weights were kept. Section 5 judges those.
+# network fits the few training photographs more and more closely, and new ones (here one scene)
+# less well. The dot is the epoch whose weights were kept. Section 5 judges those.
 #
 # {{claim history[-1]["val_loss"] > 1.03 * kept["val_loss"]}}
 # {{claim history[-1]["train_loss"] < kept["train_loss"]}}
@@ -820,8 +821,8 @@ ranked = sorted(on_lol.items(), key=lambda row: row[1])
 Table(["LOL v1, test pairs", "PSNR (dB)"], [[label, f"{psnr:.2f}"] for label, psnr in ranked[-4:]])
 
 # %% [markdown]
-# On the data that it was trained for, an hour beats every method of lesson 02 but one. The mapper
-# is still ahead by more than a decibel.
+# On the data that it was trained for, an hour beats every rival of section 1 but the mapper,
+# which is still ahead by more than a decibel, and by two with lesson 02's filter behind it.
 #
 # {{claim ranked[-1][0] == "histogram mapper" and ranked[-2][0] == "this network, an hour"}}
 # {{claim ranked[-1][1] - ranked[-2][1] > 1 and ranked[-2][1] - ranked[-3][1] > 1}}
@@ -894,7 +895,7 @@ widgets.parameter_slider(at_exposure, frames=6, stops=(0.0, 8.0, 0.5))
 # %% [markdown]
 # A photograph that is fine gets spoiled. The network never met one, so nothing taught it to leave
 # one alone. It is at its best where it was trained, and it falls off on both sides. A tool for
-# people must also be trained on bright photographs. The long-trained network of lesson 07 is.
+# general use must be trained on bright photographs too. Lesson 07's long-trained network was.
 #
 # {{claim curves["your network"][0] < curves["doing nothing"][0] - 5}}
 # {{claim 2 <= stops_axis[curves["your network"].argmax()] <= 5.5}}
@@ -908,10 +909,10 @@ widgets.parameter_slider(at_exposure, frames=6, stops=(0.0, 8.0, 0.5))
 # - A `Dataset` cuts both images of a pair alike; a block is a convolution and a ReLU; an
 #   encoder-decoder halves the size to see far, and adds detail back by shortcuts.
 # - Before a training, let the network learn one batch by heart: it finds most faults in seconds.
-# - A training is a step (clear, backward, clip, step), a validation, and three decisions: the
+# - Training is a step (clear, backward, clip, step), a validation, and three decisions: the
 #   learning rate, when to stop, which weights to keep.
 # - Brightness is learned first; detail, the smallest part of the squared error, least.
-# - A training on few photographs overfits, so the best epoch is kept, not the last. On a long
+# - Training on few photographs overfits, so the best epoch is kept, not the last. On a long
 #   plateau, the best epoch is partly luck.
 # - An hour on real pairs buys detail and colour, and the brightness of just those rooms.
 #
@@ -933,7 +934,7 @@ lessons.strip(lesson, model)
 #
 # ### The same with Lightning
 #
-# Your loop is enough to understand training, but not for daily work: it cannot go on after a lost
+# Your loop is enough to understand training, but not for daily work: it cannot resume after a lost
 # connection, uses neither two GPUs nor half precision, and shows no progress. *Lightning* is a
 # library that owns the loop and takes such things as arguments. `training.fit` hands it a network,
 # data and a recipe. Same seed, same first weights, same batches: are the losses the same?
@@ -1091,6 +1092,8 @@ print(f"down the encoder: {down} pixels; the whole network, measured above: {row
 print(f"plain 3x3 layers needed to see as much: {(rows - 1) // 2}")
 
 # %% [markdown]
+# The middle and the way up add the rest: at 1/16 of the size, each layer adds 16 pixels a side.
+#
 # ### The published system
 #
 # This lesson follows a system published as a notebook: an encoder-decoder with residual and
@@ -1157,7 +1160,7 @@ question_split.reveal(
 
 # %% [markdown]
 # What the network loses beyond the gamma curve is most likely memory: it has seen other darkenings
-# of the held-out photographs. But they are few, and they also chose the epoch. And even on scenes
+# of the held-out photographs. But these are few, and they also chose the epoch. Even on scenes
 # that it has seen, the network loses to the gamma curve.
 #
 # {{claim lost < gamma_lost}}

@@ -722,8 +722,8 @@ print(inspect.getmodule(type(ours)).__doc__)
 
 # %% [markdown]
 # The class itself is folded below. Its heart is `restore`: means over 4 x 4 pixels have little
-# noise, detail has to pass a `gate`, and a `residual` is added. Noise that is left in the colours is
-# averaged away, by a bilateral filter as in lesson 02. Where no light was added, nothing is
+# noise, detail has to pass a `gate`, and a `residual` is added. Noise that is left in the colours
+# is averaged away, by a bilateral filter as in lesson 02. Where no light was added, nothing is
 # changed. (`spectral=False` leaves the spectral branches out, for comparison.)
 
 # %% Import what the class uses tags=["hide-input"]
