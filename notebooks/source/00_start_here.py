@@ -53,7 +53,7 @@ plotting.show_images(
 
 # %% [markdown]
 # The middle picture is what multiplying gives: the right brightness, since we know the factor, and
-# grain all over. The right one comes from a network, a program whose behaviour is set by some
+# grain all over. The right-hand one comes from a network, a program whose behaviour is set by some
 # 130,000 numbers that were learned from examples. By lesson 07 you will have built it.
 #
 # {{claim 125_000 < create_method("dual_branch").parameter_count < 135_000}}
@@ -70,8 +70,8 @@ widgets.before_after(enhanced, garage, labels=("network", "truth"), alt="a garag
 # %% [markdown]
 # <details><summary>What to look for</summary>
 #
-# *Fine lines.* Where a spoke was fainter than the grain around it, the dark photograph no longer
-# holds it, and something smooth takes its place. *Colour.* Grain hides colour too, so weak colours
+# *Fine lines.* Where a spoke was fainter than the grain around it, it can hardly be told from the
+# grain, and something smooth takes its place. *Colour.* Grain hides colour too, so weak colours
 # are guessed. *Brightness.* Nobody told the network how bright the garage was. It answers with the
 # brightness that was usual in the photographs it learned from.
 #
@@ -97,9 +97,9 @@ widgets.before_after(enhanced, garage, labels=("network", "truth"), alt="a garag
 #
 # ## 2. Is everything there?
 #
-# The right column says "ok", or what to do. If a package is missing, run the command shown there in
-# a terminal, restart the kernel (Kernel > Restart; on Colab, Runtime > Restart session) and run the
-# notebook from the top. You can do without packages marked *optional*.
+# The right column says "ok", what a package is for, or what to do. If one is missing, run the
+# command shown there in a terminal, restart the kernel (Kernel > Restart; on Colab, Runtime >
+# Restart session) and run the notebook from the top. You can do without packages marked *optional*.
 
 # %%
 environment.report()
@@ -141,7 +141,7 @@ rows = zip(*shown.values(), strict=True)
 plotting.show_images(
     [image for row in rows for image in row],
     list(shown) * 3,
-    alt="A cup of coffee, the garage and a rocket at night, each dark, under the gamma curve with "
+    alt="A cup of coffee, the garage and a rocket at dusk, each dark, under the gamma curve with "
     "grain, by the network, and in truth.",
 )
 
@@ -179,7 +179,7 @@ show(scored)
 
 # %% [markdown]
 # In SSIM the network beats the curve on every photograph. PSNR asks something else: above all,
-# whether the brightness is right. Here grain costs it less. Is there a photograph on which the two
+# whether the brightness is right. Grain counts for less. Is there a photograph on which the two
 # scores disagree? Go back to its pictures: whose side are you on?
 #
 # <details><summary>Answer</summary>
@@ -228,8 +228,8 @@ check.gamma.hint(1)
 # %% [markdown]
 # A check calls your function with random inputs and compares the results with the right ones. If
 # they differ, it says which mistake it looks like. Hints are folded below each exercise, each going
-# a step further, with the solution last. The last line asked for a hint in code. Now a right
-# answer:
+# a step further, with the solution at the end. You can also call one up in code, as that cell did.
+# Now a right answer:
 
 
 # %% tags=["nbval-check-output"]
@@ -493,8 +493,8 @@ for name, copy in {"2 too dark": truth - 2, "2 too bright": truth + 2}.items():
     print(f"{name:13} with the bug {buggy:.3f}, repaired {my_distance(truth, copy):.3f}")
 
 # %% [markdown]
-# The brighter copy scores as if black and white had been swapped. Nothing crashed. Most wrong
-# results in this field are of this kind, and every lesson looks for some of them.
+# The brighter copy scores almost like black against white. Nothing crashed. Many wrong results in
+# this field are of this kind, and every lesson looks for some of them.
 #
 # {{claim buggy > 0.5 and my_distance(truth, copy) < 0.01}}
 
@@ -503,13 +503,13 @@ for name, copy in {"2 too dark": truth - 2, "2 too bright": truth + 2}.items():
 #
 # *It guesses, from what it was shown.* Time to test that sentence, with two networks. The final
 # network, which you know, was shown photographs of every exposure. The first network, that of
-# lesson 03, was shown LOL v1 and nothing else: 351 of its 500 real pairs, each too dark and well
-# lit, nearly all of them in rooms, mostly with 4 to 7 stops too little light (Wei et al., 2018).
+# lesson 03, was shown LOL v1 and nothing else: 351 of its 500 real pairs, each taken once well
+# lit and once too dark, mostly by 4 to 7 stops, and nearly all of them in rooms (Wei et al., 2018).
 
 # %%
 question_bright = widgets.predict(
-    "You give the first network, which saw only dark rooms, three photographs in full light. They "
-    "need no help. How close are its answers to these photographs?",
+    "You give the first network, which saw dark rooms and little else, three photographs in full "
+    "light. They need no help. How close are its answers to these photographs?",
     ["above 30 dB: it leaves them alone", "20 to 30 dB: a little off", "below 20 dB: far off"],
 )
 question_cross = widgets.predict(
@@ -616,10 +616,10 @@ figure
 
 # %% [markdown]
 # The first network is at its best in the shaded range. With 1 to 3 stops less it loses to one line
-# of code, and it spoils photographs that need no help. The final network is 4 dB or more ahead of
-# it there. But it is not magic either: with 2 or 3 stops less, the one line of code has about the
-# same PSNR, and in full light doing nothing is best. Is there a darkness in which the first
-# network wins?
+# of code, and it spoils photographs that need no help. Up to 3 stops the final network is 4 dB or
+# more ahead of it. But it is not magic either: with 2 or 3 stops less, the one line of code has
+# about the same PSNR, and in full light doing nothing is best. Is there a darkness at which the
+# first network wins?
 #
 # <details><summary>Answer</summary>
 #
@@ -660,11 +660,11 @@ Table(["design", "shown", "in full light"], [[*row[:2], f"{row[2]:.1f} dB"] for 
 
 # %% [markdown]
 # What do the two that fail have in common? Not the design, and not the data set: they were never
-# shown a photograph that needs no help. The design of the final network does not know better by
-# itself. Somebody has to show it. (Why is the last row not the best? Lesson 08 says what it got in
-# exchange.)
+# shown a photograph that needs no help. The final network's design alone, though it had only a
+# minute and four photographs to learn from here, does not know better. Somebody has to show it.
+# (Why is the last row not the best? Lesson 08 says what it got in exchange.)
 #
-# Meeting photographs of another kind than those in training is called **domain shift**. So before
+# Meeting photographs unlike those in training is called **domain shift**. So before
 # you ask how good a network is, ask what it was shown.
 #
 # {{claim max(measured, dark_only) < 18}}
@@ -703,7 +703,7 @@ if mine:
 # took an hour, and those lessons show what comes after your minute.
 #
 # Take the lessons in order. If you know how a camera works, skim 01, but read what it says about
-# leaks. If you know PSNR and SSIM, skim 02, but not its section 6, on a leak. Answer the questions
+# leaks. If you know PSNR and SSIM, skim 02, but not its section 5, on a leak. Answer the questions
 # before the experiments, even by a guess: students who predict the outcome of a demonstration
 # understand it better than those who only watch it (Crouch et al., 2004).
 #
@@ -760,10 +760,10 @@ Table(
 )
 
 # %% [markdown]
-# In part: at the rocket it is nearly half of the error. But the coffee has the right mean and only
+# In part: for the rocket it is nearly half of the error. But the coffee has the right mean and only
 # 17 dB, and most of its error is local colour: look at the saucer. In the garage the largest part
 # is local light: look at the floor and the engine. The network learned to change every place
-# strongly, each by what surrounds it, and it does so even where nothing needs a change.
+# strongly, as its surroundings suggest, and it does so even where nothing needs a change.
 #
 # {{claim abs(spoilt[0].mean() - normal[0].mean()) < 0.02 and psnr(spoilt[0], normal[0]) < 18}}
 # {{claim 0.38 < shares[0, 2] < 0.49 and shares[2, 0] > 0.6}}
@@ -821,7 +821,7 @@ Table(["method", "PSNR (dB)", "SSIM", "GMACs", "parameters"], rows)
 #
 # ### When a runtime is lost
 #
-# Colab and Kaggle shut down a runtime that was idle for a while, and its disk goes with it: your
+# Colab and Kaggle shut down a runtime that has been idle for a while, and its disk goes too: your
 # ledger, your trained weights and the data. On your own computer nothing is lost.
 #
 # - **Before**: on Colab, run `lessons.use_drive()` in a cell of its own right after the setup cell.

@@ -65,8 +65,8 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The same factor both times. By a number, the photograph comes back exactly. By a camera, it does
-# not. What did the camera lose?
+# The same factor both times. Darkened by a number, the photograph comes back exactly. Darkened by a
+# camera, it does not. What did the camera lose?
 #
 # {{claim psnr(brightened["by a number"], photo) > 80}}
 # {{claim psnr(brightened["by a camera"], photo) < 25}}
@@ -91,8 +91,8 @@ plotting.show_images(
 # `val` and look at `test` once, at the end. (The garage, the coffee and the rocket are test
 # photographs. You see them all the time, so choose nothing by them.)
 #
-# The set that most papers use is **LOL v1**, 500 real pairs. Its authors state no licence, so you
-# may learn from it, but no image of it is part of this course. The next cell fetches it from Kaggle
+# The set that most papers use is **LOL v1**, 500 real pairs. Its authors state no licence, so no
+# image of it is part of this course: you fetch your own copy. The next cell gets it from Kaggle
 # (0.3 GB, no account needed) in the full profile, or if you set `fetch = True`. In the quick
 # profile the lesson works with the *embedded* set, photographs that come with the installed
 # libraries.
@@ -248,7 +248,7 @@ my_to_linear = check.light(my_to_linear)
 #
 # **Exposure** is the light that reaches the sensor, and it is counted in stops: one up is twice the
 # light, one down is half. Stops add up, so three down is an eighth. A pixel cannot hold more than
-# full, so light above 1 is **clipped** to white.
+# full, so light above 1 is **clipped** to 1.
 #
 # {{exercise expose}}
 #
@@ -270,7 +270,7 @@ my_expose = check.expose(my_expose)
 #
 # Turn the exposure yourself; the slider runs on your function and stores the result with 256
 # levels. Watch how the histogram (the share of pixels at each value) slides to the left *and gets
-# narrower*, and what happens on its right above 0.
+# narrower*, and, above 0 stops, what happens at its right end.
 
 
 # %%
@@ -286,8 +286,8 @@ widgets.parameter_slider(exposed, frames=5, stops=(-8.0, 2.0, 0.5))
 # <details><summary>Answer</summary>
 #
 # Each stop less halves the light, so differences shrink with it and all tones end near black. (The
-# title counts as black what is stored as 0.) Above 0 the brightest tones pile up at 1: they are
-# clipped, and no exposure separates them again.
+# title counts as black what is stored as 0.) Above 0 stops the brightest tones pile up at 1:
+# they are clipped, and no exposure separates them again.
 #
 # </details>
 #
@@ -467,7 +467,7 @@ question_step.reveal(
 
 # %% [markdown]
 # The comb looks terrible and costs next to nothing. Here are all the numbers. Which kind of noise
-# is worse depends on the photograph. Can you say on what?
+# is worse depends on the photograph: on which property of it?
 #
 # {{claim min(margins) > 5}}
 
@@ -489,7 +489,7 @@ Table(["PSNR (dB) after", *steps], rows)
 # undoes them. The wrong white balance costs something too, but three gains would undo it.
 #
 # Now all steps in order, each on top of the last. This chain is `synthesis.darken` of the package,
-# which also made the embedded set. With the same seed and `torch.poisson` it gives the same image.
+# which also made the embedded set. If you used `torch.poisson`, the same seed gives the same image.
 #
 # {{claim np.ptp([row["read noise"] for row in table.values()]) > 3.5}}
 # {{claim np.ptp([row["shot noise"] for row in table.values()]) < 3.2}}
@@ -530,7 +530,7 @@ plotting.show_images(
 # $$4 \cdot \left(1 - \min(b / h, 1)^{0.8}\right)$$
 #
 # stops, where $h$ is the brightness of the highlights (`lighting.backlight_stops`; it separates
-# surfaces with the guided filter of He and Sun, 2015). There is no noise in this picture, and
+# surfaces with the fast guided filter of He and Sun, 2015). There is no noise in this picture, and
 # nothing is rounded. Only light is missing.
 
 # %%
@@ -580,9 +580,9 @@ question_gain.reveal(
 # ## 7. Does your split leak?
 #
 # To collect pairs, people put the camera on a tripod and press the shutter several times, with
-# other settings. So most views occur more than once. A **scene** is one view of one place, however
-# many pairs show it. The next cell makes such series from the eight photographs: four shots of
-# each, the tripod nudged by a few pixels and both exposures varied.
+# different settings. So most views occur more than once. A **scene** is one view of one place,
+# however many pairs show it. The next cell makes such series from the eight photographs: four shots
+# of each, the tripod nudged by a few pixels and both exposures varied.
 
 
 # %% Take the series tags=["hide-input"]
@@ -715,7 +715,7 @@ Table(["PSNR (dB)", *results["by scene"]], rows)
 #
 # This does not mean that IAT copies. It means that these 15 images cannot tell enhancing from
 # copying. Between data sets it is no better: 91 of the 100 test targets of LOL v2 (real) are in
-# LOL v1's *training* set, so a network that was pretrained on one and tested on the other has seen
+# LOL v1's *training* set, so a network that was pretrained on v1 and is tested on v2 has seen
 # most of the answers. Not every leak is that large: lesson 02 meets one of 0.4 dB on LOL.
 #
 # The course keeps these images, because results must stay comparable. But its validation never
@@ -741,8 +741,9 @@ lessons.strip(lesson)
 # **What failed.** The comb in the histogram looked like the great loss and was nearly harmless. And
 # the embedded set is brighter and less varied than LOL v1: what works on it need not work there.
 #
-# **Next:** what the noise drowned is lost. But the *light*: could a program guess, from the dark
-# photograph alone, how bright it should be? [02. Explore before you train](02_histograms.ipynb)
+# **Next:** brightening restores nothing that noise drowned. But the *light*: could a program guess,
+# from the dark photograph alone, how bright it should be?
+# [02. Explore before you train](02_histograms.ipynb)
 #
 # *The core path ends here.*
 #
@@ -820,7 +821,7 @@ def demosaic(image):
     near, weight = (
         torch.conv2d(x[:, None], WEIGHTS, padding=1)[:, 0] for x in (image * seen, seen)
     )
-    return near / weight
+    return torch.where(seen > 0, image, near / weight)
 
 
 # %% [markdown]
@@ -1026,7 +1027,7 @@ report = str(data.check(f"folders:{folder / 'low'}:{folder / 'normal'}"))
 print(report.replace(f"{folder}{os.sep}", ""))
 
 # %% [markdown]
-# Seven pairs were found, since the eighth has lost a partner, and two of the seven are unusable.
+# Seven pairs were found, since the eighth has lost its target, and two of the seven are unusable.
 # Loading the set leaves these out and says so once. On the command line the check is
 # `python -m llie_helpers data check NAME`.
 #
@@ -1077,8 +1078,8 @@ plotting.show_images(
 # of what it could see, and one lets values leave the range of an image. Write it without them.
 # Keep the gain between 0.8 and 1.25, one gain for all channels.
 #
-# (A gain on sRGB values is not a gain on light, as you know by now. The field does it all the same,
-# because it is cheap and the range is small. `my_expose` would be physically correct.)
+# (On sRGB values, a gain of 1.25 is one of about 1.6 on light, and of less near black. The field
+# does it all the same, because it is cheap. `my_expose` would be physically correct.)
 
 
 # %%

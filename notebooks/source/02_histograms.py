@@ -112,8 +112,8 @@ figure
 
 # %% [markdown]
 # If you knew where the arrows end, you could draw the curve that brightens this photograph: each
-# percentile goes to the end of its arrow, and what is between two percentiles stays between them,
-# on a straight line. This is **histogram mapping**, one call of `np.interp` for each channel.
+# percentile goes to the end of its arrow, with straight lines in between. This is **histogram
+# mapping** (or *matching*, if the target is known), one call of `np.interp` for each channel.
 # Cheat, and read the ends off the target, with 23 arrows for each channel instead of five:
 #
 # {{claim len(histogram.Q) == 23}}
@@ -518,7 +518,7 @@ print(f"validation pairs, arrows known: {told_psnr:.1f} dB; one gamma for all: {
 # %% [markdown]
 # {{claim told_psnr > gamma_psnr + 6}}
 #
-# The better the guess of the ends, the more of that gap you gain. So let a model guess them.
+# The better the guess of the ends, the more of that gap you close. So let a model guess them.
 #
 # ### Ask for the median, not for the mean
 #
@@ -734,7 +734,7 @@ question_leak.reveal(
 # %% [markdown]
 # {{claim saw_everything > by_pair > by_scene}}
 #
-# The mapper is finished, so open the test set once, for a fourth score. Method and code are the
+# The mapper is finished, so open the test set for a fourth score. Method and code are the
 # same for all bars; only the scores in blue, on new scenes, are evidence.
 
 # %% The scores here and on LOL v1 tags=["hide-input"]
@@ -776,14 +776,15 @@ figure
 # {{claim by_pair - by_scene > saw_everything - by_pair + 1}}
 #
 # There are two leaks. Scoring on seen pairs is worth more than 3 dB on both data sets. Scoring on
-# seen scenes is worth even more with four scenes, and less than a decibel on LOL: never take the
-# size of a leak from a toy. On LOL the honest score comes close to that of the official test set,
-# which is orange because nearly all of its scenes are in training too (lesson 01, section 7).
+# seen scenes is worth even more with four scenes, and less than a decibel on LOL: never judge the
+# size of a leak by a toy set. On LOL the honest score comes close to that of the official test set,
+# whose bar is orange because nearly all of its scenes are in training too (lesson 01, section 7).
 #
-# Does the mapper beat one gamma, then? With three scenes to learn from it does not: one number can
-# be learned from a few photographs, and two hundred trees cannot. With four it leads by nearly 2 dB
-# on the test pairs, but single scenes differ by more than that. On LOL v1, with hundreds of pairs,
-# the answer is clear: it leads by more than three decibels, and less than one can be the leak.
+# Does the mapper beat one gamma, then? With three scenes to learn from it does not (though the
+# gamma, chosen on all four, is a little flattered): one number can be learned from a few
+# photographs, and two hundred trees cannot. With four it leads by nearly 2 dB on the test pairs,
+# but single scenes differ by more than that. On LOL v1, with hundreds of pairs, the answer is
+# clear: it leads by more than three decibels, and less than one can be the leak.
 #
 # {{claim by_scene < tuning_scores.mean(axis=0).max() + 0.5}}
 # {{claim 1.5 < here["test pairs"] - baselines.scores[tuned].psnr < 2}}
@@ -797,8 +798,8 @@ figure
 # (Guo, Li and Ling, 2017) estimates an **illumination map**, the light that falls on each place,
 # and divides the photograph by it (and then removes noise, which we leave out):
 #
-# 1. A surface reflects at most all of its light, so the least light that explains a pixel is its
-#    brightest channel.
+# 1. A surface reflects at most the light that it receives, so the least light that explains a pixel
+#    is its brightest channel.
 # 2. Light changes slowly from place to place, so smooth that map.
 # 3. Divide by the map to the power `strength`: 0 changes nothing, 1 makes all places about equally
 #    bright.
@@ -1049,10 +1050,10 @@ figure
 # {{claim f"{lol['filtered']['psnr']:.1f}, {lol['filtered']['ssim']:.2f}" == "20.7, 0.79"}}
 # {{claim lol["filtered"]["psnr"] > lol["mapper"]["test pairs"] + 1}}
 #
-# What is left for a network? Brightness and colour are as wrong as before and make most of the
-# error now: the background is still teal. And a filter that goes by value alone takes the texture
-# of skin along with the grain. A network can learn to tell them apart, and to set light and colour
-# by what it sees.
+# What is left for a network? Brightness and colour are as wrong as before and make up most of
+# the error now: the background is still teal. And a filter that knows only value and distance takes
+# the texture of skin along with the grain. A network can learn to tell them apart, and to set light
+# and colour by what it sees.
 #
 # Lessons 03 to 08 compare with the mapper alone. It does one thing, the light, and the filter could
 # follow a network as well. But where a network leads in SSIM alone, remember this row.
@@ -1082,7 +1083,7 @@ figure
 #
 # ### The photograph's own curve
 #
-# Equalisation makes every brightness occur equally often. CLAHE limits how steep its curves may be,
+# Equalisation makes all values about equally frequent. CLAHE limits how steep its curves may be,
 # which limits the noise. Retinex tries to keep only the reflectance of the surfaces. Mix each with
 # the original, and find out which of them this photograph needs in full.
 
@@ -1125,11 +1126,12 @@ widgets.parameter_slider(try_classic, frames=3, method=list(CLASSICS), amount=(0
 # $$\mathrm{SSIM} = \underbrace{\frac{2\mu_x\mu_y + C_1}{\mu_x^2+\mu_y^2 + C_1}}_{\text{luminance}}
 # \cdot\underbrace{\frac{2\sigma_{xy} + C_2}{\sigma_x^2+\sigma_y^2 + C_2}}_{\text{structure}}$$
 #
-# The constants $C_1 = 0.01^2$ and $C_2 = 0.03^2$ keep flat windows from dividing by zero. $C_2$
+# The constants $C_1 = 0.01^2$ and $C_2 = 0.03^2$ prevent a division by zero in flat windows. $C_2$
 # also pulls structure to 1 where all contrast is below about 0.03, as the noise of a dark sky is.
 # So SSIM forgives noise while it is dark and punishes it once it is brightened: compare the sky in
-# the two rows of section 2. Unfold `ssim_factors` there. It is this formula, line by line (a
-# variance is the mean of the square minus the square of the mean), and the package agrees with it.
+# the two rows of section 2. Unfold `ssim_factors` there. It is this formula, in which the paper's
+# contrast and structure are one factor (a variance is the mean of the square minus the square of
+# the mean), and the package agrees with it.
 #
 # {{claim ssim_factors(pair.low, pair.normal)[1][:, :40, :90].mean() > 0.7}}
 # {{claim ssim_factors(brightened, pair.normal)[1][:, :40, :90].mean() < 0.5}}
@@ -1167,7 +1169,7 @@ question_cheat.reveal(
 # %% [markdown]
 # {{claim cheat >= fair}}
 #
-# And that is one parameter and nineteen values. A network offers hundreds of checkpoints
+# And that was one parameter, with nineteen values. A network offers hundreds of checkpoints
 # to choose from. This course chooses on training and validation pairs.
 #
 # ### A gamma for each photograph
@@ -1284,13 +1286,13 @@ print(f"training pairs {seen:.0%}, validation pairs {new:.0%}, promised 80%")
 # %% [markdown]
 # {{claim new < 0.65}}
 #
-# The bands are a leak of the same kind: they are as wide as the errors on scenes that the trees
+# The bands suffer from the same leak: they are as wide as the errors on scenes that the trees
 # know.
 #
 # ### Scene by scene
 #
 # How much does an honest score depend on the scene? Every scene is predicted by trees that never
-# saw it. The second score is that of one gamma for all.
+# saw it. The second score is that of one gamma for all, chosen with this scene in sight.
 
 # %%
 behind = []

@@ -378,8 +378,9 @@ plotting.show_images(
 # %% [markdown]
 # Multiplying a spectrum by a fixed mask is a *convolution*: each pixel leaves this same pattern,
 # the *kernel*, wherever it is and whatever the photograph shows. The kernel could be as large as
-# the image, and training made it small. It can blur, sharpen or scale. It cannot look at a
-# photograph and decide. Does it fit another size? Give your network 200 x 200 pixels:
+# the image, but it began as one pixel, and training kept it small. It can blur, sharpen or scale.
+# It cannot look at a photograph and decide. Does it fit another size? Give your network 200 x 200
+# pixels:
 #
 # {{claim alone < 0.48 and 0.8 < around}}
 
@@ -779,9 +780,9 @@ question_cost.reveal(
 #
 # ## 6. Train both, and judge
 #
-# Both networks are now trained on all training scenes by one recipe, on equally many crops, to
-# which the published network's mask is fitted. The loss has two terms: `gt_mean`, which mixes L1
-# with L1 after the brightness is corrected, and 1 - SSIM.
+# Both networks are now trained on all training scenes by one recipe, on equally many crops. (The
+# published network's mask is made for their size.) The loss has two terms: `gt_mean`, which mixes
+# L1 with L1 after the brightness is corrected, and 1 - SSIM.
 #
 # Who teaches the light? A crop cannot tell how bright the photograph around it should become. So in
 # the full recipe each crop comes with a thumbnail of its photograph, and `objective` asks for the
@@ -925,7 +926,7 @@ print(f"{each[worst] / each.sum():.0%} of it is the error of one photograph, {te
 #   networks are close.
 # - **Brightness**: of *your* two networks, `dual_branch` is worse. The network that was designed to
 #   set the light misjudges the whole where nobody teaches it. The weights from LOL v1 were taught
-#   it, and have less than half of the error of the published network's. What is left is the
+#   it, and make less than half of the error that the published network's make. What is left is the
 #   rocket: a night sky, lit like a room.
 #
 # A design makes an answer possible. Only training gives it.
@@ -940,7 +941,7 @@ print(f"{each[worst] / each.sum():.0%} of it is the error of one photograph, {te
 # ### What does each part contribute?
 #
 # Switch a part off in the weights from LOL v1, and evaluate again: the published network's mask,
-# the spectral branches of `dual_branch`, and all of its blocks, so that its light alone is left.
+# the spectral branches of `dual_branch`, and then all that follows its light.
 
 # %%
 no_mask, no_spectral = (copy.deepcopy(networks[label]) for label in (long_published, long_ours))
@@ -963,11 +964,11 @@ report("  light alone", ablated["blocks"])
 
 # %% [markdown]
 # Without its mask, the published network scores about the same: more than half of its parameters
-# hardly matter. Without its spectral branches, `dual_branch` loses some tenths of a decibel.
-# Without all blocks it loses more than two, and nearly half of its SSIM: the noise is back.
+# hardly matter. Without its spectral branches, `dual_branch` loses some tenths of a decibel. By its
+# light alone it loses more than two, and nearly half of its SSIM: the noise is back.
 #
 # This shows what *these weights* rely on, not what the network needs: trained without the branch,
-# it might find another way. To know takes trainings without it, beside several with it.
+# it might find another way. "Going deeper" tries that.
 #
 # {{claim abs(ablated["mask"].psnr - old_long.psnr) < 0.4}}
 # {{claim 0.1 < new_long.psnr - ablated["spectral"].psnr < 1}}
@@ -1022,7 +1023,8 @@ lessons.strip(lesson, ours)
 # Would another seed have given `dual_branch` another score? Three trainings on LOL v1 differ in
 # nothing but the seed. They are *shortened*, to 400 steps an epoch in place of 1,000, so their
 # scores are below those of the shipped weights. But how far do they differ from one another? The
-# band reaches from the lowest seed to the highest, and the line is the published network.
+# band reaches from the lowest seed to the highest, the dots are the epochs that validation would
+# keep, and the line is the published network.
 
 # %% Draw the validation scores tags=["hide-input"] recorded="dual_branch_2"
 seeds = [lessons.recorded(f"dual_branch_{seed}") for seed in range(3)]
@@ -1042,6 +1044,8 @@ def draw_seeds(ablation=None):
         at_epoch = list(zip(*([row[column] for row in run[5:]] for run in seeds), strict=True))
         low, high = map(min, at_epoch), map(max, at_epoch)
         axis.fill_between(epochs, [*low], [*high], alpha=0.4, linewidth=0, label="three seeds")
+        kept = zip(*((run.best["epoch"], run.best[column]) for run in seeds), strict=True)
+        axis.plot(*kept, "o", color=plotting.COLOURS[0], label="epochs kept")
         if ablation:
             late = [row[column] for row in ablation[5:]]
             axis.plot(epochs, late, color=plotting.COLOURS[1], label="no spectral branches")
@@ -1060,9 +1064,9 @@ for seed, (psnr, ssim) in enumerate(zip(ends, ssims, strict=True)):
     print(f"seed {seed}, last epoch: {psnr:.2f} dB, SSIM {ssim:.3f}")
 
 # %% [markdown] recorded="dual_branch_2"
-# In PSNR, the published network is within the band: after so short a training `dual_branch` has no
-# lead that another seed could not undo. In SSIM its lead is several times as large as the
-# differences between its seeds.
+# In PSNR, the published network, at the epoch that these pairs chose, is within the band where it
+# ends: after so short a training `dual_branch` has no lead that another seed could not undo. In
+# SSIM its lead is several times as large as the differences between its seeds.
 #
 # So a lead has to be read against such a band. Three seeds are few, so the true one may be wider.
 # And the seed is not the only accident in a score: other scenes would have given another one too,
@@ -1109,7 +1113,7 @@ draw_seeds(without)
 # show that the branches are needed. That they help a little, it cannot rule out either: to know
 # takes several seeds without them.
 #
-# Look what a single pair of trainings would have told. With seed 0, the network with spectral
+# See what a single pair of trainings would have told you. With seed 0, the network with spectral
 # branches leads the one without by more than half a decibel, and the waves would have got the
 # credit.
 #
@@ -1238,9 +1242,10 @@ widgets.parameter_slider(show_bands, frames=4, limit=(0.01, 0.16, 0.05))
 # ### Spectral leakage
 #
 # The transform takes the image to be one tile of an endless pattern. If its left border is dark and
-# its right border bright, there is a hard edge between two tiles that nobody photographed. In the
-# spectrum it shows as a bright cross. Mirror the image, so that the borders fit, and the cross
-# goes. (The X that comes was half there before: a slanted streak, and now its mirror image too.)
+# its right border bright, there is a hard edge between two tiles that nobody photographed, and
+# another between bottom and top. In the spectrum they show as a bright cross. Mirror the image, so
+# that the borders fit, and the cross goes. (The X that comes was half there before: a slanted
+# streak, and now its mirror image too.)
 
 
 # %%
@@ -1381,7 +1386,7 @@ for label in (yours_ours, long_ours):
 #
 # - Phases hold the scene, amplitudes the light. With its target's amplitudes a dark photograph is
 #   nearly repaired, but for the noise; more than half of that is one number, the brightness.
-# - A fixed mask over frequencies is one convolution, and training made a small one of it. It cannot
+# - A fixed mask over frequencies is one convolution, and training kept it a small one. It cannot
 #   decide, it fits one size, and switched off it is hardly missed.
 # - Instance norm makes a branch blind to a common factor of all values. To know what a branch can
 #   see, change its input and look for a change; to know what it does, switch it off.
@@ -1417,7 +1422,7 @@ for label in (yours_ours, long_ours):
 #   SIGGRAPH 2007.
 # - M. Gharbi, J. Chen, J. T. Barron, S. W. Hasinoff, F. Durand. Deep Bilateral Learning for
 #   Real-Time Image Enhancement. SIGGRAPH 2017. (a grid predicted from a thumbnail)
-# - Liao, Hao, Hong and Wang. GT-Mean Loss. ICCV 2025.
+# - J. Liao, S. Hao, R. Hong, M. Wang. GT-Mean Loss. ICCV 2025.
 #
 # **Next**: lesson 08 lines up all methods of the course and looks for the ways in which such a
 # comparison can deceive.

@@ -379,8 +379,9 @@ points = [Point(label, judged[label].ms_per_megapixel, judged[label].psnr) for l
 show_frontier(points, "milliseconds for a megapixel", "PSNR (dB)")
 
 # %% [markdown]
-# Now let a second cost count as well: the number of parameters, that is, the size of a download. A
-# curve and trees have no parameters to compare with, so this is among the networks.
+# Now let a second cost count as well: the number of parameters. A curve and trees have none, so
+# this is among the networks. (Nor are the trees counted that `residual` needs. With them, its
+# download is larger than that of `dual_branch`.)
 
 # %% Find the frontier by one cost, and by both tags=["hide-input"]
 labels = list(networks)
@@ -488,9 +489,9 @@ widgets.parameter_slider(show_published, frames=3, score=list(SCORES))
 
 # %% [markdown]
 # By your own function, none of the course's networks is worth its parameters, by any of the three
-# scores. In PSNR it is IAT, a smaller network, that scores higher than all. What is it better at?
-# GT-mean PSNR gives both the right brightness, so compare the leads in both scores. Here are all
-# smaller networks that were measured again, against our best:
+# scores. In PSNR it is IAT, a smaller network, that scores higher than all of them. What is it
+# better at? GT-mean PSNR gives both the right brightness, so compare the leads in both scores. Here
+# are all smaller networks that were measured again, against our best:
 #
 # {{claim not any(set(not_dominated(published(score))) & set(shipped) for score in SCORES)}}
 
@@ -507,7 +508,7 @@ for label, lead in leads.items():
 
 # %% [markdown]
 # With the right brightness, IAT's lead is gone. So what IAT does better is to guess *how bright
-# each room was meant to be*. (CPGA-Net++, smaller still, keeps a lead with the right brightness.)
+# each room was meant to be*. (CPGA-Net++, smaller still, leads only with the right brightness.)
 # Part of that may be better design. Part may be memory: 14 of the 15 test images show a scene that
 # the training images show too, and lesson 01 scored 23.50 dB by copying training targets. That is
 # why the table above has a column of scenes that training has not seen. For the networks of others
@@ -532,10 +533,10 @@ points = [
 show_frontier(points, "milliseconds for 600 x 400 on a CPU", "PSNR on LOL v1 (dB)")
 
 # %% [markdown]
-# By parameters, `dual_branch` was dominated. By time nothing dominates it, and only `mse_cnn` is as
-# fast or nearly so: `dual_branch` works at a quarter of the size, where a layer costs a sixteenth.
-# (It was also trained for longer than the others, a cost that is in neither plot.) "Is it worth its
-# cost?" has no answer until you say which cost, and beside whom.
+# By parameters, `dual_branch` was dominated. By time nothing dominates it, and only `mse_cnn` is
+# about as fast or faster: `dual_branch` works at a quarter of the size, where a layer costs a
+# sixteenth. (It was also trained for longer than the others, a cost that is in neither plot.) "Is
+# it worth its cost?" has no answer until you say which cost, and beside whom.
 #
 # {{claim "dual_branch" in not_dominated(points)}}
 # {{claim all(label in ("dual_branch", "mse_cnn") for label in not_dominated(points))}}
@@ -660,10 +661,11 @@ plotting.show_images(
 # ### In other light
 #
 # All photographs so far are dark all over, and a method may brighten everything alike. What does it
-# do where only the shadows are dark, or nothing is? The course scores every method in three kinds
-# of light: in the *dark*; *backlit*, where only the shadows lose light; and in *full* light, where
-# nothing should change. The scenes are again the three test photographs: in the dark and backlit at
-# four settings each, in full light at two. The weights are those that the course ships.
+# do where only the shadows are dark, or nothing is? The course scores all methods but the mapper in
+# three kinds of light: in the *dark*; *backlit*, where only the shadows lose light; and in *full*
+# light, where nothing should change. The scenes are again the three test photographs: in the dark
+# and backlit at four settings each, in full light at two. The weights are those that the course
+# ships.
 
 # %%
 in_light = quality.load()
@@ -712,9 +714,9 @@ plotting.show_images(
 # {{claim of_cup["unet lol_v1"] < of_cup["backlit"] - 1}}
 # {{claim of_cup["dual_branch photographs"] > of_cup["backlit"] + 4}}
 #
-# Now all methods. (An unchanged photograph counts as 60 dB.) The last column is how much brighter
-# the photographs in full light became, which needed nothing. Above the table is what photographs
-# in its training change for `dual_branch`.
+# Now all of them. (An unchanged photograph counts as 60 dB.) The last column is how much brighter
+# the photographs in full light became, which needed no light. The line above the table says what
+# training on photographs changes for `dual_branch`.
 
 # %% Make the table tags=["hide-input"]
 gain, cost = (
@@ -876,7 +878,7 @@ question_seed = widgets.predict(
 question_seed
 
 # %% [markdown]
-# The model card has their scores:
+# The model card has their scores, each at the epoch that validation chose:
 
 # %% Read the scores of three seeds tags=["hide-input"]
 KINDS = ["test, PSNR", "test, SSIM", "test, GT-mean", "val, PSNR", "val, SSIM", "val, GT-mean"]
@@ -905,9 +907,9 @@ Table(
 # %% [markdown]
 # Once the brightness is right, the three agree on the test images: what the seed changed is how
 # bright the rooms come out. That alone is worth a decibel, more than IAT's whole lead in section 3.
-# Three seeds are too few to say how large the spread is: on the validation pairs they are closer in
-# PSNR, and further apart with the right brightness. But a lead of one training over another is a
-# lead of these *weights*, and not yet of a design.
+# Three seeds are too few to say how large the spread is: on the validation pairs, which chose their
+# epochs, they are closer in PSNR, and further apart with the right brightness. But a lead of one
+# training over another is a lead of these *weights*, and not yet of a design.
 #
 # {{claim apart["test, PSNR"] > 1 and apart["test, GT-mean"] < 0.1}}
 # {{claim apart["test, PSNR"] > leads["IAT"][0] + 0.3}}
@@ -991,9 +993,9 @@ Table(
 #
 # ### Trap 6: the checkpoint chosen on the test
 #
-# You train on, score each epoch on the test set, and report the best. How much of its lead is real?
-# Ask images that took no part in the choice. Here `dual_branch` goes on for eight short rounds at a
-# high learning rate. The validation pairs and each test scene choose a round in turn.
+# You keep training, score each epoch on the test set, and report the best. How much of its lead is
+# real? Ask images that took no part in the choice. Here `dual_branch` goes on for eight short
+# rounds at a high learning rate. The validation pairs and each test scene choose a round in turn.
 
 # %%
 alike, less, little = "about as far", "less far, but more than half", "less than half as far"
@@ -1167,7 +1169,8 @@ print(f"as published: {again.own}\nfrozen:       {again.frozen}")
 # - How many scenes and seeds? *Three scenes, 14 on LOL v1. One seed, and another may differ by a
 #   decibel.*
 # - Were all trained alike? *No: on LOL v1 for 1,000 to 16,000 steps, by different recipes.*
-# - Which baselines, and is doing nothing among them? *Eight, and yes.*
+# - Which baselines, and is doing nothing among them? *Eight, and yes. The mapper with a filter, a
+#   stronger one, is in lesson 02 only.*
 #
 # **What failed.** By this list, our tables compare *weights*, on few scenes, and no more. Three
 # scenes cannot decide between the first two. On LOL v1, none of our networks is worth its

@@ -329,7 +329,7 @@ widgets.parameter_slider(show_difference, frames=3, overlap=(64, 192, 64))
 # never used, and the network hardly looks further than that. With less overlap, pixels near a
 # border lack surroundings that matter to them, and the lattice of the tiles shows in the
 # difference. (The slider moves by 64 pixels, the width of the network's windows of waves at their
-# coarsest, so that tiles cut no window.)
+# coarsest, so that no tile cuts a window.)
 #
 # {{claim 255 * (by_hand(320, 64) - whole).abs().max() > 4}}
 # {{claim 255 * (by_hand(320, 192) - whole).abs().max() < 0.5}}
@@ -720,15 +720,15 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The network's true detail falls with every stop. At six stops the picture is blotchy and grey, and
-# you see that something is wrong. At four it looks clean, although part of the fur is the
+# The network's true detail falls with every stop. At six stops the picture is smeared and faded,
+# and you see that something is wrong. At four it looks clean, although part of the fur is the
 # network's.
 #
 # The multiplied photograph invents nothing, and keeps *all* true detail. (The few per cent above 1
-# come from noise, which clipping and the display's gamma make lopsided.) Yet at four stops it is
-# more false than true. But you see at once that this is noise. The network's false detail looks
-# like fur, and no line in the picture says where measurement ends. That is why there are things
-# which such a tool must not be used for.
+# come from noise, which clipping and the display's gamma make lopsided.) At four stops it is more
+# false than true, but you see at once that this is noise. The network's false detail looks like
+# fur, and no line in the picture says where measurement ends. That is why there are things which
+# such a tool must not be used for.
 #
 # {{claim detail["multiplied"][3, 1] > 1.7}}
 #
@@ -808,9 +808,9 @@ print(f"\n{training['steps']:,} steps, {training['seconds'] / 3600:.1f} hours of
 # - The darker the photograph, the more of the result is a guess, and it does not look like one.
 #
 # **What failed.** Where a film changes within a second, the light follows late, and burns out what
-# a torch lights. Noise that was enlarged or smoothed before comes out blotched. And without a GPU,
-# a film of 1280 x 720 takes much longer to enhance than to watch: divide the rate of section 3 by
-# 12.
+# a torch lights. Noise that was enlarged or smoothed before can come out blotched. And without a
+# GPU, a film of 1280 x 720 takes much longer to enhance than to watch: divide the rate of section 3
+# by 12.
 #
 # {{claim str(device) != "cpu" or rate / 12 < 20}}
 #
@@ -878,7 +878,7 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Is the coffee as bright as it was before `night`? Nobody told the network how dark that table was
+# The coffee is brighter than it was before `night`. Nobody told the network how dark that table was
 # meant to be, so it guessed, as its card warns. `--exposure` corrects that.
 #
 # ### Fast: can a table set the light?
@@ -1030,9 +1030,10 @@ figure
 # Of the three parts with a name inside the blocks, the branch that looks at waves usually takes
 # longest, though it works on a quarter of the channels: every number moves into windows and back.
 # Counting multiplications (lesson 03) shows nothing of this. "The rest" is found by subtraction: on
-# the left the first features, the gains that each pixel looks up, means and sums; on the right the
-# two layers that mix the channels. Hooks do not see these two: a hook belongs to the *call* of a
-# layer, and the code takes their weights without calling them, because that is faster.
+# the left the first features, the gains that each pixel looks up, the smoothing of colours, means
+# and sums; on the right the two layers that mix the channels. Hooks do not see these two: a hook
+# belongs to the *call* of a layer, and the code takes their weights without calling them, because
+# that is faster.
 #
 # ### Without PyTorch: ONNX
 #
@@ -1049,8 +1050,8 @@ figure
 #   network anyway.
 # - *Exposure and strength*, the sliders of section 1, are inputs beside the photograph.
 #
-# Then it compares the file with `enhance` on three photographs, and keeps it only if they agree
-# within one of 255 levels.
+# Then `export_onnx` compares the file with `enhance` on three photographs, and keeps it only if
+# they agree within one of 255 levels.
 
 # %%
 from collections import Counter
