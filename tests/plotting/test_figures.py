@@ -128,7 +128,7 @@ class TestHistory:
         assert names == ["training", "validation", "epoch kept", "plain", "Lightning"]
 
     def test_one_epoch_is_visible(self):
-        loss, _ = plotting.show_history(history(1)).axes
+        (loss,) = plotting.show_history(history(1)).axes
         assert loss.lines[0].get_marker() == "."
 
     def test_a_run_that_was_not_validated(self):
