@@ -1052,7 +1052,7 @@ def draw_seeds(ablation=None):
         published_score = on_lol["fft_dual_branch"]["val"][score]
         axis.axhline(published_score, color="black", linestyle="--", label="published network")
         axis.set(title=f"validation {score.upper()}{unit}", xlabel="epoch", xticks=epochs[::3])
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
