@@ -53,21 +53,42 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(folder, tmp_path_factory) -> Iterator[str]:
-    """The address of a JupyterLab in ``folder``, with settings and trust of its own."""
+    """The address of a JupyterLab in ``folder``."""
     home = tmp_path_factory.mktemp("jupyter")
     for name, values in SETTINGS.items():
         file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(values))
+    places = {
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+    }
+    with serving(["jupyterlab", "--expose-app-in-browser"], folder, home, places) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable:
+    """The function `serving`, for tests of other applications."""
+    return serving
+
+
+@contextmanager
+def serving(
+    application: list[str], folder: Path, home: Path, environment: dict[str, str]
+) -> Iterator[str]:
+    """Yield the address of a Jupyter application in ``folder``, whose own files are in ``home``."""
     kinds = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     places = {f"JUPYTER_{kind}": str(home / kind.lower()) for kind in kinds}
-    places["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
-    places["JUPYTERLAB_WORKSPACES_DIR"] = str(home / "workspaces")
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"]
-    command += ["--IdentityProvider.token=", "--expose-app-in-browser"]
+    command = [sys.executable, "-m", *application, "--no-browser", "--allow-root", "--port=0"]
+    command.append("--IdentityProvider.token=")
     with (home / "log.txt").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=folder, env=os.environ | places, stdout=log, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=os.environ | places | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     try:
         yield wait_until(lambda: _address(Path(places["JUPYTER_RUNTIME_DIR"])))
