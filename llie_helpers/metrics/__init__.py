@@ -6,12 +6,11 @@ are computed per image and averaged over images. The target is never used to cha
 except in the diagnostic ``psnr_gt_mean``.
 """
 
-from llie_helpers.metrics.diagnosis import PARTS, error_parts, true_and_false_detail
+from llie_helpers.metrics.diagnosis import error_parts, true_and_false_detail
 from llie_helpers.metrics.evaluation import Evaluation, evaluate
 from llie_helpers.metrics.scores import ciede2000, lpips, match_gt_mean, psnr, ssim
 
 __all__ = [
-    "PARTS",
     "Evaluation",
     "ciede2000",
     "error_parts",

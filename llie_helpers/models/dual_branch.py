@@ -95,12 +95,7 @@ class DualBranch(Network):
         """Enhance images with known gains."""
         gains = gain_map(low, context, place)
         lit = (low * gains).clamp_(max=1)
-        # The logarithm, scaled to about [-1, 1], separates dark values.
-        both = torch.cat([lit, low.clamp_min(FAINTEST).log() / 4 + 1], dim=1)
-        cells = F.pixel_unshuffle(both, CELL).contiguous(memory_format=torch.channels_last)
-        x = self.encoder(self.stem(cells))
-        x = self.decoder(x + F.pixel_shuffle(self.up(self.bottleneck(self.down(x))), 2))
-        residual, gate = F.pixel_shuffle(self.head(x), CELL).split((3, 1), dim=1)
+        residual, gate = self.look(low, lit)
         # The means are free of noise; detail passes the gate or is added by the residual.
         smooth = upsample(F.avg_pool2d(lit, CELL))
         light = upsample(F.avg_pool2d(luminance(low), CELL))
@@ -111,6 +106,15 @@ class DualBranch(Network):
         share = headroom(low) * (1 - 1 / gains.square())
         enhanced = torch.addcmul(lit, share, restored - lit)
         return enhanced if self.training else enhanced.clamp(0, 1)
+
+    def look(self, low: torch.Tensor, lit: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what to add to an illuminated image, and a gate for its detail."""
+        # The logarithm, scaled to about [-1, 1], separates dark values.
+        both = torch.cat([lit, low.clamp_min(FAINTEST).log() / 4 + 1], dim=1)
+        cells = F.pixel_unshuffle(both, CELL).contiguous(memory_format=torch.channels_last)
+        x = self.encoder(self.stem(cells))
+        x = self.decoder(x + F.pixel_shuffle(self.up(self.bottleneck(self.down(x))), 2))
+        return F.pixel_shuffle(self.head(x), CELL).split((3, 1), dim=1)
 
     def objective(self, **options: float) -> Objective:
         """Return `LightObjective` if the recipe has options for it."""

@@ -518,7 +518,8 @@ print(f"validation pairs, arrows known: {told_psnr:.1f} dB; one gamma for all: {
 # %% [markdown]
 # {{claim told_psnr > gamma_psnr + 6}}
 #
-# The better the guess of the ends, the more of that gap you close. So let a model guess them.
+# The better the guess of the ends, the more of that gap you close. So let a model guess them: the
+# course's **histogram mapper**.
 #
 # ### Ask for the median, not for the mean
 #
