@@ -214,7 +214,8 @@ class DualBlock(nn.Module):
     def __init__(self, width: int, spectral: bool = True) -> None:
         super().__init__()
         in_spectral = width // 4 if spectral else 0
-        self.split = in_spatial, _ = width - in_spectral, in_spectral
+        in_spatial = width - in_spectral
+        self.split = in_spatial, in_spectral
         self.norm = nn.LayerNorm(width)  # over the channels of each pixel
         self.spatial = nn.Conv2d(in_spatial, in_spatial, 3, padding=1, groups=in_spatial)
         self.spectral = WindowAmplitude(in_spectral) if spectral else nn.Identity()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from llie_helpers.metrics import Evaluation
 from llie_helpers.plotting.figures import WIDTH, CourseFigure
 
-# Label and colour of each of `metrics.PARTS`; the two local ones in shades of orange.
+# Label and colour of each part of `error_parts`; the two local ones in shades of orange.
 PARTS = {
     "brightness": ("brightness", "#0072B2"),
     "light": ("local light", "#D55E00"),
