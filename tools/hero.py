@@ -25,9 +25,9 @@ def dark(name: str, longest: int = LONGEST) -> torch.Tensor:
     return darken(normal, STOPS["dark"], generator=torch.Generator().manual_seed(0))
 
 
-def backlit(name: str, longest: int = LONGEST) -> torch.Tensor:
+def backlit(name: str) -> torch.Tensor:
     """Return a photograph exposed for its sky: down to a sixteenth of the light elsewhere."""
-    linear = to_linear(to_float(photograph(name, longest)))
+    linear = to_linear(to_float(photograph(name)))
     lit = expose(linear, -backlight_stops(linear, STOPS["backlit"], level=0.75))
     return capture(lit, photons=2500, generator=torch.Generator().manual_seed(0))
 

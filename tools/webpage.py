@@ -18,6 +18,7 @@ from chromium import chromium
 from torch import Tensor, nn
 
 from llie_helpers.cli import examples, new_app, run
+from llie_helpers.data import real_photographs
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 from llie_helpers.images import Place, to_uint8
@@ -75,13 +76,10 @@ def build() -> None:
     for name, model in exported().items():
         with atomic_path(BUILT / f"{name}.onnx") as temporary:
             temporary.write_bytes(model.SerializeToString())
-    samples = {
-        "garage": hero.dark("motorcycle", LONGEST),
-        "cat": hero.dark("chelsea", LONGEST),
-        "temple": hero.backlit("china", LONGEST),
-    }
-    for name, low in samples.items():
+    for name, photograph in {"garage": "motorcycle", "cat": "chelsea"}.items():
+        low = hero.dark(photograph, LONGEST)
         write_photo(BUILT / f"{name}.jpg", low, Photo(to_uint8(low)))
+    shutil.copyfile(real_photographs()["sunset"], BUILT / "sunset.jpg")
     for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
         subprocess.run([npm, *command], cwd=WEB, check=True)
 
