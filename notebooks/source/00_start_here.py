@@ -764,10 +764,10 @@ plotting.show_images(
 # In lessons 03 to 07 your own training takes a minute. The weights behind the first picture above
 # took an hour, and those lessons show what comes after your minute.
 #
-# Take the lessons in order. If you know how a camera works, skim 01, but read what it says about
-# leaks. If you know PSNR and SSIM, skim 02, but not its section 5, on a leak. Answer the questions
-# before the experiments, even by a guess: students who predict the outcome of a demonstration
-# understand it better than those who only watch it (Crouch et al., 2004).
+# Take the lessons in order. If you know how a camera works, skim 01 up to its section 5, on pairs.
+# If you know PSNR and SSIM, skim 02, but not its section 5, on a leak. Answer the questions before
+# the experiments, even by a guess: students who predict the outcome of a demonstration understand
+# it better than those who only watch it (Crouch et al., 2004).
 #
 # ## Recap
 #

@@ -316,7 +316,8 @@ figure
 # white), adds read noise (here 2 electrons), rounds the count to one of 4,096 levels (12 bits),
 # multiplies red, green and blue by one gain each (its **white balance**, in the dark often a bit
 # wrong), and stores sRGB values with 256 levels (8 bits). Rounding to levels is called
-# **quantisation**.
+# **quantisation**. (*Measure a camera*, under Going deeper, finds the first two numbers of any
+# camera.)
 
 # %%
 steps = {
@@ -426,15 +427,10 @@ plotting.show_images(
 #
 # ## 4. Light differs from place to place
 #
-# So far the whole scene lost the same number of stops. Real scenes seldom do. Here is a temple
-# against a bright sky, exposed for the sky: the sky keeps its light, and the darkest surfaces lose
-# 4 stops. A surface of brightness $b$ loses
-#
-# $$4 \cdot \left(1 - \min(b / h, 1)^{0.8}\right)$$
-#
-# stops, where $h$ is the brightness of the highlights (`lighting.backlight_stops`; it separates
-# surfaces with the fast guided filter of He and Sun, 2015). There is no noise in this picture, and
-# nothing is rounded. Only light is missing.
+# So far the whole scene lost the same number of stops. Real scenes seldom do: think of the sunset
+# in lesson 00. Here is a temple against a bright sky, exposed for the sky. The sky keeps its light,
+# and the darker a surface is, the more it loses, up to 4 stops (`lighting.backlight_stops`). There
+# is no noise in this picture, and nothing is rounded. Only light is missing.
 
 # %%
 temple = photos["china"]
@@ -760,9 +756,10 @@ lessons.strip(lesson)
 #
 # $$\text{variance} = \frac{m}{N} + \left(\frac{r}{N}\right)^2.$$
 #
-# The first part is shot noise, the second read noise. Drawn against the mean, this is a straight
-# line, the **photon transfer curve** (Janesick, 2007). Its slope tells you $N$, and then its height
-# at black tells you $r$.
+# The first part is shot noise: $mN$ photons have the variance $mN$, and light is their number
+# divided by $N$. The second is read noise. Drawn against the mean, the variance is a straight line,
+# the **photon transfer curve** (Janesick, 2007). Its slope tells you $N$, and then its height at
+# black tells you $r$.
 #
 # {{exercise camera}}
 #
