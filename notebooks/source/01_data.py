@@ -763,7 +763,7 @@ lessons.strip(lesson)
 #
 # {{exercise camera}}
 #
-# Find both numbers from the means and variances at several exposures, two arrays.
+# Find $N$ and $r$ from the means and the variances at several exposures, two arrays.
 # `np.polyfit(mean, variance, 1)` fits a line, and returns its slope and its height at 0.
 
 
@@ -779,12 +779,13 @@ my_camera = check.camera(my_camera)
 # %% [markdown]
 # {{answers camera}}
 #
-# Two cameras photograph a wall, twice at each of twelve exposures. Twice, because no wall is lit
-# evenly: in one shot its shades would count as noise. The difference of two shots cancels the wall,
-# and has twice the variance of one.
+# An old camera and a new phone photograph a wall, twice at each of twelve exposures. Twice, because
+# no wall is lit evenly, and in one shot its shades would count as noise. The difference of two shots
+# cancels the wall, and has twice the variance of one.
 
 # %%
-CAMERAS = {"A": (4000, 12.0), "B": (1500, 1.5)}  # photons at white, electrons of read noise
+# Photons at white, and electrons of read noise.
+CAMERAS = {"old camera": (4000, 12.0), "new phone": (1500, 1.5)}
 torch.manual_seed(lesson.seed)
 wall = torch.linspace(0.8, 1.2, 100_000) * torch.linspace(0, 0.04, 12)[:, None]
 points = {}
@@ -792,8 +793,8 @@ for camera, (photons, electrons) in CAMERAS.items():
     one, two = (read_noise(my_shot_noise(wall, photons), electrons / photons) for _ in range(2))
     points[camera] = ((one + two) / 2).mean(1).numpy(), ((one - two).var(1) / 2).numpy()
 question_camera = widgets.predict(
-    "Which camera has less noise?",
-    ["A, in any light", "B, in any light", "B in the dark, and A in more light"],
+    "Which of the two has less noise, pixel by pixel?",
+    ["the camera, in any light", "the phone, in any light", "the phone, but only in the dark"],
 )
 question_camera
 
@@ -804,8 +805,8 @@ question_camera
 figure = plotting.CourseFigure(
     6,
     3.6,
-    alt="Variance against mean for two cameras, each a straight line through its points. The line "
-    "of A starts higher at black and rises more slowly; they cross at 0.02 of white.",
+    alt="Variance against mean for both cameras, each a straight line through its points. That of "
+    "the old camera starts higher at black and rises more slowly; they cross at 0.02 of white.",
 )
 axis = figure.subplots()
 measured = {camera: my_camera(*shots) for camera, shots in points.items()}
@@ -819,16 +820,16 @@ axis.legend()
 figure
 
 # %%
-(n_a, r_a), (n_b, r_b) = measured.values()
-crossing = ((r_a / n_a) ** 2 - (r_b / n_b) ** 2) / (1 / n_b - 1 / n_a)
+(n_old, r_old), (n_new, r_new) = measured.values()
+crossing = ((r_old / n_old) ** 2 - (r_new / n_new) ** 2) / (1 / n_new - 1 / n_old)
 question_camera.reveal(
-    list(question_camera.letters)[2 if crossing > 0 else int(r_b / n_b < r_a / n_a)],
+    list(question_camera.letters)[2 if crossing > 0 else int(r_new / n_new < r_old / n_old)],
     f"The lines cross at {crossing:.3f} of white, {-np.log2(crossing):.1f} stops below it.",
 )
 
 # %% [markdown]
-# The fit finds both numbers from the photographs alone. A pixel of camera A counts more photons,
-# which wins in good light. In the dark the read noise decides, and B wins.
+# The fit finds both numbers from the photographs alone. A pixel of the old camera counts more
+# photons, which wins in good light. In the dark the read noise decides, and the phone wins.
 #
 # {{claim all(np.allclose(measured[c], CAMERAS[c], rtol=0.08) for c in CAMERAS)}}
 # {{claim 0.012 < crossing < 0.03}}

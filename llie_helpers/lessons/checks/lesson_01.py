@@ -243,8 +243,8 @@ camera = Exercise(
         ),
     ],
     hints=[
-        "By how much does the variance grow where the mean grows by 1? By $1 / N$.",
-        "At a mean of 0 only $(r / N)^2$ is left. Which root and which factor give $r$?",
+        "By how much does the variance grow where the mean grows by 1? By `1 / N`.",
+        "At a mean of 0 only `(r / N) ** 2` is left. Which root and which factor give `r`?",
         "`slope, height = np.polyfit(mean, variance, 1)`; the photons at white are `1 / slope`.",
     ],
 )
