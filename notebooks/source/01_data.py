@@ -780,8 +780,8 @@ my_camera = check.camera(my_camera)
 # {{answers camera}}
 #
 # An old camera and a new phone photograph a wall, twice at each of twelve exposures. Twice, because
-# no wall is lit evenly, and in one shot its shades would count as noise. The difference of two shots
-# cancels the wall, and has twice the variance of one.
+# no wall is lit evenly, and in one shot its shades would count as noise. The difference of the two
+# cancels the wall, and has twice the variance of one shot.
 
 # %%
 # Photons at white, and electrons of read noise.
