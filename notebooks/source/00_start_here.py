@@ -728,10 +728,11 @@ plotting.show_images(
 
 # %% [markdown]
 # *What worked.* The grass, the snow and the stone table come out of the dark, the sun stays as it
-# was, and nothing gets darker. The gamma curve brightens the ground as much, but pales the colours.
+# was, and nothing gets darker. The gamma curve brightens the ground as much, but washes out the
+# colours.
 #
 # *What did not.* The first network draws dark streaks into the sky and blackens the hills: it knows
-# rooms. The final network brightens the sky too, which needed no help, and keeps the coloured
+# only rooms. The final network brightens the sky too, which needed no help, and keeps the coloured
 # spots, which are reflections in the lens. And was the grass really that bright? It looks right,
 # but without the truth you cannot know.
 #
