@@ -705,7 +705,7 @@ tried = {
     "final network": inference.enhance(own),
 }
 pair = tried["as taken"], tried["final network"]
-widgets.before_after(*pair, labels=("as taken", "network"), alt=Path(mine).stem)
+widgets.before_after(*pair, labels=("as taken", "network"), alt=f"the photograph {Path(mine).stem}")
 
 # %% [markdown]
 # Now beside a baseline, as always, and beside the first network:
