@@ -9,10 +9,13 @@
 # {{setup}}
 
 # %% Imports tags=["hide-input"]
+from pathlib import Path
+
 import numpy as np
 import torch
 from IPython.display import display
 from matplotlib.patches import Rectangle
+from torch.nn.functional import interpolate
 
 from llie_helpers import data, images, inference, metrics, models, plotting
 from llie_helpers.data import synthesis
@@ -118,7 +121,7 @@ environment.report()
 
 # %%
 question_best = widgets.predict(
-    "Three photographs, each with a tenth of the light. Which has the highest mean PSNR?",
+    "Three photographs, each with a tenth of the light. Whose answers have the highest mean PSNR?",
     ["doing nothing", "gamma 0.5", "network"],
 )
 question_best
@@ -671,14 +674,74 @@ Table(["design", "shown", "in full light"], [[*row[:2], f"{row[2]:.1f} dB"] for 
 # {{claim min(some_bright, full["final network"]) > 23}}
 # {{claim some_bright > full["final network"] + 1}}
 #
-# Do you have a dark photograph of your own? Put its path here. (On Colab or Kaggle, upload it.)
-# Before you run the cell: is it of a kind that the network was shown, and what will go wrong?
+# ### A photograph that no computer darkened
+#
+# So far the computer took the light away. Here is a photograph as a camera took it: a sunset, with
+# the ground in the dark. (It is by Aitzol Berasategi, 2018, under the licence
+# [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), and reduced in size.) Nobody knows how
+# it should look, so there is no score. You have to look.
+#
+# Later, put the path of a photograph of your own in its place; on Colab or Kaggle, upload it first.
 
 # %%
-mine = None  # such as "party.jpg"
-if mine:
-    own = images.load_image(mine)
-    display(plotting.show_images([own, inference.enhance(own)], ["dark", "network"]))
+mine = data.real_photographs()["sunset"]  # or ["dandelion"], or the path of yours: "party.jpg"
+own = images.load_image(mine)
+height = round(600 * own.shape[1] / own.shape[2])
+own = interpolate(own[None], (height, 600), mode="area")[0]
+question_own = widgets.predict(
+    "The first network saw dark rooms and little else. What will it do to this photograph?",
+    ["brighten the dark places alone", "brighten everything", "darken some places, too"],
+)
+question_own
+
+# %% [markdown]
+# First the final network. Look at the ground, at the sun and at the sky:
+
+# %%
+tried = {
+    "as taken": own,
+    "gamma 0.5": brighten(own, 0.5),
+    "first network": first_network(own[None])[0],
+    "final network": inference.enhance(own),
+}
+pair = tried["as taken"], tried["final network"]
+widgets.before_after(*pair, labels=("as taken", "network"), alt=f"the photograph {Path(mine).stem}")
+
+# %% [markdown]
+# Now beside a baseline, as always, and beside the first network:
+
+# %%
+lumas = {name: my_luma(image) for name, image in tried.items()}
+darker = {name: (lumas["as taken"] - luma > 0.1).float().mean() for name, luma in lumas.items()}
+question_own.reveal(
+    list(question_own.letters)[2 if darker["first network"] > 0.01 else 1],
+    f"It makes {darker['first network']:.0%} of the pixels clearly darker than they were; the "
+    f"final network makes {darker['final network']:.0%} of them darker.",
+)
+plotting.show_images(
+    list(tried.values())[1:],
+    list(tried)[1:],
+    alt="A sunset over hills, three times. The gamma curve makes it pale. The first network draws "
+    "dark streaks into the sky and blackens the hills. The final network shows the ground, and "
+    "keeps the sun and the colours.",
+)
+
+# %% [markdown]
+# *What worked.* The grass, the snow and the stone table come out of the dark, the sun stays as it
+# was, and nothing gets darker. The gamma curve brightens the ground as much, but washes out the
+# colours.
+#
+# *What did not.* The first network draws dark streaks into the sky and blackens the hills: it knows
+# only rooms. The final network brightens the sky too, which needed no help, and keeps the coloured
+# spots, which are reflections in the lens. And was the grass really that bright? It looks right,
+# but without the truth you cannot know.
+#
+# {{claim lumas["final network"][-130:].mean() > 1.6 * lumas["as taken"][-130:].mean()}}
+# {{claim lumas["gamma 0.5"][-130:].mean() > lumas["final network"][-130:].mean()}}
+# {{claim darker["final network"] < 0.002 and darker["first network"] > 0.015}}
+# {{claim all((tried[name].amin(0) > 0.99).sum() > 1000 for name in ("as taken", "final network"))}}
+# {{claim (tried["gamma 0.5"] - lumas["gamma 0.5"]).std() < 0.9 * (own - lumas["as taken"]).std()}}
+# {{claim lumas["final network"][:130].mean() > lumas["as taken"][:130].mean() + 0.05}}
 
 # %% [markdown]
 # ## 8. The map
@@ -691,7 +754,7 @@ if mine:
 # | **00 Start here** | what such a program can do, and where it breaks |
 # | **01 What a dark photo is** | what darkness takes that multiplying cannot give back |
 # | **02 Histograms** | how far you get without a network |
-# | **03 The first network** | what a network gains that sees more than one pixel |
+# | **03 The first network** | what a network gains by seeing more than one pixel |
 # | **04 U-Net** | why results are so soft |
 # | **05 Residual CNN** | what happens if something else sets the light |
 # | **06 GAN** | whether sharpness can be learned, and what is invented on the way |
@@ -702,10 +765,10 @@ if mine:
 # In lessons 03 to 07 your own training takes a minute. The weights behind the first picture above
 # took an hour, and those lessons show what comes after your minute.
 #
-# Take the lessons in order. If you know how a camera works, skim 01, but read what it says about
-# leaks. If you know PSNR and SSIM, skim 02, but not its section 5, on a leak. Answer the questions
-# before the experiments, even by a guess: students who predict the outcome of a demonstration
-# understand it better than those who only watch it (Crouch et al., 2004).
+# Take the lessons in order. If you know how a camera works, skim 01 up to its section 5, on pairs.
+# If you know PSNR and SSIM, skim 02, but not its section 5, on a leak. Answer the questions before
+# the experiments, even by a guess: students who predict the outcome of a demonstration understand
+# it better than those who only watch it (Crouch et al., 2004).
 #
 # ## Recap
 #

@@ -33,6 +33,8 @@ light = Exercise(
         "the two parts are swapped: "
         "the straight line belongs to the dark values.": "srgb <= => srgb >",
         "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": "2.4 => (1 / 2.4)",
+        "only 1.055 is raised to the power; put the whole fraction "
+        "into brackets first.": "((srgb + 0.055) / 1.055) => (srgb + 0.055) / 1.055",
         ONE_DECISION: (
             "torch.where(srgb <= 0.04045, srgb / 12.92, curve) => "
             "srgb / 12.92 if srgb <= 0.04045 else curve"
@@ -107,7 +109,7 @@ def photons_observe(answer, linear, full_well):
     close = {"atol": 5e-3, "rtol": 0.1}
     if torch.allclose(mean, level * full_well, **close):
         raise Finding("you return counts; divide by full_well, so that white is 1 again.")
-    if torch.allclose(mean, level / full_well, **close):
+    if torch.allclose(mean, level / full_well, **close) or torch.equal(noisy, noisy.round()):
         raise Finding(
             "you draw from the light itself; multiply by full_well first: photons are counted."
         )
@@ -155,7 +157,8 @@ photons = Exercise(
     observe=photons_observe,
     mistakes={
         "you return counts": " / full_well => ",
-        "you draw from the light itself": " * full_well => ",
+        "you draw from the light itself": [" * full_well => ", " / full_well => "],
+        "you draw from the light itself; multiply by full_well": " * full_well => ",
         "the mean brightness changes": (
             "return counted / full_well => "
             "return (linear + 0.2 * torch.randn(linear.shape)).clamp(0, 1)"
@@ -172,6 +175,77 @@ photons = Exercise(
         "The light is a fraction of a full pixel. How many photons does a value of 0.3 stand for?",
         "`torch.poisson(rates)` draws one count for each rate, with that rate as its mean.",
         "The draw gives counts. What turns a count back into light, with white at 1?",
+    ],
+)
+
+
+def camera_solution(mean, variance):
+    """Photons at white and read noise in electrons, from the line through the points."""
+    slope, height = np.polyfit(mean, variance, 1)
+    photons = 1 / slope
+    electrons = height**0.5 * photons
+    return photons, electrons
+
+
+def camera_inputs():
+    mean = np.linspace(0, 0.05, 8)
+    cameras = (900, 4), (3000, 9)
+    return [(mean, mean / photons + (electrons / photons) ** 2) for photons, electrons in cameras]
+
+
+def camera_observe(answer, mean, variance):
+    """Say which of the two numbers is wrong, and how."""
+    photons, electrons = expect_form(answer(mean, variance), (1.0, 1.0))
+    slope, height = np.polyfit(mean, variance, 1)
+    wrong = {
+        "slope and height are swapped; np.polyfit returns the slope first.": (photons, 1 / height),
+        "the slope is 1 / N, so the photons at white are 1 / slope.": (photons, slope),
+        "the two numbers are swapped: the photons come first.": (electrons, 1 / slope),
+        "the height is a variance; take its root.": (electrons, height / slope),
+        "the height is in units of white; take the root, and multiply it by the photons at "
+        "white.": (electrons, height),
+        "the root of the height is in units of white; multiply it by the photons at white.": (
+            electrons,
+            height**0.5,
+        ),
+        "a variance times N squared is still a variance; take the root.": (
+            electrons,
+            height / slope**2,
+        ),
+    }
+    for sentence, (got, value) in wrong.items():
+        if np.isclose(float(got), value, rtol=1e-3, atol=0):
+            raise Finding(sentence)
+    return photons, electrons
+
+
+camera = Exercise(
+    title="Read a camera's noise",
+    minutes=6,
+    difficulty=2,
+    reference=camera_solution,
+    inputs=camera_inputs,
+    observe=camera_observe,
+    tolerance=1e-3,
+    mistakes={
+        "slope and height are swapped": "slope, height => height, slope",
+        "the slope is 1 / N": "1 / slope => slope",
+        "the two numbers are swapped": "photons, electrons => electrons, photons",
+        "the height is a variance; take its root": "height**0.5 => height",
+        "the height is in units of white": "height**0.5 * photons => height",
+        "the root of the height is in units of white": " * photons => ",
+        "is still a variance": "height**0.5 * photons => height * photons**2",
+    },
+    right=[
+        lambda mean, variance: (
+            (mean[-1] - mean[0]) / (variance[-1] - variance[0]),
+            variance[0] ** 0.5 * (mean[-1] - mean[0]) / (variance[-1] - variance[0]),
+        ),
+    ],
+    hints=[
+        "By how much does the variance grow where the mean grows by 1? By `1 / N`.",
+        "At a mean of 0 only `(r / N) ** 2` is left. Which root and which factor give `r`?",
+        "`slope, height = np.polyfit(mean, variance, 1)`; the photons at white are `1 / slope`.",
     ],
 )
 
