@@ -88,19 +88,19 @@ widgets.before_after(enhanced, garage, labels=("network", "truth"), alt="a garag
 #
 # **After this lesson you will be able to**
 #
-# - brighten a photograph with one call, and judge the result beside a baseline and the truth;
+# - brighten a photograph with one call, and judge the result against a baseline and the truth;
 # - read an image as numbers, and recognise three mistakes that raise no error;
 # - use the questions, exercises, hints and checks that every lesson is made of;
 # - say for which photographs a trained network can be trusted.
 #
 # {{minutes}}
 #
-# It runs in a minute, with 1 GB of memory, in the **quick** profile, which needs no GPU. The
-# **full** profile, with real data, adds the download.
+# The lesson runs in a minute, with 1 GB of memory, in the **quick** profile, which needs no GPU.
+# The **full** profile, with real data, adds the download.
 #
 # ## 2. Is everything there?
 #
-# The right column says "ok", what a package is for, or what to do. If one is missing, run the
+# The right column says "ok", what a package is for, or what to do. If a package is missing, run the
 # command shown there in a terminal, restart the kernel (Kernel > Restart; on Colab, Runtime >
 # Restart session) and run the notebook from the top. You can do without packages marked *optional*.
 
@@ -111,8 +111,8 @@ environment.report()
 # ## 3. Is that good? Compared with what?
 #
 # Two scores say how close an output is to the truth. **PSNR** (peak signal-to-noise ratio) compares
-# the values pixel by pixel, in decibels: 20 dB is a typical error of a tenth of white, and 6 dB
-# more means half the error. **SSIM** (structural similarity) compares the patterns in small
+# the values pixel by pixel, in decibels: 20 dB means a typical error of a tenth of white, and 6 dB
+# more means half of that. **SSIM** (structural similarity) compares the patterns in small
 # neighbourhoods, and 1 means equal. Lesson 02 takes both apart.
 #
 # A score alone says nothing. Is 20 dB good? You know only when you see what something simpler gets.
@@ -127,8 +127,8 @@ question_best = widgets.predict(
 question_best
 
 # %% [markdown]
-# A tenth of the light is 3.25 stops too little. Each method gets the same three photographs. Look
-# before you measure: in each row, which of the pictures would you rather have taken?
+# A tenth of the light is about 3.25 stops too little. Each method gets the same three photographs.
+# Look before you measure: in each row, which of the pictures would you rather have taken?
 
 # %%
 NAMES = ("coffee", "motorcycle", "rocket")
@@ -199,7 +199,7 @@ show(scored)
 # {{claim outputs["network"][2].mean() > normal[2].mean() + 0.08}}
 #
 # Neither score sees what you see. So in this course you look first, then measure, and you measure
-# with two scores beside two baselines.
+# with two scores, against two baselines.
 #
 # ## 4. How an exercise works
 #
@@ -230,7 +230,7 @@ check.gamma.hint(1)
 
 # %% [markdown]
 # A check calls your function with random inputs and compares the results with the right ones. If
-# they differ, it says which mistake it looks like. Hints are folded below each exercise, each going
+# they differ, it names the likely mistake. Hints are folded below each exercise, each going
 # a step further, with the solution at the end. You can also call one up in code, as that cell did.
 # Now a right answer:
 
@@ -370,7 +370,7 @@ plotting.show_images(
 #
 # {{exercise halves}}
 #
-# Divide a picture yourself: the left half of the result comes from `before`, the right half from
+# Make such a picture yourself: the left half of the result comes from `before`, the right half from
 # `after`. If the width is odd, the column in the middle belongs to `after`.
 
 
@@ -399,8 +399,8 @@ plotting.show_images(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The light. On the floor the brightness jumps at the line, where no shadow ends. The lost lines
-# only show in an enlarged picture.
+# The light. On the floor the brightness jumps at the line, where no shadow ends. The lost detail
+# is harder to see at this size.
 #
 # </details>
 #
@@ -410,8 +410,8 @@ plotting.show_images(
 # ### Three mistakes that raise no error
 #
 # Three students load the file, each with one mistake in the code. Every result is a tensor of the
-# right shape, with values in [0, 1], and nothing crashes. One took blue for red (OpenCV does that
-# when it reads a file). One called `reshape` where `permute` was right. One brightened the stored
+# right shape, with values in [0, 1], and nothing crashes. One took blue for red (OpenCV reads
+# files with blue first). One called `reshape` where `permute` was right. One brightened the stored
 # numbers: `stored + 60`.
 
 # %% Make the three mistakes tags=["hide-input"]
@@ -640,7 +640,7 @@ figure
 # {{claim 4 <= np.argmax(curves["first network"]) <= 7}}
 #
 # But the two networks differ in more than what they were shown. They are also built differently.
-# Which is to blame? Take the design of the final network, trained twice: once on dark pairs alone,
+# Which is to blame? Take the design of the final network, trained twice: once on other dark pairs,
 # and once on LOL, with a fifth of the dark images brightened, some of them fully. Which of the two
 # will leave a photograph in full light alone?
 
@@ -663,8 +663,8 @@ Table(["design", "shown", "in full light"], [[*row[:2], f"{row[2]:.1f} dB"] for 
 
 # %% [markdown]
 # What do the two that fail have in common? Not the design, and not the data set: they were never
-# shown a photograph that needs no help. The final network's design alone, though it had only a
-# minute and four photographs to learn from here, does not know better. Somebody has to show it.
+# shown a photograph that needs no help. The final network's design alone does not know better
+# (a caveat: here it had only a minute and four photographs to learn from). It has to be shown.
 # (Why is the last row not the best? Lesson 08 says what it got in exchange.)
 #
 # Meeting photographs unlike those in training is called **domain shift**. So before
@@ -728,7 +728,7 @@ plotting.show_images(
 
 # %% [markdown]
 # *What worked.* The grass, the snow and the stone table come out of the dark, the sun stays as it
-# was, and nothing gets darker. The gamma curve brightens the ground as much, but washes out the
+# was, and nothing gets darker. The gamma curve brightens the ground even more, but washes out the
 # colours.
 #
 # *What did not.* The first network draws dark streaks into the sky and blackens the hills: it knows

@@ -81,8 +81,8 @@ plotting.show_images(
 #
 # {{minutes}}
 #
-# It runs in a minute, with 1 GB of memory, in the **quick** profile, and in two with LOL v1 in the
-# **full** one.
+# The lesson runs in a minute, with 1 GB of memory, in the **quick** profile, and in two with LOL v1
+# in the **full** one.
 #
 # ## 1. A file does not store light
 #
@@ -170,7 +170,7 @@ my_expose = check.expose(my_expose)
 # %% [markdown]
 # {{answers expose}}
 #
-# Turn the exposure yourself; the slider runs on your function and stores the result with 256
+# Change the exposure yourself; the slider runs on your function and stores the result with 256
 # levels. Watch how the histogram (the share of pixels at each value) slides to the left *and gets
 # narrower*, and, above 0 stops, what happens at its right end.
 
@@ -202,7 +202,7 @@ widgets.parameter_slider(exposed, frames=5, stops=(-8.0, 2.0, 0.5))
 #
 # Photons arrive at random, like drops of rain on a tile. A pixel that should get $N$ of them gets
 # $N$ on average, but the count varies from pixel to pixel. This **shot noise** is in the light
-# itself, and no better electronics remove it. Below, a white pixel counts 5, 50, 500 or 5,000
+# itself, and better electronics cannot remove it. Below, a white pixel counts 5, 50, 500 or 5,000
 # photons. All four pictures are shown equally bright.
 
 # %%
@@ -336,13 +336,15 @@ def brighten(light):
 
 # %% [markdown]
 # Take the last step alone. Darken the portrait by 4 stops, store it with 256 levels and brighten it
-# by 4 stops. The histogram is torn into an ugly *comb*: a dark photograph uses few levels, and
-# brightening spreads them apart.
+# by 4 stops. The dark end of the histogram, which is all that is drawn here, is torn into an ugly
+# *comb*: a dark photograph uses few levels, and brightening spreads them apart.
 
 # %%
 dark = my_to_linear(photo) / 16
 comb = brighten(steps["8-bit file"](dark))
-plotting.show_histograms([comb], ["stored with 8 bits"])
+figure = plotting.show_histograms([comb], ["stored with 8 bits"])
+figure.axes[1].set_xlim(0, 0.35)
+figure
 
 # %%
 question_step = widgets.predict(
@@ -353,8 +355,8 @@ question_step
 
 # %% [markdown]
 # Measure the PSNR after each step alone, for all eight photographs. (A typical error of 0.1 gives
-# 20 dB, one of 0.01 gives 40 dB.) The gain is exactly the one that undoes the darkness, so no other
-# exposure can repair what is lost here.
+# 20 dB, one of 0.01 gives 40 dB.) The gain is exactly the one that undoes the darkness, so what
+# is lost here was not lost to a wrong exposure.
 
 # %%
 table = {
@@ -384,8 +386,8 @@ Table(["PSNR (dB) after", *steps], rows)
 #
 # On how much of it is dark. Read noise is the same in any light, but the sRGB curve is steepest
 # near black and magnifies it there. Shot noise shrinks in the dark about as fast as the curve
-# magnifies it. So read noise costs most in the flower, with its nearly black background, and least
-# in the cat.
+# magnifies it. So read noise costs most in the flower, with its dark background, and least in the
+# cat.
 #
 # </details>
 #
@@ -472,7 +474,7 @@ question_gain.reveal(
 # %% [markdown]
 # So darkness does two things. The *signal* is drowned in noise, and no brightening gives it back.
 # And the *light* is wrong, by an amount that nobody tells you and that may differ from place to
-# place. Lesson 02 works on the light, 03 and 04 on the noise.
+# place. Lesson 02 starts with the light; from lesson 03 on, networks tackle both.
 #
 # {{claim best < 22}}
 #
@@ -720,7 +722,7 @@ Table(["PSNR (dB)", *results["by scene"]], rows)
 # shares a scene with training or test, and where it matters, you will see scores on unseen scenes
 # too.
 #
-# One detail of the garage goes with you through the course, with one panel more in each lesson. So
+# One detail of the garage goes with you through the course, with one more panel in each lesson. So
 # far it has only been brightened, by exactly the light that it lacked.
 
 # %%
@@ -915,7 +917,7 @@ def demosaic(image):
 
 # %% [markdown]
 # Apply it to the noise alone, in the garage with 4 stops less light. To see only how the grain is
-# spread, make it as strong again as it was. How alike are neighbours? Their **correlation** is 0 if
+# spread, scale it back to its old strength. How alike are neighbours? Their **correlation** is 0 if
 # they have nothing in common, and 1 if they are equal. And how much of the noise is left when you
 # average squares of 4x4 pixels?
 
@@ -948,7 +950,7 @@ Table(
 # of that: a photograph that is reduced has nearly white grain again. LOL's photographs were reduced
 # to 600x400 pixels. Those that come straight from your camera were not.
 #
-# Does a network care? Ask one that was trained on the embedded set, so on white noise alone.
+# Does a network care? Ask one that was trained on the embedded set, and so on white noise alone.
 #
 # {{claim abs(correlation(white)) < 0.03 and correlation(coloured) > 0.5}}
 # {{claim abs(left["white"] - 0.25) < 0.02 and 0.45 < left["demosaiced"] < 0.65}}
@@ -1056,8 +1058,8 @@ widgets.parameter_slider(compressed, frames=2, quality=(30, 100, 10))
 # **All at once.** `draw_pair` draws a scene at random and photographs it, with lamps, their glare
 # and blotchy noise as well (`data.lighting`, `data.synthesis`). There are four kinds of scene, and
 # one of them, "unchanged", teaches a network to leave good photographs alone, very bright ones too,
-# and plain strips such as the white one at its right. The white disc is a lamp in the scene, so the
-# target has it too. One photograph gives as many pairs as you like:
+# and plain strips: the white one at the right makes its pictures look narrow here. The white disc
+# is a lamp in the scene, so the target has it too. One photograph gives as many pairs as you like:
 
 # %%
 view = temple[:, :, 60:320]
@@ -1158,7 +1160,7 @@ plotting.show_images(
     [picture[:, ::2, ::2] for picture in (square, turned[5], ghost)],
     ["what it should return", "a target it was given", "what the error rewards"],
     alt="A portrait, the same turned by a quarter and mirrored, and the mean of all that the "
-    "function draws: a grey kaleidoscope without a face.",
+    "function draws: an orange kaleidoscope without a face.",
 )
 
 # %% [markdown]

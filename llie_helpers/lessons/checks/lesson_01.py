@@ -57,7 +57,7 @@ def expose_solution(srgb, stops):
 
 
 expose = Exercise(
-    title="Turn the shutter",
+    title="Change the exposure",
     minutes=6,
     difficulty=2,
     reference=expose_solution,
