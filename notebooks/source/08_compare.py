@@ -675,8 +675,8 @@ plotting.show_images(
 # %% [markdown]
 # Three of the six are night skies, and `dual_branch` turns its own into a blue morning. For every
 # network, brightness is about half of its worst error, or more. Before you blame a network for its
-# noise, look at its light. The rest has faults of its own, which no gain mends: a teal sky, an
-# orange tank.
+# noise, look at its light. The rest has faults of its own, which no gain corrects: a teal sky,
+# an orange tank.
 #
 # {{claim test.names[worst["dual_branch"]].startswith("rocket")}}
 # {{claim sum(test.names[i].startswith("rocket") for i in worst.values()) == 3}}
@@ -1108,7 +1108,8 @@ for label in sorted(memory, key=memory.get, reverse=True):
 # The mapper remembers most by far, with its filter or without: with four training scenes, its trees
 # know the answers by heart. Every network remembers something, and the one with the highest honest
 # score, `dual_branch`, remembers more than the other networks. With hundreds of scenes memory is
-# harder, but not impossible. Whoever tests on scenes of the training set reports the left column.
+# harder, but not impossible. Anyone who tests on scenes of the training set reports the left
+# column.
 #
 # {{claim min(memory[mapper], memory[filtered]) > max(memory[it] for it in networks) + 1}}
 # {{claim min(memory[network] for network in networks) > 0.3}}

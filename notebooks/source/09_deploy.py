@@ -304,8 +304,8 @@ in_tiles = check.enhance_in_tiles(in_tiles)
 # {{answers enhance_in_tiles}}
 #
 # Your function enhances the sunset. The tiles are small here, 320 pixels, so that there are seams
-# to look for. How much overlap does the network need? Drag it. The difference from the picture
-# enhanced at once is drawn 100 times larger than it is.
+# to look for. How much overlap does the network need? Drag the slider. The difference from the
+# picture enhanced at once is drawn 100 times larger than it is.
 
 
 # %%
@@ -350,8 +350,8 @@ print(f"largest difference: {255 * (yours - from_package).abs().max():.5f} of 25
 # %% [markdown]
 # {{claim (yours - from_package).abs().max() < 1e-4}}
 #
-# And the memory? The peak of a process never falls, so each line below comes from a process of its
-# own: how much memory it needed, beyond that of PyTorch, for photographs in tiles and at once.
+# And the memory? The peak of a process never falls, so each case below has a process of its own.
+# The lines say how much memory it needed beyond PyTorch itself.
 
 # %% Measure the memory, each in a new process tags=["hide-input"]
 COST = """
@@ -462,9 +462,9 @@ plotting.show_images(
 #
 # ### The light of each frame
 #
-# Next somebody films the garage by hand, and lights a torch twice in two seconds. No film comes
-# with the libraries, so this one is computed from the photograph: the camera pans and shakes, the
-# torch adds light to the scene, every frame has noise of its own, and the sound is a hum.
+# Next somebody films the garage by hand, and switches a torch on twice in two seconds. No film
+# comes with the libraries, so this one is computed from the photograph: the camera pans and shakes,
+# the torch adds light to the scene, every frame has noise of its own, and the sound is a hum.
 
 # %% Film the garage for two seconds tags=["hide-input"]
 import av
