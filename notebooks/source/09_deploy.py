@@ -81,8 +81,11 @@ widgets.frames_slider(
 
 # %% [markdown]
 # The grass gets much light, the flower a little, the sun none: light for each place and tone, as
-# lesson 07 built it.
+# lesson 07 built it. At -1 the sun turns grey. No detail was left in it, so there is none to bring
+# back.
 #
+# {{claim enhance(small, exposure=-1.0)[:, :27, 253:427].mean() < 0.85}}
+# {{claim to_float(small)[:, :27, 253:427].mean() > 0.99}}
 # {{claim to_float(small[267:347, 320:467]).mean() < 0.09}}
 # {{claim enhance(small)[:, 267:347, 320:467].mean() > 0.16}}
 # {{claim 0.48 < to_float(small[60:190, 110:255]).mean() < 0.52}}
@@ -886,7 +889,7 @@ panels = {}
 for name, scene in {"coffee.jpg": "coffee", "holiday/cat.tiff": "chelsea"}.items():
     for place in ("in", "out"):
         panels[f"{place}/{name}"] = read_photo(folder / place / name).pixels
-    panels[f"{scene} before night"] = photograph(scene)
+    panels[f"{name} before night"] = photograph(scene)
 panels |= {"in/holiday/sunset.jpg": sunset.pixels, "out/holiday/sunset.jpg": brighter.pixels}
 plotting.show_images([to_float(pixels) for pixels in panels.values()], list(panels), columns=3)
 
@@ -895,7 +898,7 @@ plotting.show_images([to_float(pixels) for pixels in panels.values()], list(pane
 # to be, so it guessed, as its card warns. And of the sunset there is no third picture. Is the
 # evening too bright now? That only the photographer can say, with `--exposure` or `--strength`.
 #
-# {{claim panels["out/coffee.jpg"].mean() > 1.1 * panels["coffee before night"].mean()}}
+# {{claim panels["out/coffee.jpg"].mean() > 1.1 * panels["coffee.jpg before night"].mean()}}
 # {{claim panels["out/holiday/sunset.jpg"].mean() > 1.2 * panels["in/holiday/sunset.jpg"].mean()}}
 #
 # ### Fast: can a table set the light?
