@@ -136,9 +136,9 @@ def smoothed(method: Callable[[Tensor], Tensor], similar: float) -> Callable[[Te
     def smooth(images: Tensor) -> Tensor:
         outputs = [
             cv2.bilateralFilter(np.ascontiguousarray(image.permute(1, 2, 0)), -1, similar, 3)
-            for image in method(images)
+            for image in method(images).cpu()
         ]
-        return torch.from_numpy(np.stack(outputs)).permute(0, 3, 1, 2)
+        return torch.from_numpy(np.stack(outputs)).permute(0, 3, 1, 2).to(images)
 
     return smooth
 
