@@ -365,7 +365,7 @@ widgets.before_after(
 #
 # The players take turns on each batch. First the discriminator learns to tell the target from the
 # output. Then the generator learns to pass for real and, by L1, to stay near the target. Two things
-# go wrong easily. The discriminator's gradient must stop before the generator: `x.detach()` is `x`
+# easily go wrong. The discriminator's gradient must stop before the generator: `x.detach()` is `x`
 # cut off, so that no gradient flows back through it. (Without it, the second turn fails: "Trying to
 # backward through the graph a second time".) And the generator must ask the discriminator *again*,
 # since in its turn gradients have to flow back through the discriminator.
@@ -1080,8 +1080,9 @@ print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 # - The players take turns. `detach` keeps the discriminator's lesson out of the generator.
 # - The losses of a game do not tell which epoch is best. Keep the weights of every epoch, and look.
 # - An adversary adds no knowledge. It turns a pale answer into a clear one. That pays where the
-#   answer is right, or where any likely answer will do.
-# - Where the input tells nothing, it turns "I do not know" into an answer that is right by chance.
+#   answer is right, as around the cat's eye, or where any likely answer will do.
+# - Where the input tells nothing, as of single hairs, it turns "I do not know" into an answer that
+#   is right by chance.
 # - What the target does not explain can be measured, around each pixel.
 #
 # **What failed.** As loud as in the paper, the adversary changed next to nothing in a short run.

@@ -696,8 +696,7 @@ look_up = check.look_up(look_up)
 #
 # Roof and sky read very different gains. Now your function lights the whole temple. Two details
 # make it robust. The luminance is that of means over 4 x 4 pixels, as single pixels are noisy. And
-# log gains are multiplied by `headroom`,
-# $1 - v^4$ for a luminance $v$, so that white stays white.
+# log gains are multiplied by `headroom`, $1 - v^4$ for a luminance $v$, so that white stays white.
 #
 # {{claim read["roof"] > read["sky"] + 1}}
 
@@ -827,9 +826,9 @@ question_cost.reveal(
 #
 # ## 6. Train both, and judge
 #
-# Both networks are now trained on all training scenes by one recipe, on equally many crops. (The
-# published network's mask is made for their size.) The loss has two terms: `gt_mean`, which mixes
-# L1 with L1 after the brightness is corrected, and 1 - SSIM.
+# Both networks are now trained on all training scenes by one recipe, on the same number of crops.
+# (The published network's mask is made for their size.) The loss has two terms: `gt_mean`, which
+# mixes L1 with L1 after the brightness is corrected, and 1 - SSIM.
 #
 # Who teaches the light? A crop cannot tell how bright the photograph around it should become. So in
 # the full recipe each crop comes with a thumbnail of its photograph, and `objective` asks for the
@@ -921,10 +920,10 @@ red = {label: view[0][shadow].mean().item() for label, view in views.items()}
 print(", ".join(f"{label} {value:.2f}" for label, value in red.items()))
 
 # %% [markdown]
-# The published network leaves the shadow black and blue, where the wood should be red: wrong light
-# and colour in one place. Your `dual_branch` gets such places right, and turns the night before the
-# launch into day: there it is worse than no change at all. It was never told that some photographs
-# are meant to be dark. The scores:
+# The published network leaves the shadow dark and bluish where the wood should be red: wrong light
+# and colour in one place. Your `dual_branch` gets such places right, but it turns the night before
+# the launch into day. There it is worse than no change at all: it was never told that some
+# photographs are meant to be dark. The scores:
 #
 # {{claim red["published"] < 0.6 * red["target"]}}
 # {{claim abs(red["dual_branch"] - red["target"]) < 0.07}}
@@ -1449,8 +1448,8 @@ for label in (yours_ours, long_ours):
 #   be dark may be brightened all the same.
 # - A second stage cannot make up for a first that has hardly begun.
 # - A gain for each place alone burns the sky behind a roof.
-# - Frequencies gave less than they promised: the mask is hardly missed, and without their spectral
-#   branches the weights from LOL v1 lose only some tenths of a decibel.
+# - Frequencies gave less than they promised: without their spectral branches the weights from LOL v1
+#   lose only some tenths of a decibel.
 #
 # ## Papers
 #
