@@ -1448,8 +1448,8 @@ for label in (yours_ours, long_ours):
 #   be dark may be brightened all the same.
 # - A second stage cannot make up for a first that has hardly begun.
 # - A gain for each place alone burns the sky behind a roof.
-# - Frequencies gave less than they promised: without their spectral branches the weights from LOL v1
-#   lose only some tenths of a decibel.
+# - Frequencies gave less than they promised: without their spectral branches the weights from LOL
+#   v1 lose only some tenths of a decibel.
 #
 # ## Papers
 #
