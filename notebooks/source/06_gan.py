@@ -957,7 +957,14 @@ for place, (top, left) in {"eye": (88, 22), "forehead": (8, 2)}.items():
         parts = energies(restored[who], other_half)[square].sum(dim=(1, 2)) / whole
         of_target[place, who] = parts.tolist()
         remarks.append("true {:.0%}, false {:.0%}".format(*parts.tolist()))
-plotting.show_images(squares, [*restored, "", "", "", ""], remarks, columns=4)
+plotting.show_images(
+    squares,
+    [*restored, "", "", "", ""],
+    remarks,
+    columns=4,
+    alt="A cat's eye, and below it fur of the forehead: the target, the means of 4 x 4 pixels, L1 "
+    "alone with a soft rim and no hairs, the GAN with a sharp rim and with hairs.",
+)
 
 # %% [markdown]
 # Below each restoration are its true and its false fine structure, as shares of the target's.
