@@ -912,11 +912,12 @@ widgets.frames_slider(
 #
 # {{claim drift > 0.015}}
 #
-# ### An eye and its fur
+# ### An eye and fur
 #
-# On the wall, the adversary paid as well. Does it in a photograph? In deep darkness a mean over
+# On the wall, the adversary also paid. Does it in a photograph? In deep darkness a mean over
 # 4 x 4 pixels may be all that survives the noise. Section 4's small generator gets such means. It
-# learns on one half of a cat and restores the other half, with the wall's two weights.
+# learns on one half of a cat and restores the other half, with the wall's two weights. Guess before
+# you look: will it pay or invent at the rim of the eye, and in the fur?
 
 
 # %% Restore half a cat tags=["hide-input"]
@@ -974,7 +975,7 @@ plotting.show_images(
 # off counts as false.)
 #
 # **Below, it invents.** Of single hairs the means know next to nothing, so L1 alone leaves them
-# out. The adversary draws fur, and hardly a hair of it is where the cat has one. For a poster you
+# out. The adversary draws fur, but few of its hairs are where the cat has one. For a poster you
 # would take it. To tell this cat from its sister, you must not.
 #
 # {{claim of_target["eye", "GAN"][0] > 1.1 * of_target["eye", "L1 alone"][0]}}
