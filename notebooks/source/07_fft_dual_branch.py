@@ -37,6 +37,7 @@ from statistics import fmean
 
 import torch
 import torch.nn.functional as F
+from matplotlib.patches import Rectangle
 from torch import nn
 
 from llie_helpers import data, metrics, models, plotting, training
@@ -463,6 +464,7 @@ loss_weights = check.loss_weights(loss_weights)
 
 # %%
 recipe = load_recipe("fft_dual_branch", lesson.profile)
+recipe = recipe.changed(crops_per_epoch=lesson.choose(quick=120, full=recipe.crops_per_epoch))
 steps = recipe.epochs * math.ceil(recipe.crops_per_epoch / recipe.batch_size)
 print(f"{steps:,} steps of {recipe.batch_size} crops, {recipe.crop_size} pixels wide")
 print(f"loss: {recipe.loss}, learning rate {recipe.learning_rate}")
@@ -596,23 +598,79 @@ print(f"{grid.numel():,} numbers: {tuple(grid.shape)}")
 
 # %% [markdown]
 # These numbers are logarithms of gains, none below 0: light is only added. To enhance, the grid is
-# *sliced*. Places are easy: enlarge each level's 8 x 8 log gains smoothly to the size of the image.
-# That gives 12 maps for each colour. Now each pixel has to choose between its 12 log gains, by its
-# own luminance.
+# *sliced*: each pixel reads a gain of its own.
 #
-# The weights of this choice are cubic B-splines: bells that reach over four levels. Straight lines
-# would do too, but their corners show as bands in a smooth sky.
+# 1. Its place has 12 log gains for each colour, one a level. (Each level's 8 x 8 numbers are
+#    enlarged smoothly to the size of the image.)
+# 2. Its luminance says where between the levels it is.
+# 3. The weighted mean of the levels around it is its log gain.
+#
+# The weights are cubic B-splines: bells that reach over four levels, of which the two nearest count
+# most. Straight lines would do too, but their corners show as bands in a smooth sky. Follow two
+# pixels of one place, in the shadow of the roof and in the sky beside it:
 
-# %% Draw the splines tags=["hide-input"]
+# %% Draw what two pixels read tags=["hide-input"]
+cells = F.avg_pool2d(backlit[None], 4)
+tone = bilateral_grid.luminance(cells)[0, 0]
+darkest, top = bilateral_grid.DARK, grid.shape[2] - 1
+level = top * (tone / darkest + 1).log() / math.log(1 / darkest + 1)
+
+
+def enlarge(levels, height, width):
+    """Log gains (3, K, 8, 8) -> (3, K, height, width), by splines as well."""
+    down, across = (
+        bilateral_grid.spline_weights(((torch.arange(n) + 0.5) / n * 8 - 0.5)[:, None], 8, dim=1)
+        for n in (height, width)
+    )
+    return down @ levels @ across.T
+
+
+ROW, COLUMN = 2, 3
 figure = plotting.CourseFigure(
-    8, 2.4, alt="Twelve bells of equal width along the levels 0 to 11, cut off at both ends."
+    9,
+    3.6,
+    alt="A temple under a grid of 8 x 8 places, and in one place two pixels, roof and sky. Beside "
+    "it the place's 12 gains, which fall from black to white, and the bells over each pixel's "
+    "level: the roof reads a large gain, the sky a small one.",
 )
-axis = figure.subplots()
-along = torch.linspace(0, 11, 400)
-for knot in range(12):
-    bell = cubic_bspline((along - knot).abs())
-    axis.plot(along, bell.where(bell > 0, math.nan), color=plotting.COLOURS[knot % 6])
-axis.set(xlabel="level (0: black, 11: white)", ylabel="weight")
+photo, gain, weight = figure.subplot_mosaic(
+    "pg;pw", width_ratios=[1.25, 1], height_ratios=[1.6, 1]
+).values()
+photo.imshow(backlit.permute(1, 2, 0))
+photo.set(title="two pixels of one place", xticks=[], yticks=[])
+high, wide = backlit.shape[1] / 8, backlit.shape[2] / 8
+for k in range(1, 8):
+    photo.axhline(k * high, color="white", linewidth=0.4)
+    photo.axvline(k * wide, color="white", linewidth=0.4)
+photo.add_patch(
+    Rectangle((COLUMN * wide, ROW * high), wide, high, fill=False, edgecolor="white", linewidth=2)
+)
+stops_of = enlarge(grid[0], *tone.shape).mean(dim=0) / math.log(2)
+along, read = torch.linspace(0, 11, 400), {}
+inside = tone[18:24, 39:48]  # of this place, in cells of 4 x 4 pixels
+for name, at, colour, anchor, side in (
+    ("roof", inside.argmin(), plotting.COLOURS[1], "left", 0.4),
+    ("sky", inside.argmax(), plotting.COLOURS[0], "right", -0.4),
+):
+    y, x = 18 + int(at) // 9, 39 + int(at) % 9
+    here, column = level[y, x], stops_of[:, y, x]
+    shares = bilateral_grid.spline_weights(here[None, None], 12, dim=1)[0]
+    read[name] = float(shares @ column)
+    label = f"{name}: {read[name]:.1f} stops"
+    photo.plot(4 * x + 2, 4 * y + 2, "o", color=colour, markeredgecolor="white", markersize=9)
+    gain.bar(range(12), column, color="0.85")
+    gain.plot(here, read[name], "o", color=colour)
+    gain.text(here + side, read[name] + 0.15, label, color=colour, ha=anchor)
+    for knot in shares.nonzero().flatten():
+        bell = cubic_bspline((along - knot).abs())
+        weight.plot(along, bell.where(bell > 0, math.nan), color=colour, linewidth=1)
+        weight.plot(here, shares[knot], "o", color=colour, markersize=4)
+    for axis in (gain, weight):
+        axis.axvline(here, color=colour, linestyle=":")
+gain.set(title="its 12 gains in stops (mean of the colours)", xticks=range(12))
+weight.set(
+    xlabel="level (0: black, 11: white)", ylabel="weight", xticks=range(12), xlim=gain.get_xlim()
+)
 figure
 
 # %% [markdown]
@@ -636,26 +694,14 @@ look_up = check.look_up(look_up)
 # %% [markdown]
 # {{answers look_up}}
 #
-# Your function now lights the temple. Two details make it robust. The luminance is that of means
-# over 4 x 4 pixels, as single pixels are noisy. And log gains are multiplied by `headroom`,
-# $1 - v^4$ for a luminance $v$, so that white stays white.
+# Roof and sky read very different gains. Now your function lights the whole temple. Two details
+# make it robust. The luminance is that of means over 4 x 4 pixels, as single pixels are noisy. And
+# log gains are multiplied by `headroom`, $1 - v^4$ for a luminance $v$, so that white stays white.
+#
+# {{claim read["roof"] > read["sky"] + 1}}
+
 
 # %% Light the temple by your function tags=["hide-input"]
-cells = F.avg_pool2d(backlit[None], 4)
-tone = bilateral_grid.luminance(cells)[0, 0]
-darkest, top = bilateral_grid.DARK, grid.shape[2] - 1
-level = top * (tone / darkest + 1).log() / math.log(1 / darkest + 1)
-
-
-def enlarge(levels, height, width):
-    """Log gains (3, K, 8, 8) -> (3, K, height, width), by splines as well."""
-    down, across = (
-        bilateral_grid.spline_weights(((torch.arange(n) + 0.5) / n * 8 - 0.5)[:, None], 8, dim=1)
-        for n in (height, width)
-    )
-    return down @ levels @ across.T
-
-
 def light_by(grid):
     """The temple times its gains, and the gains in stops."""
     log_gains = look_up(enlarge(grid[0], *tone.shape), level)
@@ -780,9 +826,9 @@ question_cost.reveal(
 #
 # ## 6. Train both, and judge
 #
-# Both networks are now trained on all training scenes by one recipe, on equally many crops. (The
-# published network's mask is made for their size.) The loss has two terms: `gt_mean`, which mixes
-# L1 with L1 after the brightness is corrected, and 1 - SSIM.
+# Both networks are now trained on all training scenes by one recipe, on the same number of crops.
+# (The published network's mask is made for their size.) The loss has two terms: `gt_mean`, which
+# mixes L1 with L1 after the brightness is corrected, and 1 - SSIM.
 #
 # Who teaches the light? A crop cannot tell how bright the photograph around it should become. So in
 # the full recipe each crop comes with a thumbnail of its photograph, and `objective` asks for the
@@ -874,10 +920,10 @@ red = {label: view[0][shadow].mean().item() for label, view in views.items()}
 print(", ".join(f"{label} {value:.2f}" for label, value in red.items()))
 
 # %% [markdown]
-# The published network leaves the shadow black and blue, where the wood should be red: wrong light
-# and colour in one place. Your `dual_branch` gets such places right, and turns the night before the
-# launch into day: there it is worse than no change at all. It was never told that some photographs
-# are meant to be dark. The scores:
+# The published network leaves the shadow dark and bluish where the wood should be red: wrong light
+# and colour in one place. Your `dual_branch` gets such places right, but it turns the night before
+# the launch into day. There it is worse than no change at all: it was never told that some
+# photographs are meant to be dark. The scores:
 #
 # {{claim red["published"] < 0.6 * red["target"]}}
 # {{claim abs(red["dual_branch"] - red["target"]) < 0.07}}
@@ -891,12 +937,12 @@ baselines.table(judged)
 # %% [markdown]
 # Your `dual_branch` beats the best method without a network in all three scores. It leads the
 # published network in PSNR and, by more, in GT-mean PSNR, which ignores the brightness of the
-# whole. In SSIM the two differ little. The weights from LOL v1 have never met such photographs:
-# those of the published network fall far below the mapper in PSNR.
+# whole. The weights from LOL v1 have never met such photographs: those of the published network
+# fall far below the mapper in PSNR.
 #
 # {{claim new.psnr > best.psnr + 0.5 and new.ssim > best.ssim + 0.1}}
 # {{claim new.psnr_gt_mean > best.psnr_gt_mean + 1}}
-# {{claim new.psnr > old.psnr + 0.5 and -0.03 < new.ssim - old.ssim < 0.1}}
+# {{claim new.psnr > old.psnr + 0.5}}
 # {{claim new.psnr_gt_mean - old.psnr_gt_mean > 1.5}}
 # {{claim new.psnr_gt_mean - old.psnr_gt_mean > new.psnr - old.psnr}}
 # {{claim old_long.psnr < best.psnr - 2}}
@@ -1064,9 +1110,9 @@ for seed, (psnr, ssim) in enumerate(zip(ends, ssims, strict=True)):
     print(f"seed {seed}, last epoch: {psnr:.2f} dB, SSIM {ssim:.3f}")
 
 # %% [markdown] recorded="dual_branch_2"
-# In PSNR, the published network, at the epoch that these pairs chose, is within the band where it
-# ends: after so short a training `dual_branch` has no lead that another seed could not undo. In
-# SSIM its lead is several times as large as the differences between its seeds.
+# In PSNR, the line of the published network is still within the band when training ends: after so
+# short a training `dual_branch` has no lead that another seed could not undo. In SSIM its lead is
+# several times as large as the differences between its seeds.
 #
 # So a lead has to be read against such a band. Three seeds are few, so the true one may be wider.
 # And the seed is not the only accident in a score: other scenes would have given another one too,
@@ -1402,8 +1448,8 @@ for label in (yours_ours, long_ours):
 #   be dark may be brightened all the same.
 # - A second stage cannot make up for a first that has hardly begun.
 # - A gain for each place alone burns the sky behind a roof.
-# - Frequencies gave less than they promised: the mask is hardly missed, and without their spectral
-#   branches the weights from LOL v1 lose only some tenths of a decibel.
+# - Frequencies gave less than they promised: without their spectral branches the weights from LOL
+#   v1 lose only some tenths of a decibel.
 #
 # ## Papers
 #

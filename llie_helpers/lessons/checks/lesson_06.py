@@ -221,6 +221,11 @@ network = Exercise(
         "the output is still in [-1, 1]; bring it back to [0, 1].": (
             "(torch.tanh(self.head(x)) + 1) / 2 => torch.tanh(self.head(x))"
         ),
+        "inside the network values are in [-1, 1]: begin with 2 * low - 1, and make (t + 1) / 2 of "
+        "the tanh t.": [
+            "2 * low - 1 => low",
+            "(torch.tanh(self.head(x)) + 1) / 2 => torch.tanh(self.head(x))",
+        ],
         "the tanh is missing; without it values leave the range.": (
             "(torch.tanh(self.head(x)) + 1) / 2 => (self.head(x) + 1) / 2"
         ),
@@ -462,6 +467,11 @@ gan_step = Exercise(
         "old gradients of the generator are still there: clear them before its backward().": (
             "    of_generator.zero_grad()\n => "
         ),
+        "gradients are never cleared: each turn needs its optimiser's zero_grad() before "
+        "backward().": [
+            "    of_discriminator.zero_grad()\n => ",
+            "    of_generator.zero_grad()\n => ",
+        ],
         "weight belongs to the adversary, 200 to L1; yours are the other way round.": (
             "weight * fooled + 200 * near => 200 * fooled + weight * near"
         ),
@@ -606,6 +616,8 @@ invented = Exercise(
         "the covariance enters squared: both**2 / window(true**2).": lambda m, t, w: (
             w(m**2) - w(m * t) / (w(t**2) + 1e-8)
         ),
+        "the energy of what is left is a mean over the window; yours is that of single "
+        "pixels.": lambda m, t, w: (m - w(m * t) / (w(t**2) + 1e-8) * t) ** 2,
         "one factor is fitted to the whole image; each neighbourhood "
         "has its own.": lambda m, t, w: w((m - (m * t).mean() / (t**2).mean() * t) ** 2),
         "the energy of what is left has to be averaged over the window with one factor for all of "
