@@ -703,10 +703,10 @@ figure
 
 # %% [markdown]
 # The random stacks (orange) end far above the dotted line, with shortcuts or without. They have not
-# even learned to pass the picture on. The others (blue) begin near the line, and all that they learn
-# takes noise away. They need no shortcuts for it, though with them they learn fastest. So the start
-# decides again, and this is what a shortcut is good for: set the change to zero, and `x + f(x)` is
-# `x`. **Where the input is almost right, begin there.**
+# even learned to pass the picture on. The others (blue) begin near the line, and all that they
+# learn takes noise away. They need no shortcuts for it, though with them they learn fastest. So the
+# start decides again, and this is what a shortcut is good for: set the change to zero, and
+# `x + f(x)` is `x`. **Where the input is almost right, begin there.**
 #
 # {{claim min(fmean(its[-10:]) for kind in kinds[4:6] for its in runs[kind]) > 2 * unchanged}}
 # {{claim max(abs(its[0] - unchanged) for kind in kinds[6:] for its in runs[kind]) < 0.001}}
