@@ -784,9 +784,9 @@ plotting.show_images(
 # %% [markdown]
 # The filter strengthens what the U-Net left, and it left no fins. With features, there are lines
 # across the cylinders again. Now compare them with the target's, one by one: they are fainter, and
-# most are in other places. A loss that forgives place asks for lines and not for these lines, so
-# true detail does not rise: *you get what the loss measures*. The fine mesh in plain areas, on the
-# tank above all, is in no target either.
+# most are in other places. A loss that forgives place asks for lines, but not for these lines: *you
+# get what the loss measures*. The fine mesh in plain areas, on the tank above all, is in no target
+# either.
 #
 # {{claim lines["with features"].std() > 1.3 * lines["sharpened"].std()}}
 # {{claim lines["with features"].std() < 0.7 * lines["target"].std()}}
