@@ -796,8 +796,7 @@ plotting.show_images(
 #
 # ### The pictures first
 #
-# Before you read on, name three things that are wrong. Look at plain areas, at colours and at the
-# finest lines.
+# Before you read on, name what is wrong. Look at plain areas and at colours.
 
 # %% Draw three results tags=["hide-input"]
 first_of_each = {pair.name.split("_")[0]: pair for pair in reversed(test)}
