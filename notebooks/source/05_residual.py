@@ -821,6 +821,10 @@ measured = {
     },
 }
 
+# %% [markdown]
+# First the scores on the test photographs, then the PSNR that went into and came out of each network
+# in validation:
+
 # %% Print both comparisons tags=["hide-input"]
 on_lol = lessons.measured("05_residual")
 both_sets = {
