@@ -756,8 +756,8 @@ whole = metrics.evaluate(whole_chain, test)
 baselines.table({"mapper + network": mine, "with the shortcut": whole})
 
 # %% [markdown]
-# This network beats the mapper, by one more shortcut, which begins as "change nothing" and takes
-# the sigmoid's place. Where did the error go?
+# With one more shortcut in the sigmoid's place, the network is ahead of the mapper. Where did the
+# error go?
 #
 # {{claim whole.psnr > mapped.psnr + 0.3}}
 # {{claim whole.psnr > mine.psnr + 0.2}}
