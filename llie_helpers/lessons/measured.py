@@ -9,5 +9,5 @@ FOLDER = Path(__file__).resolve().parent / "measurements"
 
 
 def measured(lesson: str) -> dict[str, Any]:
-    """Return what lesson ``lesson``, such as "02_histograms", measured in the full profile."""
+    """Return what lesson ``lesson``, such as "02_histograms", measured on LOL v1."""
     return json.loads((FOLDER / f"{lesson}.json").read_text(encoding="utf-8"))

@@ -534,7 +534,7 @@ question_skips.reveal(
 # %% [markdown]
 # And to the eye:
 
-# %%
+# %% Draw the engine by each network tags=["hide-input"]
 close = {"dark, brightened": gamma(garage.low)}
 close |= {label: enhance(model, garage.low) for label, (model, _) in trained.items()}
 close |= {"target": garage.normal}
@@ -655,7 +655,35 @@ question_features.reveal(
 )
 
 # %% [markdown]
-# Now play the game of the beginning again, at the new prices.
+# The reason can be seen in the features. Here are two of the 64, for the truth and for both wrong
+# pictures. Each of their pixels stands for 4 x 4 of the picture's.
+
+# %% Draw two features tags=["hide-input"]
+with torch.no_grad():
+    maps = {
+        title: vgg((image[None].to(device) - channel_mean) / channel_std)[0].cpu()
+        for title, image in {"truth": truth, **wrong}.items()
+    }
+of_truth, of_moved, of_blurred = (its[[25, 30]].std().item() for its in maps.values())
+plotting.show_images(
+    [
+        F.interpolate(
+            (its[None, i] / maps["truth"][i].max()).clamp(0, 1)[None], scale_factor=8
+        ).expand(1, 3, -1, -1)[0]
+        for i in (25, 30)
+        for its in maps.values()
+    ],
+    [*maps, "", "", ""],
+    columns=3,
+    alt="Two features, as grey pictures of coarse pixels: the moved picture has nearly the pattern "
+    "of the truth, the blurred one is dark and almost plain.",
+)
+
+# %% [markdown]
+# Moved by two pixels, a picture keeps its pattern of features. Blurred, it loses most of it. Now
+# play the game of the beginning again, at the new prices.
+#
+# {{claim of_moved > 0.9 * of_truth and of_blurred < 0.6 * of_truth}}
 
 # %%
 for title, picture in candidates.items():
@@ -700,8 +728,8 @@ question_both.reveal(
 )
 
 # %% [markdown]
-# More detail of both kinds, by a tenth each. Strong features in about the right place satisfy the
-# loss, and grain provides them as well as an edge does: *you get what the loss measures*.
+# More detail of both kinds. Strong features in about the right place satisfy the loss, and grain
+# provides them as well as an edge does.
 #
 # {{claim more_true > true + 0.01}}
 # {{claim more_false > false + 0.01}}
@@ -732,18 +760,43 @@ for label in ("U-Net", "sharpened", "with features"):
 # %% [markdown]
 # A filter that strengthens all fine structure by about a tenth adds as much true detail, for about
 # as much false. In these numbers, the loss has done nothing that sharpening does not do. Whenever a
-# method promises detail, make this test.
+# method promises detail, make this test. And to the eye? Look for the fins of the engine, with
+# which this lesson began.
 #
 # {{claim 0.05 < strength < 0.2}}
 # {{claim abs(details["sharpened"][0] - more_true) < 0.015}}
 # {{claim abs(details["sharpened"][1] - more_false) < 0.04}}
+
+# %% Draw the engine four times tags=["hide-input"]
+close["sharpened"] = sharp_unet(garage.low)
+close["with features"] = enhance(trained["with features"][0], garage.low)
+order = ["U-Net", "sharpened", "with features", "target"]
+cylinder = {label: close[label][:, 130:172, 214:258].mean(dim=0) for label in order}
+lines = {label: its[2:] - 2 * its[1:-1] + its[:-2] for label, its in cylinder.items()}
+shares = [metrics.true_and_false_detail(window(close[label]), truth)[0] for label in order]
+plotting.show_images(
+    [window(close[label]) for label in order],
+    order,
+    [f"true {true:.0%}, false {false:.0%}" for true, false in shares],
+    columns=2,
+)
+
+# %% [markdown]
+# The filter strengthens what the U-Net left, and it left no fins. With features, there are lines
+# across the cylinders again. Now compare them with the target's, one by one: they are fainter, and
+# most are in other places. A loss that forgives place asks for lines, but not for these lines: *you
+# get what the loss measures*. The fine mesh in plain areas, on the tank above all, is in no target
+# either.
+#
+# {{claim lines["with features"].std() > 1.15 * lines["sharpened"].std()}}
+# {{claim lines["with features"].std() < 0.7 * lines["target"].std()}}
+# {{claim np.corrcoef(lines["with features"].ravel(), lines["target"].ravel())[0, 1] < 0.6}}
 #
 # ## 5. Judge it
 #
 # ### The pictures first
 #
-# Before you read on, name three things that are wrong. Look at plain areas, at colours and at the
-# finest lines.
+# Before you read on, name what is wrong. Look at plain areas and at colours.
 
 # %% Draw three results tags=["hide-input"]
 first_of_each = {pair.name.split("_")[0]: pair for pair in reversed(test)}
@@ -764,23 +817,6 @@ plotting.show_results([pair.low for pair in shown], outputs, [pair.normal for pa
 #
 # {{claim furthest > 0.05}}
 #
-# Which network is better? Compare the grain in the bright sky. Then look again at the detail from
-# the game, four stops too dark. The filter strengthens what was there. Look in plain areas for what
-# the second loss has added: a fine mesh that is in no target.
-
-# %%
-close["sharpened"] = sharp_unet(garage.low)
-close["with features"] = enhance(trained["with features"][0], garage.low)
-order = ["U-Net", "sharpened", "with features", "target"]
-shares = [metrics.true_and_false_detail(window(close[label]), truth)[0] for label in order]
-plotting.show_images(
-    [window(close[label]) for label in order],
-    order,
-    [f"true {true:.0%}, false {false:.0%}" for true, false in shares],
-    columns=2,
-)
-
-# %% [markdown]
 # ### The table
 
 # %%
@@ -805,12 +841,11 @@ models.save_weights(to_keep, lesson.run_dir("unet") / "best.safetensors")
 
 # %% [markdown]
 # In SSIM the U-Net wins by far; in PSNR it loses. Neither sharpening nor the feature loss changes
-# that. (With lesson 02's filter behind it, the mapper wins in both.) Whether stronger lines are
-# worth the grain depends on what the picture is for.
+# that. (With lesson 02's filter behind it, the mapper wins in both.) Whether livelier structure is
+# worth the grain depends on what the picture is for. What holds both networks back can be read from
+# the parts of the error:
 #
 # {{claim max(its.ssim for its in judged.values()) < 0.73}}
-# What holds both networks back can be read from the parts of the error:
-#
 # {{claim judged["U-Net"].ssim > to_beat.ssim + 0.1}}
 # {{claim judged["U-Net"].psnr < to_beat.psnr}}
 # {{claim abs(judged["with features"].psnr - judged["U-Net"].psnr) < 1}}
@@ -849,8 +884,8 @@ plotting.show_error_parts({baselines.best: to_beat, **both_networks})
 #   blur, even with random weights.
 #
 # **What failed.** The U-Net loses to the histogram mapper in PSNR. It loses on local light and
-# colour, which four training scenes cannot teach it. A feature loss raises false detail together
-# with true, as a sharpening filter does.
+# colour, which four training scenes cannot teach it. The feature loss brought back fins, but not
+# those of the target.
 #
 # The strip, with your minute as the last panel before the target. (Where you have trained no
 # network in a lesson, its panel comes from a long training on real pairs.)
@@ -1014,7 +1049,7 @@ for kernel in (2, 3, 4):
 # pictures show a fine chequerboard (Odena et al., 2016). Kernel sizes that are a multiple of the
 # stride avoid the uneven overlap. Yours are 2; those of the published network are 3. But unequal
 # weights within one stamp can still draw a mesh: look at the dots on the seat in section 3, with
-# pooled skips, and at the plain areas in section 5.
+# pooled skips, and at the tank in section 4.
 #
 # ### The bill of the published network
 

@@ -399,6 +399,7 @@ class TestDifference:
             ((1, 2), (1, 3), "yours is 2"),
             ((1,), (1, 3), "expected 2 values"),
             ({"a": 1}, {"b": 1}, "missing: b; not expected: a."),
+            ({}, dict.fromkeys("abcde", 1), "missing: a, b, c and 2 more."),
             (1, {"b": 1}, "keys ['b']"),
             ({"a": 1}, {"a": 2}, "yours is 1"),
             ("low", "normal", "expected 'normal'"),

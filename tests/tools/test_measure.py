@@ -2,6 +2,7 @@
 
 import measure
 import pytest
+import torch
 from builder.source import sources
 from nbformat import v4
 
@@ -36,6 +37,13 @@ def test_only_a_run_on_lol_is_kept_and_cells_below_it_are_not_run(title, tmp_pat
     else:
         with pytest.raises(CourseError, match="ran on embedded/test; set LLIE_DATA"):
             measure.measure(LESSON)
+
+
+@pytest.mark.parametrize(("profile", "width"), [("quick", 16), ("full", 32)])
+def test_both_profiles_run_on_lol(profile, width):
+    lesson = measure.OnLol("05_residual", profile, torch.device("cpu"), seed=0)
+    assert lesson.choose(quick="embedded", full="lol_v1") == "lol_v1"
+    assert lesson.choose(quick=16, full=32) == width
 
 
 def test_an_unknown_lesson_is_told():

@@ -123,12 +123,17 @@ def _dicts(got: Any, expected: dict, tolerance: float) -> str | None:
         "not expected": [key for key in got if key not in expected],
     }
     if any(parts.values()):
-        named = (f"{what}: {', '.join(map(str, keys))}" for what, keys in parts.items() if keys)
+        named = (f"{what}: {_some(keys)}" for what, keys in parts.items() if keys)
         return f"{'; '.join(named)}."
     for key, value in expected.items():
         if found := difference(got[key], value, tolerance):
             return f"{key}: {found}"
     return None
+
+
+def _some(keys: list) -> str:
+    more = len(keys) - 3
+    return ", ".join(map(str, keys[:3])) + (f" and {more} more" if more > 0 else "")
 
 
 def _arrays(got: Any, expected: Any, tolerance: float) -> str | None:

@@ -65,9 +65,9 @@ def up_observe(answer, options, x, skip):
         if isinstance(error, NotImplementedError):
             raise
         raise Finding(
-            f"PyTorch says: {str(error).rstrip('.')}. `enlarge` goes from channels_in to "
-            "channels_out; `mix` gets the skip and the enlarged features together, which is twice "
-            "channels_out."
+            f"PyTorch says: {str(error).rstrip('.')}. `enlarge` doubles the size and goes from "
+            "channels_in to channels_out; `mix` gets the skip and the enlarged features side by "
+            "side (dim=1), which is twice channels_out."
         ) from error
 
 
@@ -130,7 +130,8 @@ network = Exercise(
     ],
     observe=network_with_advice(
         "Each step up is up(x, skip), smallest level first, and its skip must be twice as large as "
-        "x: keep it *before* the pooling, and use the one kept last first."
+        "x: keep it *before* the pooling, and use the one kept last first. The deepest level has "
+        "neither skip nor pooling."
     ),
     mistakes={
         "the skips are not used: give each `up` what the encoder kept.": (

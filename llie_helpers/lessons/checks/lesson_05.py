@@ -255,6 +255,11 @@ amp_step = Exercise(
         "scale the loss": "scaler.scale(loss).backward() => loss.backward()",
         "does not run in float16": "enabled=scaler.is_enabled() => enabled=False",
         "autocast is on although the scaler is off": ", enabled=scaler.is_enabled() => ",
+        "the new gradients are cleared before the step can use them; clear the old ones before "
+        "backward.": [
+            "    optimizer.zero_grad()\n => ",
+            f"{CLIP} => {CLIP}    optimizer.zero_grad()\n",
+        ],
         "you return the scaled loss; return the loss itself.": (
             "return loss.item() => return scaler.scale(loss).item()"
         ),
@@ -400,6 +405,13 @@ class WholeShortcut(Residual):
         return changed if self.training else changed.clamp(0, 1)
 
 
+def added_to_the_picture(**options):
+    """The network with the image added to what its parent returns, behind the sigmoid."""
+    made = WholeShortcut(**options)
+    made.forward = lambda low: low + Residual.forward(made, low)
+    return made
+
+
 def whole_observe(answer, options, image):
     """Observe the network in evaluation and in training, and find what it starts with."""
 
@@ -464,6 +476,10 @@ whole = Exercise(
         "the modules have lost their own shortcuts: add x to what each module returns.": (
             "x = x + module(x) => x = module(x)"
         ),
+        "super().forward ends with a sigmoid, which makes a picture, not a change: write out the "
+        "layers as far as the head.": added_to_the_picture,
+        "the parent gets no options, so it makes its layers by default: "
+        "super().__init__(**options).": "super().__init__(**options) => super().__init__()",
     },
     hints=[
         "Which lines of your network's forward stay? What did the sigmoid do there, and what "
@@ -595,8 +611,14 @@ def scaler_observe(student, values, scale, good, wait):
             "the unscaled gradient is still float16, where the small values vanish again; "
             "convert it to float32 before you divide."
         )
+    if not finite:
+        raise Finding(
+            "only infinity is caught; a NaN is no gradient either."
+            if gradient.isnan().any()
+            else "an infinite gradient must not be used: return None for it."
+        )
     # Of tiny gradients, too, it is the relative error that counts.
-    return ("taken", unscaled.sign(), unscaled.abs().log2(), *after) if finite else "taken"
+    return "taken", unscaled.sign(), unscaled.abs().log2(), *after
 
 
 scaler = Exercise(
@@ -628,10 +650,8 @@ scaler = Exercise(
         most=2,
     )
     | {
-        "an infinite or NaN gradient must not be used: "
-        "return None for it.": "if not torch.isfinite(gradient).all() => if False",
-        "only NaN is caught; a gradient that "
-        "overflows is infinite.": "not torch.isfinite(gradient).all() => gradient.isnan().any()",
+        "an infinite gradient must not be used: "
+        "return None for it.": "not torch.isfinite(gradient).all() => gradient.isnan().any()",
         "only infinity is caught; a NaN "
         "is no gradient either.": "not torch.isfinite(gradient).all() => gradient.isinf().any()",
         "the unscaled gradient is still float16": ".float() => ",

@@ -43,8 +43,10 @@ class ParameterSlider:
         }
         # The function says in its docstring what it shows; without one, its name does.
         self.alt = (
-            inspect.getdoc(function) or _title(getattr(function, "__name__", "picture"))
-        ).partition("\n")[0]
+            (inspect.getdoc(function) or _title(getattr(function, "__name__", "picture")))
+            .partition("\n")[0]
+            .rstrip(".")
+        )
         self.controls = {n: _control(n, r, defaults.get(n)) for n, r in ranges.items()}
         self.screen = ipywidgets.HTML()
         self.mark = f"llie-{self.screen.model_id[:8]}"
