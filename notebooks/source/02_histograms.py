@@ -1012,22 +1012,14 @@ lessons.strip(lesson)
 # section 6, replaces each pixel by a mean of its neighbours in which those of similar value count
 # most. So it smooths a wall and keeps its corners sharp.
 #
-# Put it behind the mapper. The training pairs decide how similar is similar enough:
-
+# Put it behind the mapper. `lessons.smoothed` calls `cv2.bilateralFilter(mapped, -1, similar, 3)`,
+# where 3 is the distance in pixels at which neighbours count less. The training pairs decide how
+# similar is `similar` enough:
 
 # %%
-def cleaned(images, similar):
-    """The mapper's output for (1, 3, H, W), after a bilateral filter (sigma 3)."""
-    mapped = np.ascontiguousarray(mapper(images)[0].permute(1, 2, 0))
-    return torch.from_numpy(cv2.bilateralFilter(mapped, -1, similar, 3)).permute(2, 0, 1)[None]
-
-
-def training_psnr(similar):
-    return np.mean([score(cleaned(p.low[None], similar)[0], p.normal) for p in tuning])
-
-
-similar = max((0.1, 0.2, 0.3, 0.4, 0.5), key=training_psnr)
-clean = metrics.evaluate(lambda images: cleaned(images, similar), test)
+similar = lessons.tune_smoothing(mapper, train)
+filtered = lessons.smoothed(mapper, similar)
+clean = metrics.evaluate(filtered, test)
 baselines.table({"mapper + filter": clean})
 
 
@@ -1038,7 +1030,7 @@ def better(data, psnr, ssim):
     return [model for model, its in scores.items() if its["psnr"] > psnr and its["ssim"] > ssim]
 
 
-smooth = cleaned(unseen.low[None], similar)[0]
+smooth = filtered(unseen.low[None])[0]
 images = {
     "mapper": guesses["histogram mapper"],
     "mapper + filter": smooth,
