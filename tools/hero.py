@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import torch
 
-from llie_helpers.data.embedded import LONGEST, photograph
+from llie_helpers.data.embedded import LONGEST, photograph, real_photographs
 from llie_helpers.data.lighting import backlight_stops
 from llie_helpers.data.synthesis import capture, darken, expose, to_linear, to_srgb
-from llie_helpers.images import to_float, to_uint8
+from llie_helpers.images import read_rgb, to_float, to_uint8
 from llie_helpers.inference.image import enhance
 
 TARGET = Path(__file__).resolve().parent.parent / "notebooks" / "images" / "enhanced.jpg"
-STOPS = {"dark": 5.0, "backlit": 4.0}
+STOPS = {"dark": 5.0, "backlit": 4.0, "sunset": 2.0}
 ROWS = 260  # of each photograph, from its top
 HEIGHT = 230
 GAP = 6
@@ -32,6 +32,13 @@ def backlit(name: str, longest: int = LONGEST) -> torch.Tensor:
     return capture(lit, photons=2500, generator=torch.Generator().manual_seed(0))
 
 
+def sunset() -> torch.Tensor:
+    """Return a photograph that nothing has darkened, at the size of the others."""
+    image = read_rgb(real_photographs()["sunset"])
+    height = round(LONGEST * image.shape[0] / image.shape[1])
+    return to_float(cv2.resize(image, (LONGEST, height), interpolation=cv2.INTER_AREA))
+
+
 def row(low: torch.Tensor, stops: float) -> np.ndarray:
     """Return a photograph as it is, with its light multiplied, and enhanced."""
     amplified = to_srgb(expose(to_linear(low), stops)).clamp(0, 1)
@@ -45,6 +52,7 @@ def row(low: torch.Tensor, stops: float) -> np.ndarray:
 def main() -> None:
     rows = [row(dark(name), STOPS["dark"]) for name in ("motorcycle", "chelsea")]
     rows.append(row(backlit("china"), STOPS["backlit"]))
+    rows.append(row(sunset(), STOPS["sunset"]))
     width = min(part.shape[1] for part in rows)
     gap = np.full((GAP, width, 3), 255, np.uint8)
     picture = np.vstack([part for one in rows for part in (one[:, :width], gap)][:-1])

@@ -7,6 +7,7 @@
 """
 
 from llie_helpers.data.catalog import CATALOG
+from llie_helpers.data.embedded import real_photographs
 from llie_helpers.data.loading import available, check, choose, get, load_pairs, source
 from llie_helpers.data.pairs import Pair, Pairs, concatenate
 from llie_helpers.data.report import Report
@@ -22,5 +23,6 @@ __all__ = [
     "concatenate",
     "get",
     "load_pairs",
+    "real_photographs",
     "source",
 ]

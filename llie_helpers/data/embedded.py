@@ -1,7 +1,8 @@
 """The embedded set: photographs that scikit-image, scikit-learn and matplotlib ship.
 
 They come with the wheels, so there is nothing to download. Each is a scene of its own, darkened
-several times by the camera model of `synthesis`, with fixed seeds.
+several times by the camera model of `synthesis`, with fixed seeds. Two more photographs, which are
+the course's own files, are as a camera took them.
 """
 
 import zlib
@@ -84,6 +85,15 @@ def photograph(name: str, longest: int = LONGEST) -> np.ndarray:
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     small.flags.writeable = False
     return small
+
+
+def real_photographs() -> dict[str, Path]:
+    """Return the files of photographs that were taken against the light, by name.
+
+    Nothing has darkened them, so there is no normal-light image to compare with. They are 960
+    pixels wide; data/README.md says whose they are.
+    """
+    return {path.stem: path for path in sorted((Path(__file__).parent / "real").glob("*.jpg"))}
 
 
 @cache

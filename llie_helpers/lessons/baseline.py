@@ -6,7 +6,9 @@ from importlib.util import find_spec
 from statistics import fmean
 from typing import ClassVar
 
+import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
@@ -21,7 +23,8 @@ MAPPER = "histogram mapper"
 TUNED = "gamma, tuned"
 LOL = "lol_v1/test"
 LOSING = "#D55E00"
-TUNING_PAIRS = 24  # enough to choose among a few exponents
+SIMILARITIES = (0.1, 0.2, 0.3, 0.4, 0.5)
+TUNING_PAIRS = 24  # enough to choose among a few values
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,42 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
 
 def tune_gamma(pairs: Pairs) -> float:
     """Return the exponent in `GAMMAS` with the highest mean PSNR on a sample of ``pairs``."""
+    return _best(GAMMAS, lambda gamma: lambda images: images**gamma, pairs)
+
+
+def tune_smoothing(method: Callable[[Tensor], Tensor], pairs: Pairs) -> float:
+    """Return what of `SIMILARITIES` gives `smoothed` the highest mean PSNR on a sample."""
+    return _best(SIMILARITIES, lambda similar: smoothed(method, similar), pairs)
+
+
+def smoothed(method: Callable[[Tensor], Tensor], similar: float) -> Callable[[Tensor], Tensor]:
+    """Return ``method`` followed by a bilateral filter (Tomasi and Manduchi, ICCV 1998).
+
+    Args:
+        method: maps ``(N, 3, H, W)`` in [0, 1] to the same.
+        similar: sigma in values, those of all three colours together; 3 pixels in space.
+    """
+
+    def smooth(images: Tensor) -> Tensor:
+        outputs = [
+            cv2.bilateralFilter(np.ascontiguousarray(image.permute(1, 2, 0)), -1, similar, 3)
+            for image in method(images)
+        ]
+        return torch.from_numpy(np.stack(outputs)).permute(0, 3, 1, 2)
+
+    return smooth
+
+
+def _best(
+    values: tuple[float, ...],
+    method: Callable[[float], Callable[[Tensor], Tensor]],
+    pairs: Pairs,
+) -> float:
+    """Return the value whose method has the highest mean PSNR on a sample of ``pairs``."""
     sample = list(pairs.subset(np.linspace(0, len(pairs) - 1, TUNING_PAIRS)))
 
-    def mean_psnr(gamma: float) -> float:
-        return fmean(psnr(pair.low**gamma, pair.normal).item() for pair in sample)
+    def mean_psnr(value: float) -> float:
+        enhance = method(value)
+        return fmean(psnr(enhance(pair.low[None])[0], pair.normal).item() for pair in sample)
 
-    return max(GAMMAS, key=mean_psnr)
+    return max(values, key=mean_psnr)

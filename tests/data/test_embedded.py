@@ -7,6 +7,7 @@ from llie_helpers.data import embedded
 from llie_helpers.data.scenes import group_scenes
 from llie_helpers.data.synthesis import to_linear
 from llie_helpers.errors import CourseError
+from llie_helpers.images import read_rgb
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,13 @@ def test_pixels_cannot_be_changed_by_mistake(splits):
 def test_an_unknown_split_is_named():
     with pytest.raises(CourseError, match="did you mean test"):
         data.load_pairs("embedded", "tests")
+
+
+def test_the_real_photographs_are_dark_in_places_and_white_in_others():
+    photographs = data.real_photographs()
+    assert list(photographs) == ["dandelion", "sunset"]
+    for path in photographs.values():
+        luminance = read_rgb(path).mean(axis=2)
+        assert max(luminance.shape) == 960
+        assert np.percentile(luminance, 25) < 80
+        assert luminance.max() > 250

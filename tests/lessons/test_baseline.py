@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from llie_helpers import lessons, metrics
 from llie_helpers.data import Pairs
@@ -22,6 +23,20 @@ def darkened(exponent: float, seed: int, count: int = 3) -> Pairs:
 @pytest.mark.parametrize("exponent", [0.15, 0.5])
 def test_gamma_is_tuned_on_the_pairs_that_it_is_given(exponent):
     assert lessons.tune_gamma(darkened(exponent, seed=0)) == exponent
+
+
+def test_a_smoothed_method_loses_its_grain_and_keeps_its_edges():
+    clean = torch.full((2, 3, 24, 32), 0.3)
+    clean[..., 16:] = 0.9
+    grainy = clean + 0.05 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    smooth = lessons.smoothed(lambda images: images, similar=0.2)(grainy)
+    assert smooth.shape == grainy.shape
+    assert (smooth - clean).std() < (grainy - clean).std() / 2
+
+
+def test_the_filter_is_tuned_on_the_pairs_that_it_is_given():
+    pairs = darkened(0.5, seed=0)  # of noise alone, which a filter can only spoil
+    assert lessons.tune_smoothing(lambda images: images**0.5, pairs) == 0.1
 
 
 def test_every_baseline_is_scored_on_the_test_pairs():
