@@ -327,7 +327,7 @@ print(
 
 # %% [markdown]
 # The lighter square is the receptive field of the pixel in the middle. The glow is the influence of
-# each pixel, on a logarithmic scale: it fades out at a ten-thousandth of the strongest.
+# each pixel, on a logarithmic scale.
 
 # %% Draw the influence tags=["hide-input"]
 glow = (field / field.max()).clamp_min(1e-4).log10() / 4 + 1
@@ -739,8 +739,7 @@ for patience in (3, 5, 10, 15):
 #
 # ### The pictures first
 #
-# From left to right: the dark input, your network after its minute, the target. Before you read on,
-# name three things that are wrong in the middle column.
+# Before you read on, name three things that are wrong in the middle column.
 
 # %% Draw three results tags=["hide-input"]
 first_of_each = {pair.name.split("_")[0]: pair for pair in reversed(test)}
