@@ -953,7 +953,7 @@ widgets.parameter_slider(at_exposure, frames=6, stops=(0.0, 8.0, 0.5))
 #   the spread of several seeds.
 # - An hour on real pairs buys detail and colour, and the brightness of just those rooms.
 #
-# **What failed.** The network loses to the histogram mapper in PSNR, after a minute and after an
+# **What failed.** The network does not beat the histogram mapper in PSNR, after a minute or after an
 # hour. It spoils photographs that need no help. It is soft.
 #
 # Look at one detail, as each lesson so far leaves it:
