@@ -645,9 +645,9 @@ figure.alt = (
 figure
 
 # %% [markdown]
-# In training they agree. On validation they cross, and the epochs that they keep differ by more than
-# half a decibel. **So a few tenths of a decibel between two trainings may be luck.** Train each with
-# several seeds, and compare the gap with the spread.
+# In training they agree. On validation they cross, and the epochs that they keep differ by more
+# than half a decibel. **So a few tenths of a decibel between two trainings may be luck.** Train
+# each with several seeds, and compare the gap with the spread.
 #
 # {{claim np.ptp([run["val_psnr"][run["kept"] - 1] for run in others.values()]) > 0.5}}
 # {{claim len({run["kept"] for run in (*others.values(), yours)}) > 2}}
