@@ -1,17 +1,20 @@
-"""Run a lesson on LOL v1, and keep what it measures for those who have no LOL v1.
+"""Run a lesson, and keep what it measures for those who lack the data set or the time.
 
-    LLIE_DATA=FOLDER python tools/measure.py 02_histograms
-    LLIE_DATA=FOLDER python tools/measure.py 05_residual --quick
+    LLIE_DATA=FOLDER python tools/measure.py 02_histograms            # on LOL v1
+    LLIE_DATA=FOLDER python tools/measure.py 05_residual --quick      # the same, trained shortly
+    python tools/measure.py 03_mse_cnn --seeds 1 2 3                  # in the quick profile
 
-The lesson assigns it to a dict ``measured``, which `lessons.measured` reads from the package. The
-cells below it are not run. With --quick, networks are as small and trainings as short as in the
-quick profile.
+The lesson assigns it to a dict ``measured``, which `lessons.measured` reads from the package, with
+seeds a dict for each of them. The cells below it are not run.
 """
 
+import argparse
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 from builder.source import notebook, repository, sources
 
@@ -32,25 +35,49 @@ class OnLol(Lesson):
         return full if full == LOL else super().choose(quick=quick, full=full)
 
 
-def measure(name: str, profile: str = "full") -> None:
-    """Run the code of lesson ``name`` on LOL v1 and write its measurements."""
+def measure(name: str, *, quick: bool = False, seeds: Sequence[int] = ()) -> None:
+    """Write what lesson ``name`` measures.
+
+    Args:
+        name: its file name without ".py".
+        quick: networks as small and trainings as short as in the quick profile, though on LOL v1.
+        seeds: measure with each of them, in the quick profile, in place of LOL v1.
+
+    Raises:
+        CourseError: there is no such lesson, or LOL v1 is not in ``$LLIE_DATA``.
+    """
     if name not in sources():
         raise unknown_name("lesson", name, sources())
+    if seeds:
+        measured = {str(seed): run(name, "quick", seed)["measured"] for seed in seeds}
+    else:
+        found = run(name, "quick" if quick else "full", kind=OnLol)
+        measured = found["measured"]
+        if found["test"].title != f"{LOL}/test":
+            raise CourseError(f"The lesson ran on {found['test'].title}; set LLIE_DATA to LOL v1.")
+    with atomic_path(FOLDER / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+
+
+def run(name: str, profile: str, seed: int = 0, kind: type[Lesson] = Lesson) -> dict[str, Any]:
+    """Run the code of lesson ``name`` until it has measured; return its variables."""
     with tempfile.TemporaryDirectory() as runs:
         os.environ.update(LLIE_PROFILE=profile, LLIE_RUNS=runs)
-        found = {"lessons": lessons, "lesson": OnLol(**vars(lessons.begin(name)))}
+        found = {"lessons": lessons, "lesson": kind(**vars(lessons.begin(name, seed)))}
         for cell in notebook(sources()[name], repository()).cells:
             setup = "%pip" in cell.source
             if cell.cell_type == "code" and not setup and "measured" not in found:
                 exec(cell.source, found)
-    if found["test"].title != f"{LOL}/test":
-        raise CourseError(f"The lesson ran on {found['test'].title}; set LLIE_DATA to LOL v1.")
-    with atomic_path(FOLDER / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(found["measured"], indent=1) + "\n", encoding="utf-8")
+    return found
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("lesson")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seeds", type=int, nargs="+", default=())
+    arguments = parser.parse_args()
     try:
-        measure(sys.argv[1], "quick" if "--quick" in sys.argv else "full")
+        measure(arguments.lesson, quick=arguments.quick, seeds=arguments.seeds)
     except CourseError as error:
         sys.exit(f"error: {error}")

@@ -13,7 +13,8 @@
 # - compute PSNR, and say what PSNR and SSIM reward;
 # - predict the histogram of a photograph that was never taken;
 # - find a leak in a score, and close it;
-# - brighten shadows and keep the sky, by dividing a photograph by its light.
+# - brighten shadows and keep the sky, by dividing a photograph by its light;
+# - remove grain without a network, and say what that costs.
 #
 # {{minutes}}
 #
@@ -189,7 +190,7 @@ def shuffled_correlation():
 shuffled = np.mean([shuffled_correlation() for _ in range(50)])
 question_shuffle.reveal(
     remains[np.searchsorted([0.15, 0.5], shuffled / pooled)],
-    f"It falls from {pooled:.2f} to {shuffled:.2f} only. Every photograph has dark and bright "
+    f"It only falls from {pooled:.2f} to {shuffled:.2f}. Every photograph has dark and bright "
     "tones, and that alone lines the points up.",
 )
 
@@ -281,13 +282,19 @@ my_psnr = check.psnr(my_psnr)
 # %% [markdown]
 # {{answers psnr}}
 #
-# From here on the lesson scores with your function. It compares pixel by pixel. The other usual
-# score, **structural similarity** (SSIM), compares small windows and multiplies two factors.
-# *Luminance* is 1 where the window is as bright as in the target. *Structure* is 1 where it shows
-# the same detail with the same contrast; detail that is not in the target pulls it to 0.
+# From here on the lesson scores with your function.
 #
-# In the maps below 1 is white. The second row has the right brightness and all of the noise. Which
-# factor sees that?
+# ### SSIM compares windows
+#
+# PSNR compares pixel by pixel. The other usual score, **structural similarity** (SSIM), compares
+# small windows and multiplies two factors:
+#
+# - *luminance* is 1 where the window is as bright as in the target;
+# - *structure* is 1 where it shows the same detail with the same contrast. Detail that is not in
+#   the target pulls it to 0.
+#
+# In the maps below, white is 1. The second row has the right brightness and all of the noise. Which
+# factor notices?
 
 
 # %% SSIM's two factors tags=["hide-input"]
@@ -328,7 +335,7 @@ figure
 # {{claim ssim_factors(brightened, pair.normal)[0].mean() > 0.9}}
 # {{claim ssim_factors(brightened, pair.normal)[1].mean() < 0.75}}
 #
-# Luminance is satisfied. Structure rises on the temple and falls in the sky: it sees the noise, now
+# Luminance is satisfied. Structure rises on the temple and falls in the sky: it sees the noise now
 # that the noise is bright.
 #
 # {{claim ssim_factors(pair.low, pair.normal)[1][:, 80:200, 90:190].mean() < 0.6}}
@@ -665,8 +672,8 @@ saw_everything = mapped_psnr(Trees(low_rows, target_rows).predict(low_rows)).mea
 print(f"training pairs: {saw_everything:.1f} dB; one gamma: {tuning_scores.mean(0).max():.1f} dB")
 
 # %% [markdown]
-# A large gain, and worthless as evidence: the trees were fitted to these very targets, so this is
-# partly memory. How much of it?
+# A large gain, and worthless as evidence: the trees were fitted to these very targets. How much of
+# it is memory?
 
 # %%
 drops = ["less than 1 dB", "1 to 3 dB", "3 to 6 dB", "more than 6 dB"]
@@ -677,9 +684,11 @@ question_leak
 
 # %% [markdown]
 # To score all training pairs honestly, split them into parts, called folds, and predict each fold
-# with a model fitted to the others. This is **cross-fitting**. But the same scene is in the
-# training set more than once, here in several darkenings, in LOL in several exposures. If one shot
-# of a scene is in the fold and another is not, the other gives the answer away.
+# with a model fitted to the others. This is **cross-fitting**.
+#
+# There is a trap. The same scene is in the training set more than once: here in several darkenings,
+# in LOL in several exposures. If one shot of a scene is in the fold and another is not, the other
+# gives the answer away.
 #
 # {{exercise honest_predictions}}
 #
@@ -776,42 +785,29 @@ figure
 # {{claim abs(lol["mapper"]["scenes held out"] - lol["mapper"]["test pairs"]) < 0.5}}
 # {{claim by_pair - by_scene > saw_everything - by_pair + 1}}
 #
-# There are two leaks. Scoring on seen pairs is worth more than 3 dB on both data sets. Scoring on
-# seen scenes is worth even more with four scenes, and less than a decibel on LOL: never judge the
-# size of a leak by a toy set. On LOL the honest score comes close to that of the official test set,
-# whose bar is orange because nearly all of its scenes are in training too (lesson 01, section 7).
+# There are two leaks:
 #
-# Does the mapper beat one gamma, then? To be fair, choose the gamma by scenes as well.
-
-
-# %%
-def best_elsewhere(scene):
-    """Which gamma is best on all training scenes but this one?"""
-    others = np.array(tuning.scenes) != scene
-    return tuning_scores[others].mean(axis=0).argmax()
-
-
-held_out_gammas = [best_elsewhere(scene) for scene in tuning.scenes]
-gamma_by_scene = tuning_scores[np.arange(len(tuning)), held_out_gammas].mean()
-print(f"On scenes held out: mapper {by_scene:.1f} dB, one gamma {gamma_by_scene:.1f} dB")
-
-# %% [markdown]
-# With three scenes to learn from it does not: one number can be learned from a few photographs, and
-# two hundred trees cannot. With four it leads by nearly 2 dB on the test pairs, but single scenes
-# differ by more than that. On LOL v1, with hundreds of pairs, the answer is clear: it leads by more
-# than three decibels, and less than one can be the leak.
+# - *pairs seen*: worth more than 3 dB on both data sets;
+# - *scenes seen*: worth even more with four scenes, and less than a decibel on LOL.
 #
-# {{claim by_scene < gamma_by_scene + 0.5}}
-# {{claim 1.5 < here["test pairs"] - baselines.scores[tuned].psnr < 2}}
+# So never judge the size of a leak by a toy set. The last bar of LOL is orange because nearly all
+# test scenes are in training too (lesson 01, section 7). It comes close to the honest bar above it.
+#
+# Does the mapper beat one gamma, then? Four scenes cannot tell (see *Scene by scene* under Going
+# deeper). On LOL v1, with hundreds of pairs, the answer is clear: it leads by more than three
+# decibels, and less than one can be the leak.
+#
 # {{claim np.ptp([scores_by_scene[scenes == scene].mean() for scene in set(scenes)]) > 3}}
+# {{claim here["test pairs"] - baselines.scores[tuned].psnr < 3}}
 # {{claim lol["mapper"]["test pairs"] > lol["baselines"]["gamma, tuned"] + 3}}
 #
 # ## 6. A map of the light
 #
 # Now a harder photograph, and a common one: the sky kept its light and the building lost up to four
-# stops. Every curve treats equal values equally, and what lifts the building bleaches the sky. LIME
-# (Guo, Li and Ling, 2017) estimates an **illumination map**, the light that falls on each place,
-# and divides the photograph by it (and then removes noise, which we leave out):
+# stops. Every curve treats equal values equally, so what lifts the building bleaches the sky.
+#
+# LIME (Guo, Li and Ling, 2017) estimates an **illumination map**, the light that falls on each
+# place, and divides the photograph by it:
 #
 # 1. A surface reflects at most the light that it receives, so the least light that explains a pixel
 #    is its brightest channel.
@@ -838,10 +834,10 @@ my_lime = check.lime(my_lime)
 # %% [markdown]
 # {{answers lime}}
 #
-# Your function runs below, with four ways to smooth, beside a gamma curve with the exponent
-# `1 - strength`, so that 0 changes nothing there either. Predict before you try: which method do
-# you get with *no* smoothing, and which with *one value* for all places? The pictures show a part;
-# the PSNR is that of the whole. Compare the colour of sky and roof, and the edge between them.
+# Your function runs below, with four ways to smooth. The last choice is a gamma curve, for
+# comparison. Predict before you try: which method do you get with *no* smoothing, and which with
+# *one value* for all places? Then compare the colour of sky and roof, and the edge between them.
+# (The PSNR is that of the whole photograph.)
 
 # %% Four ways to smooth, and the slider tags=["hide-input"]
 daylight = next(p.normal for p in train if "china" in p.name or name != "embedded")
@@ -906,19 +902,22 @@ widgets.parameter_slider(
 # {{claim abs(score(curve, daylight) - score(edges, daylight)) < 0.3}}
 # {{claim saturation(curve) < 0.8 * saturation(daylight) < 0.8 * saturation(edges)}}
 #
-# With one value LIME is a gain, and the sky burns out. Without smoothing it is a gamma curve of the
-# brightest channel, and fine contrast goes flat. A plain blur puts a bright halo around the roof.
-# If the map is smooth *and* keeps edges, the sky stays and the shadows rise; computing such a map
-# is most of the work in LIME. PSNR sees no difference between that and the gamma curve that took
-# the colour away.
+# - *One value*: LIME is a gain, the same factor everywhere, and the sky burns out.
+# - *No smoothing*: LIME is a gamma curve of the brightest channel, and fine contrast goes flat.
+# - *Blurred*: there is a bright halo around the roof.
+# - *Blurred within edges*: the sky stays and the shadows rise. Computing a map that is smooth *and*
+#   keeps edges is most of the work in LIME.
+#
+# PSNR sees no difference between that and the gamma curve, which took the colour away.
 #
 # ## 7. The number to beat
 #
-# All methods are finished, so open the test set for all of them. *Identity* does nothing: a method
-# below it does harm. **Equalisation** takes the photograph's own cumulative histogram as the curve,
-# and **CLAHE** does so tile by tile. **Retinex** divides by blurs of three widths. (All three have
-# a slider under *Going deeper*.) For the last column, gamma and mapper were fitted to LOL v1, where
-# the best gamma is 0.2.
+# All methods are finished, so open the test set for all of them. Four are new. *Identity* does
+# nothing: a method below it does harm. **Equalisation** takes the photograph's own cumulative
+# histogram as the curve, and **CLAHE** does so tile by tile. **Retinex** divides by blurs of three
+# widths. (The last three have a slider under *Going deeper*.)
+#
+# For the last column, gamma and mapper were fitted to LOL v1, where the best gamma is 0.2.
 
 # %% tags=["nbval-check-output"]
 baselines.table()
@@ -944,10 +943,14 @@ question_hook.reveal(
 #
 # What if the brightness had been right? Multiply each output by the factor that gives it the mean
 # of the *target*, and score that: the field calls this **GT-mean PSNR**, GT for ground truth. It is
-# a diagnosis and not a result, because your own photographs have no target. In that column doing
-# nothing comes second: once the brightness is right, a plain factor beats all but the mapper.
+# a diagnosis and not a result, because your own photographs have no target.
 #
-# The factor also splits the squared error into parts that add up to it:
+# Look at that column again. Doing nothing comes second: once the brightness is right, a plain
+# factor beats all but the mapper.
+#
+# ### The error in its parts
+#
+# The same factor splits the squared error into parts that add up to it:
 #
 # - **brightness**: what the factor removes;
 # - **local light and colour**: what is left of the rest after averaging over 8x8 pixels, in two
@@ -968,13 +971,14 @@ plotting.show_error_parts(baselines.scores)
 # {{claim (lambda s: s.psnr_gt_mean - s.psnr > 6)(baselines.scores["identity"])}}
 # {{claim (lambda s: s.psnr_gt_mean - s.psnr < 3)(baselines.scores["histogram mapper"])}}
 #
-# Doing nothing loses mostly in brightness. One tuned gamma removes most of that error, and the
-# mapper is no better at it. But it beats that gamma in both other parts. Compare gamma 0.5 with the
-# tuned one, which is 0.35: to get the brightness right with one power, you pay in both shades of
-# orange. Contrast goes flat and colours go pale. The mapper bends a curve of its own for each
-# photograph and channel, and does not pay. Equalisation pays in the pale shade: it gives lightness
-# a curve, and leaves the colours grey. Each lesson adds a bar to this figure, and shows which of
-# the three problems it solved.
+# - Doing nothing loses mostly in brightness. The tuned gamma removes most of that error.
+# - It pays for that in both shades of orange: compare it, at 0.35, with gamma 0.5. Contrast goes
+#   flat and colours go pale.
+# - The mapper is no better in brightness, but it does not pay: it bends a curve of its own for each
+#   photograph and channel. So it beats the tuned gamma in both other parts.
+# - Equalisation pays in the pale shade: it gives lightness a curve, and leaves the colours grey.
+#
+# Each lesson adds a bar to this figure, and shows which of the three problems it solved.
 #
 # {{claim baselines.scores["histogram equalisation"].colour > 3 * by_mapper.colour}}
 # {{claim baselines.scores["histogram equalisation"].light < 0.6 * by_gamma.light}}
@@ -1002,27 +1006,20 @@ lessons.strip(lesson)
 # The tank is about as bright as it should be, and grainy: a curve never looks at the pixel next
 # door.
 #
-# ### Why a network at all?
+# ## 8. Look next door
 #
 # Looking next door takes no network. The **bilateral filter**, which blurred within edges in
 # section 6, replaces each pixel by a mean of its neighbours in which those of similar value count
-# most. So it smooths a wall and keeps its corners sharp. Put it behind the mapper. The training
-# pairs decide how similar is similar enough:
-
+# most. So it smooths a wall and keeps its corners sharp.
+#
+# Put it behind the mapper. `lessons.smoothed` calls `cv2.bilateralFilter(mapped, -1, similar, 3)`,
+# where 3 is the distance in pixels at which neighbours count less. The training pairs decide how
+# similar is `similar` enough:
 
 # %%
-def cleaned(images, similar):
-    """The mapper's output for (1, 3, H, W), after a bilateral filter (sigma 3)."""
-    mapped = np.ascontiguousarray(mapper(images)[0].permute(1, 2, 0))
-    return torch.from_numpy(cv2.bilateralFilter(mapped, -1, similar, 3)).permute(2, 0, 1)[None]
-
-
-def training_psnr(similar):
-    return np.mean([score(cleaned(p.low[None], similar)[0], p.normal) for p in tuning])
-
-
-similar = max((0.1, 0.2, 0.3, 0.4, 0.5), key=training_psnr)
-clean = metrics.evaluate(lambda images: cleaned(images, similar), test)
+similar = lessons.tune_smoothing(mapper, train)
+filtered = lessons.smoothed(mapper, similar)
+clean = metrics.evaluate(filtered, test)
 baselines.table({"mapper + filter": clean})
 
 
@@ -1033,7 +1030,7 @@ def better(data, psnr, ssim):
     return [model for model, its in scores.items() if its["psnr"] > psnr and its["ssim"] > ssim]
 
 
-smooth = cleaned(unseen.low[None], similar)[0]
+smooth = filtered(unseen.low[None])[0]
 images = {
     "mapper": guesses["histogram mapper"],
     "mapper + filter": smooth,
@@ -1065,13 +1062,15 @@ figure
 # {{claim f"{lol['filtered']['psnr']:.1f}, {lol['filtered']['ssim']:.2f}" == "20.7, 0.79"}}
 # {{claim lol["filtered"]["psnr"] > lol["mapper"]["test pairs"] + 1}}
 #
-# What is left for a network? Brightness and colour are as wrong as before and make up most of
-# the error now: the background is still teal. And a filter that knows only value and distance takes
-# the texture of skin along with the grain. A network can learn to tell them apart, and to set light
-# and colour by what it sees.
+# ### Why a network at all?
 #
-# Lessons 03 to 08 compare with the mapper alone. It does one thing, the light, and the filter could
-# follow a network as well. But where a network leads in SSIM alone, remember this row.
+# Two things are left. Brightness and colour are as wrong as before and make up most of the error
+# now: the background is still teal. And a filter that knows only value and distance takes the
+# texture of skin along with the grain. A network can learn to tell them apart, and to set light and
+# colour by what it sees.
+#
+# Lessons 03 to 08 compare with the mapper alone. But where a network leads in SSIM alone, remember
+# this row.
 #
 # {{claim contrast(smooth[:, 95:115, 140:190]) < 0.7 * contrast(unseen.normal[:, 95:115, 140:190])}}
 # {{claim clean.brightness + clean.colour > 0.5 * (clean.brightness + clean.local + clean.detail)}}
@@ -1306,11 +1305,18 @@ print(f"training pairs {seen:.0%}, validation pairs {new:.0%}, promised 80%")
 #
 # ### Scene by scene
 #
-# How much does an honest score depend on the scene? Every scene is predicted by trees that never
-# saw it, and the gamma is chosen on the other scenes as well.
+# Does the mapper beat one gamma on these photographs? Every scene is predicted by trees that never
+# saw it. To be fair, the gamma is chosen on the other scenes as well.
+
 
 # %%
-behind = []
+def best_elsewhere(scene):
+    """Which gamma is best on all training scenes but this one?"""
+    others = np.array(tuning.scenes) != scene
+    return tuning_scores[others].mean(axis=0).argmax()
+
+
+behind, one_gammas = [], []
 for scene in sorted(set(train.scenes))[:8]:
     members = np.flatnonzero(scenes == scene)
     held_out = scores_by_scene[members].mean()
@@ -1322,11 +1328,19 @@ for scene in sorted(set(train.scenes))[:8]:
         f"{label:10} mapper {held_out:5.1f} dB, one gamma {one_gamma:5.1f} dB, {len(shots)} pairs"
     )
     behind.append(held_out < one_gamma)
+    one_gammas.append(one_gamma)
 
 # %% [markdown]
-# The mapper is ahead on two scenes and behind on two. Its lowest score is that of the flower, which
-# is darker in good light than any photograph that its trees were fitted to.
+# The mapper is ahead on two scenes and behind on two, so with three scenes to learn from it does no
+# better than one gamma: one number can be learned from a few photographs, two hundred trees cannot.
+# Its lowest score is that of the flower, which is darker in good light than any photograph that its
+# trees were fitted to.
 #
+# With four scenes to learn from, it leads by nearly 2 dB on the test pairs. But single scenes
+# differ by more than that.
+#
+# {{claim by_scene < np.mean(one_gammas) + 0.5}}
+# {{claim 1.5 < here["test pairs"] - baselines.scores[tuned].psnr < 2}}
 # {{claim sum(behind) == 2}}
 # {{claim min((p.normal.mean().item(), p.name) for p in train)[1].startswith("flower")}}
 # {{claim scores_by_scene.reshape(4, 6).mean(1).argmin() == 3}}

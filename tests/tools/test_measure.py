@@ -1,4 +1,6 @@
-"""What lessons measured on LOL v1: written by a run of the lesson, read by the lesson."""
+"""What lessons measured beforehand: written by a run of the lesson, read by the lesson."""
+
+import json
 
 import measure
 import pytest
@@ -44,6 +46,17 @@ def test_both_profiles_run_on_lol(profile, width):
     lesson = measure.OnLol("05_residual", profile, torch.device("cpu"), seed=0)
     assert lesson.choose(quick="embedded", full="lol_v1") == "lol_v1"
     assert lesson.choose(quick=16, full=32) == width
+
+
+def test_seeds_are_measured_one_by_one(tmp_path, monkeypatch):
+    built = v4.new_notebook(cells=[v4.new_code_cell("measured = [lesson.profile, lesson.seed]")])
+    monkeypatch.setattr(measure, "notebook", lambda *_: built)
+    monkeypatch.setattr(measure, "FOLDER", tmp_path)
+    for name in ("LLIE_PROFILE", "LLIE_RUNS"):
+        monkeypatch.setenv(name, "")  # restored afterwards
+    measure.measure(LESSON, seeds=[1, 2])
+    kept = json.loads((tmp_path / f"{LESSON}.json").read_text())
+    assert kept == {"1": ["quick", 1], "2": ["quick", 2]}
 
 
 def test_an_unknown_lesson_is_told():

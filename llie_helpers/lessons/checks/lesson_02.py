@@ -164,12 +164,12 @@ def gamma_for_mean_observe(answer, image, target):
         found = "you return 1 / gamma; the output here is image ** gamma."
     elif np.isclose(got, target / image.mean().item(), rtol=1e-3):
         found = "target / mean is a gain (a factor), not an exponent."
-    elif abs(mean - target) < 0.03:
-        found = "close, but it must be within 0.001; take more or finer steps."
-    elif target < image.mean():
+    elif target < image.mean() and np.isclose(got, 1, atol=1e-3):
         found = "this target is darker than the image, so search above 1 as well."
-    else:
+    elif min(got - 0.01, 10 - got) < 0.01:
         found = "the search ran the wrong way; a larger gamma makes the image darker."
+    else:
+        found = "it must be within 0.001; take more or finer steps."
     raise Finding(
         f"for the target {target} your gamma {got:.3g} gives the mean {mean:.3g}: {found}"
     )

@@ -212,8 +212,8 @@ network = Exercise(
         ({"widths": (3, 4, 5, 6)}, torch.rand(2, 3, 17, 19)),
     ],
     observe=network_with_advice(
-        "Each step up meets the encoder's features of its size: use self.up in reverse, enlarge by "
-        "2, and add them, do not concatenate."
+        "Each step up meets the encoder's features of its size: take the bottom off your list "
+        "first, use self.up in reverse, enlarge by 2, and add them, do not concatenate."
     ),
     mistakes={
         "the middle is missing: at the bottom, add self.middle(x) to x.": (
@@ -240,6 +240,7 @@ network = Exercise(
             "torch.sigmoid(self.head(x)) => self.head(x).clamp(0, 1)"
         ),
         "use self.up in reverse": ["reversed(self.up) => self.up"],
+        "take the bottom off your list": ["x = levels.pop() => x = levels[-1]"],
         "add them, do not concatenate": [
             'levels.pop() + F.interpolate(up(x), scale_factor=2, mode="bilinear") => '
             'torch.cat([levels.pop(), F.interpolate(up(x), scale_factor=2, mode="bilinear")], 1)'
