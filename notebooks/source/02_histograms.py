@@ -1069,7 +1069,7 @@ figure
 # texture of skin along with the grain. A network can learn to tell them apart, and to set light and
 # colour by what it sees.
 #
-# Lessons 03 to 08 compare with the mapper alone. But where a network leads in SSIM alone, remember
+# Lessons 03 to 07 compare with the mapper alone. But where a network leads in SSIM alone, remember
 # this row.
 #
 # {{claim contrast(smooth[:, 95:115, 140:190]) < 0.7 * contrast(unseen.normal[:, 95:115, 140:190])}}

@@ -788,6 +788,7 @@ models.save_weights(to_keep, lesson.run_dir("mse_cnn") / "best.safetensors")
 # {{claim mine.ssim > to_beat.ssim + 0.1}}
 
 # %%
+print(f"yours:  {mine.psnr:.2f} dB, SSIM {mine.ssim:.3f}")
 for seed, run in others.items():
     print(f"seed {seed}: {run['test']['psnr']:.2f} dB, SSIM {run['test']['ssim']:.3f}")
 

@@ -297,10 +297,10 @@ Table(header.split(","), rows, dict.fromkeys(losing, vermilion))
 
 # %% [markdown]
 # The networks in orange lose to the histogram mapper in PSNR: three of six. But every network beats
-# it in SSIM. PSNR is mostly about light and colour, SSIM about noise and structure. GT-mean PSNR
-# corrects the brightness by the target, which no user has, so it is a diagnosis and not a result.
-# None of the three is "the quality". And the bar is low: put a filter behind the mapper, and only
-# `dual_branch` is ahead of it in both.
+# it in SSIM. Here PSNR is mostly about light and colour, SSIM about noise and structure. GT-mean
+# PSNR corrects the brightness by the target, which no user has, so it is a diagnosis and not a
+# result. None of the three is "the quality". And the bar is low: put a filter behind the mapper,
+# and only `dual_branch` is ahead of it in either PSNR or SSIM.
 #
 # {{claim [it for it in networks if frozen[it] > frozen[filtered] - 0.2] == ["dual_branch"]}}
 # {{claim sum(judged[it].ssim > judged[filtered].ssim - 0.01 for it in networks) == 1}}
@@ -467,7 +467,8 @@ Table(
 # Here too, no network but `dual_branch` beats the mapper with its filter. But this is no ranking of
 # *designs*. `residual` had 1,000 steps, `unet` 1,600, and their cards say that more would help;
 # `dual_branch` had 16,000. Compare the order with that of the first table. There `unet` is two
-# decibels behind `fft_dual_branch`, and here it is ahead. Data, width and training differ, so each
+# decibels behind `fft_dual_branch`, and here it is ahead. But here `unet` and `pix2pix` work behind
+# the mapper, as `residual` does in both tables. Data, width and training differ as well, so each
 # order holds for its own table only. (`fft_dual_branch` has more parameters here, because its mask
 # grows with the crop.) Nor is the last column untouched: these pairs helped to choose the weights
 # of nearly every network, which is trap 6, in a mild form.
@@ -529,7 +530,7 @@ for label, lead in leads.items():
 
 # %% [markdown]
 # With the right brightness, IAT's lead is gone. So what IAT does better is to guess *how bright
-# each room was meant to be*. (CPGA-Net++, smaller still, leads only with the right brightness.)
+# each room was meant to be*. (With CPGA-Net++, smaller still, it is the other way round.)
 # Part of that may be better design. Part may be memory: 14 of the 15 test images show a scene that
 # the training images show too, and lesson 01 scored 23.50 dB by copying training targets. That is
 # why the table above has a column of scenes that training has not seen. For the networks of others
@@ -559,8 +560,8 @@ show_frontier(points, "milliseconds for 600 x 400 on a CPU", "PSNR on LOL v1 (dB
 # %% [markdown]
 # By parameters, `dual_branch` was dominated. By time nothing dominates it: `dual_branch` works at a
 # quarter of the size, where a layer costs a sixteenth. (It was also trained for longer than the
-# others, a cost that is in neither plot.) Of the other networks only `mse_cnn` is about as fast;
-# the other four are slower, and score lower than a filter. "Is it worth its cost?" has no answer
+# others, a cost that is in neither plot.) Of the other networks only `mse_cnn` is about as fast,
+# and all five score lower than mapper and filter. "Is it worth its cost?" has no answer
 # until you say which cost, and beside whom.
 #
 # {{claim "dual_branch" in not_dominated(points)}}
@@ -675,8 +676,8 @@ plotting.show_images(
 # %% [markdown]
 # Three of the six are night skies, and `dual_branch` turns its own into a blue morning. For every
 # network, brightness is about half of its worst error, or more. Before you blame a network for its
-# noise, look at its light. The rest has faults of its own, which no gain corrects: a teal sky,
-# an orange tank.
+# noise, look at its light. The remaining error has causes that no gain corrects: a teal sky, an
+# orange tank.
 #
 # {{claim test.names[worst["dual_branch"]].startswith("rocket")}}
 # {{claim sum(test.names[i].startswith("rocket") for i in worst.values()) == 3}}
@@ -733,8 +734,9 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# The U-Net adds light everywhere, and bleaches the table, which was bright enough.
-# `dual_branch`, trained on photographs too, lights the shadows, and the table only a little.
+# The U-Net (behind the mapper, as above) adds light everywhere, and bleaches the table, which was
+# bright enough. `dual_branch`, trained on photographs too, lights the shadows, and the table only a
+# little.
 #
 # {{claim of_cup["unet lol_v1"] < of_cup["backlit"] - 1}}
 # {{claim of_cup["dual_branch photographs"] > of_cup["backlit"] + 4}}
@@ -886,8 +888,8 @@ for mine, ours, theirs in zip(of_scene, by_scene[winner], by_scene[second], stri
     print(f"  scene of {test.names[int(mine.argmax())]:20} {ours:.2f} against {theirs:.2f} dB")
 
 # %% [markdown]
-# The network leads by about three decibels in two scenes. In the third, at night, it makes the sky
-# too bright, and is behind by even more. Who wins depends on who chose the scenes. And look at the
+# The network leads by three to three and a half decibels in two scenes. In the third, at night,
+# it makes the sky too bright, and is behind by even more. Who wins depends on who chose the scenes. And look at the
 # interval: it simply goes from the worst scene to the best. Of the 27 equally likely draws, one
 # takes the worst scene three times, and 1 in 27 is more than 2.5 %. Three scenes are three
 # observations, and no arithmetic makes more of them. LOL v1's 15 test images show 14 scenes, so a
@@ -898,9 +900,9 @@ for mine, ours, theirs in zip(of_scene, by_scene[winner], by_scene[second], stri
 # {{claim np.isclose(low_end, min(by_scene[winner] - by_scene[second]))}}
 # {{claim np.isclose(high_end, max(by_scene[winner] - by_scene[second]))}}
 #
-# Images are only half of the luck. Each network here is *one* training, from one seed. Of
-# `dual_branch` on LOL v1 there are three more, shortened, that differ in nothing but the seed
-# (lesson 07 draws their histories).
+# Images are only half of the luck. Each network here is *one* training, from one seed. But
+# `dual_branch` was trained on LOL v1 three more times, for fewer steps, with nothing changed but
+# the seed (lesson 07 draws the histories).
 
 # %%
 tenths, half_decibel, whole_decibel = "0.1 or 0.2 dB", "about 0.5 dB", "1 dB or more"
@@ -1013,8 +1015,8 @@ Table(
 )
 
 # %% [markdown]
-# - Trap 2, **GT-mean**, gives most to those whose light is wrong: `dual_branch`, and the mapper
-#   with and without its filter.
+# - Trap 2, **GT-mean**, gives most where brightness is the largest share of the error: to
+#   `dual_branch`, and to the mapper with and without its filter.
 # - Trap 3, **luma only**, adds about a decibel or two: it forgives errors of colour, and averages
 #   the noise of three channels.
 # - Trap 4, **224 x 224**, gives most to the noisy ones: small pictures have averaged their noise
@@ -1083,9 +1085,9 @@ for group, one, other in zip(groups, there, elsewhere, strict=True):
     print(f"chosen on {group:22} there {one:+5.2f} dB, elsewhere {other:+5.2f} dB")
 
 # %% [markdown]
-# Elsewhere, most of the lead is gone. What is kept is in the network; the rest belongs to
-# the images that chose. If those are the test images, the report contains both. With hundreds of
-# epochs in place of eight, there are more chances to be lucky.
+# Elsewhere, most of the lead is gone. What is left is the network's own; the rest belongs to the
+# images that chose. If those are the test images, the report contains both. With hundreds of epochs
+# in place of eight, there are more chances to be lucky.
 #
 # {{claim kept < 0.5}}
 #
@@ -1107,8 +1109,8 @@ for label in sorted(memory, key=memory.get, reverse=True):
 # %% [markdown]
 # The mapper remembers most by far, with its filter or without: with four training scenes, its trees
 # know the answers by heart. Every network remembers something, and the one with the highest honest
-# score, `dual_branch`, remembers more than the other networks. With hundreds of scenes memory is
-# harder, but not impossible. Anyone who tests on scenes of the training set reports the left
+# score, `dual_branch`, remembers more than the other networks. Hundreds of scenes are harder to
+# remember, but not impossible. Anyone who tests on scenes of the training set reports the left
 # column.
 #
 # {{claim min(memory[mapper], memory[filtered]) > max(memory[it] for it in networks) + 1}}
@@ -1206,7 +1208,7 @@ print(f"as published: {again.own}\nfrozen:       {again.frozen}")
 # - Which baselines, and is doing nothing among them? *Nine without a network, and yes.*
 #
 # **What failed.** By this list, our tables compare *weights*, on few scenes, and no more. Three
-# scenes cannot decide between our best network and a filter. On LOL v1, none of our networks is
+# scenes cannot decide between our best network and a filtered mapper. On LOL v1, none of our networks is
 # worth its parameters next to the best small published ones, by any of three scores. And no score
 # sees what you see: "Going deeper" ends with a command that lets people judge.
 #

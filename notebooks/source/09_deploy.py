@@ -3,8 +3,8 @@
 #
 # A network that scores well on fifteen images of 600 x 400 pixels is not yet a tool. Bring a dark
 # photograph of your own. First you enhance it, at full size. Then you find out how that was
-# possible: you divide photographs into tiles without a seam, and take the flicker out of a film. At
-# the end you look for the point at which the picture becomes a guess.
+# possible, and divide photographs into tiles without a seam. Next you take the flicker out of a
+# film. At the end you look for the point at which the picture becomes a guess.
 
 # %% [markdown]
 # {{setup video,onnx}}
@@ -272,9 +272,9 @@ figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper")
 figure
 
 # %% [markdown]
-# Squared, they add up to 1. Not squared, there would be bright bars where two tiles fade, up to 1.4
-# times too bright (sine and cosine of 45 degrees add up to the root of 2), and twice where four
-# meet.
+# Squared, they add up to 1. Not squared, there would be bars where two tiles fade, up to 1.4 times
+# as bright as they should be (sine and cosine of 45 degrees add up to the root of 2), and twice as
+# bright where four meet.
 #
 # {{claim (sums["sine and cosine squared"] - 1).abs().max() < 1e-5}}
 # {{claim 1.4 < sums["not squared"].max() < 1.42}}
@@ -896,15 +896,15 @@ plotting.show_images([to_float(pixels) for pixels in panels.values()], list(pane
 # %% [markdown]
 # The coffee comes out brighter than it was. Nobody told the network how dark that table was meant
 # to be, so it guessed, as its card warns. And of the sunset there is no third picture. Is the
-# evening too bright now? That only the photographer can say, with `--exposure` or `--strength`.
+# evening too bright now? Only the photographer can say, and set `--exposure` or `--strength`.
 #
 # {{claim panels["out/coffee.jpg"].mean() > 1.1 * panels["coffee.jpg before night"].mean()}}
 # {{claim panels["out/holiday/sunset.jpg"].mean() > 1.2 * panels["in/holiday/sunset.jpg"].mean()}}
 #
 # ### Fast: can a table set the light?
 #
-# The light is ready long before the rest of the network, so `--fast` applies it alone and leaves
-# the noise. Faster still would be a **table**. A byte has 256 values. Where one curve holds for all
+# The light is ready long before the rest of the network, so `--fast`, for films, applies it alone
+# and leaves the noise. Faster still would be a **table**. A byte has 256 values. Where one curve holds for all
 # places, 256 numbers for each channel say it all.
 #
 # {{exercise table}}
@@ -956,7 +956,7 @@ plotting.show_images(
 
 # %% [markdown]
 # The table removes about half of the error, and the network's light clearly more. Look at the
-# backdrop to see why. A table cannot know *where* a value is. On the left a byte of 30 is a
+# backdrop to see why. A table cannot know *where* a value is. On the left a byte of 50 is a
 # shadow, on the right it is a bright backdrop, and both get the same output. The network looks a
 # value up by its place as well. What can be said in one curve, such as a gamma, a table does faster
 # than anything else.
@@ -1047,8 +1047,8 @@ for axis, spent, title in zip(
 figure
 
 # %% [markdown]
-# Of the three parts with a name inside the blocks, the branch that looks at waves usually takes
-# longest, though it works on a quarter of the channels: every number moves into windows and back.
+# Of the three named parts inside the blocks, the branch that looks at waves usually takes longest,
+# though it works on only a quarter of the channels: every number moves into windows and back.
 # Counting multiplications (lesson 03) shows nothing of this. "The rest" is found by subtraction: on
 # the left the first features, the gains that each pixel looks up, the smoothing of colours, means
 # and sums; on the right the two layers that mix the channels. Hooks do not see these two: a hook
@@ -1057,7 +1057,7 @@ figure
 #
 # ### Without PyTorch: ONNX
 #
-# A phone or a browser has no PyTorch. **ONNX** is a file format that holds a network as a graph of
+# A browser has no PyTorch, a phone rarely. **ONNX** is a file format that holds a network as a graph of
 # standard operations, for which there are fast programs on nearly every device. How does a method
 # written in Python get into such a file? It is *traced*. `torch.export` runs it once, with height
 # and width left symbolic, and writes down every operation on tensors. Python itself leaves no
@@ -1114,8 +1114,8 @@ network = network.to(device)
 #
 # - *Pixels.* A canvas hands out bytes: red, green, blue, opacity, pixel after pixel, row after row.
 #   The network takes floats, one plane after the other.
-# - *Padding.* The network works at an eighth of the size, so both sides of a tile must be multiples
-#   of 8. For each row of the padded tile, the page asks: which row of the photograph do I read?
+# - *Padding.* The network goes down to an eighth of the size, so both sides of a tile must be
+#   multiples of 8. For each row of the padded tile, the page asks: which row of the photograph do I read?
 #
 # {{exercise mirror}}
 #
