@@ -8,8 +8,8 @@
       |  3x3, stride 2                                           ^  x2, 1x1, dropout
     256 @ 1/4 --> six residual blocks of two 3x3 convolutions ---'
 
-Batch norm and LeakyReLU follow each convolution of the encoder and of the blocks. Internally,
-images are in [-1, 1]. The discriminator is `patchgan`.
+Batch norm and LeakyReLU follow each convolution of the encoder and the first of each block; batch
+norm alone follows the second. Internally, images are in [-1, 1]. The discriminator is `patchgan`.
 """
 
 import torch

@@ -77,7 +77,7 @@ plotting.show_images(
 # **You will be able to**
 #
 # - build both players of a GAN, and say what one verdict sees;
-# - write one step of the game, so that each gradient reaches only the player it should teach;
+# - write one step of the game, so that each loss moves only the player that it should teach;
 # - read the curves of a game, and say what they cannot tell;
 # - tell where an adversary pays and where it invents;
 # - measure and show structure that an output has and its target lacks.
@@ -107,7 +107,8 @@ mapped = baselines.scores["histogram mapper"]
 print(f"to beat: the histogram mapper, {mapped.psnr:.2f} dB, SSIM {mapped.ssim:.3f}")
 
 # %% [markdown]
-# The mapper has the highest PSNR, although all the noise is still in its pictures.
+# Of the methods without a network, the mapper has the highest PSNR, although its pictures keep all
+# the noise.
 #
 # {{claim baselines.best == "histogram mapper"}}
 #
@@ -252,7 +253,7 @@ def show_patch(verdict=6):
 widgets.parameter_slider(show_patch, frames=5, verdict=(0, 13, 1))
 
 # %% [markdown]
-# In the quick profile, training crops have only 64 pixels, so there each verdict sees the whole
+# In the quick profile, training crops are only 64 pixels wide, so there each verdict sees the whole
 # crop. Keep in mind that this run does not test the idea of patches.
 #
 # ### The generator
@@ -316,8 +317,8 @@ Generator = check.network(Generator)
 # %% [markdown]
 # {{answers network}}
 #
-# `conv` puts a batch norm behind *every* convolution, even behind the last one, just before the
-# tanh. "Going deeper" shows what this does to the brightness.
+# `conv` puts a batch norm behind each convolution that it makes, even behind the last one of all,
+# just before the tanh. "Going deeper" shows what this does to the brightness.
 
 # %% tags=["nbval-check-output"]
 full_size = Generator()
@@ -333,7 +334,7 @@ print(f"discriminator: {count_parameters(PatchGAN()):,} parameters")
 # (lesson 05). Move the divider: on the left is the mapper alone, on the right your network
 # follows it. Grain and fine detail are gone, and a faint weave has come instead. Now look at the
 # brightest places. Nobody photographed those coloured glows. (Do not blame the adversary yet: in
-# section 5, bright places burn out without one.)
+# section 6, bright places burn out without one.)
 
 # %%
 photographs = data.load_pairs("embedded", "test")
@@ -367,8 +368,8 @@ widgets.before_after(
 # output. Then the generator learns to pass for real and, by L1, to stay near the target. Two things
 # easily go wrong. The discriminator's gradient must stop before the generator: `x.detach()` is `x`
 # cut off, so that no gradient flows back through it. (Without it, the second turn fails: "Trying to
-# backward through the graph a second time".) And the generator must ask the discriminator *again*,
-# since in its turn gradients have to flow back through the discriminator.
+# backward through the graph a second time".) And the generator must ask the discriminator *again*:
+# the first verdict on its output was cut off, and now gradients have to flow back to it.
 #
 # {{exercise gan_step}}
 #
@@ -515,8 +516,8 @@ question_epoch.reveal(
 # %% [markdown] recorded="pix2pix_l1_0"
 # Read the long run of the GAN. The generator's loss *rises* and then stays high, while its outputs
 # come nearer to the targets. It is lowest after the first epoch, when they are worst. The
-# discriminator's loss falls far below log 2, to 0.22: it typically gives the truth a probability of
-# 80 %. And the twin, which played no game, gets just as near: both end at 20.1 dB.
+# discriminator's loss falls far below log 2, to 0.22: typically, it now gives the truth a
+# probability of 80 %. And the twin, which played no game, gets just as near: both end at 20.1 dB.
 #
 # {{claim all(run[-1]["steps"] == 1200 for run in recording.values())}}
 # {{claim recording["GAN"][-1]["adversarial_loss"] > 1.2 * recording["GAN"][0]["adversarial_loss"]}}
@@ -856,7 +857,8 @@ question_share.reveal(
 # %% [markdown]
 # Now look. On the left is the target, in the middle the output, on the right the output's fine
 # structure: blue where the target explains it, orange where it does not, and the paler, the weaker
-# it is. Drag the adversary's weight down, and watch the rim of the cup, and the colours.
+# it is. Drag the adversary's weight down, and watch the colours, and the rim of the cup: its sides,
+# and its inner edge, which burns out at 0.
 
 
 # %% Draw what the target does not explain tags=["hide-input"]
@@ -915,8 +917,9 @@ widgets.frames_slider(
 #
 # On the wall, the adversary also paid. Does it in a photograph? In deep darkness a mean over
 # 4 x 4 pixels may be all that survives the noise. Section 4's small generator gets such means. It
-# learns on one half of a cat and restores the other half, with the wall's two weights. Guess before
-# you look: will it pay or invent at the rim of the eye, and in the fur?
+# learns on one half of a cat and restores the other half, with an adversary of 0 and of 100, as on
+# the wall. Guess before you look: will the adversary pay or invent at the rim of the eye, and in
+# the fur?
 
 
 # %% Restore half a cat tags=["hide-input"]
@@ -969,15 +972,16 @@ plotting.show_images(
 # %% [markdown]
 # Below each restoration are its true and its false fine structure, as shares of the target's.
 #
-# **Above, it pays.** The rim of the eye has left its trace in the means. L1 alone draws it soft,
-# the adversary sharp, and about where it is: compare the true shares. (A sharp line that is a pixel
-# off counts as false.)
+# **Above, it pays, at a price.** The rim of the eye has left its trace in the means. L1 alone draws
+# it soft, the adversary sharp, and about where it is: the true share grows. The false one grows
+# more. (A sharp line that is a pixel off counts as false.)
 #
 # **Below, it invents.** Of single hairs the means know next to nothing, so L1 alone leaves them
 # out. The adversary draws fur, but few of its hairs are where the cat has one. For a poster you
 # would take it. To tell this cat from its sister, you must not.
 #
 # {{claim sum(of_target["eye", "GAN"]) > 1.2 * sum(of_target["eye", "L1 alone"])}}
+# {{claim of_target["eye", "GAN"][0] > 1.1 * of_target["eye", "L1 alone"][0]}}
 # {{claim of_target["eye", "GAN"][0] > 2 * of_target["forehead", "GAN"][0]}}
 # {{claim of_target["forehead", "GAN"][1] > 2 * of_target["forehead", "GAN"][0]}}
 # {{claim of_target["forehead", "GAN"][1] > 1.3 * of_target["forehead", "L1 alone"][1]}}
@@ -1085,7 +1089,7 @@ print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 # - The players take turns. `detach` keeps the discriminator's lesson out of the generator.
 # - The losses of a game do not tell which epoch is best. Keep the weights of every epoch, and look.
 # - An adversary adds no knowledge. It turns a pale answer into a clear one. That pays where the
-#   answer is right, as around the cat's eye, or where any likely answer will do.
+#   answer is right, as on the wall with a faint trace, or where any likely answer will do.
 # - Where the input tells nothing, as of single hairs, it turns "I do not know" into an answer that
 #   is right by chance.
 # - What the target does not explain can be measured, around each pixel.
@@ -1100,9 +1104,10 @@ lessons.strip(lesson, generator)
 
 # %% [markdown]
 # Your panel is blurred, and its colours are off: eight channels and a minute draw neither the fins
-# of the engine nor the letters on the tank. (Panels without "yours" are by the course's own
-# weights; lesson 04 has none.) And the largest part of its error is that it did not know how bright
-# the room was. Where in the numbers *is* the light? That is lesson 07.
+# of the engine nor the letters on the tank. (Panels of networks without "yours" are by the
+# course's own weights; lesson 04 has none.) And the largest part of your network's error on the
+# test photographs is that it did not know how bright they were meant to be. Where in the
+# numbers *is* the light? That is lesson 07.
 #
 # {{claim judged["GAN"].brightness > judged["GAN"].detail}}
 #
@@ -1317,7 +1322,7 @@ for title, mode in {
 
 # %% [markdown]
 # Dropout adds noise. (The pix2pix paper leaves *both* switches on at test time, on purpose; from
-# dropout it wanted answers that vary, and got little variety.) The large loss has another cause:
+# dropout it wanted answers that vary, and got little variety.) The large drop has another cause:
 # batch norm. The first one divides by the spread of the batch, and with it by the light; the last
 # one puts a learned value in the place of the output's mean.
 #
@@ -1455,7 +1460,7 @@ for title, share in caught.items():
 # ```
 #
 # Full-size weights would fill 30 MB. What the course ships, and you have used in section 2, has a
-# quarter of the width and was trained for 45 minutes on one processor core. Its model card says how
+# quarter of the width and was trained for 43 minutes on one processor core. Its model card says how
 # it scores on LOL's own test images.
 #
 # ## Papers

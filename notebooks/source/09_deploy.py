@@ -904,8 +904,8 @@ plotting.show_images([to_float(pixels) for pixels in panels.values()], list(pane
 # ### Fast: can a table set the light?
 #
 # The light is ready long before the rest of the network, so `--fast`, for films, applies it alone
-# and leaves the noise. Faster still would be a **table**. A byte has 256 values. Where one curve holds for all
-# places, 256 numbers for each channel say it all.
+# and leaves the noise. Faster still would be a **table**. A byte has 256 values. Where one curve
+# holds for all places, 256 numbers for each channel say it all.
 #
 # {{exercise table}}
 #
@@ -1057,11 +1057,11 @@ figure
 #
 # ### Without PyTorch: ONNX
 #
-# A browser has no PyTorch, a phone rarely. **ONNX** is a file format that holds a network as a graph of
-# standard operations, for which there are fast programs on nearly every device. How does a method
-# written in Python get into such a file? It is *traced*. `torch.export` runs it once, with height
-# and width left symbolic, and writes down every operation on tensors. Python itself leaves no
-# trace: loops are unrolled, function calls vanish, and an `if` on a symbol cannot be decided. So
+# A browser has no PyTorch, a phone rarely. **ONNX** is a file format that holds a network as a
+# graph of standard operations, for which there are fast programs on nearly every device. How does a
+# method written in Python get into such a file? It is *traced*. `torch.export` runs it once, with
+# height and width left symbolic, and writes down every operation on tensors. Python itself leaves
+# no trace: loops are unrolled, function calls vanish, and an `if` on a symbol cannot be decided. So
 # three things are written in another way:
 #
 # - *Padding* to a multiple of 8 depends on the size. Here each padded pixel copies another by its
@@ -1115,7 +1115,8 @@ network = network.to(device)
 # - *Pixels.* A canvas hands out bytes: red, green, blue, opacity, pixel after pixel, row after row.
 #   The network takes floats, one plane after the other.
 # - *Padding.* The network goes down to an eighth of the size, so both sides of a tile must be
-#   multiples of 8. For each row of the padded tile, the page asks: which row of the photograph do I read?
+#   multiples of 8. For each row of the padded tile, the page asks: which row of the photograph do I
+#   read?
 #
 # {{exercise mirror}}
 #
