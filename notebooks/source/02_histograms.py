@@ -197,10 +197,10 @@ question_shuffle.reveal(
 # %% [markdown]
 # {{claim shuffled > 0.5 * pooled}}
 #
-# On the left each colour is a percentile, and each level row one scene in one channel, in its six
-# exposures. Within a colour, does a higher value in the dark go with a higher one in good light?
-# The tables answer for every combination: for the embedded pairs, and for the hundreds of real
-# pairs of LOL v1.
+# On the left each colour is a percentile, and each flat row of dots one scene in one channel, in
+# its six exposures. Within a colour, does a higher value in the dark go with a higher one in good
+# light? The tables answer for every combination: for the embedded pairs, and for the hundreds of
+# real pairs of LOL v1.
 #
 # {{claim len(train) == 6 * len(set(train.scenes))}}
 
@@ -252,7 +252,7 @@ figure
 # The embedded pairs flatter you: one formula darkened them all, and four scenes are four
 # observations, however many rows you make of them. **Count scenes, not rows.** On LOL v1 what is
 # left is real and weak. A dark photograph says a little about how bright its photographer wanted
-# it. Is a little enough? In section 4 trees try. First you need a score.
+# it. Is a little enough? In section 4 you let trees try. First you need a score.
 #
 # ## 2. What a score sees
 #
@@ -426,8 +426,8 @@ question_ssim.reveal(
 # {{claim similarity["blurred"] < min(similarity[label] for label in ("moved", "hole")) - 0.05}}
 #
 # To PSNR, a picture that is a little too bright is as wrong as one with a hole in it. On dark
-# photographs, PSNR is mostly a contest in guessing the light. At equal PSNR, SSIM punishes grain
-# most, then blur, and the hole far less. Neither sees what you see.
+# photographs, PSNR is mostly a contest in guessing the light. Here, at equal PSNR, SSIM punishes
+# grain most, then blur, and the hole far less. Neither sees what you see.
 #
 # ## 3. One curve for every photograph
 #
@@ -505,7 +505,7 @@ figure
 # {{claim abs(baselines.methods[baselines.tuned_gamma].gamma - best_gamma) < 0.01}}
 # {{claim np.ptp(gammas[tuning_scores.argmax(axis=1)]) > 0.2}}
 #
-# The peaks are far apart, so no single gamma suits them all. A method that chose the brightness of
+# The peaks are far apart, so no single gamma suits them all. A method that chose the gamma of
 # each photograph well, and did nothing else, could gain more than a decibel.
 #
 # ## 4. A curve for each photograph
@@ -531,7 +531,8 @@ print(f"validation pairs, arrows known: {told_psnr:.1f} dB; one gamma for all: {
 # ### Ask for the median, not for the mean
 #
 # Several bright photographs could belong to one dark photograph. A model that minimises the
-# squared error predicts their mean, which a few very bright ones pull up; the median stays put.
+# squared error predicts their mean, which a few very bright ones pull up; the median stays put, and
+# a mean of PSNRs forgives a few large misses.
 # With the **quantile loss**, or pinball loss, you can ask for the median, or for the value that
 # only one in ten exceeds. For an actual value $a$, a prediction $p$ and a quantile $q$ between 0
 # and 1:
@@ -684,7 +685,7 @@ question_leak
 
 # %% [markdown]
 # To score all training pairs honestly, split them into parts, called folds, and predict each fold
-# with a model fitted to the others. This is **cross-fitting**.
+# with a model fitted to the others, as in cross-validation. This is **cross-fitting**.
 #
 # There is a trap. The same scene is in the training set more than once: here in several darkenings,
 # in LOL in several exposures. If one shot of a scene is in the fold and another is not, the other
@@ -795,7 +796,7 @@ figure
 #
 # Does the mapper beat one gamma, then? Four scenes cannot tell (see *Scene by scene* under Going
 # deeper). On LOL v1, with hundreds of pairs, the answer is clear: it leads by more than three
-# decibels, and less than one can be the leak.
+# decibels, of which less than one can be the leak.
 #
 # {{claim np.ptp([scores_by_scene[scenes == scene].mean() for scene in set(scenes)]) > 3}}
 # {{claim here["test pairs"] - baselines.scores[tuned].psnr < 3}}
@@ -803,7 +804,7 @@ figure
 #
 # ## 6. A map of the light
 #
-# Now a harder photograph, and a common one: the sky kept its light and the building lost up to four
+# Now a harder case, and a common one: the sky kept its light and the building lost up to four
 # stops. Every curve treats equal values equally, so what lifts the building bleaches the sky.
 #
 # LIME (Guo, Li and Ling, 2017) estimates an **illumination map**, the light that falls on each
@@ -908,14 +909,14 @@ widgets.parameter_slider(
 # - *Blurred within edges*: the sky stays and the shadows rise. Computing a map that is smooth *and*
 #   keeps edges is most of the work in LIME.
 #
-# PSNR sees no difference between that and the gamma curve, which took the colour away.
+# PSNR rates this last one no higher than the gamma curve, which took the colour away.
 #
 # ## 7. The number to beat
 #
 # All methods are finished, so open the test set for all of them. Four are new. *Identity* does
 # nothing: a method below it does harm. **Equalisation** takes the photograph's own cumulative
-# histogram as the curve, and **CLAHE** does so tile by tile. **Retinex** divides by blurs of three
-# widths. (The last three have a slider under *Going deeper*.)
+# histogram as the curve, and **CLAHE** does so tile by tile, less steeply. **Retinex** divides by
+# blurs of three widths. (The last three have a slider under *Going deeper*.)
 #
 # For the last column, gamma and mapper were fitted to LOL v1, where the best gamma is 0.2.
 
@@ -945,7 +946,7 @@ question_hook.reveal(
 # of the *target*, and score that: the field calls this **GT-mean PSNR**, GT for ground truth. It is
 # a diagnosis and not a result, because your own photographs have no target.
 #
-# Look at that column again. Doing nothing comes second: once the brightness is right, a plain
+# Look at its column in the table. Doing nothing comes second: once the brightness is right, a plain
 # factor beats all but the mapper.
 #
 # ### The error in its parts
@@ -975,7 +976,7 @@ plotting.show_error_parts(baselines.scores)
 # - It pays for that in both shades of orange: compare it, at 0.35, with gamma 0.5. Contrast goes
 #   flat and colours go pale.
 # - The mapper is no better in brightness, but it does not pay: it bends a curve of its own for each
-#   photograph and channel. So it beats the tuned gamma in both other parts.
+#   photograph and channel. So it beats the tuned gamma in all the other parts.
 # - Equalisation pays in the pale shade: it gives lightness a curve, and leaves the colours grey.
 #
 # Each lesson adds a bar to this figure, and shows which of the three problems it solved.
@@ -1013,8 +1014,8 @@ lessons.strip(lesson)
 # most. So it smooths a wall and keeps its corners sharp.
 #
 # Put it behind the mapper. `lessons.smoothed` calls `cv2.bilateralFilter(mapped, -1, similar, 3)`,
-# where 3 is the distance in pixels at which neighbours count less. The training pairs decide how
-# similar is `similar` enough:
+# where 3 is the reach in pixels: neighbours much farther away hardly count. The training pairs
+# decide how similar is `similar` enough:
 
 # %%
 similar = lessons.tune_smoothing(mapper, train)
@@ -1183,8 +1184,8 @@ question_cheat.reveal(
 # %% [markdown]
 # {{claim cheat >= fair}}
 #
-# And that was one parameter, with nineteen values. A network offers hundreds of checkpoints
-# to choose from. This course chooses on training and validation pairs.
+# And that was one parameter, with nineteen values. A long training offers dozens of
+# checkpoints to choose from. This course chooses on training and validation pairs.
 #
 # ### A gamma for each photograph
 #

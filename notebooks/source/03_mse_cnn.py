@@ -188,7 +188,7 @@ print(f"one 3x3 convolution:       {3 * 3 * 3 * 12 + 12:,} with the biases, for 
 
 # %% [markdown]
 # Here are four such windows at work on a photograph. An engineer would write down the first two: a
-# mean, and the step between left and right (without its sign), each within one colour channel. The
+# mean, and the step between left and right (without its sign), each channel by channel. The
 # other two were learned by the network that you saw above. What does each respond to?
 
 # %% Draw four convolutions tags=["hide-input"]
@@ -409,8 +409,8 @@ plain = normal.mean(dim=(0, 2, 3), keepdim=True).expand_as(normal)
 print(f"the best plain colour: {F.mse_loss(plain, normal).item():.4f}")
 
 # %% [markdown]
-# Sixty steps are not yet by heart, but the test is passed: the loss is far below that of the best
-# answer that ignores the input. Of photographs that it has not seen, this says nothing.
+# After sixty steps it does not know them by heart, but it passes: the loss is far below that of the
+# best answer that ignores the input. Of photographs that it has not seen, this says nothing.
 #
 # {{claim by_heart[-1] < 0.5 * F.mse_loss(plain, normal).item()}}
 #
@@ -468,7 +468,7 @@ time_to_stop = check.stop(time_to_stop)
 # %% [markdown]
 # {{answers stop}}
 #
-# All of it together is the whole training. Find your step and your rule in it, and the three
+# Together they make up the whole training. Find your step and your rule in it, and the three
 # decisions.
 
 
@@ -613,9 +613,9 @@ question_order.reveal(
 plotting.show_history(history)
 
 # %% [markdown]
-# The training loss stays low, while the validation loss turns up. This is **overfitting**: the
-# network fits the few training photographs more and more closely, and new ones less well. The dot
-# is the epoch whose weights were kept. Section 5 judges those.
+# The training loss stays low, while the validation loss turns up. This looks like
+# **overfitting**: the network fits the few training photographs more and more closely, and new ones
+# less well. The dot is the epoch whose weights were kept. Section 5 judges those.
 #
 # {{claim history[-1]["val_loss"] > 1.03 * kept["val_loss"]}}
 # {{claim history[-1]["train_loss"] < kept["train_loss"]}}
@@ -645,8 +645,8 @@ figure.alt = (
 figure
 
 # %% [markdown]
-# In training they agree. On validation they cross, not all turn down, and the epochs kept differ by
-# more than half a decibel. **So a few tenths of a decibel between two trainings may be luck.**
+# In training they agree. On validation they cross, not all overfit yet, and the epochs kept differ
+# by more than half a decibel. **So a few tenths of a decibel between two trainings may be luck.**
 # Train each with several seeds, and compare the gap with the spread.
 #
 # {{claim any(run["kept"] == len(run["val_psnr"]) for run in others.values())}}
@@ -779,9 +779,9 @@ to_keep.load_state_dict(model.state_dict())
 models.save_weights(to_keep, lesson.run_dir("mse_cnn") / "best.safetensors")
 
 # %% [markdown]
-# So a network that sees neighbours loses to a method that sees only a histogram. Its PSNR is lower,
-# its SSIM far higher, and both numbers are right. (With lesson 02's filter behind it, the mapper
-# leads in SSIM too.) Or was that luck? Ask the other seeds.
+# So a network that sees neighbours loses to a method that sees only a histogram. The network's PSNR
+# is lower, its SSIM far higher, and both numbers are right. (With lesson 02's filter behind it, the
+# mapper leads in SSIM too.) Or was that luck? Ask the other seeds.
 #
 # {{claim mine.ssim < 0.73}}
 # {{claim mine.psnr < to_beat.psnr}}
@@ -793,10 +793,10 @@ for seed, run in others.items():
     print(f"seed {seed}: {run['test']['psnr']:.2f} dB, SSIM {run['test']['ssim']:.3f}")
 
 # %% [markdown]
-# All lose in PSNR and win in SSIM, so the verdict is no luck. The size of the gap in PSNR is: it
-# changes by more than half a decibel. And of these three, the best on validation is not the best on
-# test. What is behind it? Split the error as before, with two shades for local light and local
-# colour.
+# All lose in PSNR and win in SSIM, so the verdict is not the luck of a seed. The size of the gap in
+# PSNR is: it changes by more than half a decibel. And of these three, the best on validation is not
+# the best on test. What is behind it? Split the error as before, with two shades for local light
+# and local colour.
 #
 # {{claim max(others, key=lambda n: others[n]["val_psnr"][others[n]["kept"] - 1]) == "1"}}
 # {{claim max(others, key=lambda n: others[n]["test"]["psnr"]) == "3"}}
@@ -844,7 +844,7 @@ widgets.before_after(
 )
 
 # %% [markdown]
-# The hour, on real pairs, has brought back detail, as in the engine, and a redder tank. The
+# The hour, on real pairs, has brought back detail, as in the engine, and made the tank redder. The
 # picture is still soft, with a bleached floor and grain in the shadows.
 #
 # The bars show what the hour is worth on all test photographs.
@@ -878,7 +878,7 @@ Table(["LOL v1, test pairs", "PSNR (dB)"], [[label, f"{psnr:.2f}"] for label, ps
 
 # %% [markdown]
 # On the data that it was trained for, an hour beats every rival of section 1 but the mapper,
-# which is still ahead by more than a decibel, and by two with lesson 02's filter behind it.
+# which is still ahead by more than a decibel, and with lesson 02's filter by more than two.
 #
 # {{claim ranked[-1][0] == "histogram mapper" and ranked[-2][0] == "this network, an hour"}}
 # {{claim ranked[-1][1] - ranked[-2][1] > 1 and ranked[-2][1] - ranked[-3][1] > 1}}
@@ -951,7 +951,7 @@ widgets.parameter_slider(at_exposure, frames=6, stops=(0.0, 8.0, 0.5))
 # %% [markdown]
 # A photograph that is fine gets spoiled. The network never met one, so nothing taught it to leave
 # one alone. It is at its best where it was trained, and it falls off on both sides. A tool for
-# general use must be trained on bright photographs too. Lesson 07's long-trained network was.
+# general use must meet brighter photographs in training, as lesson 07's long-trained network did.
 #
 # {{claim curves["your network"][0] < curves["doing nothing"][0] - 5}}
 # {{claim 2 <= stops_axis[curves["your network"].argmax()] <= 5.5}}
@@ -967,7 +967,7 @@ widgets.parameter_slider(at_exposure, frames=6, stops=(0.0, 8.0, 0.5))
 # - Training is a step (clear, backward, clip, step), a validation, and three decisions: the
 #   learning rate, when to stop, which weights to keep.
 # - Brightness is learned first; detail, the smallest part of the squared error, least.
-# - Training on few photographs overfits, so the best epoch is kept, not the last.
+# - Training on few photographs may overfit, so the best epoch is kept, not the last.
 # - Which epoch is best, and how good, is partly luck: a gap means something if it is larger than
 #   the spread of several seeds.
 # - An hour on real pairs buys detail and colour, and the brightness of just those rooms.
@@ -1231,7 +1231,7 @@ question_split.reveal(
 # python tools/reruns.py mse_cnn --data lol_v1
 # ```
 #
-# Here is the PSNR of the same weights on LOL v1 in three ways: by that protocol on the 20 % that
+# Here is what weights trained by that protocol score on LOL v1: by that protocol on the 20 % that
 # stopped the training, by that protocol on the 15 test images, and by the frozen protocol.
 #
 # | LOL v1, PSNR (dB) | parameters | the 20 % | test images | frozen |
