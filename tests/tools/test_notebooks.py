@@ -49,6 +49,14 @@ def test_it_holds_no_solution(name):
     assert not any("SOLUTION" in cell.source for cell in code_cells(committed(name)))
 
 
+def test_solutions_of_classes_show_the_methods_that_students_write(name):
+    marked = {}
+    for exercise, method in re.findall(r"### SOLUTION (\w+)\.(\w+)", LESSONS[name].read_text()):
+        marked.setdefault(exercise, []).append(method)
+    for exercise, methods in marked.items():
+        assert list(find_check(name, exercise).methods) == methods
+
+
 def test_prose_stands_before_nearly_every_code_cell(name):
     cells = instructors(name).cells
     checks = [id(check) for _, check in exercises(cells).values()]

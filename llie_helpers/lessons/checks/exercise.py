@@ -87,8 +87,8 @@ class Exercise:
         title: what the student reads above the exercise.
         minutes: how long the exercise takes.
         difficulty: 1 (a line that the text has just shown) to 5 (a small project).
-        reference: a function or class that solves the exercise; its body is shown as the
-            solution.
+        reference: a function or class that solves the exercise; the body of the function is shown
+            as the solution.
         mistakes: sentence -> function that makes this mistake, or how to edit the reference so
             that it does: "old => new", or several of these.
         hints: from a first idea to almost the answer.
@@ -100,6 +100,7 @@ class Exercise:
             `Finding`; for a training step or a random answer, where one call is not enough.
             Torch is seeded for each case.
         tolerance: largest absolute difference, or relative one for values above 1.
+        methods: those of a class that the student writes, and that are shown as the solution.
     """
 
     title: str
@@ -113,6 +114,7 @@ class Exercise:
     value: bool = False
     observe: Callable = call
     tolerance: float = 1e-5
+    methods: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.difficulty <= 5:
@@ -224,16 +226,18 @@ class Exercise:
 
     @property
     def code(self) -> str:
-        """Return the body of the reference function without its docstring; a class as a whole."""
-        return code_of(self.reference)
+        """Return the body of the reference function; of a class, the methods to be written."""
+        if not self.methods:
+            return code_of(self.reference)
+        written = (inspect.getsource(getattr(self.reference, name)) for name in self.methods)
+        return "\n\n".join(textwrap.dedent(source).rstrip() for source in written)
 
 
 def code_of(function: Callable) -> str:
-    """Return the body of a function without its docstring; a class as a whole."""
+    """Return the body of a function without its docstring."""
     source = textwrap.dedent(inspect.getsource(function))
     tree = ast.parse(source).body[0]
-    if not isinstance(tree, ast.FunctionDef):
-        return source.rstrip()
+    assert isinstance(tree, ast.FunctionDef)
     first = tree.body[0]
     start = first.lineno - 1 if ast.get_docstring(tree) is None else first.end_lineno
     return textwrap.dedent("\n".join(source.splitlines()[start:])).strip()

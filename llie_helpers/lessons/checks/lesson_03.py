@@ -108,6 +108,7 @@ crops = Exercise(
     minutes=10,
     difficulty=3,
     reference=CropsSolution,
+    methods=("__getitem__",),
     inputs=numbered_pairs,
     observe=crops_observe,
     mistakes={
@@ -207,6 +208,7 @@ network = Exercise(
     minutes=10,
     difficulty=4,
     reference=MSECNN,
+    methods=("forward",),
     inputs=lambda: [
         ({"widths": (4, 6, 8)}, torch.rand(1, 3, 16, 24)),
         ({"widths": (3, 4, 5, 6)}, torch.rand(2, 3, 17, 19)),

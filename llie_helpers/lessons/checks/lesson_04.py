@@ -76,6 +76,7 @@ up = Exercise(
     minutes=8,
     difficulty=3,
     reference=Up,
+    methods=("__init__", "forward"),
     inputs=lambda: [
         ({"channels_in": 8, "channels_out": 4}, torch.randn(2, 8, 3, 5), torch.randn(2, 4, 6, 10)),
         ({"channels_in": 6, "channels_out": 5}, torch.randn(1, 6, 4, 2), torch.randn(1, 5, 8, 4)),
@@ -124,6 +125,7 @@ network = Exercise(
     minutes=10,
     difficulty=4,
     reference=PlainUNet,
+    methods=("forward",),
     inputs=lambda: [
         ({"widths": (4, 6, 8)}, torch.rand(1, 3, 16, 24)),
         ({"widths": (3, 4, 5, 6)}, torch.rand(2, 3, 17, 19)),

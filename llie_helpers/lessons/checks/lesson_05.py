@@ -43,6 +43,7 @@ two_path = Exercise(
     minutes=8,
     difficulty=3,
     reference=TwoPath,
+    methods=("__init__", "forward"),
     inputs=lambda: [
         ({"width": 4, "batch_norm": False}, torch.rand(2, 4, 6, 7) - 0.5),
         ({"width": 3, "batch_norm": True}, torch.rand(1, 3, 5, 8) - 0.5),
@@ -111,6 +112,7 @@ network = Exercise(
     minutes=5,
     difficulty=2,
     reference=Residual,
+    methods=("forward",),
     inputs=lambda: [
         ({"width": 4, "modules": 2, "batch_norm": False}, torch.rand(1, 3, 16, 18)),
         ({"width": 3, "modules": 3, "batch_norm": True}, torch.rand(2, 3, 17, 16)),
@@ -441,6 +443,7 @@ whole = Exercise(
     minutes=6,
     difficulty=2,
     reference=WholeShortcut,
+    methods=("__init__", "forward"),
     inputs=lambda: [
         ({"width": 4, "modules": 2, "batch_norm": False}, torch.rand(1, 3, 16, 18)),
         ({"width": 3, "modules": 1, "batch_norm": True}, torch.rand(2, 3, 17, 16)),

@@ -208,6 +208,7 @@ network = Exercise(
     minutes=8,
     difficulty=3,
     reference=Pix2Pix,
+    methods=("forward",),
     inputs=lambda: [
         ({"width": 4, "blocks": 1}, torch.rand(1, 3, 16, 20)),
         ({"width": 3, "blocks": 2}, torch.rand(2, 3, 18, 17)),

@@ -92,6 +92,7 @@ frequency = Exercise(
     minutes=5,
     difficulty=3,
     reference=FrequencyBranch,
+    methods=("__init__", "forward"),
     inputs=lambda: [
         ({"size": 12}, torch.rand(2, 3, 12, 12)),
         ({"size": 9}, torch.rand(1, 3, 9, 9)),
@@ -169,6 +170,7 @@ network = Exercise(
     minutes=4,
     difficulty=2,
     reference=TwoBranches,
+    methods=("forward",),
     inputs=lambda: [
         ({"size": 12}, torch.rand(2, 3, 12, 12)),
         ({"size": 8}, torch.rand(1, 3, 8, 8)),
