@@ -631,7 +631,7 @@ others = lessons.measured("03_mse_cnn") if name == "embedded" else {}
 yours = {key: [round(row[key], 4) for row in history] for key in ("train_loss", "val_psnr")}
 yours["kept"] = kept["epoch"]
 figure = plotting.CourseFigure(9, 3)
-panels = {"train_loss": "training loss", "val_psnr": "validation PSNR (dB)"}
+panels = {"train_loss": "training loss", "val_psnr": "validation PSNR (dB); dot: lowest loss"}
 for axis, (key, title) in zip(figure.subplots(1, 2), panels.items(), strict=True):
     for run in (*others.values(), yours):
         colour = "C0" if run is yours else "#AAAAAA"
@@ -942,7 +942,7 @@ def at_exposure(stops=4.0):
     right.axvspan(2.5, 5, color="#EEEEEE")
     right.axvline(stops, color="black", linewidth=1)
     right.set(xlabel="stops too dark", title="PSNR (dB)", ylim=(5, 30))
-    right.legend(fontsize=9)
+    right.legend(fontsize=9, loc="upper right")
     return figure
 
 
@@ -1202,7 +1202,7 @@ scores = {
     for label, method in {"network": system, baselines.tuned_gamma: gamma}.items()
 }
 for label, (inside, outside) in scores.items():
-    print(f"{label:10} the held-out 20 % {inside:5.2f} dB, test photographs {outside:5.2f} dB")
+    print(f"{label:12} the held-out 20 % {inside:5.2f} dB, test photographs {outside:5.2f} dB")
 
 # %% [markdown]
 # The change from one to the other, for both:
