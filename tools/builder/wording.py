@@ -1,7 +1,10 @@
 """Text that all lessons share: badges, setup, exercise headers and answers."""
 
+import inspect
+
 from llie_helpers import __version__
 from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.models import MODELS
 
 SETUP_CODE = """\
 import importlib.util, os, sys
@@ -100,9 +103,12 @@ def exercise(number: int, check: Exercise) -> str:
 
 
 def answers(check: Exercise) -> str:
-    """Return the collapsed hints and solution of an exercise."""
+    """Return the collapsed hints and solution of an exercise; of a network, the whole as well."""
     folds = [(f"Hint {number}", hint.strip()) for number, hint in enumerate(check.hints, start=1)]
     folds.append(("Solution", f"```python\n{check.code.strip()}\n```"))
+    if check.reference in MODELS.values():
+        whole = inspect.getsource(check.reference).strip()
+        folds.append(("The whole class, as the package has it", f"```python\n{whole}\n```"))
     return "\n\n".join(
         f"<details><summary>{title}</summary>\n\n{body}\n\n</details>" for title, body in folds
     )
