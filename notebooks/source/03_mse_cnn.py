@@ -210,10 +210,10 @@ plotting.show_images(
 # Learned (1) responds to light, as a grey photograph does, but hardly to red; learned (2) to lines,
 # and to red.
 #
-# After each convolution comes `ReLU`, which sets negative values to 0. Without it, two convolutions
-# in a row would be no more than one larger convolution. A convolution with `stride=2` computes only
-# every second row and column, so its result has half the height and width. *Padding* puts zeros
-# around the image, so that a window fits at its border too.
+# After each convolution, and already in these two pictures, comes `ReLU`, which sets negative
+# values to 0. Without it, two convolutions in a row would be no more than one larger convolution. A
+# convolution with `stride=2` computes only every second row and column, so its result has half the
+# height and width. *Padding* puts zeros around the image, so that a window fits at its border too.
 #
 # {{exercise block}}
 #
@@ -343,8 +343,8 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Nothing outside the square can matter, and within it a small part decides. The network never sees
-# the whole scene, so it has to guess from a part how bright the whole should be.
+# Nothing outside the square can matter, and within it a small part decides. No output pixel sees
+# the whole scene, so each is a guess, from a part, at how bright it should be.
 #
 # {{claim field.flatten().topk(int(0.15 * rows**2)).values.sum() > 0.9 * field.sum()}}
 # {{claim 0.35 < rows / garage.low.shape[2] < 0.45}}
@@ -358,8 +358,8 @@ plotting.show_images(
 # one image, training on MSE is training for PSNR. The loss knows of no edges, no objects, no noise.
 #
 # Training repeats one **step**: compute the loss of a batch, ask for its gradient with respect to
-# each weight, and let the optimiser move the weights. **Adam** moves each weight by a running mean
-# of its gradients divided by a running mean of their size, so one learning rate suits all of them.
+# each weight, and let the optimiser move the weights. **Adam** moves each by a running mean of its
+# gradients divided by their typical size (root mean square), so one learning rate suits them all.
 # Two things need care. `backward()` *adds* to the stored gradients, so each step must clear them.
 # And one odd batch can have a huge gradient, so its *norm*, the length of the gradient over all
 # weights, is clipped before the step.
@@ -410,7 +410,7 @@ print(f"the best plain colour: {F.mse_loss(plain, normal).item():.4f}")
 
 # %% [markdown]
 # After sixty steps it does not know them by heart, but it passes: the loss is far below that of the
-# best answer that ignores the input. Of photographs that it has not seen, this says nothing.
+# best plain colour, which ignores the input. Of photographs it has not seen, this says nothing.
 #
 # {{claim by_heart[-1] < 0.5 * F.mse_loss(plain, normal).item()}}
 #
@@ -615,7 +615,7 @@ plotting.show_history(history)
 # %% [markdown]
 # The training loss stays low, while the validation loss turns up. This looks like
 # **overfitting**: the network fits the few training photographs more and more closely, and new ones
-# less well. The dot is the epoch whose weights were kept. Section 5 judges those.
+# less well. The dot is the epoch whose weights were kept.
 #
 # {{claim history[-1]["val_loss"] > 1.03 * kept["val_loss"]}}
 # {{claim history[-1]["train_loss"] < kept["train_loss"]}}
@@ -647,7 +647,7 @@ figure
 # %% [markdown]
 # In training they agree. On validation they cross, not all overfit yet, and the epochs kept differ
 # by more than half a decibel. **So a few tenths of a decibel between two trainings may be luck.**
-# Train each with several seeds, and compare the gap with the spread.
+# Train each network with several seeds, and compare the gap with the spread.
 #
 # {{claim any(run["kept"] == len(run["val_psnr"]) for run in others.values())}}
 # {{claim np.ptp([run["val_psnr"][run["kept"] - 1] for run in others.values()]) > 0.5}}
@@ -672,7 +672,9 @@ question_truth = widgets.predict(
 question_truth
 
 # %% [markdown]
-# A dotted line is a halving of the learning rate, and the black dot is the epoch that was kept.
+# A dotted line is a halving of the learning rate, and the black dot is the epoch that was kept. (The
+# training loss begins higher: it is of other photographs, and a mean over an epoch in which the
+# network improves.)
 
 # %% Draw the recorded training by epoch tags=["hide-input"]
 enough = losses[0] - 0.9 * (losses[0] - min(losses))
@@ -706,8 +708,8 @@ question_truth.reveal(
 # %% [markdown]
 # After its first minute, two epochs, it is within little more than a decibel of the PSNR that was
 # kept. Most of the hour is a plateau of the validation loss, and no halving makes it fall visibly.
-# But the training loss falls on, and validation SSIM goes on climbing. So the network still learns
-# something that serves new photographs, and their squared error hardly shows it.
+# But the training loss falls on, and validation SSIM climbs: the network still learns something
+# that serves new photographs, and squared error hardly shows it.
 #
 # {{claim recording[1]["seconds"] < 80}}
 # {{claim recording.best["val_psnr"] - recording[1]["val_psnr"] < 1.2}}
@@ -729,8 +731,8 @@ for patience in (3, 5, 10, 15):
 
 # %% [markdown]
 # Five times the patience costs five times the epochs, and lowers the loss by less than a tenth. The
-# curve is restless, because every step changes the brightness of all photographs a little. So the
-# epoch that you keep is partly luck: in PSNR, one of the first twenty beats it by half a decibel.
+# curve is restless, so the epoch that you keep is partly luck: in PSNR, a mean of logarithms, one
+# of the first twenty beats it by more than half a decibel.
 #
 # {{claim ends[15][0] > 4 * ends[3][0]}}
 # {{claim 0.9 * ends[3][1] < ends[15][1] < ends[3][1]}}
@@ -844,8 +846,9 @@ plotting.show_error_parts({baselines.best: best, "your minute": mine, **parts_of
 # %% [markdown]
 # - **Brightness** is luck: some seeds are ahead of the mapper, some are not.
 # - In **detail** all are ahead.
-# - They lose on **local light**. The mapper bends one curve per channel, so equal pixels stay
-#   equal. The network decides at each place for itself: see the bleached floor.
+# - They lose most on **local light**. The mapper bends one curve per channel, so equal pixels stay
+#   equal. The network decides at each place for itself: see the bleached floor, and your
+#   GT-mean PSNR, lower even than the identity's.
 #
 # The wrong hues of sky and tank are what your eye finds first, and a smaller part of your error.
 #
@@ -855,6 +858,7 @@ plotting.show_error_parts({baselines.best: best, "your minute": mine, **parts_of
 # {{claim all(it.light > 2 * best.light for it in (mine, *parts_of.values()))}}
 # {{claim mine.light > 1.2 * mine.colour}}
 # {{claim mine.local > best.local}}
+# {{claim mine.psnr_gt_mean < baselines.scores["identity"].psnr_gt_mean - 0.5}}
 
 # %% [markdown]
 # ### What an hour buys
@@ -1273,7 +1277,7 @@ question_split.reveal(
 # | `mse_cnn` | 478,771 | 18.42 | 16.78 | 16.21 |
 # | gamma 0.2 | 1 | 16.43 | 15.21 | 16.07 |
 #
-# Every network loses more than the gamma curve from the first column to the second. But with an
+# Every network loses more than the gamma curve from the 20 % to the test images. But with an
 # exponent of 0.25 the curve would not fall at all, so memory and harder photographs cannot be
 # separated here. How much of the 19.08 dB is due to the protocol remains open. (The full width was
 # not run. And of the 485 training pairs the course uses 396: 8 do not match, and 81 have targets

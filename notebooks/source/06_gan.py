@@ -369,7 +369,7 @@ widgets.before_after(
 # easily go wrong. The discriminator's gradient must stop before the generator: `x.detach()` is `x`
 # cut off, so that no gradient flows back through it. (Without it, the second turn fails: "Trying to
 # backward through the graph a second time".) And the generator must ask the discriminator *again*:
-# the first verdict on its output was cut off, and now gradients have to flow back to it.
+# the first verdict was cut off, and now gradients have to flow back.
 #
 # {{exercise gan_step}}
 #
@@ -917,9 +917,8 @@ widgets.frames_slider(
 #
 # On the wall, the adversary also paid. Does it in a photograph? In deep darkness a mean over
 # 4 x 4 pixels may be all that survives the noise. Section 4's small generator gets such means. It
-# learns on one half of a cat and restores the other half, with an adversary of 0 and of 100, as on
-# the wall. Guess before you look: will the adversary pay or invent at the rim of the eye, and in
-# the fur?
+# learns on one half of a cat and restores the other half, with an adversary of 0 and of 100.
+# Guess before you look: will the adversary pay or invent at the rim of the eye, and in the fur?
 
 
 # %% Restore half a cat tags=["hide-input"]
@@ -1104,10 +1103,9 @@ lessons.strip(lesson, generator)
 
 # %% [markdown]
 # Your panel is blurred, and its colours are off: eight channels and a minute draw neither the fins
-# of the engine nor the letters on the tank. (Panels of networks without "yours" are by the
-# course's own weights; lesson 04 has none.) And the largest part of your network's error on the
-# test photographs is that it did not know how bright they were meant to be. Where in the
-# numbers *is* the light? That is lesson 07.
+# of the engine nor the letters on the tank. (Panels of networks without "yours" are by the course's
+# weights.) And the largest part of your network's error is that it did not know how bright the
+# photographs were meant to be. Where in the numbers *is* the light? That is lesson 07.
 #
 # {{claim judged["GAN"].brightness > judged["GAN"].detail}}
 #
