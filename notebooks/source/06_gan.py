@@ -976,8 +976,8 @@ plotting.show_images(
 # more. (A sharp line that is a pixel off counts as false.)
 #
 # **Below, it invents.** Of single hairs the means know next to nothing, so L1 alone leaves them
-# out. The adversary draws fur, but few of its hairs are where the cat has one. For a poster you
-# would take it. To tell this cat from its sister, you must not.
+# out. The adversary draws fur, but few of its hairs are where the cat has one. Take it for a
+# poster, and not to tell this cat from its sister.
 #
 # {{claim sum(of_target["eye", "GAN"]) > 1.2 * sum(of_target["eye", "L1 alone"])}}
 # {{claim of_target["eye", "GAN"][0] > 1.1 * of_target["eye", "L1 alone"][0]}}
@@ -1019,10 +1019,10 @@ for label, network in (("pix2pix", generator), ("pix2pix, L1 alone", twin)):
 baselines.table(judged)
 
 # %% [markdown]
-# As in lessons 03 and 04, SSIM is far ahead of the mapper's, because most of the noise is gone. For
-# PSNR, read the note under the table. The bars below say what holds it back: above all brightness,
-# which is further off than the mapper's, and then local light and colour. Even with the mean
-# brightness put right (GT-mean), neither network gets clearly past the mapper.
+# As in lessons 03 and 04, SSIM is far ahead of the mapper's, because most of the noise is gone. The
+# bars below say what holds PSNR back: above all brightness, which is further off than the mapper's,
+# and then local light and colour. Even with the brightness put right (GT-mean), neither network
+# gets clearly past the mapper.
 #
 # {{claim judged["GAN"].ssim > mapped.ssim + 0.08}}
 # {{claim max(its.psnr_gt_mean for its in judged.values()) < mapped.psnr_gt_mean + 0.25}}
