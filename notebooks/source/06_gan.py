@@ -1021,8 +1021,7 @@ baselines.table(judged)
 # %% [markdown]
 # As in lessons 03 and 04, SSIM is far ahead of the mapper's, because most of the noise is gone. The
 # bars below say what holds PSNR back: above all brightness, which is further off than the mapper's,
-# and then local light and colour. Even with the brightness put right (GT-mean), neither network
-# gets clearly past the mapper.
+# and then local light and colour. In GT-mean PSNR, neither gets clearly past the mapper.
 #
 # {{claim judged["GAN"].ssim > mapped.ssim + 0.08}}
 # {{claim max(its.psnr_gt_mean for its in judged.values()) < mapped.psnr_gt_mean + 0.25}}
