@@ -977,7 +977,7 @@ plotting.show_images(
 #
 # **Below, it invents.** Of single hairs the means know next to nothing, so L1 alone leaves them
 # out. The adversary draws fur, but few of its hairs are where the cat has one. Take it for a
-# poster, and not to tell this cat from its sister.
+# poster, not to tell this cat from its sister.
 #
 # {{claim sum(of_target["eye", "GAN"]) > 1.2 * sum(of_target["eye", "L1 alone"])}}
 # {{claim of_target["eye", "GAN"][0] > 1.1 * of_target["eye", "L1 alone"][0]}}
@@ -1102,9 +1102,9 @@ lessons.strip(lesson, generator)
 
 # %% [markdown]
 # Your panel is blurred, and its colours are off: eight channels and a minute draw neither the fins
-# of the engine nor the letters on the tank. (Panels of networks without "yours" are by the course's
-# weights.) And the largest part of your network's error is that it did not know how bright the
-# photographs were meant to be. Where in the numbers *is* the light? That is lesson 07.
+# of the engine nor the letters on the tank. And the largest part of your network's error is that it
+# did not know how bright the photographs were meant to be. Where in the numbers *is* the light?
+# That is lesson 07.
 #
 # {{claim judged["GAN"].brightness > judged["GAN"].detail}}
 #

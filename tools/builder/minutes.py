@@ -51,7 +51,7 @@ def parts(cells: Sequence[NotebookNode], find: Callable[[str], Exercise]) -> dic
                 part = PARTS.get(heading[1].strip().lower(), part)
             if exercise := POSED.match(line):
                 posed.setdefault(part, []).append(find(exercise[1]))
-            else:
+            elif not line.startswith("{{"):
                 reading[part] = reading.get(part, 0) + len(WORD.findall(line)) / WORDS
     return {part: Part(minutes, posed.get(part, [])) for part, minutes in reading.items() if part}
 
