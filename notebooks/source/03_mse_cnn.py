@@ -672,9 +672,9 @@ question_truth = widgets.predict(
 question_truth
 
 # %% [markdown]
-# A dotted line is a halving of the learning rate, and the black dot is the epoch that was kept. (The
-# training loss begins higher: it is of other photographs, and a mean over an epoch in which the
-# network improves.)
+# A dotted line is a halving of the learning rate, and the black dot is the epoch that was kept.
+# (The training loss begins higher: it is of other photographs, and a mean over an epoch in which
+# the network improves.)
 
 # %% Draw the recorded training by epoch tags=["hide-input"]
 enough = losses[0] - 0.9 * (losses[0] - min(losses))
