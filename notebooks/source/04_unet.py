@@ -758,14 +758,14 @@ for label in ("U-Net", "sharpened", "with features"):
     print(f"{label:14} true {details[label][0]:.0%}, false {details[label][1]:.0%}")
 
 # %% [markdown]
-# A filter that strengthens all fine structure by about a tenth adds as much true detail, for about
-# as much false. In these numbers, the loss has done nothing that sharpening does not do. Whenever a
-# method promises detail, make this test. And to the eye? Look for the fins of the engine, with
-# which this lesson began.
+# A filter that strengthens all fine structure a little, by the share printed above, adds as much
+# true detail, and little more that is false. So by these numbers, the loss has done hardly anything
+# that sharpening does not do. Whenever a method promises detail, make this test. And to the eye?
+# Look for the fins of the engine, with which this lesson began.
 #
-# {{claim 0.05 < strength < 0.2}}
+# {{claim 0.03 < strength < 0.5}}
 # {{claim abs(details["sharpened"][0] - more_true) < 0.015}}
-# {{claim abs(details["sharpened"][1] - more_false) < 0.04}}
+# {{claim -0.04 < details["sharpened"][1] - more_false < 0.12}}
 
 # %% Draw the engine four times tags=["hide-input"]
 close["sharpened"] = sharp_unet(garage.low)
@@ -916,7 +916,8 @@ plotting.show_history(curves, {"U-Net": recording})
 
 # %% [markdown] recorded="plain_unet_0"
 # Without skips, the curve falls behind in the very first epoch, and the gap grows. With pooled
-# skips, it stays close to the U-Net's: PSNR hardly notices the fine structure that pooling loses.
+# skips, it stays much closer to the U-Net's: PSNR notices far less of the fine structure that
+# pooling loses.
 #
 # The learning rate follows a *cosine*: slowly down, then fast, then slowly to zero, whatever the
 # validation says. So you have to decide beforehand how long to train. (On this logarithmic axis the
@@ -929,7 +930,7 @@ plotting.show_history(curves, {"U-Net": recording})
 #
 # {{claim curves["U-Net"][0]["val_psnr"] > curves["no skips"][-1]["val_psnr"]}}
 # {{claim gap[0] > 0.3}}
-# {{claim abs(curves["pooled skips"][-1]["val_psnr"] - curves["U-Net"][-1]["val_psnr"]) < 0.5}}
+# {{claim abs(curves["pooled skips"][-1]["val_psnr"] - curves["U-Net"][-1]["val_psnr"]) < 1.1}}
 # {{claim gap[-1] > gap[0] + 0.3}}
 # {{claim recording.best["epoch"] > len(recording) - 3}}
 # {{claim abs(recording[-1]["val_psnr"] - recording[-3]["val_psnr"]) < 0.3}}
