@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from statistics import fmean
 from typing import ClassVar
@@ -122,7 +123,8 @@ def tune_gamma(pairs: Pairs) -> float:
 
 def tune_smoothing(method: Callable[[Tensor], Tensor], pairs: Pairs) -> float:
     """Return what of `SIMILARITIES` gives `smoothed` the highest mean PSNR on a sample."""
-    return _best(SIMILARITIES, lambda similar: smoothed(method, similar), pairs)
+    remembered = cache(method)  # its outputs do not depend on the filter
+    return _best(SIMILARITIES, lambda similar: smoothed(remembered, similar), pairs)
 
 
 def smoothed(method: Callable[[Tensor], Tensor], similar: float) -> Callable[[Tensor], Tensor]:
@@ -149,10 +151,11 @@ def _best(
     pairs: Pairs,
 ) -> float:
     """Return the value whose method has the highest mean PSNR on a sample of ``pairs``."""
-    sample = list(pairs.subset(np.linspace(0, len(pairs) - 1, TUNING_PAIRS)))
+    chosen = pairs.subset(np.linspace(0, len(pairs) - 1, TUNING_PAIRS))
+    sample = [(pair.low[None], pair.normal) for pair in chosen]
 
     def mean_psnr(value: float) -> float:
         enhance = method(value)
-        return fmean(psnr(enhance(pair.low[None])[0], pair.normal).item() for pair in sample)
+        return fmean(psnr(enhance(low)[0], normal).item() for low, normal in sample)
 
     return max(values, key=mean_psnr)
