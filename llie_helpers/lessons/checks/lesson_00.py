@@ -111,9 +111,9 @@ luma = Exercise(
     },
     right=[lambda image: torch.tensordot(REC_709, image, dims=1)],
     hints=[
+        "Which of the three channels gets the largest weight, and which the smallest?",
         "Multiply each channel by its weight and add the three up; one number per pixel remains.",
         "`red, green, blue = image` takes a (3, H, W) tensor apart along its first axis.",
-        "Which of the three channels gets the largest weight, and which the smallest?",
     ],
 )
 
