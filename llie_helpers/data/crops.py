@@ -1,6 +1,8 @@
 """Datasets for PyTorch's DataLoader: random crops to train on, whole images to validate on."""
 
+import math
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -17,6 +19,8 @@ from llie_helpers.images import to_float
 # gains of these, drawn uniformly on a logarithmic scale.
 REPLACED_SHARE = 0.25
 LOWEST_GAIN, HIGHEST_GAIN = 0.9, 1.3
+# Of the crops, where there are `scales`; the others show noise and detail as the camera left them.
+RESIZED_SHARE = 0.5
 
 
 class View(NamedTuple):
@@ -45,8 +49,8 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
             network also sees photographs that are not dark. A quarter of them are replaced by
             the target, both with the same random gain, so that it learns to leave bright
             images alone.
-        scale_jitter: resize by a factor between 1/scale_jitter and scale_jitter, so that the
-            network sees noise and detail of several sizes.
+        scales: lowest and highest factor by which half of the crops are resized, so that the
+            network sees noise and detail of several sizes; (1, 1) resizes none.
 
     Raises:
         CourseError: there are no pairs, or an image is smaller than a crop.
@@ -61,7 +65,7 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
         augment: bool = True,
         gain_jitter: float = 1.0,
         brighten_prob: float = 0.0,
-        scale_jitter: float = 1.0,
+        scales: Sequence[float] = (1.0, 1.0),
     ) -> None:
         if len(pairs) == 0:
             raise CourseError(f"{pairs.title} has no pairs to crop; check the data set and split.")
@@ -72,7 +76,7 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
         self.augment = augment
         self.gain_jitter = gain_jitter
         self.brighten_prob = brighten_prob
-        self.scale_jitter = scale_jitter
+        self.scales = tuple(scales)
         # In shared memory, so that workers that outlive an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -110,8 +114,9 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
                 f"for a crop of {self.size}x{self.size}; choose smaller crops or larger images."
             )
         side = self.size
-        if self.scale_jitter != 1:
-            side = min(round(side * self.scale_jitter ** draw.uniform(-1, 1)), height, width)
+        if self.scales != (1, 1) and draw.random() < RESIZED_SHARE:
+            scale = math.exp(draw.uniform(*map(math.log, self.scales)))
+            side = min(round(side / scale), height, width)
         top = int(draw.integers(height - side + 1))
         left = int(draw.integers(width - side + 1))
         return slice(top, top + side), slice(left, left + side)

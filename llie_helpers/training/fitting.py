@@ -153,7 +153,7 @@ def fit(
             recipe.augment,
             recipe.gain_jitter,
             recipe.brighten_prob,
-            recipe.scale_jitter,
+            recipe.scales,
         )
     images: Any = WholeImages(val) if isinstance(val, Pairs) else val
     data = TrainingData(crops, images, recipe.batch_size, seed)

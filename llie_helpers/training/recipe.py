@@ -19,7 +19,7 @@ CHOICES = {
 }
 POSITIVE = (
     "epochs", "crops_per_epoch", "crop_size", "batch_size", "accumulate", "learning_rate",
-    "gain_jitter", "scale_jitter",
+    "gain_jitter",
 )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ class Recipe:
     augment: bool = True  # flip and rotate, both images of a pair alike
     gain_jitter: float = 1.0  # low images get a gain from 1/gain_jitter to gain_jitter
     brighten_prob: float = 0.0  # share of low images that are moved towards their targets
-    scale_jitter: float = 1.0  # crops are resized by a factor from 1/scale_jitter to scale_jitter
+    scales: list = field(default_factory=lambda: [1.0, 1.0])  # half of the crops are resized
     loss: dict = field(default_factory=lambda: {"mse": 1.0})  # terms of `losses.WeightedLoss`
     objective: dict = field(default_factory=dict)  # options of the network's own objective
     adversarial: float = 0.0  # weight of the adversarial loss; 0 for none
@@ -63,6 +63,11 @@ class Recipe:
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise CourseError(f"A recipe's {name} is {getattr(self, name)}; it must be > 0.")
+        if not (len(self.scales) == 2 and 0 < self.scales[0] <= self.scales[1] < math.inf):
+            raise CourseError(
+                f"A recipe's scales are {self.scales}; they must be the lowest and the highest "
+                "factor, such as [0.5, 2.0]."
+            )
         if self.adversarial and self.schedule != "constant":
             raise CourseError(
                 f"A recipe with an adversarial loss has schedule {self.schedule!r}; it must be "

@@ -1068,10 +1068,10 @@ lessons.strip(lesson, ours)
 # ### Three seeds
 #
 # Would another seed have given `dual_branch` another score? Three trainings on LOL v1 differ in
-# nothing but the seed. They are *shortened*, to 400 steps an epoch in place of 1,000, so their
-# scores are below those of the shipped weights. But how far do they differ from one another? The
-# band reaches from the lowest seed to the highest, the dots are the epochs that validation would
-# keep, and the line is the published network.
+# nothing but the seed. They are *shortened*, to 24 epochs of 400 steps, and by an earlier form of
+# the recipe, so their scores are below those of the shipped weights. But how far do they differ
+# from one another? The band reaches from the lowest seed to the highest, the dots are the epochs
+# that validation would keep, and the line is the published network.
 
 # %% Draw the validation scores tags=["hide-input"] recorded="dual_branch_2"
 seeds = [lessons.recorded(f"dual_branch_{seed}") for seed in range(3)]

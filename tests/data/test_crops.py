@@ -67,8 +67,8 @@ def test_jitter_spares_what_is_as_bright_as_its_target():
         assert low.mean().item() * 255 == pytest.approx(100 if low.equal(normal) else 90, abs=0.01)
 
 
-def test_scale_jitter_resizes_what_a_crop_shows():
-    crops = RandomCrops(numbered_pairs([(80, 90)]), 16, length=60, augment=False, scale_jitter=2.0)
+def test_half_of_the_crops_are_resized_within_the_scales():
+    crops = RandomCrops(numbered_pairs([(80, 90)]), 16, length=80, augment=False, scales=(0.5, 2))
     shown = []
     for low, normal in crops:
         assert low.shape == (3, 16, 16)
@@ -76,10 +76,11 @@ def test_scale_jitter_resizes_what_a_crop_shows():
         shown.append((low[0, -1, 0] - low[0, 0, 0]).item() * 255)  # rows, less one
     assert 6 < min(shown) < 10
     assert 24 < max(shown) < 32
+    assert 25 < sum(rows == pytest.approx(15) for rows in shown) < 55
 
 
-def test_scale_jitter_stays_within_a_small_image():
-    crops = RandomCrops(numbered_pairs([(18, 30)]), 16, length=20, augment=False, scale_jitter=2.0)
+def test_scales_stay_within_a_small_image():
+    crops = RandomCrops(numbered_pairs([(18, 30)]), 16, length=20, augment=False, scales=(0.5, 2))
     assert all(low.shape == (3, 16, 16) for low, _ in crops)
 
 

@@ -22,9 +22,9 @@ def pairs() -> Pairs:
 
 
 @pytest.mark.parametrize("augment", [False, True])
-@pytest.mark.parametrize("jitter", [1.0, 1.5])
-def test_the_thumbnail_shows_the_crop_at_its_place(pairs, augment, jitter):
-    crops = PlacedCrops(pairs, SIZE, 40, augment=augment, gain_jitter=jitter, scale_jitter=jitter)
+@pytest.mark.parametrize(("jitter", "scales"), [(1.0, (1, 1)), (1.5, (0.6, 1.6))])
+def test_the_thumbnail_shows_the_crop_at_its_place(pairs, augment, jitter, scales):
+    crops = PlacedCrops(pairs, SIZE, 40, augment=augment, gain_jitter=jitter, scales=scales)
     for crop in crops:
         assert crop.low.shape == (3, SIZE, SIZE)
         assert crop.whole_low.shape == (3, SIDE, SIDE)

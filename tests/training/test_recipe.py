@@ -31,6 +31,8 @@ def test_the_quick_table_overrides(tmp_path):
         ("precision = 'foo'", "no precision called 'foo'; known: 16-mixed, 32-true, bf16-mixed"),
         ("exposure = 1.0", "no recipe entry called 'exposure'"),
         ("gain_jitter = 0.0", "gain_jitter is 0.0; it must be > 0"),
+        ("scales = [1.6, 0.5]", r"scales are \[1.6, 0.5\]; they must be the lowest"),
+        ("scales = [0.5]", "must be the lowest and the highest factor"),
         ("epochs = ", "not valid TOML"),
     ],
 )
