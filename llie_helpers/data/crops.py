@@ -115,7 +115,8 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
             )
         side = self.size
         if self.scales != (1, 1) and draw.random() < RESIZED_SHARE:
-            scale = math.exp(draw.uniform(*map(math.log, self.scales)))
+            low, high = map(math.log, self.scales)
+            scale = math.exp(draw.uniform(low, high))
             side = min(round(side / scale), height, width)
         top = int(draw.integers(height - side + 1))
         left = int(draw.integers(width - side + 1))
