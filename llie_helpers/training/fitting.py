@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -23,7 +23,7 @@ from llie_helpers.models.network import Network
 from llie_helpers.models.patchgan import PatchGAN
 from llie_helpers.training.adversarial import Adversarial
 from llie_helpers.training.batches import TrainingData, scene_halves
-from llie_helpers.training.callbacks import MovingAverage, ProgressLine, RunKeeper
+from llie_helpers.training.callbacks import MovingAverage, Patience, ProgressLine, RunKeeper
 from llie_helpers.training.history import History, load_history
 from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import EnhancementModule, Supervised
@@ -166,7 +166,7 @@ def fit(
         callbacks.append(ProgressLine())
     if recipe.patience:
         callbacks.append(
-            EarlyStopping(
+            Patience(
                 recipe.monitor,
                 recipe.min_delta,
                 recipe.patience,

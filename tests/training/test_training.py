@@ -166,6 +166,18 @@ def test_an_early_stopped_run_stays_stopped(train, val, tmp_path):
     assert again.history.stopped_early
 
 
+@pytest.mark.parametrize(("before", "after", "length"), [(2, 4, 5), (2, 0, 6), (4, 2, 3)])
+def test_a_resumed_run_has_its_own_patience(train, val, tmp_path, before, after, length):
+    """It goes on where the earlier one stopped, or stops where that would have gone on."""
+    stuck = SMALL.changed(learning_rate=1e-12, min_delta=1e-3)
+    first = {"patience": before, "epochs": 3 if before == 2 else 2}
+    fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False, **first)
+    again = {"patience": after, "epochs": 6}
+    run = fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False, **again)
+    assert len(run.history) == length
+    assert run.history.stopped_early == (after > 0)
+
+
 def test_the_plateau_schedule_lowers_the_rate_and_the_history_shows_it(train, val, tmp_path):
     recipe = SMALL.changed(learning_rate=10.0, plateau_factor=0.1)
     run = fit(fresh(), train, val, recipe, run_dir=tmp_path, progress=False)
