@@ -105,7 +105,7 @@ def fit(
             the network.
         run_dir: folder for history.json (see `History`), best.safetensors, last.ckpt, and
             snapshots/ with weights to go back to.
-        seed: seed of the crops, their order and dropout.
+        seed: seed of the crops, their order and dropout, from 0.
         resume: continue from run_dir/last.ckpt if there is one; False to start over.
         progress: show one progress line.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps"; see `devices.choose_device`.
@@ -114,14 +114,19 @@ def fit(
 
     Raises:
         CourseError: the loss is not finite or a batch exceeds the GPU's memory (the last
-            checkpoint is kept); the recipe or the device is invalid; or run_dir holds another
-            or a damaged run, or is a file.
+            checkpoint is kept); there is nothing to train or to validate on; the recipe, the seed
+            or the device is invalid; or run_dir holds another or a damaged run, or is a file.
     """
     if not isinstance(model, Network):
         raise CourseError(
             f"fit trains a network, but got {type(model).__name__}; take one from create_model, "
             "or derive your class from llie_helpers.models.network.Network."
         )
+    for title, examples in {"training": train, "validation": val}.items():
+        if not len(examples):  # type: ignore[arg-type]
+            raise CourseError(f"fit got no {title} data; choose a split with images.")
+    if seed < 0:
+        raise CourseError(f"The seed is {seed}; it must be a whole number from 0.")
     recipe = (recipe or Recipe()).changed(**changes)
     where = hardware(device, devices)
     folder = Path(run_dir)

@@ -269,6 +269,20 @@ def test_what_is_no_network_is_refused(train, val, tmp_path):
         fit(nn.Conv2d(3, 3, 1), train, val, SMALL, run_dir=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"train": []}, "no training data"),
+        ({"val": toy_pairs("toy/val", 0)}, "no validation data"),
+        ({"seed": -1}, "The seed is -1; it must be a whole number from 0"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_at_once(train, val, tmp_path, change, sentence):
+    with pytest.raises(CourseError, match=sentence):
+        fit(fresh(), **{"train": train, "val": val, "run_dir": tmp_path / "run"} | change)
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_history_is_recorded_as_it_was(train, val, tmp_path):
     loss = {"mse": 1.0, "ssim": [[0, 0.5], [2, 0.0]]}
     run = fit(
