@@ -75,8 +75,8 @@ class Recipe:
             share = getattr(self, name)
             if not 0 <= share <= 1 or (share == 1 and span.endswith(")")):
                 raise CourseError(f"A recipe's {name} is {share}; it must be in {span}.")
-        numbers = all(isinstance(scale, int | float) for scale in self.scales)
-        if not (numbers and len(self.scales) == 2 and 0 < self.scales[0] <= self.scales[1] < math.inf):
+        two = len(self.scales) == 2 and all(isinstance(s, int | float) for s in self.scales)
+        if not (two and 0 < self.scales[0] <= self.scales[1] < math.inf):
             raise CourseError(
                 f"A recipe's scales are {self.scales}; they must be the lowest and the highest "
                 "factor, such as [0.5, 2.0]."

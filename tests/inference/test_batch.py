@@ -169,7 +169,7 @@ def test_a_file_without_permission_is_named(mixed, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="links need a permission")
 def test_what_cannot_even_be_looked_at_ends_no_batch(tmp_path):
-    """A name that is too long stands for all that makes the system refuse, even root's questions."""
+    """A name that is too long stands for all that the system refuses to answer, even to root."""
     good, long = image(tmp_path / "in/good.png"), Path("n" * 300 + ".png")
     (tmp_path / "in/link.png").symlink_to(long)
     summary = enhance_files([tmp_path / "in", long], tmp_path / "out", square_root, refuse_video)
