@@ -441,7 +441,7 @@ def ranking(
     methods: Annotated[
         list[str],
         typer.Option(
-            "--model", "-m", help="A method, repeated for each; networks use lol_v1 weights."
+            "--model", "-m", help="A method, repeated for each; networks use their default weights."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .html file to write.")],
