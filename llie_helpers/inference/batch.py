@@ -85,12 +85,13 @@ def enhance_files(
     """
     summary, out = Summary(), Path(out)
     jobs = _targets([Path(path) for path in inputs], out, summary)
-    if out in jobs.values() and os.path.exists(out) and not force:
+    if out != STREAM and out in jobs.values() and os.path.exists(out) and not force:
         raise CourseError(f"{out} already exists; add --force to overwrite it.")
     with tqdm(jobs.items(), unit="file") as progress:
         for source, target in progress:
             try:
-                if target.exists() and not force:
+                # A file may also be called -, which is not meant.
+                if target != STREAM and target.exists() and not force:
                     summary.left.append(source)
                     continue
                 remove_leftovers(target)
@@ -107,9 +108,10 @@ def enhance_files(
                 known = str(source) in reason or str(target) in reason
                 summary.failed[source] = reason if known else f"{source} failed: {reason}"
                 continue
-            with suppress(OSError):
-                times = source.stat()
-                os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+            if STREAM not in (source, target):
+                with suppress(OSError):
+                    times = source.stat()
+                    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
             summary.done[source] = target
             if remarks:
                 summary.remarks[source] = remarks

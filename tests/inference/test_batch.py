@@ -279,7 +279,11 @@ def standard_input(tmp_path, monkeypatch):
         yield tmp_path / "a.webp"
 
 
-def test_a_photograph_goes_from_standard_input_to_output(standard_input, tmp_path, capfdbinary):
+def test_a_photograph_goes_from_standard_input_to_output(
+    standard_input, tmp_path, capfdbinary, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("-").touch()  # is another file
     summary = enhance_files(["-"], "-", square_root, refuse_video)
     assert list(map(str, summary.done)) == ["-"]
     written = capfdbinary.readouterr().out
