@@ -95,6 +95,9 @@ def enhance_files(
                     summary.left.append(source)
                     continue
                 remove_leftovers(target)
+                # Before a result may take the source's place.
+                timed = os.path.isfile(source) and STREAM not in (source, target)
+                times = source.stat() if timed else None
                 if source.suffix.lower() in VIDEO_SUFFIXES:
                     remarks = enhance_video(source, target).remarks
                 else:
@@ -108,9 +111,8 @@ def enhance_files(
                 known = str(source) in reason or str(target) in reason
                 summary.failed[source] = reason if known else f"{source} failed: {reason}"
                 continue
-            if STREAM not in (source, target):
+            if times:
                 with suppress(OSError):
-                    times = source.stat()
                     os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
             summary.done[source] = target
             if remarks:

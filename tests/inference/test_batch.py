@@ -269,6 +269,8 @@ def test_the_time_of_a_file_is_kept(tmp_path):
     os.utime(source, (1e9, 1e9))
     enhance_files([source], tmp_path / "out", square_root, refuse_video)
     assert (tmp_path / "out/a.png").stat().st_mtime == 1e9
+    assert enhance_files([source], source, square_root, refuse_video, force=True).done
+    assert source.stat().st_mtime == 1e9
 
 
 @pytest.fixture
