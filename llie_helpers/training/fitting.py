@@ -1,6 +1,7 @@
 """Train a network on pairs with a recipe, and keep the best weights."""
 
 import json
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -186,7 +187,10 @@ def fit(
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         except torch.cuda.OutOfMemoryError as error:
-            raise out_of_memory_error(module, crops[0]) from error
+            # The variables of its calls hold what filled the memory.
+            traceback.clear_frames(error.__traceback__)
+            place = trainer.strategy.root_device
+            raise out_of_memory_error(module, crops[0], place) from error
     best_path = folder / "best.safetensors"
     model.load_state_dict(weights_file.read(best_path)[0])
     module.to(home).eval()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from llie_helpers.models.weights import read
 from llie_helpers.training import History, TrainingRun, fit, load_history
 from llie_helpers.training.batches import epoch_loader, scene_halves
 from llie_helpers.training.callbacks import MovingAverage
+from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import Supervised, cosine
 from llie_helpers.training.recipe import Recipe
 from llie_helpers.training.trainer import hardware
@@ -416,6 +418,37 @@ def test_out_of_memory_names_a_batch_that_fits(train, val, tmp_path, room, advic
     with pytest.raises(CourseError, match=advice):
         fit(Greedy(room, objective), train, val, SMALL, run_dir=tmp_path, progress=False,
             batch_size=12)  # fmt: skip
+
+
+def test_a_batch_that_fits_is_looked_for_where_the_run_was():
+    places = set()
+
+    class Watched(Greedy):
+        def forward(self, image):
+            places.add(image.device.type)
+            return super().forward(image)
+
+    module = Supervised(Watched(0), SMALL, seed=0)
+    module.cpu = lambda: None  # which does not work from there
+    # PyTorch's device without numbers takes the place of a GPU.
+    out_of_memory_error(module, list(torch.zeros(2, 3, 16, 16)), torch.device("meta"))
+    assert places == {"meta"}
+
+
+def test_the_batch_that_did_not_fit_is_gone_when_others_are_tried(train, val, tmp_path):
+    alive = []
+
+    class Forgetful(Greedy):
+        def forward(self, image):
+            alive.append(any(old() is not None for old in kept))
+            activation = image * self.gain
+            kept.append(weakref.ref(activation))
+            return super().forward(activation)
+
+    model, kept = Forgetful(3), []
+    with pytest.raises(CourseError, match="batch_size = 3 fits"):
+        fit(model, train, val, SMALL, run_dir=tmp_path, progress=False, batch_size=12)
+    assert alive == [False, False, False]
 
 
 def test_a_run_with_other_settings_is_not_mixed_up(train, val, tmp_path):
