@@ -256,7 +256,8 @@ def train(
     torch.manual_seed(seed)
     network = create_model(model, weights, **key_values(option))
     name = f"{model}_mapped" if mapped else model
-    folder = run_folder(f"{name}_{Path(data).stem}_{seed}", out, resume)
+    # Windows has no colons in names, and photographs:DIR has one.
+    folder = run_folder(f"{name}_{Path(data).stem}_{seed}".replace(":", "_"), out, resume)
     train_pairs, val_pairs = load_splits(data, folder, seed, mapped)
     say(
         f"{model}, {count_parameters(network):,} parameters, on {describe(place)}\n"
@@ -440,7 +441,7 @@ def ranking(
     methods: Annotated[
         list[str],
         typer.Option(
-            "--model", "-m", help="A method, repeated for each; networks use lol_v1 weights."
+            "--model", "-m", help="A method, repeated for each; networks use their default weights."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .html file to write.")],

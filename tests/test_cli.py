@@ -83,6 +83,11 @@ def test_training_can_start_from_weights(pairs):
         assert torch.allclose(value, after[key], atol=1e-6)
 
 
+def test_the_folder_of_a_run_has_a_name_that_windows_allows(pairs, workspace):
+    assert run(f"{TRAIN} {pairs}") == 0
+    assert [path.name for path in workspace.glob("runs/m*")] == ["mse_cnn_folders_low_normal_0"]
+
+
 @pytest.mark.slow
 def test_a_network_trains_on_mapped_images_and_is_scored_on_them(pairs, workspace, capsys):
     assert run(f"{TRAIN} --mapped {pairs} --out run") == 0

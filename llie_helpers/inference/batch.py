@@ -85,15 +85,19 @@ def enhance_files(
     """
     summary, out = Summary(), Path(out)
     jobs = _targets([Path(path) for path in inputs], out, summary)
-    if out in jobs.values() and out.exists() and not force:
+    if out != STREAM and out in jobs.values() and os.path.exists(out) and not force:
         raise CourseError(f"{out} already exists; add --force to overwrite it.")
     with tqdm(jobs.items(), unit="file") as progress:
         for source, target in progress:
             try:
-                if target.exists() and not force:
+                # A file may also be called -, which is not meant.
+                if target != STREAM and target.exists() and not force:
                     summary.left.append(source)
                     continue
                 remove_leftovers(target)
+                # Before a result may take the source's place.
+                timed = os.path.isfile(source) and STREAM not in (source, target)
+                times = source.stat() if timed else None
                 if source.suffix.lower() in VIDEO_SUFFIXES:
                     remarks = enhance_video(source, target).remarks
                 else:
@@ -107,9 +111,9 @@ def enhance_files(
                 known = str(source) in reason or str(target) in reason
                 summary.failed[source] = reason if known else f"{source} failed: {reason}"
                 continue
-            with suppress(OSError):
-                times = source.stat()
-                os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+            if times:
+                with suppress(OSError):
+                    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
             summary.done[source] = target
             if remarks:
                 summary.remarks[source] = remarks
@@ -140,25 +144,28 @@ def _enhance_photo(
 
 def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, Path]:
     """Return the jobs as ``{source: target}``, and note in ``summary`` what is not one."""
-    single = len(inputs) == 1 and (inputs[0].is_file() or inputs[0] == STREAM)
+    # Unlike those of pathlib, these functions do not raise where a permission is missing.
+    single = len(inputs) == 1 and (os.path.isfile(inputs[0]) or inputs[0] == STREAM)
     if STREAM in (*inputs, out) and not single:
         raise CourseError("- stands for one photograph; give no other input with it.")
-    if single and (out == STREAM or inputs[0] == STREAM or (out.suffix and not out.is_dir())):
+    if single and (out == STREAM or inputs[0] == STREAM or (out.suffix and not os.path.isdir(out))):
         if out != STREAM and inputs[0].suffix.lower() not in VIDEO_SUFFIXES:
             check_suffix(out)
         return {inputs[0]: out}
-    if out.exists() and not out.is_dir():
+    if os.path.exists(out) and not os.path.isdir(out):
         raise CourseError(
             f"{out} is a file; give a folder, or for one photograph a name such as a.jpg."
         )
     wanted: dict[str, tuple[Path, Path]] = {}
     for top in inputs:
-        for source in _find_inputs(top, out, summary) if top.is_dir() else [top]:
+        for source in _find_inputs(top, out, summary) if os.path.isdir(top) else [top]:
             relative = source.relative_to(top) if source != top else Path(source.name)
-            if source.is_file():
+            if os.path.isfile(source):
                 wanted.setdefault(os.path.abspath(source), (source, relative))
             else:
-                summary.failed[source] = f"There is no file or folder {source}; check its name."
+                summary.failed[source] = (
+                    f"There is no file or folder {source} that can be read; check its name."
+                )
     if not wanted:
         reasons = [
             *summary.failed.values(),
@@ -205,12 +212,17 @@ def _find_inputs(folder: Path, out: Path, summary: Summary) -> Iterator[Path]:
 
     for place, folders, files in os.walk(folder, onerror=denied):
         inside = sorted(Path(place) / name for name in folders if not name.startswith("."))
-        summary.skipped |= {path: "a link to a folder" for path in inside if path.is_symlink()}
+        summary.skipped |= {path: "a link to a folder" for path in inside if os.path.islink(path)}
         folders[:] = [path.name for path in inside if path.resolve() != out.resolve()]
         for path in sorted(Path(place) / name for name in files if not name.startswith(".")):
             suffix = path.suffix.lower()
             known = suffix in IMAGE_SUFFIXES | RAW_SUFFIXES | VIDEO_SUFFIXES
-            if not path.is_file():
+            try:
+                is_file = path.is_file()
+            except OSError as error:  # a folder that can be listed only, or a link into such a one
+                denied(error)
+                continue
+            if not is_file:
                 summary.skipped[path] = "a broken link" if path.is_symlink() else "no file"
             elif known or (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
                 yield path

@@ -58,7 +58,7 @@ def from_tiff(content: bytes) -> bytes:
     try:
         start = struct.unpack_from(f"{order}Q" if big else f"{order}I", content, 8 if big else 4)
         tags = _read(content, start[0], order, big)
-    except struct.error:
+    except (struct.error, OverflowError):  # BigTIFF's positions may exceed even an index
         return b""
     tags = {tag: value for tag, value in tags.items() if tag not in STRUCTURE}
     return HEADER + _write(tags, len(HEADER)) if tags else b""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, Checkpoint, WeightAveraging
+from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, WeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
@@ -40,6 +40,16 @@ class MovingAverage(WeightAveraging):
         """Do not copy the average into the module: `fit` loads the best weights from their file."""
 
 
+class Patience(EarlyStopping):
+    """Lightning's EarlyStopping, but a resumed run has the patience that its recipe asks for."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict | {"patience": self.patience})
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.should_stop = self.wait_count >= self.patience
+
+
 class RunKeeper(Checkpoint):
     """Keep the history, the best weights, snapshots and a checkpoint to resume from.
 
@@ -69,7 +79,6 @@ class RunKeeper(Checkpoint):
         self.history.stopped_early = state_dict["stopped_early"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        trainer.should_stop = self.history.stopped_early
         self.started = time.monotonic() - self.history.seconds
 
     def snapshot(self, epoch: int) -> Path | None:

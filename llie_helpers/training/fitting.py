@@ -1,13 +1,14 @@
 """Train a network on pairs with a recipe, and keep the best weights."""
 
 import json
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -23,7 +24,7 @@ from llie_helpers.models.network import Network
 from llie_helpers.models.patchgan import PatchGAN
 from llie_helpers.training.adversarial import Adversarial
 from llie_helpers.training.batches import TrainingData, scene_halves
-from llie_helpers.training.callbacks import MovingAverage, ProgressLine, RunKeeper
+from llie_helpers.training.callbacks import MovingAverage, Patience, ProgressLine, RunKeeper
 from llie_helpers.training.history import History, load_history
 from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import EnhancementModule, Supervised
@@ -105,7 +106,7 @@ def fit(
             the network.
         run_dir: folder for history.json (see `History`), best.safetensors, last.ckpt, and
             snapshots/ with weights to go back to.
-        seed: seed of the crops, their order and dropout.
+        seed: seed of the crops, their order and dropout, from 0.
         resume: continue from run_dir/last.ckpt if there is one; False to start over.
         progress: show one progress line.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps"; see `devices.choose_device`.
@@ -114,14 +115,19 @@ def fit(
 
     Raises:
         CourseError: the loss is not finite or a batch exceeds the GPU's memory (the last
-            checkpoint is kept); the recipe or the device is invalid; or run_dir holds another
-            or a damaged run, or is a file.
+            checkpoint is kept); there is nothing to train or to validate on; the recipe, the seed
+            or the device is invalid; or run_dir holds another or a damaged run, or is a file.
     """
     if not isinstance(model, Network):
         raise CourseError(
             f"fit trains a network, but got {type(model).__name__}; take one from create_model, "
             "or derive your class from llie_helpers.models.network.Network."
         )
+    for title, examples in {"training": train, "validation": val}.items():
+        if not len(examples):  # type: ignore[arg-type]
+            raise CourseError(f"fit got no {title} data; choose a split with images.")
+    if seed < 0:
+        raise CourseError(f"The seed is {seed}; it must be a whole number from 0.")
     recipe = (recipe or Recipe()).changed(**changes)
     where = hardware(device, devices)
     folder = Path(run_dir)
@@ -166,7 +172,7 @@ def fit(
         callbacks.append(ProgressLine())
     if recipe.patience:
         callbacks.append(
-            EarlyStopping(
+            Patience(
                 recipe.monitor,
                 recipe.min_delta,
                 recipe.patience,
@@ -181,7 +187,10 @@ def fit(
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         except torch.cuda.OutOfMemoryError as error:
-            raise out_of_memory_error(module, crops[0]) from error
+            # The variables of its calls hold what filled the memory.
+            traceback.clear_frames(error.__traceback__)
+            place = trainer.strategy.root_device
+            raise out_of_memory_error(module, crops[0], place) from error
     best_path = folder / "best.safetensors"
     model.load_state_dict(weights_file.read(best_path)[0])
     module.to(home).eval()

@@ -8,22 +8,27 @@ from llie_helpers.errors import CourseError
 from llie_helpers.training.module import EnhancementModule
 
 
-def out_of_memory_error(module: EnhancementModule, example: Sequence[torch.Tensor]) -> CourseError:
+def out_of_memory_error(
+    module: EnhancementModule, example: Sequence[torch.Tensor], device: torch.device
+) -> CourseError:
     """Return the error for a run that exceeded the memory, with a batch size that fits.
 
     Args:
         module: the module of the failed run.
         example: one item of the training data.
+        device: where it ran; Lightning has moved the module to the CPU since.
     """
+    module.to(device)
 
     def attempt(batch_size: int) -> None:
-        batch = [torch.stack([image] * batch_size).to(module.device) for image in example]
+        batch = [torch.stack([image] * batch_size).to(device) for image in example]
         module.training_loss(*batch).backward()
 
     recipe = module.recipe
     module.zero_grad()
     batch_size = largest(attempt, recipe.batch_size)
     module.zero_grad()
+    module.cpu()
     height, width = example[0].shape[-2:]
     found = (
         f"A batch of {recipe.batch_size} crops of {width}x{height} pixels exceeds the GPU's memory"

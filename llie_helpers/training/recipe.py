@@ -21,6 +21,11 @@ POSITIVE = (
     "epochs", "crops_per_epoch", "crop_size", "batch_size", "accumulate", "learning_rate",
     "gain_jitter",
 )  # fmt: skip
+NOT_NEGATIVE = (
+    "adversarial", "weight_decay", "warmup", "plateau_patience", "min_lr", "patience",
+    "gradient_clip", "snapshot_every",
+)  # fmt: skip
+SHARES = {"brighten_prob": "[0, 1]", "beta1": "[0, 1)", "plateau_factor": "[0, 1)", "ema": "[0, 1]"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,15 @@ class Recipe:
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise CourseError(f"A recipe's {name} is {getattr(self, name)}; it must be > 0.")
-        if not (len(self.scales) == 2 and 0 < self.scales[0] <= self.scales[1] < math.inf):
+        for name in NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise CourseError(f"A recipe's {name} is {getattr(self, name)}; it must be >= 0.")
+        for name, span in SHARES.items():
+            share = getattr(self, name)
+            if not 0 <= share <= 1 or (share == 1 and span.endswith(")")):
+                raise CourseError(f"A recipe's {name} is {share}; it must be in {span}.")
+        two = len(self.scales) == 2 and all(isinstance(s, int | float) for s in self.scales)
+        if not (two and 0 < self.scales[0] <= self.scales[1] < math.inf):
             raise CourseError(
                 f"A recipe's scales are {self.scales}; they must be the lowest and the highest "
                 "factor, such as [0.5, 2.0]."
@@ -88,7 +101,7 @@ class Recipe:
         """Return a copy with some values changed.
 
         Raises:
-            CourseError: an unknown name, or a value of the wrong type.
+            CourseError: an unknown name, or a value of the wrong type or out of range.
         """
         known = {entry.name: type(getattr(self, entry.name)) for entry in fields(self)}
         for name, value in changes.items():

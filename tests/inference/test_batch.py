@@ -167,6 +167,20 @@ def test_a_file_without_permission_is_named(mixed, tmp_path):
     )
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need a permission")
+def test_what_cannot_even_be_looked_at_ends_no_batch(tmp_path):
+    """A name that is too long stands for all that the system refuses to answer, even to root."""
+    good, long = image(tmp_path / "in/good.png"), Path("n" * 300 + ".png")
+    (tmp_path / "in/link.png").symlink_to(long)
+    summary = enhance_files([tmp_path / "in", long], tmp_path / "out", square_root, refuse_video)
+    assert list(summary.done) == [good]
+    assert "link.png cannot be read: File name too long" in summary.failed[tmp_path / "in/link.png"]
+    assert "no file or folder n" in summary.failed[long]
+    for out in (tmp_path / long, tmp_path / long.stem):
+        (reason,) = enhance_files([good], out, square_root, refuse_video).failed.values()
+        assert "name too long; choose another" in reason
+
+
 def test_a_wrong_plan_is_named(mixed, tmp_path):
     with pytest.raises(CourseError, match="no file or folder"):
         enhance_files([tmp_path / "gone"], tmp_path / "out", square_root, refuse_video)
@@ -255,6 +269,8 @@ def test_the_time_of_a_file_is_kept(tmp_path):
     os.utime(source, (1e9, 1e9))
     enhance_files([source], tmp_path / "out", square_root, refuse_video)
     assert (tmp_path / "out/a.png").stat().st_mtime == 1e9
+    assert enhance_files([source], source, square_root, refuse_video, force=True).done
+    assert source.stat().st_mtime == 1e9
 
 
 @pytest.fixture
@@ -265,7 +281,11 @@ def standard_input(tmp_path, monkeypatch):
         yield tmp_path / "a.webp"
 
 
-def test_a_photograph_goes_from_standard_input_to_output(standard_input, tmp_path, capfdbinary):
+def test_a_photograph_goes_from_standard_input_to_output(
+    standard_input, tmp_path, capfdbinary, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("-").touch()  # is another file
     summary = enhance_files(["-"], "-", square_root, refuse_video)
     assert list(map(str, summary.done)) == ["-"]
     written = capfdbinary.readouterr().out

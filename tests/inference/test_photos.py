@@ -1,6 +1,7 @@
 """Photographs are turned upright once, and what is none is named in one sentence."""
 
 import io
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,14 @@ def test_the_kind_is_known_by_content(tmp_path):
     photo = read_photo(tmp_path / "named.jpg")
     assert photo.kind == ".png"
     assert np.array_equal(photo.pixels, noise())
+
+
+@pytest.mark.parametrize(("big", "kind", "beyond"), [(True, 16, 2**63), (False, 4, 2**31)])
+def test_damaged_tags_of_a_tiff_file_are_left_out(big, kind, beyond):
+    content = tiff(noise(), photometric="rgb", bigtiff=big, extratags=[(34664, kind, 1, beyond)])
+    exif = content.replace(struct.pack("<HH", 34664, kind), struct.pack("<HH", 34665, kind))
+    photo = decode_photo(exif, "a.tif")
+    assert (photo.exif, photo.pixels.tolist()) == (b"", noise().tolist())
 
 
 def test_a_png_text_may_have_a_name_in_latin_1(tmp_path):

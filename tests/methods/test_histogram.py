@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
-from llie_helpers.methods import histogram
+from llie_helpers.methods import create_method, histogram
 from llie_helpers.methods.histogram import HistogramMapper, Q, map_histogram, percentiles
 
 images = hnp.arrays(np.uint8, st.tuples(st.just(3), st.integers(1, 9), st.integers(1, 9)))
@@ -158,9 +158,12 @@ def test_misuse_is_explained(call, message):
 
 
 def test_missing_xgboost_is_explained(monkeypatch):
-    monkeypatch.setitem(sys.modules, "xgboost", None)
+    for name in ("xgboost", "xgboost.core"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(CourseError, match="pip install xgboost"):
         HistogramMapper()
+    with pytest.raises(CourseError, match="pip install xgboost"):
+        create_method("unet", "lol_v1")  # whose input a mapper maps
 
 
 def test_a_saved_mapper_maps_alike(mapper, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from llie_helpers.models.weights import read
 from llie_helpers.training import History, TrainingRun, fit, load_history
 from llie_helpers.training.batches import epoch_loader, scene_halves
 from llie_helpers.training.callbacks import MovingAverage
+from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import Supervised, cosine
 from llie_helpers.training.recipe import Recipe
 from llie_helpers.training.trainer import hardware
@@ -166,6 +168,18 @@ def test_an_early_stopped_run_stays_stopped(train, val, tmp_path):
     assert again.history.stopped_early
 
 
+@pytest.mark.parametrize(("before", "after", "length"), [(2, 4, 5), (2, 0, 6), (4, 2, 3)])
+def test_a_resumed_run_has_its_own_patience(train, val, tmp_path, before, after, length):
+    """It goes on where the earlier one stopped, or stops where that would have gone on."""
+    stuck = SMALL.changed(learning_rate=1e-12, min_delta=1e-3)
+    first = {"patience": before, "epochs": 3 if before == 2 else 2}
+    fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False, **first)
+    again = {"patience": after, "epochs": 6}
+    run = fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False, **again)
+    assert len(run.history) == length
+    assert run.history.stopped_early == (after > 0)
+
+
 def test_the_plateau_schedule_lowers_the_rate_and_the_history_shows_it(train, val, tmp_path):
     recipe = SMALL.changed(learning_rate=10.0, plateau_factor=0.1)
     run = fit(fresh(), train, val, recipe, run_dir=tmp_path, progress=False)
@@ -255,6 +269,20 @@ def test_options_that_an_objective_does_not_have_are_refused(
 def test_what_is_no_network_is_refused(train, val, tmp_path):
     with pytest.raises(CourseError, match="got Conv2d; take one from create_model, or derive"):
         fit(nn.Conv2d(3, 3, 1), train, val, SMALL, run_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"train": []}, "no training data"),
+        ({"val": toy_pairs("toy/val", 0)}, "no validation data"),
+        ({"seed": -1}, "The seed is -1; it must be a whole number from 0"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_at_once(train, val, tmp_path, change, sentence):
+    with pytest.raises(CourseError, match=sentence):
+        fit(fresh(), **{"train": train, "val": val, "run_dir": tmp_path / "run"} | change)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_history_is_recorded_as_it_was(train, val, tmp_path):
@@ -390,6 +418,37 @@ def test_out_of_memory_names_a_batch_that_fits(train, val, tmp_path, room, advic
     with pytest.raises(CourseError, match=advice):
         fit(Greedy(room, objective), train, val, SMALL, run_dir=tmp_path, progress=False,
             batch_size=12)  # fmt: skip
+
+
+def test_a_batch_that_fits_is_looked_for_where_the_run_was():
+    places = set()
+
+    class Watched(Greedy):
+        def forward(self, image):
+            places.add(image.device.type)
+            return super().forward(image)
+
+    module = Supervised(Watched(0), SMALL, seed=0)
+    module.cpu = lambda: None  # which does not work from there
+    # PyTorch's device without numbers takes the place of a GPU.
+    out_of_memory_error(module, list(torch.zeros(2, 3, 16, 16)), torch.device("meta"))
+    assert places == {"meta"}
+
+
+def test_the_batch_that_did_not_fit_is_gone_when_others_are_tried(train, val, tmp_path):
+    alive = []
+
+    class Forgetful(Greedy):
+        def forward(self, image):
+            alive.append(any(old() is not None for old in kept))
+            activation = image * self.gain
+            kept.append(weakref.ref(activation))
+            return super().forward(activation)
+
+    model, kept = Forgetful(3), []
+    with pytest.raises(CourseError, match="batch_size = 3 fits"):
+        fit(model, train, val, SMALL, run_dir=tmp_path, progress=False, batch_size=12)
+    assert alive == [False, False, False]
 
 
 def test_a_run_with_other_settings_is_not_mixed_up(train, val, tmp_path):

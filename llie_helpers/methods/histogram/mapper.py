@@ -136,11 +136,11 @@ class HistogramMapper(Method):
         """Read a mapper that `save` wrote.
 
         Raises:
-            CourseError: the file does not exist or does not hold a mapper.
+            CourseError: xgboost is not installed, or the file holds no mapper.
         """
+        mapper = cls()  # says so where xgboost is not installed
         from xgboost.core import XGBoostError
 
-        mapper = cls()
         try:
             mapper.regressor.load_model(path)
             mapper.q = tuple(json.loads(mapper.regressor.get_booster().attr("levels") or ""))
