@@ -123,6 +123,11 @@ def test_an_input_changed_in_place_is_told(exercise):
         assert exercise.examine(careless).message == CHANGED
 
 
+def test_a_list_of_numpys_truths_is_told_from_row_numbers():
+    mask = EXERCISES["lesson_08-frontier"].examine(lambda costs, qualities: list(qualities > 3))
+    assert "not True or False for each row" in mask.message
+
+
 @every_exercise
 def test_hints_and_code_are_shown(exercise):
     assert len(exercise.hints) >= 2
