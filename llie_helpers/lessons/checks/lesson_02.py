@@ -168,8 +168,10 @@ def gamma_for_mean_observe(answer, image, target):
         found = "this target is darker than the image, so search above 1 as well."
     elif min(got - 0.01, 10 - got) < 0.01:
         found = "the search ran the wrong way; a larger gamma makes the image darker."
-    else:
+    elif abs(got / right - 1) < 0.25:
         found = "it must be within 0.001; take more or finer steps."
+    else:
+        found = "it must be within 0.001, and a larger gamma makes the image darker."
     raise Finding(
         f"for the target {target} your gamma {got:.3g} gives the mean {mean:.3g}: {found}"
     )
@@ -193,6 +195,10 @@ gamma_for_mean = Exercise(
         "take more or finer steps": "range(40) => range(6)",
         "search above 1 as well": "10.0 => 1.0",
         "the search ran the wrong way": "() > => () <",
+        "within 0.001, and a larger gamma makes the image darker": [
+            "0.01, 10.0 => 0.1, 8.0",
+            "() > => () <",
+        ],
         "a gamma is positive": "return (low => return -(low",
     },
     right=[
