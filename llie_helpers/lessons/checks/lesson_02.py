@@ -329,11 +329,12 @@ class _Spy:
     """
 
     def __init__(self, features, targets):
-        if not np.array_equal(features[:, 0], targets[:, 0]):
+        self.rows = np.asarray(features)
+        if not np.array_equal(self.rows[:, 0], np.asarray(targets)[:, 0]):
             raise ValueError("features and targets belong to different rows")
-        self.rows = features
 
     def predict(self, features):
+        features = np.asarray(features)
         seen = [np.isin(features[:, k], self.rows[:, k]) for k in (0, 1)]
         count = np.full(len(features), len(self.rows))
         return np.stack([features[:, 0], *seen, count], axis=1).astype(float)
@@ -381,6 +382,16 @@ def _leak(got, count):
     return None
 
 
+def row_by_row(features, targets, scenes, fit):
+    """The same with a model for each row, and lists of rows."""
+    predicted = []
+    for row, scene in zip(features, scenes, strict=True):
+        others = [i for i, other in enumerate(scenes) if other != scene]
+        model = fit([features[i] for i in others], [targets[i] for i in others])
+        predicted += list(model.predict([row]))
+    return predicted
+
+
 honest_predictions = Exercise(
     title="Find the leak and close it",
     minutes=10,
@@ -414,6 +425,7 @@ honest_predictions = Exercise(
         lambda features, targets, scenes, fit: honest_predictions_solution(
             features, targets, scenes % 4, fit
         ).tolist(),
+        row_by_row,
     ],
     hints=[
         "Ask of every row: had the model that predicts it seen this row, or another darkening of "
