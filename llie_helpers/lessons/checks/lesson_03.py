@@ -54,6 +54,8 @@ def crops_observe(answer, pairs, side):
         item = dataset[draw % len(pairs)]
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise Finding("return two images, (low, normal).")
+        if not all(isinstance(image, torch.Tensor) for image in item):
+            raise Finding("return two tensors, as `pair.low` and `pair.normal` are.")
         low, normal = item
         if low.shape != (3, side, side) or normal.shape != (3, side, side):
             raise Finding(
@@ -83,6 +85,8 @@ def crops_observe(answer, pairs, side):
                 f"the last {name} is never reached: an image of {length} {name}s has "
                 f"{length} - side + 1 places for a crop, and randint(n, ()) gives 0 to n - 1."
             )
+        if min(found) > 0:
+            raise Finding(f"no crop begins in the first {name}; rows and columns count from 0.")
     return len(dataset)
 
 
@@ -123,8 +127,13 @@ crops = Exercise(
         "only 7 of the eight turns occur": ["randint(8, => randint(7,"],
         "the last row is never reached": ["height - self.side + 1 => height - self.side"],
         "the last column is never reached": ["width - self.side + 1 => width - self.side"],
+        "no crop begins in the first row": ["height - self.side + 1 => 1, height - self.side + 1"],
         "all crops begin in the first column": [
             "left = int(torch.randint(width - self.side + 1, ())) => left = 0"
+        ],
+        "return two tensors": [
+            "return flip_rotate(pair.low[window], k), flip_rotate(pair.normal[window], k) => "
+            "return pair.low[window].numpy(), pair.normal[window].numpy()"
         ],
         "the order is (low, normal)": [
             "flip_rotate(pair.low[window], k), flip_rotate(pair.normal[window], k) => "
