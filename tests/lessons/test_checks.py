@@ -128,6 +128,12 @@ def test_a_list_of_numpys_truths_is_told_from_row_numbers():
     assert "not True or False for each row" in mask.message
 
 
+def test_a_block_of_one_stride_is_told_to_pass_on_the_stride():
+    block = EXERCISES["lesson_03-block"]
+    found = block.examine(edited(block.reference, "stride=stride => stride=2"))
+    assert "yours become 3 x 5: pass `stride` on" in found.message
+
+
 @every_exercise
 def test_hints_and_code_are_shown(exercise):
     assert len(exercise.hints) >= 2

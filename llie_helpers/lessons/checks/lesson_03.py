@@ -165,14 +165,16 @@ def block_observe(answer, options, image):
     if isinstance(made, nn.Module):
         size = tuple(made(image).shape[-2:])
         expected = tuple(math.ceil(side / options["stride"]) for side in image.shape[-2:])
-        if size != expected:
-            unused = size == image.shape[-2:]
+        conv = next((each for each in made.modules() if isinstance(each, nn.Conv2d)), None)
+        if conv and size != expected:
             raise Finding(
                 f"with stride {options['stride']}, {image.shape[-2]} x {image.shape[-1]} pixels "
                 f"must become {expected[0]} x {expected[1]}, yours become {size[0]} x {size[1]}: "
                 + (
                     "pass `stride` on to the convolution."
-                    if unused
+                    if conv.stride[0] != options["stride"]
+                    else "the window is 3 pixels wide."
+                    if conv.kernel_size != (3, 3)
                     else "a window of 3 needs one pixel of padding on each side."
                 )
             )
@@ -199,6 +201,7 @@ block = Exercise(
             )
         ),
         "needs one pixel of padding on each side": [", padding=1 => "],
+        "the window is 3 pixels wide": ["kernel_size=3 => kernel_size=5"],
         "pass `stride` on to the convolution": ["stride=stride => stride=1"],
         "a LeakyReLU lets negative values through": ["nn.ReLU() => nn.LeakyReLU()"],
     },
