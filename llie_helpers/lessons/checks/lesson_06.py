@@ -80,6 +80,11 @@ def surprise_observe(student, logits, labels):
 def _fault(student, logits, label):
     given = logits.clone().requires_grad_()
     got = student(given, label)
+    if not getattr(got, "requires_grad", False):
+        raise Finding(
+            "no gradient comes back to `logits`, so nothing can be learned from this loss: compute "
+            "it from the tensor itself, by PyTorch."
+        )
     if not torch.isfinite(got).all():
         return "not finite"
     if difference(got, surprise_solution(logits, label)):
@@ -118,6 +123,9 @@ surprise = Exercise(
                 -torch.sigmoid(logits if label else -logits).clamp(1e-7, 1 - 1e-7).log()
             )
         ),
+        "no gradient comes back to `logits`": lambda logits, label: [
+            surprise_solution(logit.detach(), label).item() for logit in logits
+        ],
         "the values are right, but their gradient is not sigmoid(logit) - label everywhere; is "
         "a branch taken that overflows?": (
             lambda logits, label: (
