@@ -289,6 +289,21 @@ def test_a_photograph_chosen_before_the_network_is_loaded(browser, server):
         page.locator("[data-state=done]").wait_for(timeout=MINUTE)
 
 
+def test_each_photograph_is_answered_where_the_network_cannot_be_loaded(browser, server):
+    with browser.new_context() as context:
+        # Requests of a service worker pass by the route.
+        context.add_init_script("Object.defineProperty(navigator, 'serviceWorker', {})")
+        context.route("**/*.onnx", lambda route: route.abort())
+        page = context.new_page()
+        page.goto(server[0])
+        told = page.get_by_text("The network could not be loaded")
+        told.wait_for()
+        for _ in range(2):
+            page.evaluate("document.getElementById('status').textContent = ''")
+            choose(page, encoded(dark(20, 30)))
+            told.wait_for()
+
+
 @pytest.mark.parametrize("how", ["paste", "drop"])
 def test_paste_and_drop(page, how):
     page.evaluate(
