@@ -238,6 +238,25 @@ def test_the_live_camera_is_lit_and_photographed(page):
     assert len(pixels(content)) > 360
 
 
+def test_a_camera_asked_for_twice_is_opened_once_and_closed(fresh):
+    fresh.evaluate(
+        """() => {
+            const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
+            const streams = [];
+            devices.getUserMedia = async (how) => (streams.push(await get(how)), streams.at(-1));
+            setInterval(() => {
+                const open = streams.filter((each) => each.active).length;
+                document.body.dataset.open = `${open} of ${streams.length}`;
+            });
+            camera.click();
+            camera.click();
+        }"""
+    )
+    fresh.locator("[data-open='1 of 2']").wait_for()
+    fresh.click("#again")
+    fresh.locator("[data-open='0 of 2']").wait_for()
+
+
 def test_cancel_and_start_over(page):
     choose(page, encoded(dark(1500, 1500)))
     page.click("#cancel")
