@@ -1,6 +1,7 @@
 """The strip: one detail of one photograph, with one more panel in every lesson."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from math import ceil
 
 import torch
@@ -30,6 +31,7 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
     """Show the detail as each lesson up to this one leaves it, dark first and the target last.
 
     Panels are the student's own results where there are some, else those of shipped weights.
+    Without XGBoost there is none of the histogram mapper.
 
     Args:
         lesson: the running lesson.
@@ -55,8 +57,9 @@ def strip(lesson: Lesson, method: Callable[[Tensor], Tensor] | None = None) -> C
         if kept.is_file():
             panels[f"{each} yours"] = load_image(kept)
         elif each == "02":
-            mapper = HistogramMapper().fit(load_pairs("embedded", "train"))
-            panels["02 mapper"] = mapper(garage.low)
+            if find_spec("xgboost"):
+                mapper = HistogramMapper().fit(load_pairs("embedded", "train"))
+                panels["02 mapper"] = mapper(garage.low)
         elif set(DEFAULT_WEIGHTS) & set(shipped(name := NETWORKS[each])):
             panels[f"{each} {name}"] = quantise(create_method(name)(garage.low[None])[0])
     panels["target"] = garage.normal

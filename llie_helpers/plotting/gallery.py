@@ -57,21 +57,25 @@ def write_gallery(
     by_title = {title: as_method(method) for title, method in methods.items()}
     with atomic_path(folder) as temporary:
         (temporary / "images").mkdir(parents=True)
-        rows = {pair.name: _pictures(pair, by_title, temporary) for pair in tqdm(pairs)}
+        # Files are numbered: names may hold any characters, and those of two sets may be equal.
+        rows = [
+            (pair.name, _pictures(row, pair, by_title, temporary))
+            for row, pair in enumerate(tqdm(pairs))
+        ]
         title = f"{pairs.title}: {', '.join(methods)}"
         (temporary / "gallery.html").write_text(_page(title, rows), encoding="utf-8")
         (temporary / "gallery.md").write_text(_markdown(title, rows), encoding="utf-8")
     return folder / "gallery.html"
 
 
-def _pictures(pair: Pair, methods: Mapping[str, Method], folder: Path) -> list[Picture]:
+def _pictures(row: int, pair: Pair, methods: Mapping[str, Method], folder: Path) -> list[Picture]:
     """Write the images of one row."""
     images = {"low": pair.low}
     for title, method in methods.items():
         images[title] = quantise(method(pair.low[None].to(method.device))[0]).cpu()
     pictures = []
     for number, (title, image) in enumerate([*images.items(), ("target", pair.normal)]):
-        file = f"images/{pair.name}_{number}.jpg"
+        file = f"images/{row}_{number}.jpg"
         save_image(folder / file, image)
         score = (
             f"{psnr(image, pair.normal).item():.2f} dB, SSIM {ssim(image, pair.normal).item():.3f}"
@@ -80,13 +84,13 @@ def _pictures(pair: Pair, methods: Mapping[str, Method], folder: Path) -> list[P
     return pictures
 
 
-def _page(title: str, rows: Mapping[str, Sequence[Picture]]) -> str:
+def _page(title: str, rows: Sequence[tuple[str, Sequence[Picture]]]) -> str:
     title = html.escape(title)
     parts = [
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>',
         f"<style>\n{STYLE}\n</style>\n<h1>{title}</h1>",
     ]
-    for name, pictures in rows.items():
+    for name, pictures in rows:
         parts.append(f"<h2>{html.escape(name)}</h2>\n<section>")
         for picture in pictures:
             alt = html.escape(f"{picture.title} of {name}")
@@ -99,11 +103,11 @@ def _page(title: str, rows: Mapping[str, Sequence[Picture]]) -> str:
     return "\n".join([*parts, "</html>\n"])
 
 
-def _markdown(title: str, rows: Mapping[str, Sequence[Picture]]) -> str:
-    first = next(iter(rows.values()))
+def _markdown(title: str, rows: Sequence[tuple[str, Sequence[Picture]]]) -> str:
+    _, first = rows[0]
     lines = [f"# {title}", "", "| image | " + " | ".join(picture.title for picture in first) + " |"]
     lines.append("| --- " * (len(first) + 1) + "|")
-    for name, pictures in rows.items():
+    for name, pictures in rows:
         cells = [f"![{p.title} of {name}]({p.file}) {p.score}".strip() for p in pictures]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])

@@ -123,6 +123,17 @@ def test_an_input_changed_in_place_is_told(exercise):
         assert exercise.examine(careless).message == CHANGED
 
 
+def test_a_list_of_numpys_truths_is_told_from_row_numbers():
+    mask = EXERCISES["lesson_08-frontier"].examine(lambda costs, qualities: list(qualities > 3))
+    assert "not True or False for each row" in mask.message
+
+
+def test_a_block_of_one_stride_is_told_to_pass_on_the_stride():
+    block = EXERCISES["lesson_03-block"]
+    found = block.examine(edited(block.reference, "stride=stride => stride=2"))
+    assert "yours become 3 x 5: pass `stride` on" in found.message
+
+
 @every_exercise
 def test_hints_and_code_are_shown(exercise):
     assert len(exercise.hints) >= 2

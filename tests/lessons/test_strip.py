@@ -1,5 +1,7 @@
 """The strip: a panel for every lesson so far, the student's own where there is one."""
 
+import sys
+
 import pytest
 
 from llie_helpers import lessons
@@ -9,6 +11,13 @@ from llie_helpers.models.weights import shipped
 
 def titles(figure):
     return [axis.get_title() for axis in figure.axes if axis.get_visible()]
+
+
+def test_without_xgboost_there_is_no_mapper(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLIE_RUNS", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    figure = lessons.strip(lessons.begin("02_histograms"))
+    assert titles(figure) == ["dark", "01 brightened", "target"]
 
 
 @pytest.mark.slow

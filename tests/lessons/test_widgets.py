@@ -218,7 +218,9 @@ class TestParameterSlider:
         slider.controls["n"].value = 2
         assert level(screen(slider)["src"]) == pytest.approx(0.3, abs=0.02)
 
-    @pytest.mark.parametrize("choices", [(1,), (0, 1, 2, 3), ("a", "b"), 3, []])
+    @pytest.mark.parametrize(
+        "choices", [(1,), (0, 1, 2, 3), ("a", "b"), 3, [], (2, 1), (0.5, 0.5), (0, 1, 0)]
+    )
     def test_a_range_of_another_form_is_refused(self, choices):
         with pytest.raises(CourseError, match="range of x"):
             parameter_slider(flat, x=choices)

@@ -81,6 +81,18 @@ def test_a_photograph_too_large_to_upload_is_opened_by_its_path(shop, tmp_path):
     assert shop.photo.pixels.shape == (20, 30, 3)
 
 
+def test_a_panorama_is_shown_with_the_rows_that_a_network_needs(shop, tmp_path):
+    (tmp_path / "wide.png").write_bytes(png(4000, 40))
+    shop.controls["path"].value = str(tmp_path / "wide.png")
+    assert shop.message.value == "wide.png: 4000 x 40 pixels"
+    assert CALLS[-1][0] == (16, 1600, 3)
+
+
+def test_a_home_that_nobody_has_is_told(shop):
+    shop.controls["path"].value = "~nobody of that name/dark.png"
+    assert "There is no image file ~nobody of that name" in shop.message.value
+
+
 def test_a_name_is_text_and_not_html(shop):
     name = "<img src=x onerror=alert()>.png"
     upload(shop, name, png())

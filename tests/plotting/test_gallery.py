@@ -1,6 +1,7 @@
 """The page that shows input, outputs and target of every pair."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ def test_every_image_is_on_both_pages_and_on_the_disk(page, pairs):
     assert re.findall(r"\]\(([^)]+)\)", markdown) == shown
     assert {f"images/{p.name}" for p in (page.parent / "images").iterdir()} == set(shown)
     assert load_image(page.parent / shown[0]).shape == pairs[0].low.shape
+
+
+def test_names_may_hold_any_characters_and_occur_twice(pairs, tmp_path):
+    odd = replace(pairs, names=("a#1 (b) 100%.x", "a#1 (b) 100%.x"))
+    page = write_gallery({"gamma": classical.gamma}, odd, tmp_path / "gallery")
+    shown = re.findall(r'src="([\w/.]+)"', page.read_text())
+    assert len(set(shown)) == 6
+    assert all((page.parent / file).is_file() for file in shown)
+    assert page.with_suffix(".md").read_text().count("| a#1 (b) 100%.x |") == 2
 
 
 def test_outputs_have_scores(page, pairs):

@@ -76,6 +76,11 @@ const PNG = Uint8Array.from([0x89504e47, 0x0d0a1a0a, 13, 0x49484452, 1, 1, 0x080
   (word) => [24, 16, 8, 0].map((bits) => (word >>> bits) & 255))).slice(0, 33);
 const joined = async (parts: BlobPart[]) => new Uint8Array(await new Blob(parts).arrayBuffer());
 
+test("EXIF data of a PNG file that are too long for JPEG are left out of it", async () => {
+  expect(await joined(withExif(JPEG, new Uint8Array(65528)))).toEqual(JPEG);
+  expect((await joined(withExif(JPEG, new Uint8Array(65527)))).slice(2, 6)).toEqual(Uint8Array.of(0xff, 0xe1, 0xff, 0xff));
+});
+
 test.each([["JPEG", JPEG], ["PNG", PNG]])("EXIF data go into a %s file and become upright", async (_, file) => {
   // A directory of one tag, orientation 6, and a directory of the thumbnail at 26.
   const tiff = Uint8Array.of(0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 18, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 26);

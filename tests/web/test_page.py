@@ -238,6 +238,25 @@ def test_the_live_camera_is_lit_and_photographed(page):
     assert len(pixels(content)) > 360
 
 
+def test_a_camera_asked_for_twice_is_opened_once_and_closed(fresh):
+    fresh.evaluate(
+        """() => {
+            const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
+            const streams = [];
+            devices.getUserMedia = async (how) => (streams.push(await get(how)), streams.at(-1));
+            setInterval(() => {
+                const open = streams.filter((each) => each.active).length;
+                document.body.dataset.open = `${open} of ${streams.length}`;
+            });
+            camera.click();
+            camera.click();
+        }"""
+    )
+    fresh.locator("[data-open='1 of 2']").wait_for()
+    fresh.click("#again")
+    fresh.locator("[data-open='0 of 2']").wait_for()
+
+
 def test_cancel_and_start_over(page):
     choose(page, encoded(dark(1500, 1500)))
     page.click("#cancel")
@@ -287,6 +306,21 @@ def test_a_photograph_chosen_before_the_network_is_loaded(browser, server):
         page.goto(server[0])
         choose(page, encoded(dark(20, 30)))
         page.locator("[data-state=done]").wait_for(timeout=MINUTE)
+
+
+def test_each_photograph_is_answered_where_the_network_cannot_be_loaded(browser, server):
+    with browser.new_context() as context:
+        # Requests of a service worker pass by the route.
+        context.add_init_script("Object.defineProperty(navigator, 'serviceWorker', {})")
+        context.route("**/*.onnx", lambda route: route.abort())
+        page = context.new_page()
+        page.goto(server[0])
+        told = page.get_by_text("The network could not be loaded")
+        told.wait_for()
+        for _ in range(2):
+            page.evaluate("document.getElementById('status').textContent = ''")
+            choose(page, encoded(dark(20, 30)))
+            told.wait_for()
 
 
 @pytest.mark.parametrize("how", ["paste", "drop"])

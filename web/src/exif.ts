@@ -27,10 +27,10 @@ export function readExif(file: Uint8Array): Uint8Array<ArrayBuffer> | undefined 
   }
 }
 
-/** Return a JPEG or PNG file with EXIF data, after its header. */
+/** Return a JPEG or PNG file with EXIF data, after its header; a JPEG without those that exceed its 64 kB. */
 export function withExif(file: Uint8Array<ArrayBuffer>, tiff: Uint8Array<ArrayBuffer>): BlobPart[] {
   if (file[0] !== 0x89)
-    return [file.slice(0, 2), word(0xffe10008 + tiff.length), "Exif\0\0", tiff, file.slice(2)];
+    return tiff.length > 65527 ? [file] : [file.slice(0, 2), word(0xffe10008 + tiff.length), "Exif\0\0", tiff, file.slice(2)];
   const sum = crc(tiff, crc(new TextEncoder().encode("eXIf")));
   return [file.slice(0, 33), word(tiff.length), "eXIf", tiff, word(sum), file.slice(33)];
 }

@@ -166,9 +166,9 @@ async function startCamera() {
   try {
     const wanted = { width: { ideal: 1920 }, height: { ideal: 1080 }, facingMode: "environment" };
     const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
-    const video = document.createElement("video");
-    Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
+    const video = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true });
     await video.play();
+    if (state.state !== "start") return stream.getTracks().forEach((track) => track.stop()); // too late
     camera = { video, stream, frames: 0, since: 0 }; // since the first that is lit
     enter("live", "Live, only the light is corrected; take a photograph to remove the noise too.");
     sendFrame();

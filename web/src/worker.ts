@@ -73,6 +73,6 @@ async function answer({ kind, picture }: Task) {
 }
 
 const loaded = load();
-loaded.catch(() => say({ kind: "failure", failure: missing }));
-let busy: Promise<unknown> = loaded;
-self.onmessage = ({ data }: MessageEvent<Task>) => (busy = busy.then(() => answer(data)));
+const unloaded = () => say({ kind: "failure", failure: missing }); // and again for each picture
+let busy: Promise<unknown> = loaded.catch(unloaded);
+self.onmessage = ({ data }: MessageEvent<Task>) => (busy = busy.then(() => answer(data)).catch(unloaded));

@@ -367,7 +367,8 @@ def split_observe(answer, scenes, fraction):
 
 
 def _unfair(got, again, scenes, fraction):
-    if isinstance(got, tuple | list) and any(isinstance(part, tuple) for part in got):
+    parts = got if isinstance(got, tuple | list) else []
+    if any(isinstance(part, tuple) and np.ndim(part) > 1 for part in parts):
         return "np.where puts its indices into a tuple; take np.where(mask)[0] or np.flatnonzero."
     if not isinstance(got, tuple | list) or [np.ndim(part) for part in got] != [1, 1]:
         return "return two things: the indices for training and those for validation."
@@ -440,6 +441,7 @@ split = Exercise(
         lambda scenes, fraction, seed: [
             part.tolist() for part in split_solution(scenes, fraction, [seed, 1])
         ],
+        lambda *given: tuple(tuple(part.tolist()) for part in split_solution(*given)),
     ],
     hints=[
         "Draw scenes, not pairs: `np.unique(scenes)` lists them once each.",

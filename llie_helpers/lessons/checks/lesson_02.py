@@ -168,8 +168,10 @@ def gamma_for_mean_observe(answer, image, target):
         found = "this target is darker than the image, so search above 1 as well."
     elif min(got - 0.01, 10 - got) < 0.01:
         found = "the search ran the wrong way; a larger gamma makes the image darker."
-    else:
+    elif abs(got / right - 1) < 0.25:
         found = "it must be within 0.001; take more or finer steps."
+    else:
+        found = "it must be within 0.001, and a larger gamma makes the image darker."
     raise Finding(
         f"for the target {target} your gamma {got:.3g} gives the mean {mean:.3g}: {found}"
     )
@@ -193,6 +195,10 @@ gamma_for_mean = Exercise(
         "take more or finer steps": "range(40) => range(6)",
         "search above 1 as well": "10.0 => 1.0",
         "the search ran the wrong way": "() > => () <",
+        "within 0.001, and a larger gamma makes the image darker": [
+            "0.01, 10.0 => 0.1, 8.0",
+            "() > => () <",
+        ],
         "a gamma is positive": "return (low => return -(low",
     },
     right=[
@@ -323,11 +329,12 @@ class _Spy:
     """
 
     def __init__(self, features, targets):
-        if not np.array_equal(features[:, 0], targets[:, 0]):
+        self.rows = np.asarray(features)
+        if not np.array_equal(self.rows[:, 0], np.asarray(targets)[:, 0]):
             raise ValueError("features and targets belong to different rows")
-        self.rows = features
 
     def predict(self, features):
+        features = np.asarray(features)
         seen = [np.isin(features[:, k], self.rows[:, k]) for k in (0, 1)]
         count = np.full(len(features), len(self.rows))
         return np.stack([features[:, 0], *seen, count], axis=1).astype(float)
@@ -375,6 +382,16 @@ def _leak(got, count):
     return None
 
 
+def row_by_row(features, targets, scenes, fit):
+    """The same with a model for each row, and lists of rows."""
+    predicted = []
+    for row, scene in zip(features, scenes, strict=True):
+        others = [i for i, other in enumerate(scenes) if other != scene]
+        model = fit([features[i] for i in others], [targets[i] for i in others])
+        predicted += list(model.predict([row]))
+    return predicted
+
+
 honest_predictions = Exercise(
     title="Find the leak and close it",
     minutes=10,
@@ -408,6 +425,7 @@ honest_predictions = Exercise(
         lambda features, targets, scenes, fit: honest_predictions_solution(
             features, targets, scenes % 4, fit
         ).tolist(),
+        row_by_row,
     ],
     hints=[
         "Ask of every row: had the model that predicts it seen this row, or another darkening of "

@@ -54,6 +54,8 @@ def crops_observe(answer, pairs, side):
         item = dataset[draw % len(pairs)]
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise Finding("return two images, (low, normal).")
+        if not all(isinstance(image, torch.Tensor) for image in item):
+            raise Finding("return two tensors, as `pair.low` and `pair.normal` are.")
         low, normal = item
         if low.shape != (3, side, side) or normal.shape != (3, side, side):
             raise Finding(
@@ -83,6 +85,8 @@ def crops_observe(answer, pairs, side):
                 f"the last {name} is never reached: an image of {length} {name}s has "
                 f"{length} - side + 1 places for a crop, and randint(n, ()) gives 0 to n - 1."
             )
+        if min(found) > 0:
+            raise Finding(f"no crop begins in the first {name}; rows and columns count from 0.")
     return len(dataset)
 
 
@@ -123,8 +127,13 @@ crops = Exercise(
         "only 7 of the eight turns occur": ["randint(8, => randint(7,"],
         "the last row is never reached": ["height - self.side + 1 => height - self.side"],
         "the last column is never reached": ["width - self.side + 1 => width - self.side"],
+        "no crop begins in the first row": ["height - self.side + 1 => 1, height - self.side + 1"],
         "all crops begin in the first column": [
             "left = int(torch.randint(width - self.side + 1, ())) => left = 0"
+        ],
+        "return two tensors": [
+            "return flip_rotate(pair.low[window], k), flip_rotate(pair.normal[window], k) => "
+            "return pair.low[window].numpy(), pair.normal[window].numpy()"
         ],
         "the order is (low, normal)": [
             "flip_rotate(pair.low[window], k), flip_rotate(pair.normal[window], k) => "
@@ -156,14 +165,16 @@ def block_observe(answer, options, image):
     if isinstance(made, nn.Module):
         size = tuple(made(image).shape[-2:])
         expected = tuple(math.ceil(side / options["stride"]) for side in image.shape[-2:])
-        if size != expected:
-            unused = size == image.shape[-2:]
+        conv = next((each for each in made.modules() if isinstance(each, nn.Conv2d)), None)
+        if conv and size != expected:
             raise Finding(
                 f"with stride {options['stride']}, {image.shape[-2]} x {image.shape[-1]} pixels "
                 f"must become {expected[0]} x {expected[1]}, yours become {size[0]} x {size[1]}: "
                 + (
                     "pass `stride` on to the convolution."
-                    if unused
+                    if conv.stride[0] != options["stride"]
+                    else "the window is 3 pixels wide."
+                    if conv.kernel_size != (3, 3)
                     else "a window of 3 needs one pixel of padding on each side."
                 )
             )
@@ -190,6 +201,7 @@ block = Exercise(
             )
         ),
         "needs one pixel of padding on each side": [", padding=1 => "],
+        "the window is 3 pixels wide": ["kernel_size=3 => kernel_size=5"],
         "pass `stride` on to the convolution": ["stride=stride => stride=1"],
         "a LeakyReLU lets negative values through": ["nn.ReLU() => nn.LeakyReLU()"],
     },

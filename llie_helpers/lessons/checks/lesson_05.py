@@ -330,7 +330,13 @@ def inputs_observe(student, low, normal, scenes, val_low, val_normal, folds):
         raise Finding(
             "one of the results has the wrong shape; each row of the input wants one prediction."
         )
-    rows, makers = np.arange(len(low)), for_train[:, 1].astype(int)
+    rows = np.arange(len(low))
+    if not np.array_equal(np.sort(for_train[:, 0]), rows):
+        raise Finding(
+            "some training rows are never predicted, or predicted twice; every row needs one "
+            "prediction."
+        )
+    makers = for_train[:, 1].astype(int)
     known = [seen[maker] & set(rows) for maker in makers]
     faults = {
         "another order": list(for_train[:, 0]) != list(rows)
@@ -374,6 +380,10 @@ inputs = Exercise(
         "on all of them.": "fit(low, normal)(val_low) => predict(val_low)",
         "the predictions are not in the order of the rows; "
         "write them to their own rows.": "return predicted => return predicted[fold.argsort()]",
+        "some training rows are never predicted": [
+            "range(folds) => range(folds - 1)",
+            "empty_like(normal) => full_like(normal, np.nan)",
+        ],
         "the rows that you fit "
         "on do not belong together": "normal[~held_out] => normal[~held_out][::-1]",
     },

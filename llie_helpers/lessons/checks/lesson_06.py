@@ -80,6 +80,11 @@ def surprise_observe(student, logits, labels):
 def _fault(student, logits, label):
     given = logits.clone().requires_grad_()
     got = student(given, label)
+    if not getattr(got, "requires_grad", False):
+        raise Finding(
+            "no gradient comes back to `logits`, so nothing can be learned from this loss: compute "
+            "it from the tensor itself, by PyTorch."
+        )
     if not torch.isfinite(got).all():
         return "not finite"
     if difference(got, surprise_solution(logits, label)):
@@ -118,6 +123,9 @@ surprise = Exercise(
                 -torch.sigmoid(logits if label else -logits).clamp(1e-7, 1 - 1e-7).log()
             )
         ),
+        "no gradient comes back to `logits`": lambda logits, label: [
+            surprise_solution(logit.detach(), label).item() for logit in logits
+        ],
         "the values are right, but their gradient is not sigmoid(logit) - label everywhere; is "
         "a branch taken that overflows?": (
             lambda logits, label: (
@@ -317,6 +325,24 @@ def step_by_softplus(generator, discriminator, optimizers, low, normal, weight):
     return [loss.detach() for loss in (judged, fooled, near)]
 
 
+def one_backward_for_each(generator, discriminator, optimizers, low, normal, weight):
+    """The same step, with the two terms of the generator's loss one after the other."""
+    of_generator, of_discriminator = optimizers
+    enhanced = generator(low)
+    both = F.softplus(-discriminator(low, normal)) + F.softplus(discriminator(low, enhanced.data))
+    judged = both.mean() / 2
+    of_discriminator.zero_grad()
+    judged.backward()
+    of_discriminator.step()
+    fooled = F.softplus(-discriminator(low, enhanced)).mean()
+    near = F.l1_loss(enhanced, normal)
+    of_generator.zero_grad()
+    (weight * fooled).backward(retain_graph=True)
+    (200 * near).backward()
+    of_generator.step()
+    return judged.item(), fooled.item(), near.item()
+
+
 def generator_first(generator, discriminator, optimizers, low, normal, weight):
     """The same two turns in the wrong order."""
     of_generator, of_discriminator = optimizers
@@ -366,6 +392,10 @@ LEAK = (
     "the gradient of the discriminator's loss runs on into the generator, and would teach it to "
     "be recognised: give the discriminator enhanced.detach() in its own turn."
 )
+TWICE = (
+    "the generator's turn has two backward() through one graph, which is gone after the first: add "
+    "up weight * fooled and 200 * near, and call backward() once."
+)
 USED_UP = (
     "the verdict on the detached output is used again in the generator's turn, but no gradient "
     "comes back through it; ask the discriminator again, about enhanced itself."
@@ -380,16 +410,23 @@ def gan_step_observe(answer, weight, batches):
         torch.optim.SGD(player.parameters(), lr=rate)
         for player, rate in ((generator, 0.003), (discriminator, 0.1))
     )
+    early = 0  # gradients that have reached the generator when the discriminator steps
+
+    def count_early(*_):
+        nonlocal early
+        early = generator.gradients
+
+    optimizers[1].register_step_post_hook(count_early)
     seen = []
     for low, normal in batches:
-        generator.calls = generator.gradients = 0
+        generator.calls = generator.gradients = early = 0
         try:
             losses = answer(generator, discriminator, optimizers, low, normal, weight)
         except RuntimeError as error:
             if "second time" not in str(error):
                 raise
-            raise Finding(LEAK if generator.gradients else USED_UP) from error
-        if generator.gradients > 1:
+            raise Finding(LEAK if early else TWICE if generator.gradients else USED_UP) from error
+        if 0 < early < generator.gradients:
             raise Finding(LEAK)
         if not isinstance(losses, tuple | list) or len(losses) != 3:
             raise Finding("return three numbers: judged, fooled, near.")
@@ -445,6 +482,10 @@ gan_step = Exercise(
             "fooled = -F.binary_cross_entropy_with_logits(verdict, torch.zeros_like(verdict))"
         ),
         USED_UP: "verdict = discriminator(low, enhanced) => verdict = fake",
+        TWICE: (
+            "(weight * fooled + 200 * near).backward() => "
+            "(weight * fooled).backward(); (200 * near).backward()"
+        ),
         "in the generator's turn the output is detached as well, so no gradient of the "
         "discriminator's opinion reaches the generator.": (
             "verdict = discriminator(low, enhanced) => "
@@ -496,7 +537,7 @@ gan_step = Exercise(
         "you return losses with their graphs": "judged.item(), => judged,",
         "call it once per step": "enhanced.detach() => generator(low).detach()",
     },
-    right=[step_by_softplus],
+    right=[step_by_softplus, one_backward_for_each],
     hints=[
         "Two turns, each with the same five lines: ask the discriminator, compute the loss, "
         "zero_grad, backward, step. Whose optimiser, and which labels, in each turn?",

@@ -95,7 +95,7 @@ def frontier_observe(student, costs, qualities):
     got = got.tolist() if isinstance(got, np.ndarray | torch.Tensor) else got
     if not isinstance(got, list | tuple | set):
         raise Finding(f"return a list of row numbers; yours is of type {type(got).__name__}.")
-    if any(isinstance(i, bool) for i in got):
+    if any(isinstance(i, bool | np.bool_) for i in got):
         raise Finding("return row numbers, not True or False for each row; np.flatnonzero helps.")
     try:
         rows = sorted(int(i) for i in got)

@@ -127,7 +127,7 @@ def parameter_slider(
             list for a menu.
 
     Raises:
-        CourseError: there are no ranges, or a range has another form.
+        CourseError: there are no ranges, or a range is empty or has another form.
     """
     if not ranges:
         raise CourseError("parameter_slider needs a range, such as gamma=(0.2, 1.0, 0.05).")
@@ -149,6 +149,10 @@ def _control(name: str, choices: tuple | list, default: Any) -> ipywidgets.Widge
             f"The range of {name} is {choices!r}; give (low, high), (low, high, step) or a list."
         )
     low, high, *step = choices
+    if low >= high or any(each <= 0 for each in step):
+        raise CourseError(
+            f"The range of {name} is {choices!r}; low must be below high, and a step above 0."
+        )
     start = low if default is None else default
     if all(isinstance(value, int) for value in (*choices, start)):
         kind, step, look = ipywidgets.IntSlider, step or [1], look

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import to_float
 from llie_helpers.inference.photos import Photo, decode_photo, read_photo, write_photo
 from llie_helpers.lessons.widgets.static import before_after
+from llie_helpers.models.network import SMALLEST
 
 PREVIEW = 900  # pixels, longer side of the preview
 # Jupyter's server closes a connection with a longer message, so the kernel hears nothing of it.
@@ -51,7 +53,9 @@ class Workshop:
     def picture(self) -> HTML:
         """Return the photograph before and after, reduced to the preview size."""
         pixels = self.photo.pixels
-        scale = min(1.0, PREVIEW / max(pixels.shape[:2]))
+        sides = pixels.shape[:2]
+        # A panorama keeps as many rows as a network needs.
+        scale = min(1.0, max(PREVIEW / max(sides), SMALLEST / min(sides)))
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         return before_after(
             to_float(small),
@@ -74,7 +78,7 @@ class Workshop:
 
     def _open(self, _change: object = None) -> None:
         if given := self.controls["path"].value.strip():
-            path = Path(given).expanduser()
+            path = Path(os.path.expanduser(given))  # leaves an unknown ~user as it is
             self._take(path.name, lambda: read_photo(path))
 
     def _take(self, name: str, read: Callable[[], Photo]) -> None:
@@ -131,7 +135,9 @@ def workshop(enhance: Callable[..., torch.Tensor], photo: Photo, folder: str | P
     """Let a student enhance their own photograph.
 
     Args:
-        enhance: called as ``enhance(pixels, exposure=..., strength=...)``, see `inference.enhance`.
+        enhance: called as ``enhance(pixels, exposure=..., strength=...)`` with a uint8 or uint16
+            array ``(H, W, 3)``; returns a tensor ``(3, H, W)`` in [0, 1]. For the other two see
+            `inference.enhance`.
         photo: the first photograph.
         folder: where photographs are saved at full size.
     """
