@@ -122,7 +122,8 @@ def _decode_by_libvips(content: bytes, name: str | os.PathLike) -> tuple[Any, st
         count = min(pages[0].get("n-pages"), MOST_PAGES)
         pages = [new(content, "", page=page) for page in range(count)]
     sizes = [page.width * page.height for page in pages]
-    if sizes.count(max(sizes)) > 1 or b"acTL" in content.partition(b"IDAT")[0]:
+    animated = loader == "png" and b"acTL" in content.partition(b"IDAT")[0]
+    if animated or sizes.count(max(sizes)) > 1:
         raise unreadable(name, "an animation or a stack of images; save one of them")
     _check_size(pages[0].width, pages[0].height, name)
     # Smaller pages are previews.

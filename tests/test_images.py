@@ -97,6 +97,16 @@ def test_no_image_at_all(tmp_path):
             read_rgb(tmp_path / name)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
+def test_bytes_that_mark_an_animated_png_mean_nothing_elsewhere(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(RGB).save(path)
+    # After the end, because pixels may hold any bytes: in 10 MB, these four are there by chance in
+    # one photograph of 430.
+    path.write_bytes(path.read_bytes() + b"acTL")
+    assert read_rgb(path).shape == RGB.shape
+
+
 def test_an_unknown_format_is_not_written(tmp_path):
     with pytest.raises(CourseError, match=r"use a suffix of .*\.png"):
         save_image(tmp_path / "a.xyz", to_float(RGB))
