@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from llie_helpers.errors import CourseError
-from llie_helpers.images import load_image, read_rgb, save_image, thumbnail, to_float, to_uint8
+from llie_helpers.images import (
+    load_image,
+    read_rgb,
+    save_image,
+    thumbnail,
+    to_float,
+    to_uint8,
+    to_uint16,
+)
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -60,6 +68,15 @@ def test_a_photo_on_its_side_is_turned(tmp_path):
 def test_to_uint8_clamps_and_rounds(values):
     pixel = to_uint8(torch.tensor(values).reshape(3, 1, 1))[0, 0]
     assert pixel.tolist() == np.rint(np.clip(np.float32(values), 0, 1) * np.float32(255)).tolist()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_images_of_half_precision_become_levels(dtype):
+    image = torch.linspace(-0.5, 1.5, 3 * 70 * 5).view(3, 70, 5).to(dtype)
+    kept = image.clone()
+    for make in (to_uint8, to_uint16):
+        assert np.array_equal(make(image), make(image.float()))
+    assert torch.equal(image, kept)
 
 
 def test_float_and_back_is_exact():
