@@ -370,3 +370,11 @@ def test_foreign_and_damaged_weights_are_refused(tmp_path):
 def test_what_is_no_batch_of_images_is_refused(shape, sentence):
     with pytest.raises(CourseError, match=sentence):
         small("mse_cnn")(torch.rand(shape))
+
+
+@pytest.mark.parametrize("name", ["mse_cnn", "plain_unet"])
+def test_more_levels_need_larger_images(name):
+    model = create_model(name, widths=[2] * 7)
+    assert model(torch.rand(1, 3, 33, 40)).shape == (1, 3, 33, 40)
+    with pytest.raises(CourseError, match=r"40x32 pixels .* needs at least 33x33"):
+        model(torch.rand(1, 3, 32, 40))
