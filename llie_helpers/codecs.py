@@ -265,7 +265,7 @@ def encode(image: Any, path: Path, **options: Any) -> None:
         if isinstance(error, OSError) and error.errno:
             raise
         if "write error" in str(error):
-            full = os.strerror(errno.ENOSPC) in str(error)
+            full = any(os.strerror(n) in str(error) for n in (errno.ENOSPC, errno.EDQUOT))
             raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
         size = f"{image.width}x{image.height}"
         raise CourseError(f"A photograph of {size} pixels is too large for {suffix}.") from error

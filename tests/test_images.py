@@ -1,4 +1,6 @@
 import builtins
+import errno
+import os
 
 import cv2
 import numpy as np
@@ -9,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from llie_helpers import codecs
 from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
 from llie_helpers.images import (
     load_image,
     read_rgb,
@@ -122,6 +126,15 @@ def test_bytes_that_mark_an_animated_png_mean_nothing_elsewhere(tmp_path, suffix
     # one photograph of 430.
     path.write_bytes(path.read_bytes() + b"acTL")
     assert read_rgb(path).shape == RGB.shape
+
+
+def test_a_quota_that_is_used_up_is_a_full_disk(tmp_path):
+    class Photo:
+        def write_to_target(self, *_):
+            raise codecs.libvips().Error(f"write error: {os.strerror(errno.EDQUOT)}")
+
+    with pytest.raises(CourseError, match="The disk is full"), atomic_path(tmp_path / "a.png") as a:
+        codecs.encode(Photo(), a)
 
 
 def test_an_unknown_format_is_not_written(tmp_path):

@@ -154,11 +154,12 @@ def test_where_no_pair_can_be_read_nothing_is_left_behind(files):
     assert caches() == []
 
 
-def test_a_full_disk_is_said_clearly_and_leaves_nothing(files, monkeypatch):
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_clearly_and_leaves_nothing(files, monkeypatch, full):
     class FullDisk(io.BytesIO):
         def write(self, content):
             if self.tell() > 0:
-                raise OSError(errno.ENOSPC, "No space left on device")
+                raise OSError(full, os.strerror(full))
             return super().write(content)
 
     monkeypatch.setattr(cache, "open", lambda path, mode: FullDisk(), raising=False)
