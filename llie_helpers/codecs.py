@@ -37,6 +37,7 @@ COMPRESSION, COLOURS = 259, 262  # tags of TIFF
 JPEG, RGB, YCBCR, LAB = 7, 2, 6, 8  # their values
 MOST_PAGES = 10  # of a TIFF file that are looked at to tell previews from a stack
 LARGEST = 150e6  # pixels; a larger file is more likely a decompression bomb than a photograph
+LARGEST_ALLOWED = f"the largest is {LARGEST / 1e6:.0f} megapixels"
 
 
 @cache
@@ -187,6 +188,8 @@ def _decode_by_pillow(content: bytes, name: str | os.PathLike) -> tuple[Any, str
             kind = next(suffix for suffix, kind in OTHER_KINDS.items() if kind == image.format)
     except UnidentifiedImageError as error:
         raise unreadable(name, UNKNOWN if content else "empty") from error
+    except Image.DecompressionBombError as error:  # raised before the size is known
+        raise unreadable(name, f"too large; {LARGEST_ALLOWED}") from error
     except CourseError:
         raise
     # Pillow's decoders raise OSError, SyntaxError, ValueError and others on damaged files.
@@ -197,8 +200,7 @@ def _decode_by_pillow(content: bytes, name: str | os.PathLike) -> tuple[Any, str
 
 def _check_size(width: int, height: int, name: str | os.PathLike) -> None:
     if width * height > LARGEST:
-        largest = f"the largest is {LARGEST / 1e6:.0f} megapixels"
-        raise unreadable(name, f"{width}x{height} pixels; {largest}")
+        raise unreadable(name, f"{width}x{height} pixels; {LARGEST_ALLOWED}")
 
 
 def check_suffix(path: Path) -> None:

@@ -1,6 +1,7 @@
 import builtins
 import errno
 import os
+import struct
 
 import cv2
 import numpy as np
@@ -126,6 +127,14 @@ def test_bytes_that_mark_an_animated_png_mean_nothing_elsewhere(tmp_path, suffix
     # one photograph of 430.
     path.write_bytes(path.read_bytes() + b"acTL")
     assert read_rgb(path).shape == RGB.shape
+
+
+@pytest.mark.parametrize("side", [13_000, 20_000])  # Pillow refuses the second by itself
+def test_a_bitmap_that_is_too_large_is_called_so(tmp_path, side):
+    header = b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, side, side, 1, 24, *6 * [0])
+    (tmp_path / "a.bmp").write_bytes(header)
+    with pytest.raises(CourseError, match="the largest is 150 megapixels"):
+        read_rgb(tmp_path / "a.bmp")
 
 
 def test_a_quota_that_is_used_up_is_a_full_disk(tmp_path):
