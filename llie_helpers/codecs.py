@@ -37,6 +37,7 @@ COMPRESSION, COLOURS = 259, 262  # tags of TIFF
 JPEG, RGB, YCBCR, LAB = 7, 2, 6, 8  # their values
 MOST_PAGES = 10  # of a TIFF file that are looked at to tell previews from a stack
 LARGEST = 150e6  # pixels; a larger file is more likely a decompression bomb than a photograph
+LARGEST_ALLOWED = f"the largest is {LARGEST / 1e6:.0f} megapixels"
 
 
 @cache
@@ -122,7 +123,8 @@ def _decode_by_libvips(content: bytes, name: str | os.PathLike) -> tuple[Any, st
         count = min(pages[0].get("n-pages"), MOST_PAGES)
         pages = [new(content, "", page=page) for page in range(count)]
     sizes = [page.width * page.height for page in pages]
-    if sizes.count(max(sizes)) > 1 or b"acTL" in content.partition(b"IDAT")[0]:
+    animated = loader == "png" and b"acTL" in content.partition(b"IDAT")[0]
+    if animated or sizes.count(max(sizes)) > 1:
         raise unreadable(name, "an animation or a stack of images; save one of them")
     _check_size(pages[0].width, pages[0].height, name)
     # Smaller pages are previews.
@@ -186,6 +188,8 @@ def _decode_by_pillow(content: bytes, name: str | os.PathLike) -> tuple[Any, str
             kind = next(suffix for suffix, kind in OTHER_KINDS.items() if kind == image.format)
     except UnidentifiedImageError as error:
         raise unreadable(name, UNKNOWN if content else "empty") from error
+    except Image.DecompressionBombError as error:  # raised before the size is known
+        raise unreadable(name, f"too large; {LARGEST_ALLOWED}") from error
     except CourseError:
         raise
     # Pillow's decoders raise OSError, SyntaxError, ValueError and others on damaged files.
@@ -196,8 +200,7 @@ def _decode_by_pillow(content: bytes, name: str | os.PathLike) -> tuple[Any, str
 
 def _check_size(width: int, height: int, name: str | os.PathLike) -> None:
     if width * height > LARGEST:
-        largest = f"the largest is {LARGEST / 1e6:.0f} megapixels"
-        raise unreadable(name, f"{width}x{height} pixels; {largest}")
+        raise unreadable(name, f"{width}x{height} pixels; {LARGEST_ALLOWED}")
 
 
 def check_suffix(path: Path) -> None:
@@ -264,7 +267,7 @@ def encode(image: Any, path: Path, **options: Any) -> None:
         if isinstance(error, OSError) and error.errno:
             raise
         if "write error" in str(error):
-            full = os.strerror(errno.ENOSPC) in str(error)
+            full = any(os.strerror(n) in str(error) for n in (errno.ENOSPC, errno.EDQUOT))
             raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
         size = f"{image.width}x{image.height}"
         raise CourseError(f"A photograph of {size} pixels is too large for {suffix}.") from error

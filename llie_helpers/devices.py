@@ -30,9 +30,19 @@ def choose_device(name: str = AUTO) -> torch.device:
     except RuntimeError as error:
         raise CourseError(f"There is no device {name!r}; use auto, cpu, cuda or mps.") from error
     count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if device.type in count and (device.index or 0) >= count[device.type]:
+    known = count.get(device.type)
+    found = _computes(device) if known is None else (device.index or 0) < known
+    if not found:
         raise CourseError(f"This computer has no device {name!r}; use auto or cpu.")
     return device
+
+
+def _computes(device: torch.device) -> bool:
+    """Return whether a value comes back from a device, as it does not from "xpu" or "meta"."""
+    try:
+        return torch.ones(1, device=device).item() == 1
+    except Exception:  # of another type for each kind of device
+        return False
 
 
 def describe(device: torch.device) -> str:

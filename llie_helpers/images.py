@@ -135,6 +135,7 @@ def _to_levels(image: torch.Tensor, dtype: type) -> np.ndarray:
     pixels: np.ndarray = np.empty((height, width, channels), dtype)
     bands = image.detach().split(BAND, dim=1)
     for target, band in zip(np.split(pixels, range(BAND, height, BAND)), bands, strict=True):
-        levels = band.clamp(0, 1).mul_(np.iinfo(dtype).max).round_().cpu().numpy()
+        # In half precision, 65535 is infinite, and NumPy has no bfloat16.
+        levels = band.float().clamp(0, 1).mul_(np.iinfo(dtype).max).round_().cpu().numpy()
         cv2.merge(list(levels.astype(dtype)), target)
     return pixels

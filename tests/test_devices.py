@@ -30,7 +30,7 @@ def test_auto_is_cuda_or_the_cpu_and_the_cpu_in_the_quick_profile(monkeypatch, c
     assert choose_device().type == chosen
 
 
-@pytest.mark.parametrize("name", ["mps", "cuda:0"])
+@pytest.mark.parametrize("name", ["mps", "cuda:0", "hpu", "vulkan", "meta"])
 def test_a_device_asked_for_by_name_must_be_there(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)

@@ -1,4 +1,7 @@
 import builtins
+import errno
+import os
+import struct
 
 import cv2
 import numpy as np
@@ -9,8 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from llie_helpers import codecs
 from llie_helpers.errors import CourseError
-from llie_helpers.images import load_image, read_rgb, save_image, thumbnail, to_float, to_uint8
+from llie_helpers.files import atomic_path
+from llie_helpers.images import (
+    load_image,
+    read_rgb,
+    save_image,
+    thumbnail,
+    to_float,
+    to_uint8,
+    to_uint16,
+)
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -62,6 +75,15 @@ def test_to_uint8_clamps_and_rounds(values):
     assert pixel.tolist() == np.rint(np.clip(np.float32(values), 0, 1) * np.float32(255)).tolist()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_images_of_half_precision_become_levels(dtype):
+    image = torch.linspace(-0.5, 1.5, 3 * 70 * 5).view(3, 70, 5).to(dtype)
+    kept = image.clone()
+    for make in (to_uint8, to_uint16):
+        assert np.array_equal(make(image), make(image.float()))
+    assert torch.equal(image, kept)
+
+
 def test_float_and_back_is_exact():
     levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
     assert np.array_equal(to_uint8(to_float(levels)), levels)
@@ -95,6 +117,33 @@ def test_no_image_at_all(tmp_path):
     for name in ("folder.png", "missing.png"):
         with pytest.raises(CourseError, match="There is no image file"):
             read_rgb(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
+def test_bytes_that_mark_an_animated_png_mean_nothing_elsewhere(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(RGB).save(path)
+    # After the end, because pixels may hold any bytes: in 10 MB, these four are there by chance in
+    # one photograph of 430.
+    path.write_bytes(path.read_bytes() + b"acTL")
+    assert read_rgb(path).shape == RGB.shape
+
+
+@pytest.mark.parametrize("side", [13_000, 20_000])  # Pillow refuses the second by itself
+def test_a_bitmap_that_is_too_large_is_called_so(tmp_path, side):
+    header = b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, side, side, 1, 24, *6 * [0])
+    (tmp_path / "a.bmp").write_bytes(header)
+    with pytest.raises(CourseError, match="the largest is 150 megapixels"):
+        read_rgb(tmp_path / "a.bmp")
+
+
+def test_a_quota_that_is_used_up_is_a_full_disk(tmp_path):
+    class Photo:
+        def write_to_target(self, *_):
+            raise codecs.libvips().Error(f"write error: {os.strerror(errno.EDQUOT)}")
+
+    with pytest.raises(CourseError, match="The disk is full"), atomic_path(tmp_path / "a.png") as a:
+        codecs.encode(Photo(), a)
 
 
 def test_an_unknown_format_is_not_written(tmp_path):

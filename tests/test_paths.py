@@ -14,8 +14,9 @@ from builder.source import ROOT
 
 from llie_helpers import paths
 
-# Root could write everywhere, so the test gives that right up.
-DROP = ["setpriv", "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
+# Root could read and write everywhere, so the test gives that right up.
+DROPPED = "-dac_override,-dac_read_search"
+DROP = ["setpriv", "--bounding-set", DROPPED, "--inh-caps", DROPPED]
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,30 @@ def test_the_variables_decide_and_know_the_home(monkeypatch, tmp_path):
     monkeypatch.setenv("LLIE_DATA", "~/lol")
     assert paths.runs_dir() == tmp_path / "results"
     assert paths.data_dir() == tmp_path / "lol"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs folders that refuse, and setpriv")
+def test_data_in_a_folder_that_may_not_be_entered_are_not_there(tmp_path):
+    hidden = tmp_path / "locked" / "data"
+    hidden.mkdir(parents=True)
+    hidden.parent.chmod(0)
+    script = "from llie_helpers import data, paths\ndata.choose('lol_v1', download=False)\n"
+    script += "print(paths.download_dir() == paths.own_dir() / 'data')"
+    ran = subprocess.run(
+        [*(DROP if os.geteuid() == 0 else []), sys.executable, "-c", script],
+        env=os.environ | {"LLIE_DATA": str(hidden)},
+        capture_output=True,
+        text=True,
+    )
+    hidden.parent.chmod(0o755)
+    assert ran.returncode == 0, ran.stderr
+    assert "embedded samples (source 3 of 3), because LOL v1 is not in" in ran.stdout
+    assert ran.stdout.endswith("True\n")
+
+
+def test_a_drive_that_is_not_there_cannot_be_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths.os.path, "exists", lambda path: False)
+    assert not paths.can_write(tmp_path / "gone")
 
 
 # What a lesson does with the folders: it trains, records, caches and keeps its strip.

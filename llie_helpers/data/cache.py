@@ -7,8 +7,8 @@ each pair that could not be read and is left out.
 """
 
 import hashlib
+import itertools
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -86,15 +86,25 @@ def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
 
 def fingerprint(files: Sequence[PairFiles]) -> str:
     """Return 12 hexadecimal digits that depend on the name, size and time of every file."""
-    sides = [(pair, path) for pair in files for path in (pair.low, pair.normal)]
-    # Relative names, so that a data folder may be moved without decoding it again.
-    parent = os.path.commonpath([path.parent for _, path in sides])
-    listing = []
-    for pair, path in sides:
-        status = path.stat()
-        relative = os.path.relpath(path, parent)
-        listing.append((pair.split, pair.name, relative, status.st_size, status.st_mtime_ns))
+    sides = [(pair, path.absolute()) for pair in files for path in (pair.low, pair.normal)]
+    # Relative names, so that a data folder may be moved without decoding it again. Two drives of
+    # Windows have no folder in common.
+    levels = zip(*(path.parent.parts for _, path in sides), strict=False)
+    shared = sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, levels))
+    listing = [
+        (pair.split, pair.name, "/".join(path.parts[shared:]), *_version(path))
+        for pair, path in sides
+    ]
     return hashlib.sha256(json.dumps([FORMAT, listing]).encode()).hexdigest()[:12]
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Return the size and the time of a file; zeros if it is missing, such as a broken link's."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def build(folder: Path, files: Sequence[PairFiles]) -> None:

@@ -10,6 +10,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -59,7 +60,9 @@ def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
                 f"Kaggle's {slug} does not hold the folders that the course expects; it may "
                 "have changed, so please report this and use another data set."
             )
-    remove(archive.parent)
+    remove(archive)
+    with suppress(OSError):  # which holds the downloads of other sets
+        archive.parent.rmdir()
     return target
 
 

@@ -43,15 +43,16 @@ def places() -> Iterator[tuple[Path, Folders]]:
 
 def roots() -> list[Path]:
     """Return the folders to search: that of data sets, the user's own and Kaggle's."""
-    return [data_dir(), *(root for root in (own_dir() / "data", KAGGLE_INPUT) if root.is_dir())]
+    others = (own_dir() / "data", KAGGLE_INPUT)
+    return [data_dir(), *(root for root in others if os.path.isdir(root))]
 
 
 def describe(root: Path) -> str:
     """Say which images a root holds, after "the folder, which "."""
     folders, archives = folders_in(root), _archives(root)
-    if not root.exists():
+    if not os.path.exists(root):
         return "does not exist"
-    if root.is_file() and not folders:
+    if os.path.isfile(root) and not folders:
         return "is not a complete zip archive"
     held = [
         f"{folder.relative_to(root.parent)} ({len(images)})"
@@ -71,10 +72,11 @@ def folders_in(root: Path, depth: int = DEPTH) -> Folders:
 
     What is hidden is left out, and what is more than ``depth`` levels below.
     """
-    if root.is_file():
+    # Unlike pathlib's, these functions do not raise in a folder that may not be entered.
+    if os.path.isfile(root):
         return _folders_in_archive(root)
     folders: Folders = {}
-    level = [root] if root.is_dir() else []
+    level = [root] if os.path.isdir(root) else []
     for _ in range(depth + 1):
         folders |= {folder: images_in(folder) for folder in level}
         level = [folder for parent in level for folder in _subfolders(parent)]
@@ -122,7 +124,7 @@ def _folders_in_archive(archive: Path) -> Folders:
 
 def _archives(root: Path) -> list[Path]:
     """Return the zip archives in a folder and in the folders directly below it."""
-    folders = [root, *_subfolders(root)] if root.is_dir() else []
+    folders = [root, *_subfolders(root)] if os.path.isdir(root) else []
     return [path for folder in folders for path in sorted(folder.glob("*.zip"))]
 
 

@@ -53,8 +53,10 @@ def load_pairs(name: str, split: str) -> Pairs:
             two. Pairs known to be mismatched are only in an official test split.
 
     Raises:
-        CourseError: no such set or split, the set is not on this computer, or its files are
-            unusable: partners are missing, sizes differ, images are unreadable.
+        CourseError: no such set or split, the set is not on this computer, or none of its pairs
+            is usable. Single files without a partner, pairs whose sizes differ and unreadable ones
+            are left out, with a warning; of SICE and SID, whose pairs are decoded on each access,
+            the latter two raise when they are accessed.
     """
     parts = [source(part).pairs(split) for part in PLUS.split(name)]
     return parts[0] if len(parts) == 1 else mix(parts, balance=split == "train")

@@ -1,9 +1,10 @@
 """Read and write pairs as one ``dataset.npz`` of paired arrays."""
 
 import os
-import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -49,9 +50,11 @@ def read_npz(path: Path) -> tuple[list[str], list[RawPair]]:
         CourseError: the file or its arrays are missing, or of a wrong shape, type or value.
     """
     try:
-        with np.load(path) as archive:
+        # Not `np.load`, which also takes other files than archives.
+        with path.open("rb") as stream, np.lib.npyio.NpzFile(stream) as archive:
             arrays = {key.lower(): archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    # An encrypted archive raises RuntimeError.
+    except (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
         raise CourseError(f"{path} is not a readable npz file ({error}); get it again.") from error
     for keys in KEYS:
         if arrays.keys() >= set(keys):
@@ -94,11 +97,12 @@ def write_npz(path: str | os.PathLike, pairs: Pairs) -> None:
 
 
 def _to_uint8(array: np.ndarray, what: str) -> np.ndarray:
-    if array.ndim != 4 or array.shape[-1] != 3 or len(array) == 0:
+    if array.ndim != 4 or array.shape[-1] != 3 or array.size == 0:
         raise CourseError(f"The array {what} has shape {array.shape}, expected (N, H, W, 3).")
     if array.dtype == np.uint8:
         return array
-    if not np.issubdtype(array.dtype, np.floating) or array.min() < 0 or array.max() > 1:
+    # Comparisons with NaN are false.
+    if not (np.issubdtype(array.dtype, np.floating) and array.min() >= 0 and array.max() <= 1):
         raise CourseError(
             f"The array {what} is {array.dtype} from {array.min()} to {array.max()}, "
             "expected uint8, or float in [0, 1]."

@@ -20,7 +20,8 @@ class Report:
         title: the data set and its folder.
         counts: pairs per split.
         problems: what is missing or damaged: folders, files without a partner, sizes that
-            differ, unreadable files. `data.load_pairs` leaves such pairs out.
+            differ, unreadable files. `data.load_pairs` leaves such files and pairs out, except
+            that it needs all folders, and that SICE and SID decode their pairs on access only.
         warnings: what is unusual but usable, such as an unexpected number of pairs.
     """
 

@@ -79,7 +79,7 @@ def read_noise(
     ``sigma`` is in units of a white pixel. The result may be negative, as a sensor's is
     before its black level is clipped. Sources: Foi et al. 2008; Wei et al. 2020.
     """
-    noise = torch.randn(linear.shape, generator=generator, dtype=linear.dtype)
+    noise = torch.randn(linear.shape, generator=generator, dtype=linear.dtype, device=linear.device)
     return linear + sigma * noise
 
 
@@ -122,7 +122,7 @@ def white_balance(linear: torch.Tensor, gains: Sequence[float]) -> torch.Tensor:
 
     Gains that do not suit the light leave a colour cast, common where light is scarce.
     """
-    return linear * torch.tensor(gains, dtype=linear.dtype).view(3, 1, 1)
+    return linear * linear.new_tensor(gains).view(3, 1, 1)
 
 
 def tone(image: torch.Tensor, contrast: float) -> torch.Tensor:
@@ -145,7 +145,7 @@ def jpeg(image: torch.Tensor, quality: int) -> torch.Tensor:
         _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
         decoded = np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR))
         coded.append(to_float(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)))
-    return torch.stack(coded).view(image.shape)
+    return torch.stack(coded).view(image.shape).to(image.device)
 
 
 def darken(

@@ -2,7 +2,7 @@
 
 A term is a function ``(enhanced, normal) -> scalar`` on images (N, C, H, W) in [0, 1]. It runs in
 float32 also in mixed-precision training, because variances and Fourier transforms are inaccurate
-in half precision.
+in half precision; only the network of the perceptual loss runs in that of training.
 """
 
 from llie_helpers.losses.gan import gan_discriminator_loss, gan_generator_loss

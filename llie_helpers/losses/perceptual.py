@@ -57,7 +57,7 @@ def random_vgg() -> nn.Sequential:
     """
     layers: list[nn.Module] = []
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # `torch.manual_seed` also seeds every GPU
         channels = [3, 16, 16, 32, 32, 64, 64, 64, 64]
         for before, after in itertools.pairwise(channels):
             if layers and after > before:

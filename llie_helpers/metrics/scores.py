@@ -100,7 +100,8 @@ def ciede2000(enhanced: Tensor, normal: Tensor) -> Tensor:
     """
     from skimage.color import deltaE_ciede2000, rgb2lab
 
-    labs = (rgb2lab(batch.cpu().numpy(), channel_axis=1) for batch in _batches(enhanced, normal))
+    batches = (batch.detach().cpu().numpy() for batch in _batches(enhanced, normal))
+    labs = (rgb2lab(batch, channel_axis=1) for batch in batches)
     difference = deltaE_ciede2000(*labs, channel_axis=1)
     return torch.from_numpy(difference).mean(dim=(1, 2)).float()
 

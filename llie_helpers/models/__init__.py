@@ -61,7 +61,7 @@ def create_model(name: str, weights: str | os.PathLike | None = None, **options:
         model = MODELS[name](**options)
         if state is not None:
             model.load_state_dict(state)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, TypeError) as error:  # TypeError beyond 64 bits
         reason = str(error).splitlines()[0].rstrip(":.")
         given = options or "these weights"
         raise CourseError(f"{name} cannot be built with {given}: {reason}.") from error

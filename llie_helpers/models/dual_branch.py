@@ -213,6 +213,8 @@ class DualBlock(nn.Module):
 
     def __init__(self, width: int, spectral: bool = True) -> None:
         super().__init__()
+        if spectral and width < 4:
+            raise ValueError("width must be at least 4 for a spectral branch")
         in_spectral = width // 4 if spectral else 0
         in_spatial = width - in_spectral
         self.split = in_spatial, in_spectral

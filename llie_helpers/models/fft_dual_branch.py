@@ -37,6 +37,8 @@ class FFTDualBranch(Network):
 
     def __init__(self, size: int = 224) -> None:
         super().__init__()
+        if size % 2:
+            raise ValueError("size must be even")
         self.full_size = nn.Sequential(nn.Conv2d(3, 32, kernel_size=3, padding=1), *norm(32))
         self.half_size = nn.Sequential(
             nn.Conv2d(32, 64, kernel_size=3, stride=2, padding=1),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.images import WHOLE, Place
 
-SMALLEST = 16  # pixels; reflection padding needs more pixels than it adds
+SMALLEST = 16  # pixels
 
 
 class Network(nn.Module):
@@ -128,6 +128,8 @@ class Objective:
 def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Let ``forward(self, image, ...)`` take images of any size from 16x16.
 
+    A network that halves the size more than four times needs more than half of ``self.multiple``.
+
     The image is padded by reflection at its right and lower edge to a multiple of
     ``self.multiple``, and the output is cropped. The decorated method takes ``(N, 3, H, W)``; for a
     part of a photograph also the ``context`` from `Network.prepare`, and the part's ``place``.
@@ -138,7 +140,7 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(forward)
     def padded(self: Network, image: Tensor, context: Any = None, place: Place = WHOLE) -> Tensor:
-        check_images(image)
+        check_images(image, self.multiple)
         height, width = image.shape[-2:]
         bottom, right = -height % self.multiple, -width % self.multiple
         if bottom or right:
@@ -150,11 +152,12 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return padded
 
 
-def check_images(image: Tensor) -> None:
-    """Check that ``image`` is a batch of images for a network.
+def check_images(image: Tensor, multiple: int = 1) -> None:
+    """Check that ``image`` is a batch of images for a network that pads to a ``multiple``.
 
     Raises:
-        CourseError: the tensor is not a batch of RGB images, or smaller than 16x16.
+        CourseError: the tensor is not a batch of RGB images, smaller than 16x16, or no larger than
+            half of ``multiple``.
     """
     if image.dim() != 4 or image.shape[1] != 3:
         raise CourseError(
@@ -162,8 +165,10 @@ def check_images(image: Tensor) -> None:
             "use image[None] to make a batch of one image."
         )
     height, width = image.shape[-2:]
-    if min(height, width) < SMALLEST:
+    # Reflection padding needs more pixels than it adds.
+    smallest = max(SMALLEST, multiple // 2 + 1)
+    if min(height, width) < smallest:
         raise CourseError(
             f"An image of {width}x{height} pixels is too small for this network; "
-            f"it needs at least {SMALLEST}x{SMALLEST}."
+            f"it needs at least {smallest}x{smallest}."
         )

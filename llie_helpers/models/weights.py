@@ -59,11 +59,15 @@ def read(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], str, dict[st
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CourseError(f"{path} is not a readable safetensors file ({error}).") from error
-    if "network" not in metadata:
-        raise CourseError(f"{path} does not say which network it belongs to; use save_weights.")
-    network = json.loads(metadata["network"])
+    try:
+        network = json.loads(metadata["network"])
+        name, options = network["model"], network["options"]
+    except (LookupError, ValueError, TypeError) as error:
+        raise CourseError(
+            f"{path} does not say which network it belongs to; use save_weights."
+        ) from error
     state = {key: v.float() if v.dtype == torch.float16 else v for key, v in state.items()}
-    return state, network["model"], network["options"]
+    return state, name, options
 
 
 def find(name: str, weights: str | os.PathLike) -> Path:

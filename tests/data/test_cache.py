@@ -2,7 +2,9 @@ import errno
 import io
 import os
 import pickle
+import sys
 import time
+from pathlib import PureWindowsPath
 
 import numpy as np
 import pytest
@@ -98,6 +100,16 @@ def test_a_moved_data_folder_keeps_its_cache(files, tmp_path):
     assert cache.fingerprint(moved) == before
 
 
+def test_a_relative_and_an_absolute_folder_or_two_drives(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mixed = [pair._replace(low=pair.low.relative_to(tmp_path)) for pair in files]
+    assert cache.fingerprint(mixed) == cache.fingerprint(files)
+    monkeypatch.setattr(cache.Path, "absolute", lambda path: PureWindowsPath(DRIVE[path], path))
+    monkeypatch.setattr(cache, "_version", lambda path: (0, 0))
+    DRIVE = {pair.low: "C:/" for pair in files} | {pair.normal: "D:/" for pair in files}
+    assert len(cache.fingerprint(files)) == 12
+
+
 def test_pixels_cut_short_are_made_again(files):
     folder = cache.open_cache("tiny", files).folder
     with open(folder / "images.u8", "r+b") as stream:
@@ -116,6 +128,17 @@ def test_a_damaged_image_is_named_and_its_pair_left_out(files):
         assert "1.png cannot be read" in said
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own")
+def test_a_link_to_nothing_is_named_and_its_pair_left_out(files, tmp_path):
+    files[1].low.unlink()
+    files[1].low.symlink_to(tmp_path / "moved.png")
+    cached = cache.open_cache("tiny", files)
+    assert cached.names == ("0", "2")
+    assert "There is no image file" in cached.damaged[0]
+    save_image(tmp_path / "moved.png", torch.zeros(3, 20, 30))
+    assert cache.open_cache("tiny", files).names == ("0", "1", "2")
+
+
 def test_sizes_that_differ_are_named_and_the_pair_left_out(files):
     save_image(files[2].normal, torch.zeros(3, 16, 16))
     cached = cache.open_cache("tiny", files)
@@ -131,11 +154,12 @@ def test_where_no_pair_can_be_read_nothing_is_left_behind(files):
     assert caches() == []
 
 
-def test_a_full_disk_is_said_clearly_and_leaves_nothing(files, monkeypatch):
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_clearly_and_leaves_nothing(files, monkeypatch, full):
     class FullDisk(io.BytesIO):
         def write(self, content):
             if self.tell() > 0:
-                raise OSError(errno.ENOSPC, "No space left on device")
+                raise OSError(full, os.strerror(full))
             return super().write(content)
 
     monkeypatch.setattr(cache, "open", lambda path, mode: FullDisk(), raising=False)

@@ -261,6 +261,15 @@ def test_a_set_that_changed_is_not_kept(downloaded, parent):
     assert left_in(parent) == []
 
 
+def test_what_is_downloaded_of_another_set_is_kept(downloaded, parent):
+    downloaded(archive(FILES))
+    half = parent / ".downloads" / "lol-v2-dataset.zip"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half of it")
+    fetch(parent)
+    assert os.listdir(half.parent) == [half.name]
+
+
 def test_a_folder_of_ones_own_is_never_replaced(parent):
     own = parent / "lol-dataset" / "mine.txt"
     own.parent.mkdir(parents=True)

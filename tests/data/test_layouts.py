@@ -1,3 +1,4 @@
+import io
 from collections import defaultdict
 
 import cv2
@@ -211,6 +212,8 @@ BAD_ARRAYS = {
         "low": np.zeros((2, 4, 4, 3)) + np.array([0, 1, 2.0]),
         "normal": photos(2),
     },
+    "float32 from nan to nan": {"low": np.full((2, 4, 4, 3), np.nan, "f"), "normal": photos(2)},
+    r"shape \(2, 0, 4, 3\), expected": {"low": np.zeros((2, 0, 4, 3)), "normal": photos(2)},
     "2 pairs but 1 names": {"low": photos(2), "normal": photos(2), "names": ["one"]},
 }
 
@@ -222,8 +225,25 @@ def test_npz_with_wrong_arrays(root, message):
         data.load_pairs(str(root / "a.npz"), "train")
 
 
-def test_npz_that_is_none(root):
-    (root / "a.npz").write_text("<html>")
+def damaged_npz():
+    """An archive whose first array begins with a block of a type that zlib does not know."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, low=photos(2), normal=photos(2))
+    content = bytearray(stream.getvalue())
+    name, extra = content[26], content[28]  # lengths of what precedes the array
+    content[30 + name + extra] |= 0b110
+    return bytes(content)
+
+
+def npy():
+    stream = io.BytesIO()
+    np.save(stream, photos(2))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"", npy(), damaged_npz()])
+def test_npz_that_is_none(root, content):
+    (root / "a.npz").write_bytes(content)
     with pytest.raises(CourseError, match="not a readable npz"):
         data.load_pairs(str(root / "a.npz"), "train")
     source = data.source(str(root / "b.npz"))

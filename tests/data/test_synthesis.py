@@ -113,6 +113,12 @@ def test_white_balance_multiplies_each_channel():
     assert balanced[1, :, 2, 3].tolist() == [1.0, 0.5, 0.25]
 
 
+def test_noise_and_white_balance_are_computed_where_the_image_is():
+    on_gpu = torch.empty(3, 4, 4, device="meta")  # which stands in for a GPU
+    assert synthesis.read_noise(on_gpu, 0.1).device == on_gpu.device
+    assert synthesis.white_balance(on_gpu, (1.0, 2.0, 1.0)).device == on_gpu.device
+
+
 @given(st.integers(1, 10))
 def test_quantise_leaves_at_most_so_many_levels(bits):
     ramp = torch.linspace(-0.5, 1.5, 5000)

@@ -264,7 +264,8 @@ def test_places_have_no_detail_and_colours_no_brightness():
     assert losses.colour(0.8 * bright, bright) < 0.2 * losses.colour(warm, bright)
 
 
-def test_random_features_have_the_layers_of_vgg_and_the_same_weights_everywhere():
+def test_random_features_have_the_layers_of_vgg_and_the_same_weights_everywhere(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda _: pytest.fail("GPUs were seeded"))
     state = torch.get_rng_state()
     vgg = random_vgg()
     assert torch.equal(torch.get_rng_state(), state)

@@ -204,7 +204,7 @@ def test_ciede2000_of_greys_is_the_difference_of_lightness_over_its_weight(first
 
 def test_ciede2000_sees_colours_and_treats_a_batch_as_its_images():
     enhanced, normal = random_images(0, 2, 12, 16)
-    found = metrics.ciede2000(enhanced, normal)
+    found = metrics.ciede2000(enhanced.requires_grad_(), normal)  # as a network's output does
     assert found.shape == (2,)
     assert found[1] == metrics.ciede2000(enhanced[1], normal[1])
     assert metrics.ciede2000(normal, normal).tolist() == [0, 0]

@@ -1,7 +1,6 @@
 """Every network of the table: shapes, size, gradients, determinism, weights and errors."""
 
 import itertools
-import json
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from llie_helpers.errors import CourseError
 from llie_helpers.images import Place
-from llie_helpers.models import MODELS, create_model, list_models, save_weights, shipped
+from llie_helpers.models import MODELS, create_model, list_models, save_weights, shipped, weights
 from llie_helpers.models.cost import count_parameters, gmacs
 from llie_helpers.models.network import Network, any_size
 from llie_helpers.models.patchgan import STRIDES, PatchGAN
@@ -291,8 +290,8 @@ def test_shipped_weights_are_listed_and_load():
     assert shipped("plain_unet") == []
     assert "lol_v1" in shipped("mse_cnn")
     for name in list_models():
-        for weights in shipped(name):
-            create_model(name, weights=weights)
+        for each in shipped(name):
+            create_model(name, weights=each)
 
 
 def test_gmacs_of_one_convolution():
@@ -301,13 +300,13 @@ def test_gmacs_of_one_convolution():
 
 
 def test_float16_weights_are_read_as_float32(tmp_path):
-    model = small("mse_cnn")
-    save_weights(model, tmp_path / "w.safetensors")
-    half = {key: value.half() for key, value in load_file(tmp_path / "w.safetensors").items()}
-    metadata = {"model": "mse_cnn", "options": {"widths": [4, 6, 8]}}
-    save_file(half, tmp_path / "half.safetensors", {"network": json.dumps(metadata)})
-    again = create_model("mse_cnn", weights=tmp_path / "half.safetensors")
-    assert next(again.parameters()).dtype == torch.float32
+    path, model = tmp_path / "half.safetensors", small("residual")
+    weights.save(model.state_dict(), path, model.name, model.options, torch.float16)
+    assert load_file(path)["head.weight"].dtype == torch.float16
+    state, *_ = weights.read(path)
+    for key, value in model.state_dict().items():
+        assert state[key].dtype == value.dtype, key
+        assert torch.allclose(state[key], value, atol=1e-3), key
 
 
 @pytest.mark.slow
@@ -338,6 +337,9 @@ def test_names():
         (["unet"], {"width": 0}, "unet's option width is 0; it must be"),
         (["residual"], {"batch_norm": "no"}, "batch_norm is 'no'; it must be true or false"),
         (["pix2pix"], {"dropout": 2}, "dropout probability has to be between 0 and 1"),
+        (["unet"], {"width": 10**20}, "unet cannot be built with {'width': 1000"),
+        (["dual_branch"], {"width": 3}, "width must be at least 4 for a spectral branch"),
+        (["fft_dual_branch"], {"size": 225}, "size must be even"),
         (["mse_cnn", "lol_v9"], {}, "No weights called 'lol_v9' are shipped for mse_cnn"),
         (["mse_cnn", "gone.safetensors"], {}, "no weights file gone.safetensors"),
     ],
@@ -361,6 +363,10 @@ def test_foreign_and_damaged_weights_are_refused(tmp_path):
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(CourseError, match="does not say which network"):
         create_model("mse_cnn", weights=path)
+    for foreign in ("resnet", "{}", "[]"):
+        save_file({"a": torch.zeros(1)}, path, {"network": foreign})
+        with pytest.raises(CourseError, match="does not say which network"):
+            create_model("mse_cnn", weights=path)
 
 
 @pytest.mark.parametrize(
@@ -370,3 +376,11 @@ def test_foreign_and_damaged_weights_are_refused(tmp_path):
 def test_what_is_no_batch_of_images_is_refused(shape, sentence):
     with pytest.raises(CourseError, match=sentence):
         small("mse_cnn")(torch.rand(shape))
+
+
+@pytest.mark.parametrize("name", ["mse_cnn", "plain_unet"])
+def test_more_levels_need_larger_images(name):
+    model = create_model(name, widths=[2] * 7)
+    assert model(torch.rand(1, 3, 33, 40)).shape == (1, 3, 33, 40)
+    with pytest.raises(CourseError, match=r"40x32 pixels .* needs at least 33x33"):
+        model(torch.rand(1, 3, 32, 40))
