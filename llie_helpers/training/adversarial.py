@@ -76,10 +76,13 @@ class Adversarial(EnhancementModule):
         """Accumulate the gradient of ``loss``, and step after ``accumulate`` batches."""
         self.manual_backward(loss / self.recipe.accumulate)
         if (batch_idx + 1) % self.recipe.accumulate == 0 or self.trainer.is_last_batch:
-            if self.recipe.gradient_clip:
-                self.clip_gradients(optimizer, self.recipe.gradient_clip, "norm")
             optimizer.step()
             optimizer.zero_grad()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        # Not before `optimizer.step()`: half precision unscales the gradients within it.
+        if self.recipe.gradient_clip:
+            self.clip_gradients(optimizer, self.recipe.gradient_clip, "norm")
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [self.optimizer(net.parameters()) for net in (self.model, self.discriminator)]

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
+import lightning
 import pytest
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 from test_training import numbers, toy_pairs, weights
 from torch import nn
 
@@ -42,12 +45,18 @@ def adversary() -> nn.Module:
     return PatchGAN(width=2)
 
 
-def train(folder, model=None, **changes):
+def train(folder, model=None, recipe=GAN, **changes):
     model = model or generator()
     discriminator = adversary()
     pairs = [toy_pairs("toy/train", **SIZE), toy_pairs("toy/val", 2, seed=1, **SIZE)]
     run = fit(
-        model, *pairs, GAN, discriminator=discriminator, run_dir=folder, progress=False, **changes
+        model,
+        *pairs,
+        recipe,
+        discriminator=discriminator,
+        run_dir=folder,
+        progress=False,
+        **changes,
     )
     return model, discriminator, run
 
@@ -102,6 +111,36 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, monkeypatch, killed_
     assert numbers(run) == numbers(expected)
     assert torch.equal(weights(resumed), weights(whole))
     assert torch.equal(weights(discriminator), weights(its_discriminator))
+
+
+class Scaled(MixedPrecision):
+    """Scale the loss as half precision does, but compute in float32, on any device."""
+
+    def __init__(self):
+        super().__init__("16-mixed", "cpu", torch.amp.GradScaler("cpu"))
+
+    def autocast_context_manager(self):
+        return nullcontext()
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_gradients_are_clipped_as_they_are_without_a_scale(tmp_path, monkeypatch, scaled):
+    if scaled:
+        plain = lightning.Trainer
+        monkeypatch.setattr(
+            lightning, "Trainer", lambda precision, **options: plain(plugins=Scaled(), **options)
+        )
+    norms, step = [], torch.optim.Adam.step
+
+    def watched(optimizer, *arguments, **options):
+        result = step(optimizer, *arguments, **options)
+        every = (p.grad for group in optimizer.param_groups for p in group["params"])
+        norms.append(torch.nn.utils.get_total_norm(grad for grad in every if grad is not None))
+        return result
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    train(tmp_path, recipe=GAN.changed(epochs=1, gradient_clip=0.01))
+    assert max(norms).item() == pytest.approx(0.01, rel=0.01)
 
 
 def test_averaging_leaves_the_discriminator_its_own_weights(tmp_path):
