@@ -132,7 +132,8 @@ def _evaluation_mode(method: Callable[[Tensor], Tensor]) -> Iterator[torch.devic
 
 def _timed(method: Callable[[Tensor], Tensor], low: Tensor) -> tuple[Tensor, float]:
     """Return the output and the seconds of one call, synchronising with the GPU."""
-    wait: Callable[[], None] = torch.cuda.synchronize if low.is_cuda else lambda: None
+    waits = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}
+    wait = waits.get(low.device.type, lambda: None)
     wait()
     start = time.perf_counter()
     output = method(low)

@@ -126,7 +126,7 @@ def load_recipe(name: str | os.PathLike, profile: str = "full") -> Recipe:
         profile: "full", or "quick" to apply the file's ``[quick]`` table as well.
 
     Raises:
-        CourseError: the recipe does not exist, is not valid TOML, or has an unknown entry.
+        CourseError: the recipe does not exist, is not valid TOML, or has an invalid entry.
     """
     path = Path(name)
     if path.suffix != ".toml":
@@ -138,6 +138,8 @@ def load_recipe(name: str | os.PathLike, profile: str = "full") -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CourseError(f"{path} is not valid TOML: {error}.") from error
     quick = entries.pop("quick", {})
+    if not isinstance(quick, dict):
+        raise CourseError(f"{path} sets quick to {quick!r}; it must be a table [quick].")
     if profile == "quick":
         entries |= quick
     return Recipe().changed(**entries)

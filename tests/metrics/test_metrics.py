@@ -1,5 +1,6 @@
 import logging
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.synthesis import to_linear
 from llie_helpers.errors import CourseError
 from llie_helpers.methods import Method, NetworkMethod, classical
-from llie_helpers.metrics import scores
+from llie_helpers.metrics import evaluation, scores
 from llie_helpers.models import create_model
 from llie_helpers.models.network import Network
 
@@ -277,3 +278,15 @@ def test_known_scores_on_lol_v1_are_reproduced(method, psnr, ssim, psnr_gt_mean)
     result = metrics.evaluate(method, data.load_pairs("lol_v1", "test"))
     found = round(result.psnr, 2), round(result.ssim, 3), round(result.psnr_gt_mean, 2)
     assert found == (psnr, ssim, psnr_gt_mean)
+
+
+@pytest.mark.parametrize(("kind", "waits"), [("cpu", 0), ("cuda", 2), ("mps", 2)])
+def test_time_includes_what_a_gpu_still_computes(monkeypatch, kind, waits):
+    calls = []
+    for each in (torch.cuda, torch.mps):
+        monkeypatch.setattr(each, "synchronize", lambda each=each: calls.append(each.__name__))
+    image = SimpleNamespace(device=torch.device(kind))
+    output, seconds = evaluation._timed(lambda low: low, image)
+    assert output is image
+    assert seconds >= 0
+    assert calls == waits * [f"torch.{kind}"]

@@ -39,6 +39,7 @@ def test_the_quick_table_overrides(tmp_path):
         ("snapshot_every = -1", "snapshot_every is -1; it must be >= 0"),
         ("scales = [0.5]", "must be the lowest and the highest factor"),
         ("epochs = ", "not valid TOML"),
+        ("quick = 3", "sets quick to 3; it must be a table"),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, sentence):
