@@ -21,7 +21,7 @@ from llie_helpers.metrics import ssim
 from llie_helpers.models import create_model
 from llie_helpers.models.network import Network, Objective
 from llie_helpers.models.weights import read
-from llie_helpers.training import History, TrainingRun, fit, load_history
+from llie_helpers.training import History, TrainingRun, fit, load_history, trainer
 from llie_helpers.training.batches import epoch_loader, scene_halves
 from llie_helpers.training.callbacks import MovingAverage
 from llie_helpers.training.memory import out_of_memory_error
@@ -511,7 +511,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(train, val, tmp_path, insi
     [
         ({"devices": 0}, "number of devices is 0; it must be 1 or more"),
         ({"device": "tpuu"}, "no device 'tpuu'"),
-        ({"device": "meta"}, "Training on 'meta' is not supported"),
+        ({"device": "meta"}, "no device 'meta'"),
         ({"device": "cuda"}, "2 devices from cuda:0 on were requested, but this computer has 1"),
         ({"device": "cuda:1"}, "no device 'cuda:1'"),
     ],
@@ -523,6 +523,12 @@ def test_devices_that_are_not_here_are_refused(train, val, tmp_path, monkeypatch
     with pytest.raises(CourseError, match=sentence):
         fit(fresh(), train, val, SMALL, run_dir=tmp_path / "run", **({"devices": 2} | where))
     assert not (tmp_path / "run").exists()
+
+
+def test_training_on_a_device_that_only_computes_is_refused(train, val, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "choose_device", torch.device)
+    with pytest.raises(CourseError, match="Training on 'xpu' is not supported; use auto, cpu"):
+        fit(fresh(), train, val, SMALL, run_dir=tmp_path / "run", device="xpu")
 
 
 def test_a_gpu_is_taken_by_its_number(monkeypatch):
