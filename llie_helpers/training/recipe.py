@@ -3,6 +3,7 @@
 import math
 import os
 import tomllib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -17,15 +18,21 @@ CHOICES = {
     "monitor": ("val_loss", "val_psnr", "val_ssim"),
     "precision": ("32-true", "16-mixed", "bf16-mixed"),
 }
-POSITIVE = (
-    "epochs", "crops_per_epoch", "crop_size", "batch_size", "accumulate", "learning_rate",
-    "gain_jitter",
-)  # fmt: skip
-NOT_NEGATIVE = (
-    "adversarial", "weight_decay", "warmup", "plateau_patience", "min_lr", "patience",
-    "gradient_clip", "snapshot_every",
-)  # fmt: skip
-SHARES = {"brighten_prob": "[0, 1]", "beta1": "[0, 1)", "plateau_factor": "[0, 1)", "ema": "[0, 1]"}
+# What numbers must be, in words and as a check, and the entries for which this holds.
+RULES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
+    "> 0": (
+        lambda value: value > 0,
+        ("epochs", "crops_per_epoch", "crop_size", "batch_size", "accumulate", "learning_rate",
+         "gain_jitter"),
+    ),
+    ">= 0": (
+        lambda value: value >= 0,
+        ("adversarial", "weight_decay", "warmup", "plateau_patience", "min_lr", "patience",
+         "gradient_clip", "snapshot_every"),
+    ),
+    "in [0, 1]": (lambda value: 0 <= value <= 1, ("brighten_prob", "ema")),
+    "in [0, 1)": (lambda value: 0 <= value < 1, ("beta1", "plateau_factor")),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,16 +72,11 @@ class Recipe:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise unknown_name(name, getattr(self, name), choices)
-        for name in POSITIVE:
-            if not getattr(self, name) > 0:
-                raise CourseError(f"A recipe's {name} is {getattr(self, name)}; it must be > 0.")
-        for name in NOT_NEGATIVE:
-            if getattr(self, name) < 0:
-                raise CourseError(f"A recipe's {name} is {getattr(self, name)}; it must be >= 0.")
-        for name, span in SHARES.items():
-            share = getattr(self, name)
-            if not 0 <= share <= 1 or (share == 1 and span.endswith(")")):
-                raise CourseError(f"A recipe's {name} is {share}; it must be in {span}.")
+        for rule, (holds, names) in RULES.items():
+            for name in names:
+                value = getattr(self, name)
+                if not holds(value):
+                    raise CourseError(f"A recipe's {name} is {value}; it must be {rule}.")
         two = len(self.scales) == 2 and all(isinstance(s, int | float) for s in self.scales)
         if not (two and 0 < self.scales[0] <= self.scales[1] < math.inf):
             raise CourseError(
