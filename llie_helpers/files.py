@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import DISK_FULL, CourseError
 
 LONGEST = 255  # bytes of a name on usual file systems
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
 REFUSED |= {errno.EEXIST}  # a file where a folder is to be made
-FULL = {errno.ENOSPC, errno.EDQUOT}  # a quota, as hubs have it, may end before the disk does
 
 
 @contextmanager
@@ -78,7 +77,7 @@ def remove(path: Path) -> None:
 
 def explained(error: OSError, target: Path) -> Exception:
     """Return a `CourseError` for a full disk or a refused name, else ``error`` itself."""
-    if error.errno in FULL:
+    if error.errno in DISK_FULL:
         return CourseError(
             f"The disk is full: {target} was not written; free some space and retry."
         )
