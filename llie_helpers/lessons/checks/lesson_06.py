@@ -325,24 +325,6 @@ def step_by_softplus(generator, discriminator, optimizers, low, normal, weight):
     return [loss.detach() for loss in (judged, fooled, near)]
 
 
-def one_backward_for_each(generator, discriminator, optimizers, low, normal, weight):
-    """The same step, with the two terms of the generator's loss one after the other."""
-    of_generator, of_discriminator = optimizers
-    enhanced = generator(low)
-    both = F.softplus(-discriminator(low, normal)) + F.softplus(discriminator(low, enhanced.data))
-    judged = both.mean() / 2
-    of_discriminator.zero_grad()
-    judged.backward()
-    of_discriminator.step()
-    fooled = F.softplus(-discriminator(low, enhanced)).mean()
-    near = F.l1_loss(enhanced, normal)
-    of_generator.zero_grad()
-    (weight * fooled).backward(retain_graph=True)
-    (200 * near).backward()
-    of_generator.step()
-    return judged.item(), fooled.item(), near.item()
-
-
 def generator_first(generator, discriminator, optimizers, low, normal, weight):
     """The same two turns in the wrong order."""
     of_generator, of_discriminator = optimizers
@@ -537,7 +519,14 @@ gan_step = Exercise(
         "you return losses with their graphs": "judged.item(), => judged,",
         "call it once per step": "enhanced.detach() => generator(low).detach()",
     },
-    right=[step_by_softplus, one_backward_for_each],
+    right=[
+        step_by_softplus,
+        edited(
+            gan_step_solution,
+            "(weight * fooled + 200 * near).backward() => "
+            "(weight * fooled).backward(retain_graph=True); (200 * near).backward()",
+        ),
+    ],
     hints=[
         "Two turns, each with the same five lines: ask the discriminator, compute the loss, "
         "zero_grad, backward, step. Whose optimiser, and which labels, in each turn?",
