@@ -145,7 +145,7 @@ def jpeg(image: torch.Tensor, quality: int) -> torch.Tensor:
         _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
         decoded = np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR))
         coded.append(to_float(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)))
-    return torch.stack(coded).view(image.shape).to(image.device)
+    return torch.stack(coded).view(image.shape).to(image)
 
 
 def darken(

@@ -52,7 +52,7 @@ class LIME(Method):
         scale = min(1.0, THUMBNAIL / max(whole.shape[-2:]))
         height, width = (max(1, round(side * scale)) for side in whole.shape[-2:])
         maps = []
-        for brightest in whole.amax(dim=1).numpy():
+        for brightest in whole.amax(dim=1).float().numpy():
             small = cv2.resize(brightest, (width, height), interpolation=cv2.INTER_AREA)
             maps.append(_linear_maps(small, smooth_illumination(small, self.smoothness)))
         return torch.from_numpy(np.stack(maps)).float()
@@ -60,7 +60,7 @@ class LIME(Method):
     def enhance(self, part: Tensor, context: Tensor, place: Place) -> Tensor:
         slope, offset = enlarge(context, part.shape[-2:], place).split(1, dim=1)
         illumination = slope * part.amax(dim=1, keepdim=True) + offset
-        return (part / illumination.clamp(DARKEST, 1) ** self.gamma).clamp(0, 1)
+        return (part / illumination.clamp(DARKEST, 1) ** self.gamma).clamp(0, 1).to(part)
 
 
 def smooth_illumination(brightest: np.ndarray, smoothness: float) -> np.ndarray:

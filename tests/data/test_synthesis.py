@@ -141,6 +141,11 @@ def test_tone_at_one_and_a_half_is_close_to_smoothstep():
     assert (synthesis.tone(x, 1.5) - (3 * x**2 - 2 * x**3)).abs().max() < 0.03
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_a_dark_photograph_has_the_type_of_the_normal_one(dtype):
+    assert synthesis.darken(PHOTOGRAPH.to(dtype), 3, jpeg_quality=90).dtype == dtype
+
+
 def test_jpeg_loses_a_little_and_more_at_low_quality():
     smooth = torch.linspace(0, 1, 32).expand(2, 3, 32, 32)
     errors = [(synthesis.jpeg(smooth, q) - smooth).abs().mean().item() for q in (95, 10)]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llie_helpers.errors import CourseError
-from llie_helpers.images import WHOLE, enlarge
+from llie_helpers.images import WHOLE, enlarge, quantise
 from llie_helpers.methods import classical, create_method
 
 
@@ -29,6 +29,16 @@ def test_every_method_keeps_shape_type_and_range(name, height, width, seed):
     assert torch.equal(image, before), "the input was changed"
     assert output.min() >= 0
     assert output.max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("name", sorted(classical.METHODS))
+def test_every_method_takes_any_type_of_float(name, dtype):
+    image = quantise(dark()).to(dtype)
+    output = create_method(name)(image)
+    assert output.dtype == dtype
+    # Half the precision is lost in the input, and dark values are amplified.
+    assert (output - create_method(name)(image.float())).abs().max() < 0.02
 
 
 @pytest.mark.parametrize("name", sorted(classical.METHODS))

@@ -24,7 +24,8 @@ def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
     Returns:
         (3, len(q)) or (N, 3, len(q)), in [0, 1] like the image.
     """
-    planes = to_uint8(image.reshape(-1, *image.shape[-2:])).transpose(2, 0, 1)
+    images = image.reshape(-1, *image.shape[-3:])
+    planes = [plane for each in images for plane in to_uint8(each).transpose(2, 0, 1)]
     position = np.asarray(q, np.float64) / 100 * (planes[0].size - 1)
     below = np.floor(position)
     values = []
