@@ -30,7 +30,7 @@ class Evaluation:
         psnr_gt_mean: mean over images of the PSNR after `match_gt_mean`, in dB; a diagnostic.
         brightness, light, colour, detail: mean over images of the parts of the squared error; see
             `error_parts`.
-        lpips: mean over images; None if it is not available.
+        lpips: mean over images; None if it is not available for each.
         ms_per_megapixel: median over images, so that a slow first call does not count.
         per_image: one dict per pair with ``name``, ``scene`` and the means' terms, ``psnr`` to
             ``detail``.
@@ -109,7 +109,7 @@ def evaluate(
     means = {name: statistics.fmean(row[name] for row in rows) for name in MEANS}
     return Evaluation(
         **means,
-        lpips=statistics.fmean(distances) if distances else None,
+        lpips=statistics.fmean(distances) if len(distances) == len(rows) else None,
         ms_per_megapixel=statistics.median(times),
         per_image=rows,
     )

@@ -13,6 +13,7 @@ from torchmetrics.functional.image import (
 from llie_helpers.errors import CourseError
 
 WINDOW = 11  # pixels, the side of the Gaussian window of SSIM
+SMALLEST = 31  # pixels, of which AlexNet's strides leave one for LPIPS
 
 
 def psnr(enhanced: Tensor, normal: Tensor) -> Tensor:
@@ -114,12 +115,12 @@ def lpips(enhanced: Tensor, normal: Tensor) -> Tensor | None:
         normal: their targets, of the same shape.
 
     Returns:
-        (N,) values, 0 for equal images; None if torchvision or its AlexNet weights are not
-        available (the reason is logged once).
+        (N,) values, 0 for equal images; None if they are smaller than 31x31, or if torchvision or
+        its AlexNet weights are not available (the reason is logged once).
     """
     enhanced, normal = _batches(enhanced, normal)
     metric = _lpips_metric()
-    if metric is None:
+    if metric is None or min(enhanced.shape[-2:]) < SMALLEST:
         return None
     metric = metric.to(enhanced.device)
     with torch.no_grad():

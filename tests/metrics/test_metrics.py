@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from llie_helpers import data, images, metrics
-from llie_helpers.data.pairs import Pairs
+from llie_helpers.data.pairs import Pairs, concatenate
 from llie_helpers.data.synthesis import to_linear
 from llie_helpers.errors import CourseError
 from llie_helpers.methods import Method, NetworkMethod, classical
@@ -255,9 +255,35 @@ def test_lpips_is_averaged_over_images(monkeypatch, pairs):
             return (enhanced - normal).abs().mean()
 
     use_lpips(monkeypatch, Distance)
+    pairs = pairs.resized(31)
     expected = [(pair.low - pair.normal).abs().mean().item() for pair in pairs]
     assert metrics.lpips(pairs[0].low, pairs[0].normal).tolist() == pytest.approx(expected[:1])
     assert metrics.evaluate(lambda x: x, pairs).lpips == pytest.approx(sum(expected) / 2)
+
+
+def test_images_that_are_too_small_for_lpips_have_the_other_scores(monkeypatch, pairs):
+    class Distance(torch.nn.Module):
+        def __init__(self, **_):
+            super().__init__()
+            # The strides of torchvision's AlexNet, up to the last layer that LPIPS looks at.
+            self.layers = torch.nn.Sequential(
+                torch.nn.Conv2d(3, 1, kernel_size=11, stride=4, padding=2),
+                torch.nn.MaxPool2d(kernel_size=3, stride=2),
+                torch.nn.MaxPool2d(kernel_size=3, stride=2),
+            )
+
+        def forward(self, enhanced, normal):
+            return (self.layers(enhanced) - self.layers(normal)).abs().mean()
+
+    use_lpips(monkeypatch, Distance)
+    wide = torch.rand(2, 3, 31, 40)
+    assert metrics.lpips(*wide).shape == (1,)
+    assert metrics.lpips(*wide[..., :30, :]) is None
+    small = pairs.resized(30)
+    assert metrics.evaluate(lambda x: x, small).lpips is None
+    # A mean over some of the images would be that of other images.
+    both = concatenate(small, pairs.resized(31))
+    assert metrics.evaluate(lambda x: x, both).lpips is None
 
 
 # The conftest.py at the root hides $LLIE_DATA from the tests, so that they need no data.
