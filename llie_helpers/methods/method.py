@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import no_exposure_step
@@ -66,10 +66,20 @@ class Method:
 
 
 class Pointwise(Method):
-    """A method that applies ``function`` to images, independently of the whole photograph."""
+    """A method that applies ``function`` to images, independently of the whole photograph.
+
+    A PyTorch module is switched to evaluation mode, and gets images on its device.
+    """
 
     def __init__(self, function: Callable[[Tensor], Tensor], name: str = "function") -> None:
         self.function, self.name = function, name
+        if isinstance(function, nn.Module):
+            function.eval()
+
+    @property
+    def device(self) -> torch.device:
+        learned = self.function.parameters() if isinstance(self.function, nn.Module) else ()
+        return next((parameter.device for parameter in learned), super().device)
 
     def enhance(self, part: Tensor, context: Any, place: Place) -> Tensor:
         return self.function(part)

@@ -58,7 +58,7 @@ class NetworkMethod(Method):
 
 
 def as_method(function: Method | Callable[[Tensor], Tensor]) -> Method:
-    """Return ``function`` as a `Method`, which it may be already; networks are supported."""
+    """Return ``function`` as a `Method`, which it may be already; any PyTorch module will do."""
     if isinstance(function, Method):
         return function
     if isinstance(function, Network):

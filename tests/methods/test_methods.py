@@ -15,7 +15,14 @@ from llie_helpers.inference.image import enhance
 from llie_helpers.inference.photos import Photo, write_photo
 from llie_helpers.inference.tiles import enhance_tiled, tile_slices
 from llie_helpers.inference.video import TemporalSmoother, enhance_frame
-from llie_helpers.methods import Method, Pointwise, blend, create_method, list_methods
+from llie_helpers.methods import (
+    Method,
+    Pointwise,
+    as_method,
+    blend,
+    create_method,
+    list_methods,
+)
 from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.metrics import evaluate
 from llie_helpers.models import shipped
@@ -128,6 +135,14 @@ def test_every_entry_point_moves_images_to_the_methods_device(entry, tmp_path):
         entry(method, np.full((20, 24, 3), 40, np.uint8), tmp_path)
     assert method.prepared
     assert method.enhanced
+
+
+def test_any_module_is_used_as_a_network_is():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Dropout())
+    image = torch.rand(3, 8, 8)
+    assert torch.equal(as_method(network)(image), network[0](image))  # nothing is dropped
+    assert as_method(network.to(META)).device == META
+    assert as_method(torch.nn.Sigmoid()).device == torch.device("cpu")
 
 
 @pytest.mark.parametrize("method", [create_method("gamma"), Pointwise(torch.sqrt, "root")])
