@@ -26,7 +26,8 @@ def show_error_parts(evaluations: Mapping[str, Evaluation]) -> CourseFigure:
     for part, (name, colour) in PARTS.items():
         width = [getattr(it, part) for it in evaluations.values()]
         axis.barh(list(evaluations), width, left=begin, color=colour, label=name)
-        begin = [start + more for start, more in zip(begin, width, strict=True)]
+        # Brightness may be negative; its bar must not lie behind the others.
+        begin = [max(0.0, start + more) for start, more in zip(begin, width, strict=True)]
     axis.invert_yaxis()
     axis.set(xlabel="mean squared error")
     axis.grid(axis="y", visible=False)

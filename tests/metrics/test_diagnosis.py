@@ -1,5 +1,8 @@
 """What an error consists of, and which detail is true."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -82,3 +85,10 @@ def test_a_bar_for_each_method():
     assert [text.get_text() for text in axis.get_yticklabels()] == ["identity", "half"]
     assert len(axis.patches) == 8
     assert figure.alt.count("brightness") == 2
+
+
+def test_a_negative_part_is_drawn_to_the_left_of_zero():
+    evaluation = SimpleNamespace(brightness=-0.02, light=0.01, colour=0.03, detail=0.04)
+    (axis,) = plotting.show_error_parts({"it": evaluation}).axes
+    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axis.patches]
+    assert np.allclose(ends, [(0, -0.02), (0, 0.01), (0.01, 0.04), (0.04, 0.08)])
