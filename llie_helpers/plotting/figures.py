@@ -8,7 +8,7 @@ import base64
 import html
 import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 
 import matplotlib as mpl
 import torch
@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise, to_uint8
 from llie_helpers.metrics import psnr, ssim
 
@@ -116,8 +117,12 @@ def show_images(
         scores: one below each image, or none.
         columns: images per row; by default up to four.
         alt: what they show, for those who cannot see them; by default titles and scores.
+
+    Raises:
+        CourseError: there are no images, not as many titles or scores, or one is not an image.
     """
     images = list(images)
+    _check_counts(images, titles=titles or images, scores=scores or images)
     columns = columns or min(len(images), 4)
     rows = [images[i : i + columns] for i in range(0, len(images), columns)]
     figure, axes = _grid(rows, lines=len(rows) * (bool(titles) + bool(scores)))
@@ -133,8 +138,13 @@ def show_images(
 
 
 def show_pairs(pairs: Pairs, n: int = 4) -> CourseFigure:
-    """Show the first ``n`` pairs, low light above normal light, with the mean of each image."""
+    """Show the first ``n`` pairs, low light above normal light, with the mean of each image.
+
+    Raises:
+        CourseError: there are no pairs.
+    """
     shown = list(itertools.islice(pairs, n))
+    _check_counts(shown)
     rows = [[pair.low for pair in shown], [pair.normal for pair in shown]]
     figure, axes = _grid(rows, lines=3)
     for column, pair in enumerate(shown):
@@ -158,16 +168,20 @@ def show_results(
         low: ``(3, H, W)`` each, or one ``(N, 3, H, W)`` tensor, in [0, 1].
         outputs: method name -> one output for each image.
         normal: one target for each image.
+
+    Raises:
+        CourseError: there are no images, not as many outputs or targets, or one is not an image.
     """
-    columns = {"low": low, **outputs, "target": normal}
-    rows = list(zip(*columns.values(), strict=True))
+    named = {f"outputs of {name}": images for name, images in outputs.items()}
+    _check_counts(low, **named, targets=normal)
+    titles = ["low", *outputs, "target"]
+    rows = list(zip(low, *outputs.values(), normal, strict=True))
     figure, axes = _grid(rows, lines=1 + len(rows))
+    scores = [[*(_score(image, row[-1]) for image in row[:-1]), ""] for row in rows]
     for i, row in enumerate(rows):
-        for axis, name, image in zip(axes[i], columns, row, strict=True):
-            score = "" if name == "target" else _score(image, row[-1])
-            _picture(axis, image, name if i == 0 else "", score)
-    scores = [[axis.get_xlabel() for axis in line[: len(columns)]] for line in axes]
-    each = (_listed(list(columns), line) for line in scores)
+        for axis, title, image, score in zip(axes[i], titles, row, scores[i], strict=True):
+            _picture(axis, image, title if i == 0 else "", score)
+    each = (_listed(titles, line) for line in scores)
     figure.alt = f"Photographs, one row each: {'. '.join(each)}."
     return figure
 
@@ -178,8 +192,14 @@ def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) ->
     Args:
         images: ``(3, H, W)`` each, in [0, 1].
         labels: one per image.
+
+    Raises:
+        CourseError: there are no images, not as many labels, or one is not an image.
     """
     images = list(images)
+    _check_counts(images, labels=labels)
+    for image in images:
+        check_image(image)
     figure = CourseFigure(WIDTH, 2.6 * len(images) + 0.4)
     axes = figure.subplots(len(images), 2, squeeze=False, width_ratios=[1, 1.7])
     for (left, right), image, label in zip(axes, images, labels, strict=True):
@@ -193,6 +213,33 @@ def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) ->
     return figure
 
 
+def check_image(image: object, expected: str = "an image of shape (3, H, W)") -> None:
+    """Check that ``image`` is a tensor ``(3, H, W)``.
+
+    Raises:
+        CourseError: it is something else; the message says what was ``expected``.
+    """
+    if not isinstance(image, Tensor):
+        raise CourseError(f"Expected {expected}, got an object of type {type(image).__name__}.")
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise CourseError(f"Expected {expected}, got a tensor of shape {tuple(image.shape)}.")
+
+
+def _check_counts(images: Sized, **others: Sized) -> None:
+    """Check that there are images, and as many of each of the ``others``.
+
+    Raises:
+        CourseError: there are not.
+    """
+    if not len(images):
+        raise CourseError("Found 0 images; give at least one.")
+    for name, other in others.items():
+        if len(other) != len(images):
+            raise CourseError(
+                f"Found {len(images)} images and {len(other)} {name}; give one for each image."
+            )
+
+
 def _listed(names: Sequence[str], remarks: Sequence[str] = ()) -> str:
     """Return names, each with its remark if it has one."""
     pairs = itertools.zip_longest(names, remarks, fillvalue="")
@@ -201,6 +248,8 @@ def _listed(names: Sequence[str], remarks: Sequence[str] = ()) -> str:
 
 def _grid(rows: Sequence[Sequence[Tensor]], lines: int) -> tuple[CourseFigure, list[list[Axes]]]:
     """Return a figure with one axis per image, and space for ``lines`` of text in its height."""
+    for image in itertools.chain(*rows):
+        check_image(image)
     columns = max(len(row) for row in rows)
     # A single column would be too large at full width.
     width = WIDTH if columns > 1 else WIDTH * 0.6

@@ -70,6 +70,30 @@ class TestImages:
             assert box.width / box.height == pytest.approx(1.5, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("show", "message"),
+    [
+        (lambda: plotting.show_images([]), "Found 0 images; give at least one"),
+        (lambda: plotting.show_images(images(3), ["a"]), "Found 3 images and 1 titles"),
+        (lambda: plotting.show_images(images(1), ["a"], ["b", "c"]), "Found 1 images and 2 scores"),
+        (lambda: plotting.show_images(images(1)[None]), r"shape \(1, 3, 20, 30\)"),
+        (lambda: plotting.show_images(images(1)[0]), r"shape \(20, 30\)"),
+        (lambda: plotting.show_images(images(2)[:, :1]), r"shape \(1, 20, 30\)"),
+        (lambda: plotting.show_images([images(1)[0].permute(1, 2, 0).numpy()]), "type ndarray"),
+        (lambda: plotting.show_pairs(Pairs("none", (), (), [])), "Found 0 images"),
+        (lambda: plotting.show_results([], {}, []), "Found 0 images"),
+        (lambda: plotting.show_results(images(1), {"a": images(2)}, images(1)), "2 outputs of a"),
+        (lambda: plotting.show_results(images(2), {}, images(1)), "2 images and 1 targets"),
+        (lambda: plotting.show_histograms([], []), "Found 0 images"),
+        (lambda: plotting.show_histograms(images(2), ["a"]), "2 images and 1 labels"),
+        (lambda: plotting.show_histograms(images(1)[0, 0], ["a"] * 20), r"shape \(30,\)"),
+    ],
+)
+def test_what_cannot_be_shown_is_explained(show, message):
+    with pytest.raises(CourseError, match=message):
+        show()
+
+
 class TestPairs:
     def test_shows_name_and_means(self):
         low, normal = np.full((2, 8, 9, 3), [[[[51]]], [[[204]]]], np.uint8)
@@ -90,6 +114,14 @@ class TestResults:
         assert scores[1] == "inf dB, SSIM 1.00"
         assert scores[4].startswith(f"{psnr(low[1], normal[1]).item():.1f} dB")
         assert scores[3] == scores[7] == ""
+
+    def test_methods_may_have_any_name(self):
+        low, normal = images(1) / 5, images(1)
+        figure = plotting.show_results(low, {"low": normal, "target": low}, normal)
+        assert [axis.get_title() for axis in figure.axes] == ["low", "low", "target", "target"]
+        scores = [axis.get_xlabel() for axis in figure.axes]
+        assert scores[0] == scores[2] != scores[1]
+        assert scores[3] == ""
 
     def test_takes_images_of_several_sizes(self):
         low = [images(1)[0], images(1, 40, 30)[0]]

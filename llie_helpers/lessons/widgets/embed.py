@@ -9,8 +9,8 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from llie_helpers.errors import CourseError
 from llie_helpers.images import to_uint8
+from llie_helpers.plotting.figures import check_image
 
 LARGEST = 150_000  # bytes; a dozen such pictures stay below two megabytes
 NARROWEST = 480  # CSS pixels, so that controls fit under a small picture
@@ -29,14 +29,8 @@ def picture(image: torch.Tensor | Figure) -> Image.Image:
         image.savefig(buffer, format="png", pil_kwargs={"compress_level": 1})
         plt.close(image)
         return Image.open(buffer).convert("RGB")
-    if isinstance(image, torch.Tensor) and image.ndim == 3 and image.shape[0] == 3:
-        return Image.fromarray(to_uint8(image))
-    found = (
-        f"a tensor of shape {tuple(image.shape)}"
-        if isinstance(image, torch.Tensor)
-        else f"a {type(image).__name__}"
-    )
-    raise CourseError(f"Expected an image of shape (3, H, W) or a figure, got {found}.")
+    check_image(image, "an image of shape (3, H, W) or a figure")
+    return Image.fromarray(to_uint8(image))
 
 
 def data_url(image: Image.Image) -> str:
