@@ -49,8 +49,10 @@ def write_gallery(
         The path of the HTML page.
 
     Raises:
-        CourseError: the folder already exists.
+        CourseError: there are no pairs, or the folder already exists.
     """
+    if not len(pairs):
+        raise CourseError(f"{pairs.title} has no pairs to show; choose a split that has images.")
     folder = Path(folder)
     if folder.exists():
         raise CourseError(f"{folder} already exists; remove it or choose another folder.")
@@ -70,17 +72,17 @@ def write_gallery(
 
 def _pictures(row: int, pair: Pair, methods: Mapping[str, Method], folder: Path) -> list[Picture]:
     """Write the images of one row."""
-    images = {"low": pair.low}
+    images = [("low", pair.low)]
     for title, method in methods.items():
-        images[title] = quantise(method(pair.low[None].to(method.device))[0]).cpu()
+        images.append((title, quantise(method(pair.low[None].to(method.device))[0]).cpu()))
     pictures = []
-    for number, (title, image) in enumerate([*images.items(), ("target", pair.normal)]):
+    for number, (title, image) in enumerate([*images, ("target", pair.normal)]):
         file = f"images/{row}_{number}.jpg"
         save_image(folder / file, image)
         score = (
             f"{psnr(image, pair.normal).item():.2f} dB, SSIM {ssim(image, pair.normal).item():.3f}"
         )
-        pictures.append(Picture(file, title, "" if title == "target" else score))
+        pictures.append(Picture(file, title, score if number < len(images) else ""))
     return pictures
 
 
@@ -105,9 +107,10 @@ def _page(title: str, rows: Sequence[tuple[str, Sequence[Picture]]]) -> str:
 
 def _markdown(title: str, rows: Sequence[tuple[str, Sequence[Picture]]]) -> str:
     _, first = rows[0]
-    lines = [f"# {title}", "", "| image | " + " | ".join(picture.title for picture in first) + " |"]
-    lines.append("| --- " * (len(first) + 1) + "|")
+    table = [["image", *(picture.title for picture in first)], ["---"] * (len(first) + 1)]
     for name, pictures in rows:
         cells = [f"![{p.title} of {name}]({p.file}) {p.score}".strip() for p in pictures]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, ""])
+        table.append([name, *cells])
+    # A vertical bar would end the cell.
+    lines = [" | ".join(cell.replace("|", r"\|") for cell in cells) for cells in table]
+    return "\n".join([f"# {title}", "", *(f"| {line} |" for line in lines), ""])

@@ -71,6 +71,7 @@ def _data_uri(image: Tensor) -> str:
     """Return ``(3, H, W)`` as a JPEG that a page can hold."""
     scale = min(1.0, LONGEST / max(image.shape[-2:]))
     if scale < 1:
-        image = F.interpolate(image[None], scale_factor=scale, mode="area")[0]
+        size = [max(1, int(side * scale)) for side in image.shape[-2:]]
+        image = F.interpolate(image[None], size, mode="area")[0]
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR))
     return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"

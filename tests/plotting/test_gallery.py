@@ -53,6 +53,22 @@ def test_outputs_have_scores(page, pairs):
     assert f"gamma {expected:.2f} dB, SSIM" in page.read_text()
 
 
+def test_methods_may_have_any_name(pairs, tmp_path):
+    methods = {"low": classical.gamma, "target": classical.gamma, "a|b": classical.identity}
+    page = write_gallery(methods, pairs, tmp_path / "gallery")
+    text, markdown = page.read_text(), page.with_suffix(".md").read_text()
+    assert text.count("<figure>") == len(pairs) * 5
+    assert len(re.findall(r"(?:low|target) [\d.]+ dB", text)) == len(pairs) * 3
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
+
+
+def test_a_gallery_needs_pairs(pairs, tmp_path):
+    with pytest.raises(CourseError, match="toy/test has no pairs"):
+        write_gallery({"gamma": classical.gamma}, pairs[:0], tmp_path / "gallery")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_titles_are_text_and_not_markup(page):
     assert "a &lt;b&gt;" in page.read_text()
     assert "<b>" not in page.read_text()

@@ -37,6 +37,11 @@ def test_large_images_are_reduced(tmp_path):
     assert page.stat().st_size < 100_000
 
 
+def test_a_reduced_panorama_keeps_a_row(tmp_path):
+    methods = {"a": classical.identity, "b": classical.identity}
+    assert ranking({"x": torch.rand(3, 2, 3000)}, methods, tmp_path / "page.html").is_file()
+
+
 @pytest.mark.parametrize(
     ("images", "methods"),
     [({}, METHODS), (IMAGES, {"gamma": classical.gamma}), (IMAGES, dict.fromkeys("abcdefghij"))],
