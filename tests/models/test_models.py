@@ -70,6 +70,14 @@ def test_an_image_does_not_depend_on_its_batch(name):
 
 
 @names
+@pytest.mark.parametrize("size", [(32, 40), (33, 40), (32, 41), (77, 141)])
+def test_what_is_prepared_is_what_the_network_finds_itself(name, size):
+    model = small(name).eval()
+    image = torch.rand(2, 3, *size)
+    assert torch.allclose(model(image, model.prepare(image)), model(image), atol=1e-5)
+
+
+@names
 def test_weights_bring_their_options_and_come_back_equal(name, tmp_path):
     model = small(name).eval()
     save_weights(model, tmp_path / "w.safetensors")
