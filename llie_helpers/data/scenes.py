@@ -51,6 +51,8 @@ def shared_scenes(ours: Pairs, theirs: Pairs) -> list[tuple[str, str]]:
     Training on one pair and testing on the other would be a leak. Thumbnails are compared as in
     `group_scenes`.
     """
+    if not (len(ours) and len(theirs)):
+        return []
     first, second = (
         np.array([thumbnail(pairs.raw(i)[1]) for i in range(len(pairs))])
         for pairs in (ours, theirs)

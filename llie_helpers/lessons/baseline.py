@@ -138,7 +138,7 @@ def smoothed(method: Callable[[Tensor], Tensor], similar: float) -> Callable[[Te
     def smooth(images: Tensor) -> Tensor:
         outputs = [
             cv2.bilateralFilter(np.ascontiguousarray(image.permute(1, 2, 0)), -1, similar, 3)
-            for image in method(images).cpu()
+            for image in method(images).detach().float().cpu()
         ]
         return torch.from_numpy(np.stack(outputs)).permute(0, 3, 1, 2).to(images)
 

@@ -65,3 +65,4 @@ def test_pairs_of_one_scene_are_found_across_sets_whatever_their_exposure():
     ours = pairs("a", [scene(0), scene(1), scene(2)])
     theirs = pairs("b", [scene(3), scene(1) // 2 + 20, scene(0), scene(1)])
     assert shared_scenes(ours, theirs) == [("a0", "b2"), ("a1", "b1"), ("a1", "b3")]
+    assert shared_scenes(ours[:0], theirs) == shared_scenes(ours, theirs[:0]) == []

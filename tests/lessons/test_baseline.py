@@ -39,6 +39,15 @@ def test_the_filter_is_tuned_on_the_pairs_that_it_is_given():
     assert lessons.tune_smoothing(lambda images: images**0.5, pairs) == 0.1
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_a_network_may_be_smoothed(dtype):
+    network = torch.nn.Conv2d(3, 3, 1).to(dtype)
+    images = torch.rand(1, 3, 20, 20, dtype=dtype)
+    smooth = lessons.smoothed(network, similar=10.0)(images)
+    assert smooth.dtype == dtype
+    assert smooth.std() < network(images).std()
+
+
 def test_every_baseline_is_scored_on_the_test_pairs():
     train, test = darkened(0.3, seed=0), darkened(0.3, seed=1)
     found = lessons.baselines(train, test)
