@@ -196,7 +196,8 @@ def _about(runs: Mapping[str, Run]) -> str:
 def _told(label: str, run: Run) -> str:
     """Return what the curves of a run show, in words."""
     losses = _values(run, "train_loss")
-    text = f"{label or 'Training run'}: over {len(run)} epochs the training loss goes from "
+    epochs = "1 epoch" if len(run) == 1 else f"{len(run)} epochs"
+    text = f"{label or 'Training run'}: over {epochs} the training loss goes from "
     text += f"{losses[0]:.3g} to {losses[-1]:.3g}"
     scores = _values(run, "val_psnr")
     if not math.isnan(scores[-1]):
@@ -219,7 +220,12 @@ def _legend(figure: CourseFigure, colours: Mapping[str, str], drawn: set[str], g
     key += [Line2D([], [], label=kind, **look) for kind, look in EVENTS.items() if kind in drawn]
     if game:
         key.append(Line2D([], [], label="log 2: cannot tell", **UNDECIDED))
-    figure.legend(handles=key, loc="outside lower center", ncols=4 if drawn else 5)
+    columns = 4 if drawn else 5
+    legend = figure.legend(handles=key, loc="outside lower center", ncols=columns)
+    while columns > 1 and legend.get_window_extent().width > figure.bbox.width:
+        legend.remove()
+        columns -= 1
+        legend = figure.legend(handles=key, loc="outside lower center", ncols=columns)
 
 
 def _log_scale(axis: Axes) -> None:

@@ -159,9 +159,20 @@ class TestHistory:
         names = [text.get_text() for text in figure.legends[0].get_texts()]
         assert names == ["training", "validation", "epoch kept", "plain", "Lightning"]
 
+    def test_many_names_stay_within_the_figure(self):
+        runs = {f"a run with a long name, number {number}": history() for number in range(8)}
+        figure = plotting.show_history(runs)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        assert len(legend.get_texts()) == 11
+        box = legend.get_window_extent()
+        assert 0 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+
     def test_one_epoch_is_visible(self):
-        (loss,) = plotting.show_history(history(1)).axes
-        assert loss.lines[0].get_marker() == "."
+        figure = plotting.show_history(history(1))
+        assert figure.axes[0].lines[0].get_marker() == "."
+        assert "over 1 epoch the training loss" in figure.alt
 
     def test_a_run_that_was_not_validated(self):
         rows = [{k: v for k, v in row.items() if k != "val_loss"} for row in history()]
