@@ -11,11 +11,13 @@ import itertools
 from collections.abc import Mapping, Sequence, Sized
 
 import matplotlib as mpl
+import numpy as np
 import torch
 from cycler import cycler
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from torch import Tensor
 
@@ -30,6 +32,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 GREY = "#666666"
 WIDTH = 9.0  # inches: 900 pixels, the width of a notebook
 LINE = 0.29  # inches, height of a line of text
+FULL = 0.94  # of a column's width, which a text may take
 
 
 def use_style() -> None:
@@ -269,6 +272,19 @@ def _picture(axis: Axes, image: Tensor, title: str = "", below: str = "") -> Non
     axis.set(xticks=[], yticks=[], title=title)
     axis.set_xlabel(below, color=GREY)
     axis.spines[:].set_visible(False)
+    for text in (axis.title, axis.xaxis.label):
+        _fit(text, axis)
+
+
+def _fit(text: Text, axis: Axes) -> None:
+    """Make a text smaller if it is wider than the column of its axis."""
+    place = axis.get_subplotspec()
+    assert place is not None  # it is one of `Figure.subplots`
+    shares = np.array(place.get_gridspec().get_width_ratios(), float)
+    room = FULL * axis.figure.bbox.width * shares[place.colspan.start] / shares.sum()
+    width = text.get_window_extent().width
+    if width > room:
+        text.set_fontsize(text.get_fontsize() * room / width)
 
 
 def _score(image: Tensor, target: Tensor) -> str:

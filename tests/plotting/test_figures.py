@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import re
 
 import matplotlib as mpl
@@ -68,6 +69,41 @@ class TestImages:
             box = axis.get_window_extent()
             assert box.width == pytest.approx(figure.bbox.width / across, rel=0.1)
             assert box.width / box.height == pytest.approx(1.5, rel=0.02)
+
+
+def texts(figure) -> list:
+    found = [text for axis in visible(figure) for text in (axis.title, axis.xaxis.label)]
+    return [text for text in found if text.get_text()]
+
+
+LONG = "IMG_20240131_235959_in_low_light_burst_1"
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        lambda: plotting.show_images(images(4), [LONG] * 4, [LONG] * 4),
+        lambda: plotting.show_images(images(1), [LONG * 2]),
+        lambda: plotting.show_images(images(3, 60, 20), [LONG] * 3),
+        lambda: plotting.show_results(images(2), {LONG: images(2), "a": images(2)}, images(2)),
+        lambda: plotting.show_histograms(images(2), [LONG] * 2),
+    ],
+)
+def test_long_texts_do_not_overlap(figure):
+    figure = figure()
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in texts(figure)]
+    assert boxes
+    for box in boxes:
+        assert box.x0 >= -1
+        assert box.x1 <= figure.bbox.x1 + 1
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
+
+
+def test_short_texts_keep_their_size():
+    figure = plotting.show_images(images(4), ["motorcycle_4.75stops"] * 4)
+    assert {text.get_fontsize() for text in texts(figure)} == {12.0}
 
 
 @pytest.mark.parametrize(
@@ -166,7 +202,7 @@ class TestHistory:
         (legend,) = figure.legends
         assert len(legend.get_texts()) == 11
         box = legend.get_window_extent()
-        assert 0 <= box.x0
+        assert box.x0 >= 0
         assert box.x1 <= figure.bbox.x1
 
     def test_one_epoch_is_visible(self):
