@@ -109,6 +109,7 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
         """Draw the rows and columns of a crop of an image of pair ``which``."""
         height, width, _ = image.shape
         if min(height, width) < self.size:
+            height, width, _ = self.pairs.raw(which)[0].shape  # before augmentation
             raise CourseError(
                 f"{self.pairs.names[which]} of {self.pairs.title} is {width}x{height}, too small "
                 f"for a crop of {self.size}x{self.size}; choose smaller crops or larger images."

@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from llie_helpers.errors import CourseError
 from llie_helpers.losses.precision import full_precision
 
 CELL = 8  # pixels, side of the places
@@ -11,8 +12,16 @@ OFFSET = 0.05  # added to brightness, so that the colour of dark places counts l
 
 @full_precision
 def coarse(enhanced: Tensor, normal: Tensor) -> Tensor:
-    """Return the mean absolute error of the means over 8x8 pixels."""
-    return F.l1_loss(F.avg_pool2d(enhanced, CELL), F.avg_pool2d(normal, CELL))
+    """Return the mean absolute error of the means over 8x8 pixels.
+
+    Args:
+        enhanced: images (N, C, H, W) in [0, 1], at least 8x8.
+        normal: their targets, of the same shape.
+
+    Raises:
+        CourseError: the images are smaller.
+    """
+    return F.l1_loss(_means(enhanced), _means(normal))
 
 
 @full_precision
@@ -25,10 +34,23 @@ def colour(enhanced: Tensor, normal: Tensor) -> Tensor:
     Args:
         enhanced: images (N, 3, H, W) in [0, 1], at least 8x8.
         normal: their targets, of the same shape.
+
+    Raises:
+        CourseError: the images are smaller.
     """
     return F.l1_loss(_colours(enhanced), _colours(normal))
 
 
+def _means(image: Tensor) -> Tensor:
+    height, width = image.shape[-2:]
+    if min(height, width) < CELL:
+        raise CourseError(
+            f"A loss on places needs images of at least {CELL}x{CELL} pixels, but these are "
+            f"{height}x{width}; train on larger crops."
+        )
+    return F.avg_pool2d(image, CELL)
+
+
 def _colours(image: Tensor) -> Tensor:
-    means = F.avg_pool2d(image, CELL)
+    means = _means(image)
     return means / (means.mean(dim=1, keepdim=True).clamp_min(0) + OFFSET)

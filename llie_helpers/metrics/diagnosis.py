@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from llie_helpers.errors import CourseError
 from llie_helpers.metrics.scores import _batches, match_gt_mean
 
 PARTS = ("brightness", "light", "colour", "detail")
@@ -27,9 +28,15 @@ def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
         gain makes worse.
 
     Raises:
-        CourseError: the two shapes differ or are not images.
+        CourseError: the two shapes differ, are not images, or are smaller than a square.
     """
     enhanced, normal = _batches(enhanced, normal)
+    height, width = normal.shape[-2:]
+    if min(height, width) < LOCAL:
+        raise CourseError(
+            f"The parts of an error need images of at least {LOCAL}x{LOCAL} pixels, but this one "
+            f"is {height}x{width}; use a larger image."
+        )
     height, width = (side // LOCAL * LOCAL for side in normal.shape[-2:])
     before = (enhanced - normal)[..., :height, :width]
     after = (match_gt_mean(enhanced, normal) - normal)[..., :height, :width]

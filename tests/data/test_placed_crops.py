@@ -7,6 +7,7 @@ import torch
 from llie_helpers.data.crops import RandomCrops
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.placed_crops import SIDE, PlacedCrops
+from llie_helpers.errors import CourseError
 
 HEIGHT, WIDTH, SIZE = 128, 192, 32
 
@@ -35,6 +36,13 @@ def test_the_thumbnail_shows_the_crop_at_its_place(pairs, augment, jitter, scale
         y, x = (int((a + b) / 2 * SIDE) for a, b in ((top, bottom), (left, right)))
         for part, whole in ((crop.low, crop.whole_low), (crop.normal, crop.whole_normal)):
             assert torch.allclose(part.mean(dim=(1, 2)), whole[:, y, x], atol=6 / 255)
+
+
+def test_an_image_that_is_too_small_is_described_as_it_is_and_not_as_its_parts_are(pairs):
+    crops = PlacedCrops(pairs, HEIGHT + 1, 20)
+    for index in range(20):
+        with pytest.raises(CourseError, match=f"a of ramps is {WIDTH}x{HEIGHT}, too small"):
+            crops[index]
 
 
 def test_augmentation_flips_rotates_and_takes_parts_for_the_whole(pairs):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from llie_helpers import plotting
 from llie_helpers.data import Pairs
+from llie_helpers.errors import CourseError
 from llie_helpers.metrics import (
     error_parts,
     evaluate,
@@ -54,6 +55,11 @@ def test_each_part_counts_its_own_error(spoil, part):  # in the order of `PARTS`
 
 def noise(seed=1):
     return 0.05 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_an_image_without_a_whole_square_has_no_parts():
+    with pytest.raises(CourseError, match="at least 8x8 pixels, but this one is 7x64"):
+        error_parts(image()[..., :7, :], image()[..., :7, :])
 
 
 def test_detail_of_the_target_is_true_and_noise_is_false():
