@@ -225,6 +225,16 @@ class TestParameterSlider:
         with pytest.raises(CourseError, match="range of x"):
             parameter_slider(flat, x=choices)
 
+    @pytest.mark.parametrize(
+        ("start", "choices"), [(0.9, (0.0, 0.5)), (-1, (0, 5)), ("c", ["a", "b"]), (2, [1])]
+    )
+    def test_a_default_outside_its_range_is_refused(self, start, choices):
+        def shown(value=start):
+            return flat(0.5)
+
+        with pytest.raises(CourseError, match=r"value starts at .* not in its range"):
+            parameter_slider(shown, value=choices)
+
     def test_needs_a_range(self):
         with pytest.raises(CourseError, match="needs a range"):
             parameter_slider(flat)

@@ -127,7 +127,8 @@ def parameter_slider(
             list for a menu.
 
     Raises:
-        CourseError: there are no ranges, or a range is empty or has another form.
+        CourseError: there are no ranges, or a range is empty, has another form or lacks the
+            default.
     """
     if not ranges:
         raise CourseError("parameter_slider needs a range, such as gamma=(0.2, 1.0, 0.05).")
@@ -140,8 +141,13 @@ def _control(name: str, choices: tuple | list, default: Any) -> ipywidgets.Widge
         "style": {"description_width": "initial"},
         "layout": {"width": "min(100%, 480px)"},
     }
+    outside = CourseError(
+        f"{name} starts at {default!r}, which is not in its range {choices!r}; change one of them."
+    )
     if isinstance(choices, list) and choices:
         start = choices[0] if default is None else default
+        if start not in choices:
+            raise outside
         return ipywidgets.Dropdown(options=choices, value=start, **look)
     numbers = isinstance(choices, tuple) and all(isinstance(c, int | float) for c in choices)
     if not numbers or len(choices) not in (2, 3):
@@ -154,6 +160,8 @@ def _control(name: str, choices: tuple | list, default: Any) -> ipywidgets.Widge
             f"The range of {name} is {choices!r}; low must be below high, and a step above 0."
         )
     start = low if default is None else default
+    if not low <= start <= high:
+        raise outside
     if all(isinstance(value, int) for value in (*choices, start)):
         kind, step, look = ipywidgets.IntSlider, step or [1], look
     else:
