@@ -68,7 +68,7 @@ def read_npz(path: Path) -> tuple[list[str], list[RawPair]]:
             f"The arrays in {path} have shapes {low.shape} and {normal.shape}, "
             "but the two images of a pair must have the same size."
         )
-    names = [str(name) for name in arrays.get("names", range(len(low)))]
+    names = [str(name) for name in np.atleast_1d(arrays.get("names", range(len(low))))]
     if len(names) != len(low):
         raise CourseError(f"{path} holds {len(low)} pairs but {len(names)} names.")
     return names, list(zip(low, normal, strict=True))

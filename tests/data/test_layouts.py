@@ -218,6 +218,12 @@ BAD_ARRAYS = {
 }
 
 
+def test_one_name_for_all_pairs_is_refused(root):
+    np.savez(root / "a.npz", low=photos(2), normal=photos(2), names="all")
+    with pytest.raises(CourseError, match="2 pairs but 1 names"):
+        data.load_pairs(str(root / "a.npz"), "train")
+
+
 @pytest.mark.parametrize("message", BAD_ARRAYS)
 def test_npz_with_wrong_arrays(root, message):
     np.savez(root / "a.npz", **BAD_ARRAYS[message])
