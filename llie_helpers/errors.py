@@ -5,7 +5,7 @@ import errno
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, get_args, get_origin
 
 # Numbers of system errors; a quota, as hubs have it, may end before the disk does.
@@ -56,6 +56,20 @@ def check_options(name: str, build: Callable[..., object], options: Mapping[str,
                 f"{name}'s option {option} is {value!r}; it must be {ACCEPTED[kind]}, such as "
                 f"{json.dumps(known[option].default)}."
             )
+
+
+def check_lengths(lists: Mapping[str, Sized]) -> None:
+    """Check that there is something in ``lists``, which messages call by their keys.
+
+    Raises:
+        CourseError: the lists are empty, or of different lengths.
+    """
+    lengths = [len(each) for each in lists.values()]
+    if 0 in lengths or len(set(lengths)) > 1:
+        *most, last = (f"{len(each)} {name}" for name, each in lists.items())
+        found = f"{', '.join(most)} and {last}" if most else last
+        of_each = " of each, and equally many" if most else ""
+        raise CourseError(f"Found {found}; give at least one{of_each}.")
 
 
 def _accepts(kind: Any, value: Any) -> bool:

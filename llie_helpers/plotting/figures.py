@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import check_lengths
 from llie_helpers.images import quantise, to_uint8
 from llie_helpers.metrics import psnr, ssim
 
@@ -116,8 +117,13 @@ def show_images(
         scores: one below each image, or none.
         columns: images per row; by default up to four.
         alt: what they show, for those who cannot see them; by default titles and scores.
+
+    Raises:
+        CourseError: there are no images, or not one title or score for each.
     """
     images = list(images)
+    texts = {"titles": titles, "scores": scores}
+    check_lengths({"images": images} | {name: given for name, given in texts.items() if given})
     columns = columns or min(len(images), 4)
     rows = [images[i : i + columns] for i in range(0, len(images), columns)]
     figure, axes = _grid(rows, lines=len(rows) * (bool(titles) + bool(scores)))
@@ -133,8 +139,13 @@ def show_images(
 
 
 def show_pairs(pairs: Pairs, n: int = 4) -> CourseFigure:
-    """Show the first ``n`` pairs, low light above normal light, with the mean of each image."""
-    shown = list(itertools.islice(pairs, n))
+    """Show the first ``n`` pairs, low light above normal light, with the mean of each image.
+
+    Raises:
+        CourseError: there are no pairs.
+    """
+    shown = list(pairs[:n])
+    check_lengths({"pairs": shown})
     rows = [[pair.low for pair in shown], [pair.normal for pair in shown]]
     figure, axes = _grid(rows, lines=3)
     for column, pair in enumerate(shown):
@@ -158,7 +169,12 @@ def show_results(
         low: ``(3, H, W)`` each, or one ``(N, 3, H, W)`` tensor, in [0, 1].
         outputs: method name -> one output for each image.
         normal: one target for each image.
+
+    Raises:
+        CourseError: there are no images, or not one output of each method and one target for each.
     """
+    given = {f"outputs of {name}": output for name, output in outputs.items()}
+    check_lengths({"images": low, **given, "targets": normal})
     columns = {"low": low, **outputs, "target": normal}
     rows = list(zip(*columns.values(), strict=True))
     figure, axes = _grid(rows, lines=1 + len(rows))
@@ -178,8 +194,12 @@ def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) ->
     Args:
         images: ``(3, H, W)`` each, in [0, 1].
         labels: one per image.
+
+    Raises:
+        CourseError: there are no images, or not one label for each.
     """
     images = list(images)
+    check_lengths({"images": images, "labels": labels})
     figure = CourseFigure(WIDTH, 2.6 * len(images) + 0.4)
     axes = figure.subplots(len(images), 2, squeeze=False, width_ratios=[1, 1.7])
     for (left, right), image, label in zip(axes, images, labels, strict=True):

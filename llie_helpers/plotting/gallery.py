@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from llie_helpers.data.pairs import Pair, Pairs
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_lengths
 from llie_helpers.files import atomic_path
 from llie_helpers.images import quantise, save_image
 from llie_helpers.methods import Method, as_method
@@ -49,8 +49,9 @@ def write_gallery(
         The path of the HTML page.
 
     Raises:
-        CourseError: the folder already exists.
+        CourseError: there are no pairs, or the folder already exists.
     """
+    check_lengths({"pairs": pairs})
     folder = Path(folder)
     if folder.exists():
         raise CourseError(f"{folder} already exists; remove it or choose another folder.")
