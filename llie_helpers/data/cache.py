@@ -22,7 +22,7 @@ from llie_helpers.data.pairs import RawPair
 from llie_helpers.data.report import few
 from llie_helpers.data.scenes import group_scenes
 from llie_helpers.errors import CourseError
-from llie_helpers.files import atomic_path, remove
+from llie_helpers.files import atomic_path, remove, remove_stale
 from llie_helpers.paths import cache_dir
 
 # Part of the fingerprint; increment it when the layout of the two files changes.
@@ -68,7 +68,7 @@ def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
     """Open the cache of the data set ``name``, decoding its ``files`` first if necessary.
 
     The cache is rebuilt when a file is added, removed, renamed or changed, and the outdated
-    one is deleted.
+    one is deleted. Of two processes that make it at once, both use what the first one made.
 
     Pairs that cannot be read, or whose sizes differ, are left out.
 
@@ -76,7 +76,9 @@ def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
         CourseError: no pair can be read, or the disk is full. Nothing is left behind.
     """
     folder = cache_dir() / f"{name}-{fingerprint(files)}"
+    remove_stale(folder.parent, f"*-{'[0-9a-f]' * 12}")
     if not _complete(folder):
+        remove(folder)  # its pixels may be cut short
         build(folder, files)
         for outdated in folder.parent.glob(f"{name}-{'?' * 12}"):
             if outdated != folder:
