@@ -1,15 +1,17 @@
-"""Cache decoded images on disk, so that a random crop takes microseconds.
+"""Cache decoded images on disk, so that a random crop takes microseconds; find damaged files.
 
 A cache is a folder ``NAME-FINGERPRINT`` with two files: ``images.u8`` holds the pixels of
 all pairs one after the other, low then normal, each uint8 ``(H, W, 3)`` RGB; and
 ``index.json`` has each pair's offset, shape, name, official split and scene, and a sentence for
 each pair that could not be read and is left out.
+
+Of sets that are too large for a cache, ``NAME.json`` has the versions of the files that were read.
 """
 
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +21,7 @@ from tqdm.auto import tqdm
 
 from llie_helpers.data.matching import PairFiles
 from llie_helpers.data.pairs import RawPair
-from llie_helpers.data.report import few
+from llie_helpers.data.report import failure, few
 from llie_helpers.data.scenes import group_scenes
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path, remove, remove_stale
@@ -62,6 +64,51 @@ class CachedPairs:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CachedPairs, (self.folder,)
+
+
+class FilePairs:
+    """Pairs of files, decoded on each access, with the attributes of `CachedPairs`."""
+
+    def __init__(self, files: Sequence[PairFiles], damaged: Iterable[str]) -> None:
+        self._files = files
+        self.names = tuple(pair.name for pair in files)
+        self.splits = tuple(pair.split for pair in files)
+        numbers = {scene: i for i, scene in enumerate(dict.fromkeys(pair.scene for pair in files))}
+        self.scenes = tuple(numbers[pair.scene] for pair in files)
+        self.damaged = tuple(damaged)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int, /) -> RawPair:
+        return self._files[index].read()
+
+
+def open_files(name: str, files: Sequence[PairFiles]) -> FilePairs:
+    """Return those of the ``files`` of the data set ``name`` that can be read, without a cache.
+
+    The first call decodes all pairs; later ones decode those that are new, changed or damaged.
+
+    Raises:
+        CourseError: the disk is full.
+    """
+    kept = cache_dir() / f"{name}.json"
+    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    versions = [[*_version(pair.low), *_version(pair.normal)] for pair in files]
+
+    def problem(pair: PairFiles, version: list[int]) -> str | None:
+        return None if known.get(str(pair.low)) == version else failure(pair.read)
+
+    with ThreadPoolExecutor() as pool:
+        bar = tqdm(pool.map(problem, files, versions), f"checking {name}", len(files), delay=2)
+        checked = list(zip(files, versions, bar, strict=True))
+    # What could not be read is not kept: it may be RAW files, before rawpy was installed.
+    sound = {str(pair.low): version for pair, version, found in checked if not found}
+    if sound != known:
+        with atomic_path(kept) as temporary:
+            temporary.write_text(json.dumps(sound))
+    readable = [pair for pair, _, found in checked if not found]
+    return FilePairs(readable, filter(None, (found for _, _, found in checked)))
 
 
 def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
