@@ -5,6 +5,7 @@ import errno
 import inspect
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, get_args, get_origin
 
@@ -18,6 +19,8 @@ ACCEPTED: dict[object, str] = {
     tuple[int, ...]: "a list of whole numbers from 1",
     tuple[float, ...]: "a list of numbers",
 }
+
+SEEDS = 2**32  # NumPy's global generator takes no others
 
 
 class CourseError(Exception):
@@ -56,6 +59,23 @@ def check_options(name: str, build: Callable[..., object], options: Mapping[str,
                 f"{name}'s option {option} is {value!r}; it must be {ACCEPTED[kind]}, such as "
                 f"{json.dumps(known[option].default)}."
             )
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed as a plain number if every generator of random numbers takes it.
+
+    Raises:
+        CourseError: it is not a whole number from 0 to 4294967295.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < SEEDS:
+        raise CourseError(
+            f"The seed is {seed!r}; it must be a whole number from 0 to {SEEDS - 1}."
+        ) from None
+    return number
 
 
 def check_lengths(lists: Mapping[str, Sized]) -> None:
