@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from llie_helpers import __version__
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_seed
 from llie_helpers.paths import runs_dir
 
 PROGRAM = "python -m llie_helpers"
@@ -253,7 +253,7 @@ def train(
     how = load_recipe(recipe or model, "quick" if quick else "full").changed(**key_values(changes))
     if epochs is not None:
         how = how.changed(epochs=epochs)
-    torch.manual_seed(seed)
+    torch.manual_seed(check_seed(seed))
     network = create_model(model, weights, **key_values(option))
     name = f"{model}_mapped" if mapped else model
     # Windows has no colons in names, and photographs:DIR has one.

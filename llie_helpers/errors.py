@@ -5,7 +5,8 @@ import errno
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, get_args, get_origin
 
 # Numbers of system errors; a quota, as hubs have it, may end before the disk does.
@@ -18,6 +19,8 @@ ACCEPTED: dict[object, str] = {
     tuple[int, ...]: "a list of whole numbers from 1",
     tuple[float, ...]: "a list of numbers",
 }
+
+SEEDS = 2**32  # NumPy's global generator takes no others
 
 
 class CourseError(Exception):
@@ -56,6 +59,37 @@ def check_options(name: str, build: Callable[..., object], options: Mapping[str,
                 f"{name}'s option {option} is {value!r}; it must be {ACCEPTED[kind]}, such as "
                 f"{json.dumps(known[option].default)}."
             )
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed as a plain number if every generator of random numbers takes it.
+
+    Raises:
+        CourseError: it is not a whole number from 0 to 4294967295.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < SEEDS:
+        raise CourseError(
+            f"The seed is {seed!r}; it must be a whole number from 0 to {SEEDS - 1}."
+        ) from None
+    return number
+
+
+def check_lengths(lists: Mapping[str, Sized]) -> None:
+    """Check that there is something in ``lists``, which messages call by their keys.
+
+    Raises:
+        CourseError: the lists are empty, or of different lengths.
+    """
+    lengths = [len(each) for each in lists.values()]
+    if 0 in lengths or len(set(lengths)) > 1:
+        *most, last = (f"{len(each)} {name}" for name, each in lists.items())
+        found = f"{', '.join(most)} and {last}" if most else last
+        of_each = " of each, and equally many" if most else ""
+        raise CourseError(f"Found {found}; give at least one{of_each}.")
 
 
 def _accepts(kind: Any, value: Any) -> bool:

@@ -1,17 +1,20 @@
-"""Write files atomically: a target is either complete or as it was before."""
+"""Write files and folders atomically: a target is either complete or as it was before."""
 
 import errno
 import glob
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llie_helpers.errors import DISK_FULL, CourseError
 
 LONGEST = 255  # bytes of a name on usual file systems
+MARK = "[0-9a-f]" * 8  # of a temporary file
+STALE = 24 * 3600  # seconds after which nothing is written to a temporary folder any more
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
 REFUSED |= {errno.EEXIST}  # a file where a folder is to be made
 
@@ -20,8 +23,9 @@ REFUSED |= {errno.EEXIST}  # a file where a folder is to be made
 def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside ``target`` and move it there on success.
 
-    The block may write a file or make a folder at that path. An existing target is replaced
-    when the block succeeds, and left alone when it raises.
+    The block may write a file or make a folder at that path. An existing file is replaced
+    when the block succeeds, and left alone when it raises. A folder that another process makes
+    meanwhile is kept, because it may be in use.
 
     Raises:
         CourseError: the disk is full or the folder cannot be written.
@@ -32,9 +36,12 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        if temporary.is_dir() and target.exists():
-            shutil.rmtree(target)
-        os.replace(temporary, target)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            # Another process has made the folder; the error for that depends on the system.
+            if not (temporary.is_dir() and target.is_dir()):
+                raise
     except OSError as error:
         raise explained(error, target) from error
     finally:
@@ -56,9 +63,25 @@ def make_folder(folder: Path) -> Path:
 
 def remove_leftovers(target: Path) -> None:
     """Delete temporary files that killed processes left; none may be writing ``target`` now."""
-    name = f".{glob.escape(_stem(target))}.{'[0-9a-f]' * 8}{glob.escape(target.suffix)}"
+    name = f".{glob.escape(_stem(target))}.{MARK}{glob.escape(target.suffix)}"
     for leftover in target.parent.glob(name):
         remove(leftover)
+
+
+def remove_stale(parent: Path, name: str) -> None:
+    """Delete temporary folders in ``parent`` that killed processes left a day ago or earlier.
+
+    Younger ones stay: another process may be writing them now.
+
+    Args:
+        parent: the folder of their targets.
+        name: a pattern for the names of the targets.
+    """
+    for leftover in parent.glob(f".{name}.{MARK}*"):
+        with suppress(OSError):  # another process deletes it too
+            written = max(path.stat().st_mtime for path in (leftover, *leftover.iterdir()))
+            if written < time.time() - STALE:
+                remove(leftover)
 
 
 def _stem(target: Path) -> str:

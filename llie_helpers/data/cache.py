@@ -1,15 +1,17 @@
-"""Cache decoded images on disk, so that a random crop takes microseconds.
+"""Cache decoded images on disk, so that a random crop takes microseconds; find damaged files.
 
 A cache is a folder ``NAME-FINGERPRINT`` with two files: ``images.u8`` holds the pixels of
 all pairs one after the other, low then normal, each uint8 ``(H, W, 3)`` RGB; and
 ``index.json`` has each pair's offset, shape, name, official split and scene, and a sentence for
 each pair that could not be read and is left out.
+
+Of sets that are too large for a cache, ``NAME.json`` has the versions of the files that were read.
 """
 
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,10 +21,10 @@ from tqdm.auto import tqdm
 
 from llie_helpers.data.matching import PairFiles
 from llie_helpers.data.pairs import RawPair
-from llie_helpers.data.report import few
+from llie_helpers.data.report import failure, few
 from llie_helpers.data.scenes import group_scenes
 from llie_helpers.errors import CourseError
-from llie_helpers.files import atomic_path, remove
+from llie_helpers.files import atomic_path, remove, remove_stale
 from llie_helpers.paths import cache_dir
 
 # Part of the fingerprint; increment it when the layout of the two files changes.
@@ -64,11 +66,56 @@ class CachedPairs:
         return CachedPairs, (self.folder,)
 
 
+class FilePairs:
+    """Pairs of files, decoded on each access, with the attributes of `CachedPairs`."""
+
+    def __init__(self, files: Sequence[PairFiles], damaged: Iterable[str]) -> None:
+        self._files = files
+        self.names = tuple(pair.name for pair in files)
+        self.splits = tuple(pair.split for pair in files)
+        numbers = {scene: i for i, scene in enumerate(dict.fromkeys(pair.scene for pair in files))}
+        self.scenes = tuple(numbers[pair.scene] for pair in files)
+        self.damaged = tuple(damaged)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int, /) -> RawPair:
+        return self._files[index].read()
+
+
+def open_files(name: str, files: Sequence[PairFiles]) -> FilePairs:
+    """Return those of the ``files`` of the data set ``name`` that can be read, without a cache.
+
+    The first call decodes all pairs; later ones decode those that are new, changed or damaged.
+
+    Raises:
+        CourseError: the disk is full.
+    """
+    kept = cache_dir() / f"{name}.json"
+    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    versions = [[*_version(pair.low), *_version(pair.normal)] for pair in files]
+
+    def problem(pair: PairFiles, version: list[int]) -> str | None:
+        return None if known.get(str(pair.low)) == version else failure(pair.read)
+
+    with ThreadPoolExecutor() as pool:
+        bar = tqdm(pool.map(problem, files, versions), f"checking {name}", len(files), delay=2)
+        checked = list(zip(files, versions, bar, strict=True))
+    # What could not be read is not kept: it may be RAW files, before rawpy was installed.
+    sound = {str(pair.low): version for pair, version, found in checked if not found}
+    if sound != known:
+        with atomic_path(kept) as temporary:
+            temporary.write_text(json.dumps(sound))
+    readable = [pair for pair, _, found in checked if not found]
+    return FilePairs(readable, filter(None, (found for _, _, found in checked)))
+
+
 def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
     """Open the cache of the data set ``name``, decoding its ``files`` first if necessary.
 
     The cache is rebuilt when a file is added, removed, renamed or changed, and the outdated
-    one is deleted.
+    one is deleted. Of two processes that make it at once, both use what the first one made.
 
     Pairs that cannot be read, or whose sizes differ, are left out.
 
@@ -76,7 +123,9 @@ def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
         CourseError: no pair can be read, or the disk is full. Nothing is left behind.
     """
     folder = cache_dir() / f"{name}-{fingerprint(files)}"
+    remove_stale(folder.parent, f"*-{'[0-9a-f]' * 12}")
     if not _complete(folder):
+        remove(folder)  # its pixels may be cut short
         build(folder, files)
         for outdated in folder.parent.glob(f"{name}-{'?' * 12}"):
             if outdated != folder:

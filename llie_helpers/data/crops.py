@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from llie_helpers.data.augment import augment_pair, brightness, lerp_log
 from llie_helpers.data.pairs import Pairs, RawPair
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_seed
 from llie_helpers.images import to_float
 
 # Of the low images that `brighten_prob` changes: the share that is replaced by the target, and the
@@ -53,7 +53,7 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
             network sees noise and detail of several sizes; (1, 1) resizes none.
 
     Raises:
-        CourseError: there are no pairs, or an image is smaller than a crop.
+        CourseError: there are no pairs, an image is smaller than a crop, or the seed is invalid.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
         self.pairs = pairs
         self.size = size
         self.length = length
-        self.seed = seed
+        self.seed = check_seed(seed)
         self.augment = augment
         self.gain_jitter = gain_jitter
         self.brighten_prob = brighten_prob

@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from llie_helpers.errors import CourseError
-from llie_helpers.files import atomic_path, make_folder, remove
+from llie_helpers.files import atomic_path, make_folder, remove, remove_stale
 
 # Runs Kaggle's client even if its script is not on the PATH. Without an account, it runs a
 # command only if argv[0] is "kaggle".
@@ -46,6 +46,7 @@ def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
             f"{target} exists but does not hold the expected images; move it away and retry."
         )
     archive = parent / ".downloads" / f"{name}.zip"
+    remove_stale(parent, name)
     _download(slug, archive)
     with atomic_path(target) as temporary:
         try:

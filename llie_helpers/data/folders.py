@@ -9,7 +9,7 @@ from pathlib import Path
 from llie_helpers.codecs import IMAGE_SUFFIXES, RAW_SUFFIXES
 from llie_helpers.data.download import unpack
 from llie_helpers.data.matching import natural_sort
-from llie_helpers.files import atomic_path
+from llie_helpers.files import atomic_path, remove_stale
 from llie_helpers.paths import cache_dir, data_dir, own_dir
 
 # The folder where Kaggle notebooks mount their data sets.
@@ -100,6 +100,7 @@ def unpacked(archive: Path) -> Path:
     status = archive.stat()
     version = f"{archive.absolute()} {status.st_size} {status.st_mtime_ns}"
     folder = cache_dir() / "unpacked" / f"{archive.stem}-{zlib.crc32(version.encode()):08x}"
+    remove_stale(folder.parent, "*")
     if not folder.is_dir():
         with atomic_path(folder) as temporary:
             unpack(archive, temporary)

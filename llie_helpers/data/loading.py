@@ -41,8 +41,9 @@ def source(name: str) -> Source:
 def load_pairs(name: str, split: str) -> Pairs:
     """Return the pairs of one split of a data set that is on this computer.
 
-    The first call decodes all images into a cache, which later calls open immediately, except
-    for sets whose pairs are computed or too large; those are made on each access.
+    The first call decodes all images into a cache, which later calls open immediately. Of SICE and
+    SID, which are too large, it only finds the images that are damaged; their pairs are decoded,
+    and those of photographs computed, on each access.
 
     Args:
         name: a data set, see `source`, or several, such as ``"lol_v1+photographs:DIR"``: their
@@ -55,8 +56,7 @@ def load_pairs(name: str, split: str) -> Pairs:
     Raises:
         CourseError: no such set or split, the set is not on this computer, or none of its pairs
             is usable. Single files without a partner, pairs whose sizes differ and unreadable ones
-            are left out, with a warning; of SICE and SID, whose pairs are decoded on each access,
-            the latter two raise when they are accessed.
+            are left out, with a warning.
     """
     parts = [source(part).pairs(split) for part in PLUS.split(name)]
     return parts[0] if len(parts) == 1 else mix(parts, balance=split == "train")

@@ -21,7 +21,7 @@ class Report:
         counts: pairs per split.
         problems: what is missing or damaged: folders, files without a partner, sizes that
             differ, unreadable files. `data.load_pairs` leaves such files and pairs out, except
-            that it needs all folders, and that SICE and SID decode their pairs on access only.
+            that it needs all folders.
         warnings: what is unusual but usable, such as an unexpected number of pairs.
     """
 

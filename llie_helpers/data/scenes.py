@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from llie_helpers.data.pairs import Pairs
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_seed
 
 # Photographs whose correlation is above this show one scene from almost the same viewpoint.
 SAME_SCENE = 0.95
@@ -71,10 +71,10 @@ def scene_split(scenes: Sequence[int], fraction: float, seed: int) -> tuple[list
         ``(train, val)``: indices into ``scenes``, ascending.
 
     Raises:
-        CourseError: there are fewer than two scenes.
+        CourseError: there are fewer than two scenes, or the seed is invalid.
     """
     of_pair = np.asarray(scenes)
-    drawn = np.random.default_rng(seed).permutation(np.unique(of_pair))
+    drawn = np.random.default_rng(check_seed(seed)).permutation(np.unique(of_pair))
     if len(drawn) < 2:
         raise CourseError(
             f"{len(scenes)} pairs show {len(drawn)} scene, but a split into training and "

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from llie_helpers.data.cache import open_cache
+from llie_helpers.data.cache import open_cache, open_files
 from llie_helpers.data.download import fetch
 from llie_helpers.data.folders import describe, folders_in, places, roots, unpacked
 from llie_helpers.data.layouts import Layout, Listing, two_folders
-from llie_helpers.data.pairs import Lazy, Pairs
+from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.report import Report, failure, few, tell_left_out
 from llie_helpers.data.splits import NAMES, split_indices
 from llie_helpers.errors import CourseError, unknown_name
@@ -78,7 +78,7 @@ class ImageFiles(Source):
     Args:
         counts: pairs per official split, as published.
         cached: keep the decoded images on disk; if False, because they take too much space,
-            they are decoded on each access.
+            they are decoded once to find damaged ones, and then on each access.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -106,19 +106,14 @@ class ImageFiles(Source):
         listing = self.listing()
         if listing.problems:
             raise self._unusable(listing, listing.problems + listing.left_out)
-        if not self.cached:
-            names, _, _, splits, scenes = zip(*listing.files, strict=True)
-            tell_left_out(self._title(listing), listing.left_out, splits)
-            numbers = {scene: number for number, scene in enumerate(dict.fromkeys(scenes))}
-            arrays = Lazy([pair.read for pair in listing.files])
-            return Pairs(self.name, names, tuple(numbers[s] for s in scenes), arrays), splits
-        cached = open_cache(self._cache_name(), listing.files)
-        left_out = [*listing.left_out, *cached.damaged]
+        open_pairs = open_cache if self.cached else open_files
+        found = open_pairs(self._cache_name(), listing.files)
+        left_out = [*listing.left_out, *found.damaged]
         # A test split that is lost must not be replaced by other pairs.
-        if {pair.split for pair in listing.files} > set(cached.splits):
+        if {pair.split for pair in listing.files} > set(found.splits):
             raise self._unusable(listing, left_out)
-        tell_left_out(self._title(listing), left_out, cached.splits)
-        return Pairs(self.name, cached.names, cached.scenes, cached), cached.splits
+        tell_left_out(self._title(listing), left_out, found.splits)
+        return Pairs(self.name, found.names, found.scenes, found), found.splits
 
     def _unusable(self, listing: Listing, problems: Sequence[str]) -> CourseError:
         return CourseError(f"{self._title(listing)} is not usable: {few(problems)}.")

@@ -15,7 +15,7 @@ import torch
 
 from llie_helpers import __version__, paths
 from llie_helpers.devices import choose_device, describe
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_seed
 from llie_helpers.files import make_folder
 from llie_helpers.lessons.ledger import COLUMNS, Ledger
 from llie_helpers.lessons.names import explain_missing_names
@@ -105,7 +105,7 @@ def begin(name: str, seed: int = 0) -> Lesson:
     The quick profile runs on the CPU everywhere, so that its scores are the same everywhere.
 
     Raises:
-        CourseError: ``$LLIE_PROFILE`` is neither "quick" nor "full".
+        CourseError: ``$LLIE_PROFILE`` is neither "quick" nor "full", or the seed is invalid.
     """
     asked = os.environ.get("LLIE_PROFILE")
     if asked and asked not in PROFILES:
@@ -116,6 +116,7 @@ def begin(name: str, seed: int = 0) -> Lesson:
     gpu = device.type == "cuda"
     profile = asked or ("full" if gpu else "quick")
     reason = "set by LLIE_PROFILE" if asked else f"{'a' if gpu else 'no'} CUDA GPU was found"
+    seed = check_seed(seed)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries draw from NumPy's global generator too
     torch.manual_seed(seed)

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from llie_helpers.errors import check_lengths
 from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
 
 # Colours of the arrows.
@@ -26,7 +27,11 @@ def show_encoder_decoder(widths: Sequence[int]) -> CourseFigure:
 
     Args:
         widths: channels at full resolution, at half of it, and so on.
+
+    Raises:
+        CourseError: there are no widths.
     """
+    check_lengths({"widths": widths})
     figure = CourseFigure(
         WIDTH,
         4.9,
@@ -53,7 +58,11 @@ def show_unet(widths: Sequence[int]) -> CourseFigure:
 
     Args:
         widths: channels at full resolution, at half of it, and so on.
+
+    Raises:
+        CourseError: there are no widths.
     """
+    check_lengths({"widths": widths})
     figure = CourseFigure(
         WIDTH,
         4.4,

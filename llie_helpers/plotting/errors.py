@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from llie_helpers.errors import check_lengths
 from llie_helpers.metrics import Evaluation
 from llie_helpers.plotting.figures import WIDTH, CourseFigure
 
@@ -19,7 +20,11 @@ def show_error_parts(evaluations: Mapping[str, Evaluation]) -> CourseFigure:
 
     Args:
         evaluations: label -> the evaluation of a method, all on the same pairs.
+
+    Raises:
+        CourseError: there are no evaluations.
     """
+    check_lengths({"evaluations": evaluations})
     figure = CourseFigure(WIDTH, 1.3 + 0.4 * len(evaluations))
     axis = figure.subplots()
     begin = [0.0] * len(evaluations)

@@ -8,7 +8,7 @@ import base64
 import html
 import io
 import itertools
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_lengths
 from llie_helpers.images import quantise, to_uint8
 from llie_helpers.metrics import psnr, ssim
 
@@ -125,7 +125,8 @@ def show_images(
         CourseError: there are no images, not as many titles or scores, or one is not an image.
     """
     images = list(images)
-    _check_counts(images, titles=titles or images, scores=scores or images)
+    texts = {"titles": titles, "scores": scores}
+    check_lengths({"images": images} | {name: given for name, given in texts.items() if given})
     columns = columns or min(len(images), 4)
     rows = [images[i : i + columns] for i in range(0, len(images), columns)]
     figure, axes = _grid(rows, lines=len(rows) * (bool(titles) + bool(scores)))
@@ -146,8 +147,8 @@ def show_pairs(pairs: Pairs, n: int = 4) -> CourseFigure:
     Raises:
         CourseError: there are no pairs.
     """
-    shown = list(itertools.islice(pairs, n))
-    _check_counts(shown)
+    shown = list(pairs[:n])
+    check_lengths({"pairs": shown})
     rows = [[pair.low for pair in shown], [pair.normal for pair in shown]]
     figure, axes = _grid(rows, lines=3)
     for column, pair in enumerate(shown):
@@ -176,7 +177,7 @@ def show_results(
         CourseError: there are no images, not as many outputs or targets, or one is not an image.
     """
     named = {f"outputs of {name}": images for name, images in outputs.items()}
-    _check_counts(low, **named, targets=normal)
+    check_lengths({"images": low, **named, "targets": normal})
     titles = ["low", *outputs, "target"]
     rows = list(zip(low, *outputs.values(), normal, strict=True))
     figure, axes = _grid(rows, lines=1 + len(rows))
@@ -200,7 +201,7 @@ def show_histograms(images: Sequence[Tensor] | Tensor, labels: Sequence[str]) ->
         CourseError: there are no images, not as many labels, or one is not an image.
     """
     images = list(images)
-    _check_counts(images, labels=labels)
+    check_lengths({"images": images, "labels": labels})
     for image in images:
         check_image(image)
     figure = CourseFigure(WIDTH, 2.6 * len(images) + 0.4)
@@ -226,21 +227,6 @@ def check_image(image: object, expected: str = "an image of shape (3, H, W)") ->
         raise CourseError(f"Expected {expected}, got an object of type {type(image).__name__}.")
     if image.ndim != 3 or image.shape[0] != 3:
         raise CourseError(f"Expected {expected}, got a tensor of shape {tuple(image.shape)}.")
-
-
-def _check_counts(images: Sized, **others: Sized) -> None:
-    """Check that there are images, and as many of each of the ``others``.
-
-    Raises:
-        CourseError: there are not.
-    """
-    if not len(images):
-        raise CourseError("Found 0 images; give at least one.")
-    for name, other in others.items():
-        if len(other) != len(images):
-            raise CourseError(
-                f"Found {len(images)} images and {len(other)} {name}; give one for each image."
-            )
 
 
 def _listed(names: Sequence[str], remarks: Sequence[str] = ()) -> str:

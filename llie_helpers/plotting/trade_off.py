@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
+from llie_helpers.errors import check_lengths
 from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
 
 # Offset of a label from its marker, in points, and alignment, in order of preference.
@@ -34,7 +35,11 @@ def show_trade_off(points: Sequence[Point], cost: str, quality: str) -> Figure:
         points: with positive costs; labels are placed in this order.
         cost: the title of the horizontal axis, with its unit.
         quality: the title of the vertical axis, with its unit.
+
+    Raises:
+        CourseError: there are no points.
     """
+    check_lengths({"points": points})
     each = "; ".join(f"{p.label} {p.quality:.4g} at {p.cost:.3g}" for p in points)
     figure = CourseFigure(WIDTH, 4.5, f"{quality} against {cost}: {each}.")
     axis = figure.subplots()

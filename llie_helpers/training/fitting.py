@@ -16,7 +16,7 @@ from llie_helpers.data.crops import RandomCrops, WholeImages
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.placed_crops import PlacedCrops
 from llie_helpers.devices import AUTO
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_seed
 from llie_helpers.files import remove
 from llie_helpers.images import load_image
 from llie_helpers.models import weights as weights_file
@@ -126,8 +126,7 @@ def fit(
     for title, examples in {"training": train, "validation": val}.items():
         if not len(examples):  # type: ignore[arg-type]
             raise CourseError(f"fit got no {title} data; choose a split with images.")
-    if seed < 0:
-        raise CourseError(f"The seed is {seed}; it must be a whole number from 0.")
+    seed = check_seed(seed)
     recipe = (recipe or Recipe()).changed(**changes)
     where = hardware(device, devices)
     folder = Path(run_dir)

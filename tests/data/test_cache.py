@@ -1,9 +1,12 @@
 import errno
 import io
+import json
 import os
 import pickle
+import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import PureWindowsPath
 
 import numpy as np
@@ -13,6 +16,7 @@ import torch
 from llie_helpers.data import cache
 from llie_helpers.data.matching import PairFiles
 from llie_helpers.errors import CourseError
+from llie_helpers.files import STALE
 from llie_helpers.images import read_rgb, save_image
 
 
@@ -166,3 +170,90 @@ def test_a_full_disk_is_said_clearly_and_leaves_nothing(files, monkeypatch, full
     with pytest.raises(CourseError, match="disk is full"):
         cache.open_cache("tiny", files)
     assert caches() == []
+
+
+# Another process that opens the cache: it says that it decodes, and waits for a line before it goes
+# on. In the end it says which file it uses.
+ANOTHER = """
+import json, os, sys
+from pathlib import Path
+from llie_helpers.data import cache
+from llie_helpers.data.matching import PairFiles
+
+files = [PairFiles(name, Path(low), Path(normal), split, scene)
+         for name, low, normal, split, scene in json.loads(sys.argv[1])]
+write = cache._write
+def slow_write(*args):
+    print("decoding", flush=True)
+    input()
+    return write(*args)
+cache._write = slow_write
+cached = cache.open_cache("tiny", files)
+print(len(cached), os.stat(cached.folder / "images.u8").st_ino, flush=True)
+"""
+
+
+@contextmanager
+def another(files):
+    """Another process, in the middle of making the cache."""
+    listed = json.dumps([[str(part) for part in pair] for pair in files])
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", ANOTHER, listed], **pipes) as process:
+        try:
+            assert process.stdout.readline() == "decoding\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def finish(process):
+    """Let another process go on; return the number of pairs and the file that it uses."""
+    said, _ = process.communicate("\n", timeout=60)
+    assert process.returncode == 0
+    return tuple(map(int, said.split()))
+
+
+def leftovers():
+    return [path for path in cache.cache_dir().iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_of_two_processes_that_make_a_cache_at_once_both_use_the_first_ones(files):
+    with another(files) as one, another(files) as other:
+        first = finish(one)
+        assert finish(other) == first
+    pixels = cache.open_cache("tiny", files).folder / "images.u8"
+    assert first == (3, pixels.stat().st_ino)
+    assert leftovers() == []
+
+
+@pytest.mark.slow
+def test_what_a_killed_process_leaves_is_removed_but_nothing_that_may_be_in_work(files):
+    with another(files) as killed:
+        killed.kill()
+        killed.wait()
+    (left,) = leftovers()
+    with another(files) as working:
+        (new,) = set(leftovers()) - {left}
+        for path in (left, *left.iterdir(), new):  # what is in the new one was just written
+            long_ago = time.time() - STALE - 60
+            os.utime(path, (long_ago, long_ago))
+        cache.open_cache("tiny", files)
+        assert leftovers() == [new]
+        assert finish(working)[0] == 3
+    assert leftovers() == []
+
+
+def test_where_a_folder_cannot_be_moved_onto_another_as_on_windows(files, monkeypatch):
+    """The other process comes first between the last look and the move."""
+    move = os.replace
+
+    def refuse(temporary, target):
+        if not target.exists():
+            move(temporary, target)
+            temporary.mkdir()
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert len(cache.open_cache("tiny", files)) == 3
+    assert leftovers() == []

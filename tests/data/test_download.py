@@ -16,6 +16,7 @@ from llie_helpers import data as datasets
 from llie_helpers import paths
 from llie_helpers.data import download
 from llie_helpers.errors import CourseError
+from llie_helpers.files import STALE
 
 CLIENT = download.CLIENT
 SLUG = "soumikrakshit/lol-dataset"
@@ -268,6 +269,15 @@ def test_what_is_downloaded_of_another_set_is_kept(downloaded, parent):
     half.write_bytes(b"half of it")
     fetch(parent)
     assert os.listdir(half.parent) == [half.name]
+
+
+def test_what_a_killed_unpacking_left_is_removed(downloaded, parent):
+    downloaded(archive(FILES))
+    left = parent / ".lol-dataset.01234567"
+    left.mkdir(parents=True)
+    os.utime(left, (time.time() - STALE - 60,) * 2)
+    fetch(parent)
+    assert left_in(parent) == ["lol-dataset"]
 
 
 def test_a_folder_of_ones_own_is_never_replaced(parent):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from llie_helpers import data
+from llie_helpers.data import report
 from llie_helpers.data.folders import folders_in
+from llie_helpers.data.matching import PairFiles
 from llie_helpers.data.npz import read_npz, write_npz
 from llie_helpers.errors import CourseError
 
@@ -95,7 +97,9 @@ def test_sice_takes_the_darker_half(root):
     assert "11 has no normal-light partner" in problems[0]
 
 
-def test_sice_is_decoded_when_asked_for(root):
+@pytest.fixture
+def sice(root):
+    """A SICE of three sequences for training and one for testing; returns its folder."""
     for part, number in ((1, 1), (1, 2), (1, 3), (2, 1)):
         base = root / f"Dataset_Part{part}"
         for name, level in (
@@ -105,12 +109,61 @@ def test_sice_is_decoded_when_asked_for(root):
         ):
             (base / name).parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(base / name), np.full((8, 8, 3), level, np.uint8))
+    report._warn_once.cache_clear()
+    return root
+
+
+def test_sice_is_decoded_when_asked_for(sice):
     test = data.load_pairs("sice", "test")
     assert test.names == ("part2/1/1",)
     assert [image.max() for image in test.raw(0)] == [20, 200]
     assert len(data.load_pairs("sice", "train")) == 2
     assert len(data.load_pairs("sice", "val")) == 1
-    assert not (root / "cache").exists(), "too large a set to be cached"
+    assert not list(sice.rglob("*.u8")), "too large a set to be cached"
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:50])
+
+
+def of_another_size(path):
+    cv2.imwrite(str(path), np.zeros((9, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize("spoil", [truncated, of_another_size])
+def test_a_damaged_file_of_sice_is_named_and_its_pair_left_out(sice, caplog, spoil):
+    damaged = sice / "Dataset_Part1/2/1.png"
+    spoil(damaged)
+    pairs = [data.load_pairs("sice", split) for split in ("train", "val", "test")]
+    assert sorted(name for part in pairs for name in part.names) == [
+        "part1/1/1", "part1/3/1", "part2/1/1"
+    ]  # fmt: skip
+    assert all(low.max() == 20 for part in pairs for low, _ in map(part.raw, range(len(part))))
+    (said,) = caplog.messages
+    assert f"1 left out, pairs: train 2, test 1; {damaged}" in said
+    assert str(damaged) in data.check("sice").problems[0]
+
+
+def test_files_of_sice_are_checked_once_and_again_when_they_change(sice, monkeypatch):
+    damaged, label = (sice / f"Dataset_Part1/{name}.png" for name in ("2/1", "Label/3"))
+    content = damaged.read_bytes()
+    truncated(damaged)
+    data.load_pairs("sice", "train")
+    read, decoded = PairFiles.read, []
+    monkeypatch.setattr(PairFiles, "read", lambda pair: decoded.append(pair.name) or read(pair))
+    data.load_pairs("sice", "train")
+    assert decoded == ["part1/2/1"]
+    damaged.write_bytes(content)
+    of_another_size(label)
+    decoded.clear()
+    assert len(data.load_pairs("sice", "test")) == 1
+    assert sorted(decoded) == ["part1/2/1", "part1/3/1"]
+
+
+def test_a_test_split_of_sice_that_is_lost_is_not_replaced(sice):
+    truncated(sice / "Dataset_Part2/1/1.png")
+    with pytest.raises(CourseError, match=r"SICE in .* is not usable: .*Part2/1/1\.png"):
+        data.load_pairs("sice", "test")
 
 
 def test_sid_pairs_bursts_with_one_long_exposure(root):

@@ -1,8 +1,10 @@
 """What people have as LOL v1: recognised by what is in it, or refused in one sentence."""
 
 import functools
+import os
 import re
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llie_helpers import data
+from llie_helpers import data, paths
 from llie_helpers.data import folders, report
 from llie_helpers.data.catalog import LOL_V1_TEST
 from llie_helpers.data.layouts import numbered
 from llie_helpers.errors import CourseError
+from llie_helpers.files import STALE
 
 TRAIN, TEST = (2, 5, 25, 100), (1, 22)
 OFFICIAL = ("our485/low", "our485/high", "eval15/low", "eval15/high")
@@ -267,6 +270,18 @@ def test_an_archive_is_unpacked_once_and_kept(place, monkeypatch):
     loaded()
     assert [path.name for path in place.iterdir()] == ["lol.zip"]
     assert data.available()["lol_v1"] == archive
+
+
+def test_what_a_killed_unpacking_left_is_removed_once_it_is_old(place):
+    zipped(lol(place / "x"), place / "lol.v1.zip")
+    unpacked = paths.cache_dir() / "unpacked"
+    old, new = (unpacked / f".lol.{8 * digit}.v1-01234567" for digit in "ab")
+    for left in (old, new):
+        left.mkdir(parents=True)
+    os.utime(old, (time.time() - STALE - 60,) * 2)
+    loaded()
+    assert not old.exists()
+    assert new.exists()
 
 
 # Names as folders have them; a leading dot or two underscores hide a folder.

@@ -92,6 +92,13 @@ class TestEmbedding:
         address = data_url(picture(noise))
         assert len(base64.b64decode(address.partition(",")[2])) <= LARGEST
 
+    @pytest.mark.parametrize("size", [(8, 20_000), (40_000, 8)])
+    def test_what_webp_cannot_hold_is_shown_reduced(self, size):
+        page = Page(before_after(flat(0.1, *size), flat(0.8, *size)).data)
+        for image, value in zip(page.all("img"), (0.1, 0.8), strict=True):
+            assert level(image["src"]) == pytest.approx(value, abs=0.02)
+            assert (int(image["height"]), int(image["width"])) == size  # the place on the page
+
     def test_a_pyplot_figure_is_not_shown_twice(self):
         figure = plt.figure(figsize=(2, 1), dpi=50)
         assert picture(figure).size == (100, 50)

@@ -109,19 +109,10 @@ def test_short_texts_keep_their_size():
 @pytest.mark.parametrize(
     ("show", "message"),
     [
-        (lambda: plotting.show_images([]), "Found 0 images; give at least one"),
-        (lambda: plotting.show_images(images(3), ["a"]), "Found 3 images and 1 titles"),
-        (lambda: plotting.show_images(images(1), ["a"], ["b", "c"]), "Found 1 images and 2 scores"),
         (lambda: plotting.show_images(images(1)[None]), r"shape \(1, 3, 20, 30\)"),
         (lambda: plotting.show_images(images(1)[0]), r"shape \(20, 30\)"),
         (lambda: plotting.show_images(images(2)[:, :1]), r"shape \(1, 20, 30\)"),
         (lambda: plotting.show_images([images(1)[0].permute(1, 2, 0).numpy()]), "type ndarray"),
-        (lambda: plotting.show_pairs(Pairs("none", (), (), [])), "Found 0 images"),
-        (lambda: plotting.show_results([], {}, []), "Found 0 images"),
-        (lambda: plotting.show_results(images(1), {"a": images(2)}, images(1)), "2 outputs of a"),
-        (lambda: plotting.show_results(images(2), {}, images(1)), "2 images and 1 targets"),
-        (lambda: plotting.show_histograms([], []), "Found 0 images"),
-        (lambda: plotting.show_histograms(images(2), ["a"]), "2 images and 1 labels"),
         (lambda: plotting.show_histograms(images(1)[0, 0], ["a"] * 20), r"shape \(30,\)"),
     ],
 )

@@ -238,23 +238,76 @@ def test_the_live_camera_is_lit_and_photographed(page):
     assert len(pixels(content)) > 360
 
 
-def test_a_camera_asked_for_twice_is_opened_once_and_closed(fresh):
-    fresh.evaluate(
-        """() => {
-            const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
-            const streams = [];
-            devices.getUserMedia = async (how) => (streams.push(await get(how)), streams.at(-1));
-            setInterval(() => {
-                const open = streams.filter((each) => each.active).length;
-                document.body.dataset.open = `${open} of ${streams.length}`;
-            });
-            camera.click();
-            camera.click();
-        }"""
+# Counts the streams that are open, and lets the camera open when the test says so.
+SLOW_CAMERA = """() => {
+    const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
+    const streams = [];
+    window.asked = [];
+    devices.getUserMedia = async (how) => {
+        await new Promise((open, refuse) => asked.push({ open, refuse }));
+        return (streams.push(await get(how)), streams.at(-1));
+    };
+    setInterval(() => {
+        const open = streams.filter((each) => each.active).length;
+        document.body.dataset.open = `${open} of ${streams.length}`;
+    });
+}"""
+
+
+@pytest.fixture
+def slow_camera(fresh):
+    fresh.evaluate(SLOW_CAMERA)
+    fresh.click("#camera")
+    return fresh
+
+
+def still_closed(page, state, opened):
+    """All cameras that have opened are closed, and stay so, and the page is as it was."""
+    page.locator(f"[data-open='0 of {opened}']").wait_for()
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.body.dataset.open") == f"0 of {opened}"
+    assert page.evaluate("document.body.dataset.state") == state
+
+
+def test_a_camera_asked_for_twice_is_opened_once_and_closed(slow_camera):
+    slow_camera.click("#camera")
+    slow_camera.evaluate("asked.forEach(({ open }) => open())")
+    slow_camera.locator("[data-open='1 of 2'][data-state=live]").wait_for()
+    slow_camera.click("#again")
+    still_closed(slow_camera, "start", 2)
+
+
+def test_start_over_while_a_second_camera_opens(slow_camera):
+    slow_camera.evaluate("camera.click(), asked[0].open()")
+    slow_camera.locator("[data-open$='of 1']").wait_for()
+    slow_camera.wait_for_timeout(500)  # the first one may be live
+    slow_camera.evaluate("again.click(), asked[1].open()")
+    still_closed(slow_camera, "start", 2)
+
+
+@pytest.mark.parametrize("answer", ["open", "refuse"])
+def test_a_camera_that_answers_late_changes_nothing(slow_camera, answer):
+    choose(slow_camera, encoded(dark(60, 90)))
+    slow_camera.locator("[data-state=done]").wait_for()
+    slow_camera.evaluate(f"asked[0].{answer}()")
+    still_closed(slow_camera, "done", 1 if answer == "open" else 0)
+
+
+def test_a_camera_that_opens_after_a_photograph_and_start_over(slow_camera):
+    choose(slow_camera, encoded(dark(60, 90)))
+    slow_camera.locator("[data-state=done]").wait_for()
+    slow_camera.click("#again")
+    slow_camera.evaluate("asked[0].open()")
+    still_closed(slow_camera, "start", 1)
+
+
+def test_a_camera_that_cannot_be_played_is_closed(slow_camera):
+    slow_camera.evaluate(
+        "() => { HTMLVideoElement.prototype.play = () => Promise.reject(Error('no')) }"
     )
-    fresh.locator("[data-open='1 of 2']").wait_for()
-    fresh.click("#again")
-    fresh.locator("[data-open='0 of 2']").wait_for()
+    slow_camera.evaluate("asked[0].open()")
+    slow_camera.get_by_text("There is no camera that this page may use").wait_for()
+    still_closed(slow_camera, "start", 1)
 
 
 def test_cancel_and_start_over(page):

@@ -24,7 +24,7 @@ let began = 0; // milliseconds, when the worker was given a picture
 let photo: Photo;
 let low: Picture;
 let enhanced: Picture;
-let camera: { video: HTMLVideoElement; stream: MediaStream; frames: number; since: number } | undefined;
+let camera: { video: HTMLVideoElement; frames: number; since: number } | undefined; // from when it is asked for
 
 const get = <T = HTMLInputElement>(id: string) => document.getElementById(id) as T;
 const state = document.body.dataset;
@@ -38,7 +38,7 @@ function startWorker() {
   worker?.terminate(); // and with it what it works on
   worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: processor });
   worker.onmessage = ({ data }: MessageEvent<Answer>) => receive(data);
-  worker.onerror = () => enter("start", FAILURES.load);
+  worker.onerror = () => startOver(FAILURES.load);
 }
 
 async function send(kind: Task["kind"], picture: Picture) {
@@ -59,7 +59,7 @@ function receive(answer: Answer) {
     processor = "cpu";
     if (state.state === "working") enhance(low, photo, FAILURES.gpu);
     else startWorker();
-  } else if (answer.kind === "frame" && camera) {
+  } else if (answer.kind === "frame" && camera && state.state === "live") {
     show(answer.enhanced);
     const seconds = (performance.now() - (camera.since ||= performance.now())) / 1000;
     if (seconds) get("rate").textContent = `${Math.round(++camera.frames / seconds)} frames a second`;
@@ -85,8 +85,7 @@ function drawn(source: Source, most = LARGEST): Picture {
 
 function paint(canvas: HTMLCanvasElement | OffscreenCanvas, { data, width, height }: Picture) {
   Object.assign(canvas, { width, height });
-  const context = canvas.getContext("2d") as CanvasRenderingContext2D;
-  context.putImageData(new ImageData(data, width, height), 0, 0);
+  (canvas.getContext("2d") as CanvasRenderingContext2D).putImageData(new ImageData(data, width, height), 0, 0);
 }
 
 function show(result: Picture) {
@@ -140,7 +139,7 @@ function enhance(source: Source | Picture, of: Photo, sentence = "Enhancing …"
 }
 
 function startOver(sentence = "") {
-  camera?.stream.getTracks().forEach((track) => track.stop());
+  if (camera) stop(camera.video);
   camera = undefined;
   if (state.state === "working" && worker) startWorker();
   enter("start", sentence);
@@ -163,21 +162,23 @@ async function save(type: string, suffix: string) {
 }
 
 async function startCamera() {
+  const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
+  const mine = (camera = { video, frames: 0, since: 0 }); // since the first frame that is lit
   try {
     const wanted = { width: { ideal: 1920 }, height: { ideal: 1080 }, facingMode: "environment" };
-    const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
-    const video = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true });
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted });
     await video.play();
-    if (state.state !== "start") return stream.getTracks().forEach((track) => track.stop()); // too late
-    camera = { video, stream, frames: 0, since: 0 }; // since the first that is lit
+    if (camera !== mine) return stop(video); // the visitor went on meanwhile
     enter("live", "Live, only the light is corrected; take a photograph to remove the noise too.");
     sendFrame();
   } catch {
-    enter("start", "There is no camera that this page may use: connect one and allow it, or choose a photograph.");
+    stop(video);
+    if (camera === mine) startOver("There is no camera that this page may use: connect one and allow it, or choose a photograph.");
   }
 }
 
-const sendFrame = () => camera && send("frame", drawn(camera.video, FRAME));
+const stop = ({ srcObject }: HTMLVideoElement) => (srcObject as MediaStream | null)?.getTracks().forEach((track) => track.stop());
+const sendFrame = () => camera && state.state === "live" && send("frame", drawn(camera.video, FRAME));
 
 /** Let the service worker keep what the page has and what the network's worker will load. */
 async function keepOffline() {
@@ -201,8 +202,7 @@ get("jpeg").onclick = () => save("image/jpeg", ".jpg");
 get("png").onclick = () => save("image/png", ".png");
 for (const id of ["divider", "exposure", "strength"]) get(id).oninput = render;
 for (const { alt, src, parentElement } of document.images)
-  parentElement!.onclick = async () =>
-    open({ files: [new File([await (await fetch(src)).blob()], alt)] });
+  parentElement!.onclick = async () => open({ files: [new File([await (await fetch(src)).blob()], alt)] });
 document.onpaste = (event) => open(event.clipboardData);
 document.ondragover = document.ondrop = (event) => {
   event.preventDefault();

@@ -13,6 +13,7 @@ from llie_helpers.images import to_uint8
 from llie_helpers.plotting.figures import check_image
 
 LARGEST = 150_000  # bytes; a dozen such pictures stay below two megabytes
+LONGEST = 16_383  # pixels, width or height; more than a screen has, and the most that WebP holds
 NARROWEST = 480  # CSS pixels, so that controls fit under a small picture
 
 
@@ -39,6 +40,8 @@ def data_url(image: Image.Image) -> str:
     The format is WebP, which is small for photographs and sharp for text. Quality is reduced
     first, then size.
     """
+    while max(image.size) > LONGEST:
+        image = image.reduce(2)
     quality = 90
     while len(data := _webp(image, quality)) > LARGEST:
         if quality > 60:

@@ -13,7 +13,7 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from PIL import Image
 
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_lengths
 from llie_helpers.lessons.widgets.embed import image_tag, picture, shown_width
 
 # An invisible native slider covers the pictures and handles mouse, touch and arrow keys. It sets
@@ -136,11 +136,7 @@ def frames_slider(
     Raises:
         CourseError: there are no images, or not one label per image.
     """
-    if not images or len(images) != len(labels):
-        raise CourseError(
-            f"Found {len(images)} images and {len(labels)} labels; give at least one image and "
-            "one label for each."
-        )
+    check_lengths({"images": images, "labels": labels})
     return HTML(frames_html([picture(image) for image in images], labels, title, alt, "", first))
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
-from llie_helpers.errors import CourseError
+from llie_helpers.errors import CourseError, check_seed
 from llie_helpers.files import atomic_path
 from llie_helpers.images import Place
 from llie_helpers.methods.histogram.percentiles import (
@@ -39,7 +39,7 @@ class HistogramMapper(Method):
         seed: seed of the sampling of rows and columns for each tree.
 
     Raises:
-        CourseError: xgboost is not installed, or ``quantile`` is out of range.
+        CourseError: xgboost is not installed, or ``quantile`` or the seed is out of range.
     """
 
     name = "histogram_mapper"
@@ -64,7 +64,7 @@ class HistogramMapper(Method):
             min_child_weight=20,
             subsample=0.8,
             colsample_bytree=0.5,
-            random_state=seed,
+            random_state=check_seed(seed),
             # Trees over so few rows take milliseconds. On a busy machine, several threads would
             # wait for one another fifty times as long.
             n_jobs=1,
