@@ -116,6 +116,14 @@ def test_warmth_is_that_of_the_standard_illuminants(white, warmth):
     assert (red / blue).log().item() / 2 == pytest.approx(warmth, abs=0.01)
 
 
+@settings(max_examples=40)
+@given(fraction, fraction)
+def test_the_glare_of_a_lamp_falls_off_from_where_its_light_does(y, x):
+    near_to_far = lighting.lamp_stops((20, 30), y, x, 0.2).flatten().argsort()
+    glare = lighting.lamp_glare((20, 30), y, x, 0.2)[0].flatten()
+    assert (glare[near_to_far].diff() <= 1e-6).all()
+
+
 def test_a_lamp_in_the_picture_is_more_than_white_and_its_glare_falls_off():
     gains = lighting.light_colour(0.2)
     light = lighting.lamp_glare((100, 100), y=0.505, x=0.505, radius=0.1, gains=gains)

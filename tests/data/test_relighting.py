@@ -102,6 +102,14 @@ def test_a_lamp_in_the_picture_is_as_bright_in_both():
     assert torch.equal(normal[:, 20:], PHOTOGRAPH[:, 20:])
 
 
+def test_the_lamp_in_the_picture_is_the_source_of_the_light(monkeypatch):
+    monkeypatch.setattr(relighting, "LAMP_FIELD", (0.0, 0.0))
+    monkeypatch.setattr(relighting, "GLARE_SHARE", 1.0)
+    for seed in range(10):
+        scene = draw_scene(PHOTOGRAPH, "lamp", seeded(seed))
+        assert scene.glare[0].argmax() == scene.stops.argmin()
+
+
 def test_relighting_divides_the_light_by_two_to_the_stops():
     scene = draw_scene(PHOTOGRAPH, "uniform", seeded(1))
     stops = torch.full((24, 32), 1.0)

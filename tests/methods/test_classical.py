@@ -94,6 +94,17 @@ def test_retinex_removes_a_gradient_of_illumination():
     assert imbalance(output) < 1.1
 
 
+def test_retinex_is_the_mean_log_ratio_stretched_between_its_quantiles():
+    image = dark(64, 80, n=1)
+    levels = (255 * image[0]).round().permute(1, 2, 0).double().numpy() + 1
+    ratios = [np.log(levels / cv2.GaussianBlur(levels, (0, 0), sigma)) for sigma in (2, 8)]
+    ratio = np.mean(ratios, axis=0)
+    low, high = np.quantile(ratio, [0.05, 0.95])
+    expected = ((ratio - low) / (high - low)).clip(0, 1)
+    found = classical.retinex(image, sigmas=(2.0, 8.0), clip=0.05)[0].permute(1, 2, 0)
+    assert np.abs(found.numpy() - expected).max() < 1e-3
+
+
 @pytest.mark.parametrize("sigma", [15, 80, 250])
 def test_a_wide_blur_on_a_small_copy_is_close_to_the_exact_one(sigma):
     image = 255 * np.random.default_rng(0).random((200, 300, 3), np.float32) ** 4
