@@ -79,6 +79,17 @@ def test_half_of_the_crops_are_resized_within_the_scales():
     assert 25 < sum(rows == pytest.approx(15) for rows in shown) < 55
 
 
+def test_noise_is_averaged_where_a_crop_is_reduced():
+    noise = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
+    pairs = Pairs("noise", ("a",), (0,), [(noise, noise)])
+    crops = RandomCrops(pairs, 16, length=40, augment=False, scales=(1 / 3, 1 / 3))
+    deviations = np.array([low.std().item() for low, _ in crops]) / (noise.std() / 255)
+    reduced = deviations < 0.6
+    assert 10 < reduced.sum() < 30
+    assert deviations[reduced] == pytest.approx(1 / 3, abs=0.05)
+    assert deviations[~reduced] == pytest.approx(1, abs=0.1)
+
+
 def test_scales_stay_within_a_small_image():
     crops = RandomCrops(numbered_pairs([(18, 30)]), 16, length=20, augment=False, scales=(0.5, 2))
     assert all(low.shape == (3, 16, 16) for low, _ in crops)

@@ -47,6 +47,12 @@ def test_one_image_is_treated_like_each_of_a_batch(name):
     assert torch.equal(torch.stack([method(image) for image in images]), method(images))
 
 
+@pytest.mark.parametrize("name", sorted(set(classical.METHODS) - {"lime"}))
+def test_a_function_has_the_defaults_of_its_method(name):
+    image = dark(160, 240)  # in smaller regions CLAHE clips all counts at 1
+    assert torch.equal(getattr(classical, name)(image), create_method(name)(image))
+
+
 @pytest.mark.parametrize("name", sorted(set(classical.METHODS) - {"identity"}))
 def test_dark_images_are_brightened(name):
     image = dark()

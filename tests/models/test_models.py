@@ -270,6 +270,8 @@ def test_the_discriminator_is_as_specified():
     normed = sum(conv(a, b, 4, bias=False) + 2 * b for a, b in chain)
     assert count_parameters(model) == bare + normed == 6_964_033
     assert not isinstance(model.layers[1], torch.nn.BatchNorm2d)
+    leaky = [m.negative_slope for m in model.layers if isinstance(m, torch.nn.LeakyReLU)]
+    assert leaky == 5 * [0.2]
 
 
 def test_the_discriminator_says_how_small_a_crop_may_be():
