@@ -160,7 +160,10 @@ def test_whole_images_come_in_order():
 def test_speed_is_measured(monkeypatch):
     ticks = itertools.count(step=0.25)
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    fetched = []
+    monkeypatch.setattr(WholeImages, "__getitem__", lambda _, index: fetched.append(index))
     assert items_per_second(WholeImages(numbered_pairs()), seconds=2.0) == 7 / 2
+    assert fetched == [0, 1, 0, 1, 0, 1, 0]
 
 
 def test_some_low_images_are_moved_towards_their_targets():

@@ -66,6 +66,13 @@ def test_backlight_spares_highlights_and_takes_its_depth_from_black(depth, level
     assert stops.min() >= 0
 
 
+def test_backlight_takes_from_a_surface_by_its_share_of_the_highlights():
+    linear = torch.tensor([0.1, 0.4, 0.8]).repeat_interleave(60).expand(3, 90, 180)
+    stops = lighting.backlight_stops(linear, depth=4, level=0.9, softness=0.7)
+    for column, share in ((30, 0.125), (90, 0.5), (150, 1.0)):
+        assert stops[45, column].item() == pytest.approx(4 * (1 - share**0.7), abs=0.05)
+
+
 def test_backlight_leaves_no_halo_before_a_window():
     stops = lighting.backlight_stops(backlit(0.01, 0.9), depth=4, level=0.8)
     # Two pixels from the edge, darkness is that of the whole surface.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llie_helpers.errors import CourseError
-from llie_helpers.images import WHOLE, enlarge, quantise
+from llie_helpers.images import WHOLE, Place, enlarge, quantise
 from llie_helpers.methods import classical, create_method
 
 
@@ -81,6 +81,17 @@ def test_clahe_is_the_baseline_of_the_protocol():
     lab[..., 0] = cv2.createCLAHE(2.0, (8, 8)).apply(lab[..., 0].copy())
     expected = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).astype(np.float32) / 255
     assert np.allclose(classical.clahe(image).permute(1, 2, 0), expected)
+
+
+@pytest.mark.parametrize("name", ["clahe", "histogram_equalisation"])
+def test_a_part_keeps_its_rows_wherever_it_begins(name):
+    """As fractions, places are not exact: 29 / 100 * 100 is less than 29."""
+    method, image = create_method(name), dark(100, 16, n=1)
+    context, whole = method.prepare(image), method(image)
+    for top in range(90):
+        place = Place(top / 100, 0, (top + 10) / 100, 1)
+        rows = slice(top, top + 10)
+        assert torch.equal(method(image[:, :, rows], context, place), whole[:, :, rows])
 
 
 def test_histogram_equalisation_spreads_the_values():

@@ -83,6 +83,15 @@ def test_a_network_that_looks_at_the_whole_sees_what_the_mapper_made_of_it(name)
     assert torch.allclose(found, expected, atol=1e-6)
 
 
+def test_functions_and_networks_become_methods():
+    network, gamma = create_model("pix2pix", width=2, blocks=1), create_method("gamma")
+    method, image = as_method(network), dark_photograph(32, 32)
+    assert (type(method), method.name) == (NetworkMethod, "pix2pix")
+    assert torch.equal(method(image), method(image)), "dropout is on"
+    assert as_method(gamma) is gamma
+    assert torch.equal(as_method(torch.sqrt)(image), image.sqrt())
+
+
 def test_contexts_are_blended_where_they_are_numbers():
     old = (None, (torch.zeros(2), torch.tensor(0.0)), torch.zeros(2, dtype=torch.uint8))
     new = (None, (torch.ones(2), torch.tensor(4.0)), torch.ones(2, dtype=torch.uint8))
