@@ -79,6 +79,17 @@ def test_half_of_the_crops_are_resized_within_the_scales():
     assert 25 < sum(rows == pytest.approx(15) for rows in shown) < 55
 
 
+def test_noise_is_averaged_where_a_crop_is_reduced():
+    noise = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
+    pairs = Pairs("noise", ("a",), (0,), [(noise, noise)])
+    crops = RandomCrops(pairs, 16, length=40, augment=False, scales=(1 / 3, 1 / 3))
+    deviations = np.array([low.std().item() for low, _ in crops]) / (noise.std() / 255)
+    reduced = deviations < 0.6
+    assert 10 < reduced.sum() < 30
+    assert deviations[reduced] == pytest.approx(1 / 3, abs=0.05)
+    assert deviations[~reduced] == pytest.approx(1, abs=0.1)
+
+
 def test_scales_stay_within_a_small_image():
     crops = RandomCrops(numbered_pairs([(18, 30)]), 16, length=20, augment=False, scales=(0.5, 2))
     assert all(low.shape == (3, 16, 16) for low, _ in crops)
@@ -149,7 +160,10 @@ def test_whole_images_come_in_order():
 def test_speed_is_measured(monkeypatch):
     ticks = itertools.count(step=0.25)
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    fetched = []
+    monkeypatch.setattr(WholeImages, "__getitem__", lambda _, index: fetched.append(index))
     assert items_per_second(WholeImages(numbered_pairs()), seconds=2.0) == 7 / 2
+    assert fetched == [0, 1, 0, 1, 0, 1, 0]
 
 
 def test_some_low_images_are_moved_towards_their_targets():

@@ -66,6 +66,13 @@ def test_backlight_spares_highlights_and_takes_its_depth_from_black(depth, level
     assert stops.min() >= 0
 
 
+def test_backlight_takes_from_a_surface_by_its_share_of_the_highlights():
+    linear = torch.tensor([0.1, 0.4, 0.8]).repeat_interleave(60).expand(3, 90, 180)
+    stops = lighting.backlight_stops(linear, depth=4, level=0.9, softness=0.7)
+    for column, share in ((30, 0.125), (90, 0.5), (150, 1.0)):
+        assert stops[45, column].item() == pytest.approx(4 * (1 - share**0.7), abs=0.05)
+
+
 def test_backlight_leaves_no_halo_before_a_window():
     stops = lighting.backlight_stops(backlit(0.01, 0.9), depth=4, level=0.8)
     # Two pixels from the edge, darkness is that of the whole surface.
@@ -114,6 +121,14 @@ def test_warmth_is_that_of_the_standard_illuminants(white, warmth):
     red = xyz @ torch.tensor([3.2406, -1.5372, -0.4986])
     blue = xyz @ torch.tensor([0.0557, -0.2040, 1.0570])
     assert (red / blue).log().item() / 2 == pytest.approx(warmth, abs=0.01)
+
+
+@settings(max_examples=40)
+@given(fraction, fraction)
+def test_the_glare_of_a_lamp_falls_off_from_where_its_light_does(y, x):
+    near_to_far = lighting.lamp_stops((20, 30), y, x, 0.2).flatten().argsort()
+    glare = lighting.lamp_glare((20, 30), y, x, 0.2)[0].flatten()
+    assert (glare[near_to_far].diff() <= 1e-6).all()
 
 
 def test_a_lamp_in_the_picture_is_more_than_white_and_its_glare_falls_off():

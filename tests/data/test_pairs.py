@@ -108,6 +108,12 @@ def test_match_by_name_not_by_order(tmp_path):
     assert "y.png has no low-light partner" in problems[1]
 
 
+def test_match_by_number_whatever_stands_around_it():
+    found, left_out = match([Path("low", "img0007.png")], [Path("7_long.jpg")], name=by_number)
+    assert [pair.name for pair in found] == ["7"]
+    assert left_out == []
+
+
 def test_a_name_that_is_taken_twice(tmp_path):
     low = [tmp_path / "1.png", tmp_path / "1.jpg"]
     found, problems = match(low, [tmp_path / "n" / "1.png"])
@@ -272,6 +278,13 @@ def test_validation_shares_no_scene(pairs):
     else:
         assert not seen[2] & seen[0]
     assert train | val | test == set(range(1, len(official)))
+
+
+def test_drawn_splits_are_those_that_the_shipped_weights_were_trained_on():
+    """Or other images would validate, among them those that they have seen."""
+    official, scenes = ["train"] * 58 + ["test"] * 2, [i // 2 for i in range(60)]
+    _, val, _ = all_splits(official, scenes, map(str, range(60)))
+    assert val == {8, 9, 22, 23, 40, 41}
 
 
 def test_named_scenes_validate():

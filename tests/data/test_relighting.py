@@ -73,6 +73,28 @@ def test_scenes_lose_light_and_are_within_their_ranges(kind, seed):
     assert relighting.CLEAN_READ_SIGMA <= scene.read_sigma <= relighting.READ_SIGMA[1]
 
 
+def test_lamps_and_cameras_are_drawn_as_often_as_they_say():
+    generator = seeded()
+    scenes = [draw_scene(PHOTOGRAPH, "uniform", generator) for _ in range(300)]
+    noisy = [scene for scene in scenes if scene.photons < relighting.CLEAN_PHOTONS]
+    grains = [scene.grain for scene in scenes if scene.grain != 1]
+    for found, share in (
+        (noisy, relighting.NOISY_SHARE),
+        (grains, relighting.GRAINY_SHARE),
+        ([scene for scene in scenes if scene.jpeg_quality is not None], relighting.JPEG_SHARE),
+        ([scene for scene in scenes if scene.glare.any()], relighting.GLARE_SHARE),
+    ):
+        assert len(found) / len(scenes) == pytest.approx(share, abs=0.08)
+    # Uniform on a logarithmic scale: half of the values are below the geometric mean.
+    for values, (lowest, highest) in (
+        ([scene.photons for scene in noisy], relighting.PHOTONS),
+        ([scene.read_sigma for scene in noisy], relighting.READ_SIGMA),
+        (grains, relighting.GRAIN),
+    ):
+        below = sum(value < (lowest * highest) ** 0.5 for value in values)
+        assert below / len(values) == pytest.approx(0.5, abs=0.1)
+
+
 def test_backlit_scenes_keep_the_light_of_highlights_in_half_of_the_draws():
     window = torch.full((3, 48, 64), 0.1)
     window[:, :, 32:] = 0.95
@@ -102,6 +124,14 @@ def test_a_lamp_in_the_picture_is_as_bright_in_both():
     assert torch.equal(normal[:, 20:], PHOTOGRAPH[:, 20:])
 
 
+def test_the_lamp_in_the_picture_is_the_source_of_the_light(monkeypatch):
+    monkeypatch.setattr(relighting, "LAMP_FIELD", (0.0, 0.0))
+    monkeypatch.setattr(relighting, "GLARE_SHARE", 1.0)
+    for seed in range(10):
+        scene = draw_scene(PHOTOGRAPH, "lamp", seeded(seed))
+        assert scene.glare[0].argmax() == scene.stops.argmin()
+
+
 def test_relighting_divides_the_light_by_two_to_the_stops():
     scene = draw_scene(PHOTOGRAPH, "uniform", seeded(1))
     stops = torch.full((24, 32), 1.0)
@@ -114,6 +144,27 @@ def test_relighting_divides_the_light_by_two_to_the_stops():
     light = to_linear(normal) / to_linear(low).clamp(min=1e-6)
     assert light[:, :, :16].median().item() == pytest.approx(2, rel=0.02)
     assert light[:, :, 16:].median().item() == pytest.approx(8, rel=0.02)
+
+
+def test_the_camera_of_the_scene_takes_the_photograph():
+    grey = torch.full((3, 60, 80), 0.5)
+    steady = draw_scene(grey, "uniform", seeded())._replace(
+        stops=torch.zeros(60, 80), colour=(1, 1, 1), glare=torch.zeros(3, 60, 80),
+        photons=500, read_sigma=0.0, grain=1.0, contrast=1.0, jpeg_quality=None,
+    )  # fmt: skip
+
+    def noise(**camera):
+        return relight(grey, steady._replace(**camera), seeded())[0] - grey
+
+    def correlation(noise):
+        return (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
+
+    fine = noise()
+    assert correlation(fine).abs() < 0.05
+    assert correlation(noise(grain=2.0)) > 0.3
+    assert noise(read_sigma=0.05).std() > 1.5 * fine.std()
+    assert noise(photons=50).std() > 2.5 * fine.std()
+    assert noise(jpeg_quality=20).std() < 0.9 * fine.std()
 
 
 def test_kinds_are_drawn_as_often_as_they_say():

@@ -56,6 +56,16 @@ def test_a_step_along_the_gradient_lowers_the_term(name):
     assert after < before
 
 
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_term_of_a_batch_is_the_mean_over_its_images(name):
+    enhanced, normal = pair()
+    enhanced = torch.lerp(enhanced, normal, 0.8)
+    enhanced[1], normal[1] = enhanced[1] / 2, normal[1] / 3
+    each = [FUNCTIONS[name](enhanced[i : i + 1], normal[i : i + 1]).item() for i in range(2)]
+    assert each[0] != pytest.approx(each[1], rel=0.05)
+    assert FUNCTIONS[name](enhanced, normal).item() == pytest.approx(sum(each) / 2, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", ["ssim", "mse"])
 def test_gradients_are_those_of_finite_differences(name):
     enhanced, normal = pair(n=1, height=12, width=11, dtype=torch.float64)
@@ -142,6 +152,24 @@ def test_gt_mean_is_plain_l1_when_exposure_is_far_off_and_corrected_l1_when_it_f
     assert losses.gt_mean(near, normal) < 0.05 * losses.l1(near, normal)
 
 
+def test_gt_mean_compares_grey_images():
+    """As the authors do: what moves light between colours and keeps the grey is an error of L1."""
+    normal = 0.3 + 0.2 * pair()[1]
+    enhanced = normal + torch.tensor([0.587, -0.299, 0]).view(3, 1, 1) / 5
+    expected = losses.l1(enhanced, normal).item()
+    assert losses.gt_mean(enhanced, normal).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_gt_mean_learns_exposure_by_the_weighted_l1_alone():
+    normal = torch.full((1, 3, 8, 8), 0.5)
+    enhanced = (0.9 * normal).requires_grad_()
+    losses.gt_mean(enhanced, normal).backward()
+    # Of flat images, neither the matched part nor the detached weight depends on exposure.
+    weight = bhattacharyya(torch.tensor(0.45), torch.tensor(0.5), 0.1).item()
+    assert 0.1 < weight < 0.2
+    assert enhanced.grad.sum().item() == pytest.approx(-weight, rel=1e-3)
+
+
 def test_gan_losses():
     sure, unsure = torch.full((2, 1, 3, 3), 20.0), torch.zeros(2, 1, 3, 3)
     assert losses.gan_discriminator_loss(sure, -sure).item() == pytest.approx(0, abs=1e-6)
@@ -154,12 +182,14 @@ def test_gan_losses():
 
 def test_a_weighted_loss_adds_up_and_keeps_its_terms():
     enhanced, normal = pair()
-    enhanced.requires_grad_()
-    loss = WeightedLoss({"l1": 2.0, "ssim": 0.5})
+    enhanced = torch.lerp(enhanced, normal, 0.8).requires_grad_()
+    loss = WeightedLoss({"l1": 2.0, "gt_mean": 0.5})
     total = loss(enhanced, normal)
-    assert set(loss.terms) == {"l1", "ssim"}
-    assert total.item() == pytest.approx((2 * loss.terms["l1"] + 0.5 * loss.terms["ssim"]).item())
-    assert loss.terms["l1"].item() == losses.l1(enhanced, normal).item()
+    assert set(loss.terms) == {"l1", "gt_mean"}
+    expected = 2 * loss.terms["l1"] + 0.5 * loss.terms["gt_mean"]
+    assert total.item() == pytest.approx(expected.item())
+    for name, value in loss.terms.items():  # one of them is not symmetric
+        assert value.item() == FUNCTIONS[name](enhanced, normal).item()
     assert not loss.terms["l1"].requires_grad
     total.backward()
     assert enhanced.grad.abs().sum() > 0
@@ -268,6 +298,8 @@ def test_places_have_no_detail_and_colours_no_brightness():
     bright = 0.5 + normal / 2
     warm = bright * torch.tensor([1.0, 0.8, 0.8]).view(3, 1, 1)
     assert losses.colour(0.8 * bright, bright) < 0.2 * losses.colour(warm, bright)
+    # In training an output may be below 0, where its brightness would make colours infinite.
+    assert losses.colour(torch.full_like(normal, -0.0499), normal) < 3
 
 
 def test_random_features_have_the_layers_of_vgg_and_the_same_weights_everywhere(monkeypatch):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llie_helpers.errors import CourseError
-from llie_helpers.images import WHOLE, enlarge, quantise
+from llie_helpers.images import WHOLE, Place, enlarge, quantise
 from llie_helpers.methods import classical, create_method
 
 
@@ -47,6 +47,12 @@ def test_one_image_is_treated_like_each_of_a_batch(name):
     assert torch.equal(torch.stack([method(image) for image in images]), method(images))
 
 
+@pytest.mark.parametrize("name", sorted(set(classical.METHODS) - {"lime"}))
+def test_a_function_has_the_defaults_of_its_method(name):
+    image = dark(160, 240)  # in smaller regions CLAHE clips all counts at 1
+    assert torch.equal(getattr(classical, name)(image), create_method(name)(image))
+
+
 @pytest.mark.parametrize("name", sorted(set(classical.METHODS) - {"identity"}))
 def test_dark_images_are_brightened(name):
     image = dark()
@@ -77,6 +83,17 @@ def test_clahe_is_the_baseline_of_the_protocol():
     assert np.allclose(classical.clahe(image).permute(1, 2, 0), expected)
 
 
+@pytest.mark.parametrize("name", ["clahe", "histogram_equalisation"])
+def test_a_part_keeps_its_rows_wherever_it_begins(name):
+    """As fractions, places are not exact: 29 / 100 * 100 is less than 29."""
+    method, image = create_method(name), dark(100, 16, n=1)
+    context, whole = method.prepare(image), method(image)
+    for top in range(90):
+        place = Place(top / 100, 0, (top + 10) / 100, 1)
+        rows = slice(top, top + 10)
+        assert torch.equal(method(image[:, :, rows], context, place), whole[:, :, rows])
+
+
 def test_histogram_equalisation_spreads_the_values():
     levels = classical.histogram_equalisation(dark()).mean(dim=1)
     assert levels.amin() < 0.05
@@ -92,6 +109,17 @@ def test_retinex_removes_a_gradient_of_illumination():
 
     assert imbalance(image) > 2
     assert imbalance(output) < 1.1
+
+
+def test_retinex_is_the_mean_log_ratio_stretched_between_its_quantiles():
+    image = dark(64, 80, n=1)
+    levels = (255 * image[0]).round().permute(1, 2, 0).double().numpy() + 1
+    ratios = [np.log(levels / cv2.GaussianBlur(levels, (0, 0), sigma)) for sigma in (2, 8)]
+    ratio = np.mean(ratios, axis=0)
+    low, high = np.quantile(ratio, [0.05, 0.95])
+    expected = ((ratio - low) / (high - low)).clip(0, 1)
+    found = classical.retinex(image, sigmas=(2.0, 8.0), clip=0.05)[0].permute(1, 2, 0)
+    assert np.abs(found.numpy() - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize("sigma", [15, 80, 250])

@@ -68,6 +68,16 @@ def test_an_edge_is_kept_and_texture_is_not():
     assert np.abs(np.diff(found, axis=1))[:, 31].mean() > 0.5
 
 
+def test_the_map_of_a_large_photograph_follows_its_edges():
+    wall = torch.full((3, 300, 400), 0.1)
+    wall[:, :, 200:] = 0.7
+    lime = create_method("lime")
+    context, found = lime.prepare(wall[None]), lime(wall)
+    assert context.shape == (1, 2, 96, 128)  # of a thumbnail
+    # No halo: beside the edge, within a pixel of the thumbnail, the wall is as bright as elsewhere.
+    assert found[:, :, 195:199].numpy() == pytest.approx(found[0, 0, 0].item(), rel=0.1)
+
+
 def test_shadows_are_opened_and_lamps_are_kept():
     image = torch.full((3, 60, 80), 0.05)
     image[:, 20:40, 30:50] = 1

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from llie_helpers.data.embedded import photograph
 from llie_helpers.errors import CourseError
-from llie_helpers.images import Place, to_float
+from llie_helpers.images import Place, quantise, to_float
 from llie_helpers.inference.batch import enhance_files
 from llie_helpers.inference.image import enhance
 from llie_helpers.inference.photos import Photo, write_photo
@@ -17,6 +17,7 @@ from llie_helpers.inference.tiles import enhance_tiled, tile_slices
 from llie_helpers.inference.video import TemporalSmoother, enhance_frame
 from llie_helpers.methods import (
     Method,
+    NetworkMethod,
     Pointwise,
     as_method,
     blend,
@@ -25,7 +26,7 @@ from llie_helpers.methods import (
 )
 from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.metrics import evaluate
-from llie_helpers.models import shipped
+from llie_helpers.models import create_model, shipped
 
 META = torch.device("meta")
 CLASSICAL = ("identity", "gamma", "histogram_equalisation", "clahe", "retinex", "lime")
@@ -61,13 +62,34 @@ def a_method(name: str) -> Method:
 
 @pytest.mark.parametrize("name", [*CLASSICAL, "histogram_mapper", "dual_branch", "fft_dual_branch"])
 def test_a_part_with_the_context_of_the_whole_is_that_part_of_the_result(name):
-    method, image = a_method(name), dark_photograph(128, 384)
-    place = Place(0, 1 / 6, 1, 5 / 6)
-    part = method(image[..., 64:320], method.prepare(image), place)
-    difference = (part - method(image)[..., 64:320]).abs()[..., 64:-64]
+    method, image = a_method(name), dark_photograph(192, 384)
+    place = Place(1 / 3, 1 / 6, 1, 5 / 6)
+    part = method(image[..., 64:, 64:320], method.prepare(image), place)
+    difference = (part - method(image)[..., 64:, 64:320]).abs()[..., 64:, 64:-64]
     # What the networks' filters reach beyond 64 pixels is little, but not nothing.
     assert difference.max() < {"dual_branch": 1e-3, "fft_dual_branch": 0.02}.get(name, 1e-5)
     assert torch.equal(method(image[0]), method(image)[0])
+
+
+@pytest.mark.parametrize("name", ["dual_branch", "fft_dual_branch"])
+def test_a_network_that_looks_at_the_whole_sees_what_the_mapper_made_of_it(name):
+    mapper, network = a_method("histogram_mapper"), create_model(name).eval()
+    image = dark_photograph(150, 60)
+    method, mapped = NetworkMethod(network, mapper), quantise(mapper(image))
+    place = Place(0.4, 0, 1, 1)
+    found = method(image[:, :, 60:], method.prepare(image), place)
+    with torch.no_grad():
+        expected = network(mapped[:, :, 60:], network.prepare(mapped), place)
+    assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_functions_and_networks_become_methods():
+    network, gamma = create_model("pix2pix", width=2, blocks=1), create_method("gamma")
+    method, image = as_method(network), dark_photograph(32, 32)
+    assert (type(method), method.name) == (NetworkMethod, "pix2pix")
+    assert torch.equal(method(image), method(image)), "dropout is on"
+    assert as_method(gamma) is gamma
+    assert torch.equal(as_method(torch.sqrt)(image), image.sqrt())
 
 
 def test_contexts_are_blended_where_they_are_numbers():

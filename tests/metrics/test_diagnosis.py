@@ -29,9 +29,16 @@ def image(seed=0, size=64):
 @settings(max_examples=20)
 @given(st.integers(0, 99), st.integers(100, 199))
 def test_the_parts_add_up_to_the_squared_error(one, other):
-    enhanced, normal = image(one), image(other)
-    total = (enhanced - normal).square().mean().item()
+    enhanced, normal = image(one)[..., :61, :], image(other)[..., :61, :]
+    total = (enhanced - normal)[..., :56, :].square().mean().item()  # of whole squares
     assert error_parts(enhanced, normal).sum().item() == pytest.approx(total, rel=1e-4)
+
+
+@pytest.mark.parametrize("measure", [error_parts, true_and_false_detail])
+def test_a_batch_is_measured_as_its_images(measure):
+    enhanced = torch.cat([0.5 * image(2), image(3)])
+    normal = torch.cat([image(0), image(1)])
+    assert torch.allclose(measure(enhanced, normal)[1], measure(image(3)[0], image(1)[0])[0])
 
 
 def spots(colour):

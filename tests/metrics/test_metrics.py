@@ -130,6 +130,17 @@ def test_evaluate_averages_over_images_and_keeps_each(pairs):
     assert "2 images" in str(result)
 
 
+def test_time_is_the_median_in_milliseconds_per_megapixel(monkeypatch, pairs):
+    seconds = iter((9.0, 0.2, 0.3))
+
+    def timed(method, low):
+        return method(low), next(seconds) * low[0, 0].numel() / 1e6
+
+    monkeypatch.setattr(evaluation, "_timed", timed)
+    result = metrics.evaluate(lambda x: x, pairs.subset([0, 1, 1]))
+    assert result.ms_per_megapixel == pytest.approx(300)
+
+
 def test_evaluate_clamps_and_rounds_before_it_scores(pairs):
     rounded = metrics.evaluate(lambda x: images.quantise(4.2 * x), pairs)
     raw = metrics.evaluate(lambda x: 4.2 * x, pairs)
