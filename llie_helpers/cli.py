@@ -177,7 +177,7 @@ def data_get(name: Name) -> None:
 
 @data_app.command("check", **examples("data check lol_v1"))
 def data_check(name: Name) -> None:
-    """Decode every image of a data set and report what is missing or damaged."""
+    """Decode every image and report what is missing or damaged."""
     from llie_helpers import data
 
     report = data.check(name)

@@ -303,10 +303,18 @@ def test_key_values(text, expected):
     assert key_values([text]) == expected
 
 
+TOOLS = {
+    path.stem: text
+    for path in sorted((Path(__file__).parents[1] / "tools").glob("*.py"))
+    if "__main__" in (text := path.read_text("utf-8"))
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["bench", "cards", "reruns"])
-def test_maintainers_commands_run_as_scripts(script):
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_of_a_tool_says_what_it_does_in_place_of_doing_it(tool):
+    command = [sys.executable, f"tools/{tool}.py", "--help"]
     root = Path(__file__).parents[1]
-    command = [sys.executable, f"tools/{script}.py", "--help"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    assert f"Usage: python tools/{script}.py" in done.stdout
+    assert f"{tool}.py [" in done.stdout
+    assert TOOLS[tool].split('"""')[1][:40] in done.stdout

@@ -1,5 +1,6 @@
 """Create the README's picture: dark and backlit photographs, amplified, and enhanced."""
 
+import argparse
 from pathlib import Path
 
 import cv2
@@ -61,4 +62,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     main()

@@ -72,10 +72,12 @@ def run(name: str, profile: str, seed: int = 0, kind: type[Lesson] = Lesson) -> 
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("lesson")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--seeds", type=int, nargs="+", default=())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("lesson", help="its file name without .py")
+    parser.add_argument("--quick", action="store_true", help="short trainings, though on LOL v1")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(), help="in place of LOL v1")
     arguments = parser.parse_args()
     try:
         measure(arguments.lesson, quick=arguments.quick, seeds=arguments.seeds)

@@ -1,5 +1,6 @@
 """Write the lesson plan and the common mistakes into docs/teachers.md."""
 
+import argparse
 import functools
 import re
 
@@ -7,6 +8,8 @@ from builder import minutes
 from builder.minutes import Part
 from builder.source import ROOT, find_check, repository, sources, unexpanded
 from cards import between_marks, rewrite
+
+from llie_helpers.lessons.checks.exercise import ALSO
 
 PAGE = ROOT / "docs" / "teachers.md"
 WRITTEN = "written by `python tools/teachers.py`"
@@ -46,7 +49,7 @@ def mistakes() -> str:
         lines += [f"\n### {title}\n"]
         for exercise in (exercise for part in parts.values() for exercise in part.exercises):
             lines += [f"**{exercise.title}** ({exercise.minutes} min)\n"]
-            lines += [f"- {_plain(sentence)}" for sentence in exercise.mistakes]
+            lines += [f"- {_plain(it)}" for it in exercise.mistakes if ALSO not in it]
             lines += [""]
     return "\n".join(lines)
 
@@ -64,4 +67,5 @@ def with_parts(page: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     rewrite(PAGE, with_parts)

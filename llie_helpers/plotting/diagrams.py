@@ -208,7 +208,7 @@ def show_game() -> CourseFigure:
         look = {"arrowstyle": "->", "linewidth": 1.8, "shrinkA": 1, "shrinkB": 1}
         axes.annotate("", places[end], places[start], arrowprops=look | ends)
     for y, to, colour, label in (
-        (1.2, 5.9, DOWN, "teaches the discriminator; detach() ends the way here"),
+        (1.2, 5.9, DOWN, "teaches the discriminator; detach() cuts it off here"),
         (-1.3, 2.4, UP, "teaches the generator, by way of the discriminator"),
     ):
         look = {"arrowstyle": "->", "linewidth": 1.8, "color": colour}

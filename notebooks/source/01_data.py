@@ -387,7 +387,7 @@ Table(["PSNR (dB) after", *steps], rows)
 # On how much of it is dark. Read noise is the same in any light, but the sRGB curve is steepest
 # near black and magnifies it there. Shot noise shrinks in the dark about as fast as the curve
 # magnifies it. So read noise costs most in the flower, with its dark background, and least in the
-# cat.
+# cat (chelsea).
 #
 # </details>
 #
@@ -1056,10 +1056,11 @@ widgets.parameter_slider(compressed, frames=2, quality=(30, 100, 10))
 # {{claim 4 < -np.diff([psnr(as_jpeg(face, 70, s), to_srgb(face)) for s in (0, 4)])[0] < 6}}
 #
 # **All at once.** `draw_pair` draws a scene at random and photographs it, with lamps, their glare
-# and blotchy noise as well (`data.lighting`, `data.synthesis`). There are four kinds of scene, and
-# one of them, "unchanged", teaches a network to leave good photographs alone, very bright ones too,
-# and plain strips: the white one at the right makes its pictures look narrow here. The white disc
-# is a lamp in the scene, so the target has it too. One photograph gives as many pairs as you like:
+# and blotchy noise as well (`data.lighting`, `data.synthesis`). There are four kinds of scene. One
+# of them, "unchanged", teaches a network to leave good photographs alone, even very bright ones and
+# those with a plain strip (here a white one at the right, so that its pictures look narrow). The
+# white disc is a lamp in the scene, so the target has it too. One photograph gives as many pairs as
+# you like:
 
 # %%
 view = temple[:, :, 60:320]

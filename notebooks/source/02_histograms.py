@@ -1242,9 +1242,9 @@ for scene in sorted(set(test.scenes))[:8]:
 # {{exercise equalise}}
 #
 # Write it for one grey photograph. `levels` is a tensor of whole numbers from 0 to 255. The curve
-# is the cumulative histogram, stretched so that the darkest level that occurs becomes 0 and the
-# brightest becomes 1. To look pixels up, write `curve[levels.long()]`: PyTorch takes a uint8 index
-# for a mask.
+# is the CDF, the share of pixels up to each level, stretched so that the darkest level that occurs
+# becomes 0 and the brightest becomes 1. To look pixels up, write `curve[levels.long()]`: PyTorch
+# takes a uint8 index for a mask.
 
 
 # %%

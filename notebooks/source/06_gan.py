@@ -107,8 +107,7 @@ mapped = baselines.scores["histogram mapper"]
 print(f"to beat: the histogram mapper, {mapped.psnr:.2f} dB, SSIM {mapped.ssim:.3f}")
 
 # %% [markdown]
-# Of the methods without a network, the mapper has the highest PSNR, although its pictures keep all
-# the noise.
+# The mapper leads lesson 02's table in PSNR, although its pictures keep all the noise.
 #
 # {{claim baselines.best == "histogram mapper"}}
 #

@@ -33,6 +33,7 @@ NOT_ATTEMPTED = "not attempted"
 
 # Separates the two texts of an edit.
 _ARROW = " => "
+ALSO = " Also, "  # between the sentences of mistakes that were made at once
 
 # PyTorch and NumPy call the truth of many values "ambiguous".
 ONE_DECISION = (
@@ -282,7 +283,7 @@ def combine(mistakes: Mapping[str, str | Sequence[str]], most: int) -> dict[str,
             olds = [edit.split(_ARROW)[0] for edit in joined]
             # Two edits of one place exclude each other.
             if not any(one in other for one, other in itertools.permutations(olds, 2)):
-                made[" Also, ".join(sentences)] = joined
+                made[ALSO.join(sentences)] = joined
     return made
 
 

@@ -619,7 +619,7 @@ def invented_inputs():
 
 invented = Exercise(
     title="What the target does not explain",
-    minutes=8,
+    minutes=12,
     difficulty=4,
     reference=invented_solution,
     inputs=invented_inputs,
