@@ -747,7 +747,7 @@ plotting.show_images(
 # %% [markdown]
 # ## 8. The map
 #
-# Each lesson has a core path of about an hour, which is enough to go on, and a second half for
+# Each lesson has a core path of 60 to 80 minutes, which is enough to go on, and a second half for
 # those who want more. A table near its beginning says how long both take.
 #
 # | lesson | what you find out |

@@ -89,7 +89,7 @@ def frequency_observe(answer, options, low):
 
 frequency = Exercise(
     title="A branch on frequencies",
-    minutes=5,
+    minutes=8,
     difficulty=3,
     reference=FrequencyBranch,
     methods=("__init__", "forward"),
