@@ -73,7 +73,7 @@ def report(label, its):
 
 report(f"to beat: {baselines.to_beat}", best)
 
-# %% The baselines, for lesson 08's table tags=["hide-input"]
+# %% Note the baselines in the ledger tags=["hide-input"]
 for label, its in baselines.scores.items():
     lesson.record(model=label, data=name, split="test", evaluation=its, parameters=0)
 
