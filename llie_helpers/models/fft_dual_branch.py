@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from llie_helpers.images import WHOLE, Place
-from llie_helpers.models.network import Network, any_size, check_images
+from llie_helpers.models.network import Network, any_size
 
 BAND = 64  # rows whose moments are computed at a time, to save memory
 MARGIN = 4  # rows above and below a band that convolutions need; even, because of the stride
@@ -62,26 +62,13 @@ class FFTDualBranch(Network):
         )
         return full, half
 
+    @any_size
     def forward(
         self,
         low: torch.Tensor,
         context: tuple[torch.Tensor, torch.Tensor] | None = None,
         place: Place = WHOLE,
     ) -> torch.Tensor:
-        check_images(low)
-        if context is None and any(side % self.multiple for side in low.shape[-2:]):
-            # Prepared before `any_size` pads the image, so that the border does not count.
-            context = self.prepare(low)
-        return self.enhance(low, context, place)
-
-    @any_size
-    def enhance(
-        self,
-        low: torch.Tensor,
-        context: tuple[torch.Tensor, torch.Tensor] | None = None,
-        place: Place = WHOLE,
-    ) -> torch.Tensor:
-        """Enhance images with known moments, by default those of the padded images."""
         branches = torch.cat([self.spatial(low, context), self.frequency(low)], dim=1)
         enhanced = low + torch.tanh(self.fusion(branches))
         return enhanced if self.training else enhanced.clamp(0, 1)

@@ -133,6 +133,7 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     The image is padded by reflection at its right and lower edge to a multiple of
     ``self.multiple``, and the output is cropped. The decorated method takes ``(N, 3, H, W)``; for a
     part of a photograph also the ``context`` from `Network.prepare`, and the part's ``place``.
+    Without a context, an image is prepared before it is padded.
 
     Raises:
         CourseError: see `check_images`.
@@ -144,6 +145,8 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
         height, width = image.shape[-2:]
         bottom, right = -height % self.multiple, -width % self.multiple
         if bottom or right:
+            if context is None:
+                context = self.prepare(image)  # so that the border does not count
             image = F.pad(image, (0, right, 0, bottom), mode="reflect")
             place = place.scaled(1 + bottom / height, 1 + right / width)
         whole = () if context is None else (context, place)
