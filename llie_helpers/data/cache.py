@@ -11,8 +11,9 @@ Of sets that are too large for a cache, ``NAME.json`` has the versions of the fi
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,8 +21,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from llie_helpers.data.matching import PairFiles
-from llie_helpers.data.pairs import RawPair
-from llie_helpers.data.report import failure, few
+from llie_helpers.data.pairs import Lazy, RawPair
+from llie_helpers.data.report import failures, few
 from llie_helpers.data.scenes import group_scenes
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path, remove, remove_stale
@@ -66,22 +67,14 @@ class CachedPairs:
         return CachedPairs, (self.folder,)
 
 
-class FilePairs:
+@dataclass(frozen=True, eq=False)
+class FilePairs(Lazy):
     """Pairs of files, decoded on each access, with the attributes of `CachedPairs`."""
 
-    def __init__(self, files: Sequence[PairFiles], damaged: Iterable[str]) -> None:
-        self._files = files
-        self.names = tuple(pair.name for pair in files)
-        self.splits = tuple(pair.split for pair in files)
-        numbers = {scene: i for i, scene in enumerate(dict.fromkeys(pair.scene for pair in files))}
-        self.scenes = tuple(numbers[pair.scene] for pair in files)
-        self.damaged = tuple(damaged)
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int, /) -> RawPair:
-        return self._files[index].read()
+    names: tuple[str, ...]
+    splits: tuple[str, ...]
+    scenes: tuple[int, ...]
+    damaged: tuple[str, ...]
 
 
 def open_files(name: str, files: Sequence[PairFiles]) -> FilePairs:
@@ -94,21 +87,24 @@ def open_files(name: str, files: Sequence[PairFiles]) -> FilePairs:
     """
     kept = cache_dir() / f"{name}.json"
     known = json.loads(kept.read_text()) if kept.is_file() else {}
-    versions = [[*_version(pair.low), *_version(pair.normal)] for pair in files]
-
-    def problem(pair: PairFiles, version: list[int]) -> str | None:
-        return None if known.get(str(pair.low)) == version else failure(pair.read)
-
-    with ThreadPoolExecutor() as pool:
-        bar = tqdm(pool.map(problem, files, versions), f"checking {name}", len(files), delay=2)
-        checked = list(zip(files, versions, bar, strict=True))
+    versions = {pair: [*_version(pair.low), *_version(pair.normal)] for pair in files}
+    unknown = [pair for pair in files if known.get(str(pair.low)) != versions[pair]]
+    found = failures([pair.read for pair in unknown], f"checking {name}")
+    damaged = {pair: problem for pair, problem in zip(unknown, found, strict=True) if problem}
+    readable = [pair for pair in files if pair not in damaged]
     # What could not be read is not kept: it may be RAW files, before rawpy was installed.
-    sound = {str(pair.low): version for pair, version, found in checked if not found}
+    sound = {str(pair.low): versions[pair] for pair in readable}
     if sound != known:
         with atomic_path(kept) as temporary:
             temporary.write_text(json.dumps(sound))
-    readable = [pair for pair, _, found in checked if not found]
-    return FilePairs(readable, filter(None, (found for _, _, found in checked)))
+    numbers = {scene: i for i, scene in enumerate(dict.fromkeys(pair.scene for pair in readable))}
+    return FilePairs(
+        calls=[pair.read for pair in readable],
+        names=tuple(pair.name for pair in readable),
+        splits=tuple(pair.split for pair in readable),
+        scenes=tuple(numbers[pair.scene] for pair in readable),
+        damaged=tuple(damaged.values()),
+    )
 
 
 def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:

@@ -4,7 +4,10 @@ import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+from tqdm.auto import tqdm
 
 from llie_helpers.errors import CourseError
 
@@ -52,6 +55,12 @@ def failure(read: Callable[[], object]) -> str | None:
     except CourseError as error:
         return str(error).rstrip(".")
     return None
+
+
+def failures(reads: Sequence[Callable[[], object]], title: str = "checking") -> list[str | None]:
+    """Return the `failure` of each of ``reads``, which run in threads, below a progress bar."""
+    with ThreadPoolExecutor() as pool:
+        return list(tqdm(pool.map(failure, reads), title, len(reads), delay=2))
 
 
 def few(sentences: Sequence[str]) -> str:

@@ -5,18 +5,15 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from tqdm.auto import tqdm
 
 from llie_helpers.data.cache import open_cache, open_files
 from llie_helpers.data.download import fetch
 from llie_helpers.data.folders import describe, folders_in, places, roots, unpacked
 from llie_helpers.data.layouts import Layout, Listing, two_folders
 from llie_helpers.data.pairs import Pairs
-from llie_helpers.data.report import Report, failure, few, tell_left_out
+from llie_helpers.data.report import Report, failures, few, tell_left_out
 from llie_helpers.data.splits import NAMES, split_indices
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.paths import data_dir, download_dir
@@ -90,9 +87,7 @@ class ImageFiles(Source):
 
     def check(self) -> Report:
         listing = self.listing()
-        with ThreadPoolExecutor() as pool:
-            checks = pool.map(lambda pair: failure(pair.read), listing.files)
-            found = list(tqdm(checks, "checking", len(listing.files), delay=2))
+        found = failures([pair.read for pair in listing.files])
         counts = Counter(pair.split for pair in listing.files)
         warnings = tuple(
             f"{counts[split]} {split} pairs, where {published} were published"
