@@ -140,7 +140,8 @@ class Retinex(Method):
     Illumination is estimated by a Gaussian blur, and reflectance is the log ratio
     ``mean over sigmas of log(I) - log(blur(I, sigma))``. Instead of the paper's fixed gain and
     offset, the log ratios of all three channels together are stretched to [0, 1], with the
-    ``clip`` share saturated at either end.
+    ``clip`` share saturated at either end. A uniform image, which has nothing to stretch, stays as
+    it is.
 
     Args:
         sigmas: standard deviations of the blurs in pixels, by default those of the paper.
@@ -181,7 +182,9 @@ class Retinex(Method):
         maps, (low, high) = context
         low, high = low[:, None, None, None], high[:, None, None, None]
         ratio = self._log_ratio(part, maps, place)
-        return ratio.sub_(low).div_((high - low).clamp_min(1e-6)).clamp_(0, 1).to(part)
+        span = high - low
+        stretched = ratio.sub_(low).div_(span.clamp_min(1e-6)).clamp_(0, 1).to(part)
+        return torch.where(span > 1e-4, stretched, part)
 
     def _log_ratio(self, part: Tensor, maps: tuple[Tensor, ...], place: Place) -> Tensor:
         light = torch.stack([torch.from_numpy(_light(image)).permute(2, 0, 1) for image in part])

@@ -122,6 +122,14 @@ def test_retinex_is_the_mean_log_ratio_stretched_between_its_quantiles():
     assert np.abs(found.numpy() - expected).max() < 1e-3
 
 
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_retinex_leaves_a_uniform_image_as_it_is(level):
+    image = torch.cat([torch.full((1, 3, 40, 60), level), dark(40, 60, n=1)])
+    uniform, other = classical.retinex(image)
+    assert (uniform == level).all()
+    assert (other != image[1]).any()
+
+
 @pytest.mark.parametrize("sigma", [15, 80, 250])
 def test_a_wide_blur_on_a_small_copy_is_close_to_the_exact_one(sigma):
     image = 255 * np.random.default_rng(0).random((200, 300, 3), np.float32) ** 4
