@@ -12,6 +12,8 @@ from llie_helpers.errors import CourseError, check_seed
 SAME_SCENE = 0.95
 # Height and width of the thumbnails: small enough to remove noise and moving leaves.
 THUMBNAIL = (24, 36)
+# Thumbnails that are compared with all others at once.
+ROWS = 1024
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
@@ -35,12 +37,16 @@ def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
     appearance.
     """
     # Slow to import, and needed only when a new data set is first opened.
+    from scipy.sparse import csr_array, vstack
     from scipy.sparse.csgraph import connected_components
 
     thumbnails = np.array([thumbnail(image) for image in normals])
     if len(thumbnails) == 0:
         return []
-    _, labels = connected_components(thumbnails @ thumbnails.T > SAME_SCENE, directed=False)
+    parts = [thumbnails[start : start + ROWS] for start in range(0, len(thumbnails), ROWS)]
+    # Few of the products are kept: all of 50,000 pairs' would take 20 GB.
+    links = vstack([csr_array(part @ thumbnails.T > SAME_SCENE) for part in parts])
+    _, labels = connected_components(links, directed=False)
     in_order = {label: number for number, label in enumerate(dict.fromkeys(labels))}
     return [in_order[label] for label in labels]
 

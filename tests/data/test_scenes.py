@@ -30,6 +30,12 @@ def test_scenes_are_linked_through_images_between_them():
     assert set(group_scenes(chain)) == {0}
 
 
+def test_links_are_found_between_all_parts_of_a_large_set(monkeypatch):
+    numbers = [0, 1, 2, 0, 3, 1, 4]
+    monkeypatch.setattr("llie_helpers.data.scenes.ROWS", 2)
+    assert group_scenes([scene(number) for number in numbers]) == numbers
+
+
 def test_uniform_images_and_no_images_are_fine():
     black = np.zeros((30, 40, 3), np.uint8)
     assert group_scenes([black, black]) == [0, 1]
