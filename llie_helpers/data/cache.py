@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -130,7 +131,10 @@ def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
 
 
 def fingerprint(files: Sequence[PairFiles]) -> str:
-    """Return 12 hexadecimal digits that depend on the name, size and time of every file."""
+    """Return 12 hexadecimal digits that depend on the name, size and time of every file.
+
+    And on whether rawpy is installed, without which RAW files count as damaged.
+    """
     sides = [(pair, path.absolute()) for pair in files for path in (pair.low, pair.normal)]
     # Relative names, so that a data folder may be moved without decoding it again. Two drives of
     # Windows have no folder in common.
@@ -140,7 +144,8 @@ def fingerprint(files: Sequence[PairFiles]) -> str:
         (pair.split, pair.name, "/".join(path.parts[shared:]), *_version(path))
         for pair, path in sides
     ]
-    return hashlib.sha256(json.dumps([FORMAT, listing]).encode()).hexdigest()[:12]
+    state = [FORMAT, find_spec("rawpy") is not None, listing]
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:12]
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -104,6 +104,14 @@ def test_a_moved_data_folder_keeps_its_cache(files, tmp_path):
     assert cache.fingerprint(moved) == before
 
 
+def test_once_rawpy_is_installed_damaged_files_are_read_again(files, monkeypatch):
+    found = set()
+    for rawpy in (None, object()):
+        monkeypatch.setattr(cache, "find_spec", {"rawpy": rawpy}.get)
+        found.add(cache.fingerprint(files))
+    assert len(found) == 2
+
+
 def test_a_relative_and_an_absolute_folder_or_two_drives(files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mixed = [pair._replace(low=pair.low.relative_to(tmp_path)) for pair in files]
