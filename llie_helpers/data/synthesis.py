@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise, to_float, to_uint8
 
 
@@ -67,7 +68,12 @@ def shot_noise(
     ``photons`` is what a white pixel holds (its full well, in photo-electrons). The mean
     stays ``x`` and the variance is ``x / photons``: noise grows with the root of the
     signal, so it is the dark parts whose signal drowns. Source: Foi et al. 2008.
+
+    Raises:
+        CourseError: ``photons`` is not positive.
     """
+    if not photons > 0:
+        raise CourseError(f"photons is {photons}, but it must be positive; try 2000.")
     return torch.poisson(linear.clamp(min=0.0) * photons, generator=generator) / photons
 
 
@@ -131,10 +137,20 @@ def tone(image: torch.Tensor, contrast: float) -> torch.Tensor:
     ``contrast`` c is the slope at mid-grey: 1 changes nothing, and ``1 / c`` is the exact
     inverse of ``c``. At 1.5 it is close to the smoothstep ``3 x ** 2 - 2 x ** 3`` that
     Brooks et al. 2019 take for a camera's tone curve.
+
+    Raises:
+        CourseError: ``contrast`` is not in [0.1, 10].
     """
+    _check_contrast(contrast)
     image = image.clamp(0.0, 1.0)
     rising = image**contrast
     return rising / (rising + (1.0 - image) ** contrast)
+
+
+def _check_contrast(contrast: float) -> None:
+    # Far beyond, the powers of mid-grey are 0.
+    if not 0.1 <= contrast <= 10:
+        raise CourseError(f"contrast is {contrast}, but it must be from 0.1 to 10; try 1.")
 
 
 def jpeg(image: torch.Tensor, quality: int) -> torch.Tensor:
@@ -174,7 +190,11 @@ def darken(
 
     Returns:
         sRGB image of the same shape in [0, 1], on the 256 levels of a file.
+
+    Raises:
+        CourseError: ``photons`` or ``contrast`` is out of range; see `shot_noise` and `tone`.
     """
+    _check_contrast(contrast)
     linear = expose(to_linear(tone(normal, 1.0 / contrast)), -stops)
     return capture(
         linear,

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llie_helpers.data import synthesis
+from llie_helpers.errors import CourseError
 
 unit = st.floats(0.0, 1.0, width=32)
 PHOTOGRAPH = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
@@ -139,6 +140,26 @@ def test_tone_is_undone_by_the_inverse_contrast(value, contrast):
 def test_tone_at_one_and_a_half_is_close_to_smoothstep():
     x = torch.linspace(0, 1, 101)
     assert (synthesis.tone(x, 1.5) - (3 * x**2 - 2 * x**3)).abs().max() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"photons": 0.0}, "photons is 0.0, but it must be positive"),
+        ({"photons": float("nan")}, "photons is nan, but it must be positive"),
+        ({"contrast": 0.0}, "contrast is 0.0, but it must be from 0.1 to 10"),
+        ({"contrast": 200.0}, "contrast is 200.0, but it must be from 0.1 to 10"),
+    ],
+)
+def test_what_no_camera_has_is_an_error(options, found):
+    with pytest.raises(CourseError, match=found):
+        synthesis.darken(PHOTOGRAPH, 3, **options)
+
+
+@pytest.mark.parametrize("contrast", [0.1, 10.0])
+def test_the_steepest_tone_curves_are_finite(contrast):
+    ramp = torch.linspace(0, 1, 99, dtype=torch.float16)
+    assert synthesis.tone(ramp, contrast).isfinite().all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
