@@ -1,5 +1,6 @@
 """Plot the quality of methods against their cost, with labels that do not overlap."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -95,4 +96,12 @@ def _write(
         text.remove()
         return False
     taken.append(box)
+    if dy:  # other markers may be as near, so that a line has to tell whose label this is
+        axis.annotate(
+            "",
+            (point.cost, point.quality),
+            (dx, dy - math.copysign(6, dy)),
+            textcoords="offset points",
+            arrowprops={"arrowstyle": "-", "color": GREY, "shrinkA": 0, "shrinkB": 4},
+        )
     return True

@@ -35,3 +35,13 @@ def test_labels_cover_neither_one_another_nor_leave_the_figure():
 def test_points_at_one_place_keep_their_names():
     points = [Point(f"number {i}", 1e5, 20.0) for i in range(12)]
     assert len(texts(show_trade_off(points, "parameters", "PSNR (dB)"))) == 12
+
+
+def test_a_line_leads_to_a_label_that_is_not_beside_its_marker():
+    points = [Point(f"number {i}", 1e5, 20.0) for i in range(4)]
+    alone, crowded = (show_trade_off(p, "parameters", "PSNR (dB)") for p in (points[:2], points))
+    lines = [
+        [each.xy for each in figure.axes[0].texts if each.arrow_patch]
+        for figure in (alone, crowded)
+    ]
+    assert lines == [[], [(1e5, 20.0)] * 2]
