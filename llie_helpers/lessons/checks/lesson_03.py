@@ -334,6 +334,10 @@ step = Exercise(
         most=3,
     )
     | {
+        "clip_grad_value_ limits each value of the gradient by itself and changes its direction; "
+        "clip_grad_norm_ limits its length.": "clip_grad_norm_ => clip_grad_value_",
+        "you compute the loss again after the step; return the loss that the step was taken "
+        "with.": "return loss.item() => return F.mse_loss(model(low), normal).item()",
         "you return the loss with its graph": ["loss.item() => loss"],
         "the weights do not change": ["optimizer.step() => pass"],
     },
@@ -471,6 +475,9 @@ cost = Exercise(
         ),
         "the number of parameters does not depend "
         "on the size of the image.": "weights + channels_out => weights * outputs + channels_out",
+        "the biases are not multiplied with anything, so they do not count as multiply-adds.": (
+            "weights * outputs => (weights + channels_out) * outputs"
+        ),
         "a multiply-add is one multiplication and one addition together; "
         "you count two.": "weights * outputs => 2 * weights * outputs",
     },
@@ -491,6 +498,14 @@ def field_solution(layers):
     for kernel, stride in layers:
         field += (kernel - 1) * jump
         jump *= stride
+    return field
+
+
+def field_backwards(layers):
+    """Walk back from the output, with a mistake: n places, but only n - 1 steps between them."""
+    field = 1
+    for kernel, stride in reversed(layers):
+        field = field * stride + kernel - 1
     return field
 
 
@@ -522,6 +537,8 @@ field = Exercise(
         "start at 1 and add kernel - 1 each time.": "kernel - 1 => kernel",
         "start at 1: without any layer, "
         "one output pixel sees one input pixel.": "field, jump = 1, 1 => field, jump = 0, 1",
+        "you walk back from the output, which works too, but n neighbours that lie `stride` apart "
+        "span (n - 1) * stride + 1 pixels, not n * stride.": field_backwards,
         "you count the weights of the kernels, but the "
         "field is a number of input pixels.": lambda layers: sum(kernel**2 for kernel, _ in layers),
     },

@@ -216,7 +216,7 @@ feature_loss = Exercise(
     inputs=feature_loss_inputs,
     observe=feature_loss_observe,
     mistakes={
-        "the images are not normalised; the network was trained on (image - mean) / std.": [
+        "the images are not normalised; the network expects (image - mean) / std.": [
             "(normal - mean) / std => normal",
             "(enhanced - mean) / std => enhanced",
         ],
