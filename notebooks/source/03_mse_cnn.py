@@ -301,7 +301,7 @@ EncoderDecoder = check.network(EncoderDecoder)
 # %% tags=["nbval-check-output"]
 network = EncoderDecoder()
 print(f"{count_parameters(network):,} parameters")
-print(f"{gmacs(network):.2f} GMACs (thousand million multiply-adds) for 600 x 400 pixels")
+print(f"{gmacs(network):.2f} GMACs (billions of multiply-adds) for 600 x 400 pixels")
 
 # %% [markdown]
 # ### How far it sees
@@ -1079,8 +1079,8 @@ print("largest differences:", ", ".join(f"{key} {value:.0e}" for key, value in l
 # A layer maps `channels_in` channels to `channels_out` with square windows of `kernel` x `kernel`
 # weights, and adds one bias to each output channel. With `stride` 2 it computes every
 # second row and column only. The image has `height` x `width` pixels and is padded at its border,
-# so stride 1 keeps its size. Return the number of parameters and the number of multiply-adds (one
-# per weight and place; the biases do not count).
+# so stride 1 keeps its size, and with stride 2, 25 rows become 13. Return the number of parameters
+# and the number of multiply-adds (one per weight and place; the biases do not count).
 
 
 # %%
