@@ -50,7 +50,7 @@ class CachedPairs:
         self.names = tuple(p["name"] for p in index["pairs"])
         self.splits = tuple(p["split"] for p in index["pairs"])
         self.scenes = tuple(p["scene"] for p in index["pairs"])
-        self.damaged = tuple(index.get("damaged", ()))
+        self.damaged = tuple(index["damaged"])
         # View the map as a plain array: slicing np.memmap itself is several times slower.
         self._pixels = np.memmap(folder / "images.u8", np.uint8, mode="r").view(np.ndarray)
 

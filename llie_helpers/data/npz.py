@@ -1,6 +1,5 @@
-"""Read and write pairs as one ``dataset.npz`` of paired arrays."""
+"""Read pairs from one ``dataset.npz`` of paired arrays."""
 
-import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from llie_helpers.data.report import Report
 from llie_helpers.data.scenes import group_scenes
 from llie_helpers.data.sources import Source
 from llie_helpers.errors import CourseError
-from llie_helpers.files import atomic_path
 
 # Names of the low-light and the normal-light array, in order of preference.
 KEYS = (("low", "normal"), ("low", "high"), ("low_light", "normal_light"), ("x", "y"))
@@ -72,28 +70,6 @@ def read_npz(path: Path) -> tuple[list[str], list[RawPair]]:
     if len(names) != len(low):
         raise CourseError(f"{path} holds {len(low)} pairs but {len(names)} names.")
     return names, list(zip(low, normal, strict=True))
-
-
-def write_npz(path: str | os.PathLike, pairs: Pairs) -> None:
-    """Write ``pairs`` as arrays ``low`` and ``normal``, uint8 ``(N, H, W, 3)`` RGB, and ``names``.
-
-    Raises:
-        CourseError: there are no pairs, they differ in size, or the file cannot be written.
-    """
-    if Path(path).suffix != ".npz":
-        raise CourseError(f"{path} is not the name of an npz file; use the suffix .npz.")
-    sizes = {pairs.raw(i)[0].shape[:2] for i in range(len(pairs))}
-    if len(sizes) != 1:
-        found = ", ".join(f"{width}x{height}" for height, width in sorted(sizes)) or "none"
-        raise CourseError(
-            f"One array holds images of one size, but {pairs.title} has {found}; choose pairs "
-            "of one size or resize them first."
-        )
-    low, normal = zip(*(pairs.raw(i) for i in range(len(pairs))), strict=True)
-    with atomic_path(path) as temporary:
-        np.savez_compressed(
-            temporary, low=np.stack(low), normal=np.stack(normal), names=np.array(pairs.names)
-        )
 
 
 def _to_uint8(array: np.ndarray, what: str) -> np.ndarray:

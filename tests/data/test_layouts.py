@@ -9,7 +9,6 @@ from llie_helpers import data
 from llie_helpers.data import report
 from llie_helpers.data.folders import folders_in
 from llie_helpers.data.matching import PairFiles
-from llie_helpers.data.npz import read_npz, write_npz
 from llie_helpers.errors import CourseError
 
 
@@ -229,26 +228,6 @@ def test_npz_with_names(root):
         for n in data.load_pairs(str(root / "a.npz"), split).names
     ]
     assert sorted(names) == ["x", "y", "z"]
-
-
-def test_pairs_come_back_from_an_exported_npz(root):
-    np.savez(root / "a.npz", low=photos(3), normal=photos(3), names=["x", "y", "z"])
-    pairs = data.load_pairs(str(root / "a.npz"), "train")
-    write_npz(root / "b.npz", pairs)
-    names, arrays = read_npz(root / "b.npz")
-    assert names == list(pairs.names)
-    for (low, normal), i in zip(arrays, range(len(pairs)), strict=True):
-        assert np.array_equal(low, pairs.raw(i)[0])
-        assert np.array_equal(normal, pairs.raw(i)[1])
-
-
-def test_an_npz_cannot_hold_sizes_that_differ(root):
-    pairs = data.load_pairs("embedded", "test")
-    with pytest.raises(CourseError, match=r"images of one size, but embedded/test has \d+x"):
-        write_npz(root / "b.npz", pairs)
-    with pytest.raises(CourseError, match=r"b.zip is not the name of an npz file"):
-        write_npz(root / "b.zip", pairs)
-    assert not list(root.glob("*b.*"))
 
 
 BAD_ARRAYS = {
