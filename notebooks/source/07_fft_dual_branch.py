@@ -1068,9 +1068,8 @@ lessons.strip(lesson, ours)
 # ### Three seeds
 #
 # Would another seed have given `dual_branch` another score? Three trainings on LOL v1 differ in
-# nothing but the seed. They are *shortened*, to 24 epochs of 400 steps, and by an earlier form of
-# the recipe, so their scores are below those of the shipped weights. But how far do they differ
-# from one another? The band reaches from the lowest seed to the highest, the dots are the epochs
+# nothing but the seed. They are *shortened*, to 24 epochs of 400 steps of 8 crops, so their scores are
+# below those of the shipped weights. But how far do they differ from one another? The band reaches from the lowest seed to the highest, the dots are the epochs
 # that validation would keep, and the line is the published network.
 
 # %% Draw the validation scores tags=["hide-input"] recorded="dual_branch_2"
@@ -1111,16 +1110,16 @@ for seed, (psnr, ssim) in enumerate(zip(ends, ssims, strict=True)):
     print(f"seed {seed}, last epoch: {psnr:.2f} dB, SSIM {ssim:.3f}")
 
 # %% [markdown] recorded="dual_branch_2"
-# In PSNR, the line of the published network is within the band when training ends, and just below
-# the lowest dot: after so short a training `dual_branch` has hardly a lead that another seed could
-# not undo. In SSIM its lead is several times as large as the differences between its seeds.
+# In PSNR, the line of the published network is within the band when training ends, and above one of
+# the three dots: after so short a training `dual_branch` has no lead that another seed could not
+# undo. In SSIM its lead is several times as large as the differences between its seeds.
 #
 # So a lead has to be read against such a band. Three seeds are few, so the true one may be wider.
 # And the seed is not the only accident in a score: other scenes would have given another one too,
 # as lesson 08 measures.
 #
-# {{claim min(ends) + 0.1 < on_lol["fft_dual_branch"]["val"]["psnr"] < max(ends) - 0.1}}
-# {{claim all(run.best["val_psnr"] > on_lol["fft_dual_branch"]["val"]["psnr"] for run in seeds)}}
+# {{claim min(ends) + 0.05 < on_lol["fft_dual_branch"]["val"]["psnr"] < max(ends) - 0.05}}
+# {{claim sum(run.best["val_psnr"] < on_lol["fft_dual_branch"]["val"]["psnr"] for run in seeds) == 1}}
 # {{claim max(ends) < on_lol["dual_branch"]["val"]["psnr"] - 0.3}}
 # {{claim min(ssims) > on_lol["fft_dual_branch"]["val"]["ssim"] + 3 * (max(ssims) - min(ssims))}}
 
@@ -1156,19 +1155,21 @@ question_waves.reveal(
 draw_seeds(without)
 
 # %% [markdown] recorded="dual_branch_spatial_0"
-# It ends just below the band in PSNR and at its lower edge in SSIM, hardly apart from seed 1, which
+# It ends just above the band in PSNR and in the middle of it in SSIM, hardly apart from seed 1, which
 # had spectral branches. The seeds differ from one another by far more. So this training does not
 # show that the branches are needed. That they help a little, it cannot rule out either: to know
 # takes several seeds without them.
 #
-# See what a single pair of trainings would have told you. With seed 0, the network with spectral
-# branches leads the one without by more than half a decibel, and the waves would have got the
-# credit.
+# See what a single pair of trainings would have told you. With seed 0, the network without spectral
+# branches leads the one with them by more than half a decibel, and the waves would have got the
+# blame. They have had the credit, too: an earlier form of the recipe, which resized more of its
+# crops, gave the same pair more than half a decibel the other way (the model card has the numbers).
 #
-# {{claim 0 < min(ends) - end < 0.2 * (max(ends) - min(ends))}}
-# {{claim abs(without[-1]["val_ssim"] - min(ssims)) < 0.5 * (max(ssims) - min(ssims))}}
-# {{claim ends[0] - end > 0.55}}
-# {{claim ends.index(min(ends)) == 1}}
+# {{claim 0 < end - max(ends) < 0.2 * (max(ends) - min(ends))}}
+# {{claim min(ssims) < without[-1]["val_ssim"] < max(ssims)}}
+# {{claim end - ends[0] > 0.55}}
+# {{claim ends.index(max(ends)) == 1}}
+# {{claim any("21.39 dB with them, 20.77 dB" in card.path.read_text() for card in shipped_cards())}}
 
 # %% [markdown]
 # ### Which axis of the grid does the work?

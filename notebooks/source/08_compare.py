@@ -953,20 +953,20 @@ Table(
 )
 
 # %% [markdown]
-# Once the brightness is right, the three agree on the test images: what the seed changed is how
-# bright the rooms come out. That alone is worth a decibel, more than IAT's whole lead in section 3.
-# Three seeds are too few to say how large the spread is: on the validation pairs, which chose their
-# epochs, they are closer in PSNR, and further apart with the right brightness. Three longer
-# trainings, by a better recipe, say the same: they are 1.1 dB apart on the test images, and a
-# quarter of that with the right brightness. So a lead of one training over another is a lead of
+# Once the brightness is right, only a quarter of a decibel is left on the test images: what the seed
+# changed is, above all, how bright the rooms come out. That alone is worth more than a decibel, and
+# more than IAT's whole lead in section 3. Three seeds are too few to say how large the spread is: on
+# the validation pairs, which chose their epochs, they are closer in PSNR, and further apart with the
+# right brightness. Three longer trainings say the same: they are 1.1 dB apart on the test images,
+# and a quarter of that with the right brightness. So a lead of one training over another is a lead of
 # these *weights*, and not yet of a design.
 #
 # {{claim 1.05 < np.ptp(of_seeds("Three seeds of the recipe")["test, PSNR"]) < 1.15}}
 # {{claim 0.2 < np.ptp(of_seeds("Three seeds of the recipe")["test, GT-mean"]) < 0.3}}
-# {{claim apart["test, PSNR"] > 1 and apart["test, GT-mean"] < 0.1}}
+# {{claim apart["test, PSNR"] > 1.25 and 0.2 < apart["test, GT-mean"] < 0.3}}
 # {{claim apart["test, PSNR"] > leads["IAT"][0] + 0.3}}
 # {{claim apart["val, PSNR"] < apart["test, PSNR"] / 2}}
-# {{claim apart["val, GT-mean"] > 3 * apart["test, GT-mean"]}}
+# {{claim apart["val, GT-mean"] > 2 * apart["test, GT-mean"]}}
 #
 # ## 6. Eight traps, measured
 #
