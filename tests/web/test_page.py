@@ -238,6 +238,26 @@ def test_the_live_camera_is_lit_and_photographed(page):
     assert len(pixels(content)) > 360
 
 
+# Lets the first worker say, when the test calls `lose`, that the graphics processor is lost.
+LOSES = """window.Worker = class extends Worker {
+    constructor(url, options) {
+        super(url, options);
+        const failure = new MessageEvent("message", { data: { kind: "failure", failure: "gpu" } });
+        window.lose ??= () => this.onmessage(failure);
+    }
+};"""
+
+
+def test_the_live_camera_goes_on_without_the_graphics_processor(fresh):
+    fresh.add_init_script(LOSES)
+    fresh.reload()
+    fresh.click("#camera")
+    frames = fresh.get_by_text(re.compile(r"\d+ frames a second"))
+    frames.wait_for()
+    fresh.evaluate("lose(), (rate.textContent = '')")
+    frames.wait_for()
+
+
 # Counts the streams that are open, and lets the camera open when the test says so.
 SLOW_CAMERA = """() => {
     const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);

@@ -58,7 +58,7 @@ function receive(answer: Answer) {
     if (answer.failure !== "gpu") return startOver(FAILURES[answer.failure]);
     processor = "cpu";
     if (state.state === "working") enhance(low, photo, FAILURES.gpu);
-    else startWorker();
+    else { startWorker(); sendFrame(); }
   } else if (answer.kind === "frame" && camera && state.state === "live") {
     show(answer.enhanced);
     const seconds = (performance.now() - (camera.since ||= performance.now())) / 1000;
