@@ -953,13 +953,13 @@ Table(
 )
 
 # %% [markdown]
-# Once the brightness is right, only a quarter of a decibel is left on the test images: what the seed
-# changed is, above all, how bright the rooms come out. That alone is worth more than a decibel, and
-# more than IAT's whole lead in section 3. Three seeds are too few to say how large the spread is: on
-# the validation pairs, which chose their epochs, they are closer in PSNR, and further apart with the
-# right brightness. Three longer trainings say the same: they are 1.1 dB apart on the test images,
-# and a quarter of that with the right brightness. So a lead of one training over another is a lead of
-# these *weights*, and not yet of a design.
+# Once the brightness is right, only a quarter of a decibel is left on the test images: what the
+# seed changed is, above all, how bright the rooms come out. That alone is worth more than a
+# decibel, and more than IAT's whole lead in section 3. Three seeds are too few to say how large the
+# spread is: on the validation pairs, which chose their epochs, they are closer in PSNR, and further
+# apart with the right brightness. Three longer trainings say the same: they are 1.1 dB apart on the
+# test images, and a quarter of that with the right brightness. So a lead of one training over
+# another is a lead of these *weights*, and not yet of a design.
 #
 # {{claim 1.05 < np.ptp(of_seeds("Three seeds of the recipe")["test, PSNR"]) < 1.15}}
 # {{claim 0.2 < np.ptp(of_seeds("Three seeds of the recipe")["test, GT-mean"]) < 0.3}}
