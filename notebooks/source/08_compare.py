@@ -261,8 +261,8 @@ question_rules.reveal(
 #
 # All rows under one protocol, measured here and now. Beside the scores are three costs: parameters,
 # billions of multiply-adds for 600 x 400 pixels (GMACs), and milliseconds for a megapixel. A row of
-# the course's weights differs from what you saw in that network's lesson, where *your* network had
-# trained for a minute.
+# the course's weights differs from what you saw in that network's lesson, where *your* network was
+# scored.
 
 # %% Measure every network and make the table tags=["hide-input"]
 judged = {label: metrics.evaluate(methods[label], test) for label in (filtered, *networks)}
