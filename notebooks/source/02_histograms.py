@@ -452,7 +452,7 @@ def try_gamma(gamma=0.4):
     right.hist(enhanced.flatten(), 128, range=(0, 1), color=plotting.COLOURS[0], label="output")
     right.hist(pair.normal.flatten(), 128, range=(0, 1), color="k", histtype="step", label="target")
     right.set(yticks=[], xlabel="value", ylim=(0, 0.06 * enhanced.numel()))
-    right.legend(loc="upper right")
+    right.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)  # above the tallest bars
     return figure
 
 
