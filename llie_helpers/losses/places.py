@@ -46,7 +46,7 @@ def _means(image: Tensor) -> Tensor:
     if min(height, width) < CELL:
         raise CourseError(
             f"A loss on places needs images of at least {CELL}x{CELL} pixels, but these are "
-            f"{height}x{width}; train on larger crops."
+            f"{width}x{height}; train on larger crops."
         )
     return F.avg_pool2d(image, CELL)
 

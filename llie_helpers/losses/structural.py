@@ -29,7 +29,7 @@ def ssim_loss(enhanced: Tensor, normal: Tensor) -> Tensor:
     if min(height, width) < WINDOW:
         raise CourseError(
             f"The SSIM loss needs images of at least {WINDOW}x{WINDOW} pixels, but these are "
-            f"{height}x{width}; train on larger crops."
+            f"{width}x{height}; train on larger crops."
         )
     a, b = enhanced, normal
     # SSIM needs only the sum of both variances, so four blurs suffice instead of five.

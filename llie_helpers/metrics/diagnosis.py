@@ -35,7 +35,7 @@ def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
     if min(height, width) < LOCAL:
         raise CourseError(
             f"The parts of an error need images of at least {LOCAL}x{LOCAL} pixels, but this one "
-            f"is {height}x{width}; use a larger image."
+            f"is {width}x{height}; use a larger image."
         )
     height, width = (side // LOCAL * LOCAL for side in normal.shape[-2:])
     before = (enhanced - normal)[..., :height, :width]

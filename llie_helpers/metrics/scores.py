@@ -58,7 +58,7 @@ def ssim(enhanced: Tensor, normal: Tensor) -> Tensor:
     if min(height, width) < WINDOW:
         raise CourseError(
             f"SSIM needs images of at least {WINDOW}x{WINDOW} pixels, but this one is "
-            f"{height}x{width}; use a larger image."
+            f"{width}x{height}; use a larger image."
         )
     # torchmetrics pads by reflection; cropping the border leaves the valid region.
     _, similarity = structural_similarity_index_measure(

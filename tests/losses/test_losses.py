@@ -113,12 +113,12 @@ def test_ssim_loss_is_the_metric(seed, height, width):
 
 @pytest.mark.parametrize("term", [losses.coarse, losses.colour])
 def test_images_smaller_than_a_place_are_refused(term):
-    with pytest.raises(CourseError, match="at least 8x8 pixels, but these are 7x40"):
+    with pytest.raises(CourseError, match="at least 8x8 pixels, but these are 40x7"):
         term(torch.rand(1, 3, 7, 40), torch.rand(1, 3, 7, 40))
 
 
 def test_images_smaller_than_the_window_are_refused():
-    with pytest.raises(CourseError, match="at least 11x11 pixels, but these are 10x40"):
+    with pytest.raises(CourseError, match="at least 11x11 pixels, but these are 40x10"):
         losses.ssim_loss(torch.zeros(1, 3, 10, 40), torch.zeros(1, 3, 10, 40))
 
 

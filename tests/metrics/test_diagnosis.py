@@ -65,7 +65,7 @@ def noise(seed=1):
 
 
 def test_an_image_without_a_whole_square_has_no_parts():
-    with pytest.raises(CourseError, match="at least 8x8 pixels, but this one is 7x64"):
+    with pytest.raises(CourseError, match="at least 8x8 pixels, but this one is 64x7"):
         error_parts(image()[..., :7, :], image()[..., :7, :])
 
 

@@ -83,7 +83,7 @@ def test_shapes_that_cannot_be_compared_are_refused(enhanced, normal):
 
 
 def test_ssim_says_that_an_image_is_too_small():
-    with pytest.raises(CourseError, match="at least 11x11 pixels, but this one is 10x40"):
+    with pytest.raises(CourseError, match="at least 11x11 pixels, but this one is 40x10"):
         metrics.ssim(torch.zeros(3, 10, 40), torch.zeros(3, 10, 40))
 
 

@@ -75,6 +75,8 @@ def crops_observe(answer, pairs, side):
         corners.add(corner)
         turns.add(turn)
     tops, lefts = ({corner[axis] for corner in corners} for axis in (0, 1))
+    if len(turns) == 1:
+        raise Finding("no crop is turned: draw k anew for each crop, and use it.")
     if len(turns) < 8:
         raise Finding(f"only {len(turns)} of the eight turns occur; k runs from 0 to 7.")
     for name, found, length in (("row", tops, 10), ("column", lefts, 8)):
@@ -123,6 +125,7 @@ crops = Exercise(
             "flip_rotate(pair.normal[window], k) => "
             "flip_rotate(pair.normal[window], int(torch.randint(8, ())))"
         ],
+        "no crop is turned": ["randint(8, => randint(1,"],
         "only 4 of the eight turns occur": ["randint(8, => randint(4,"],
         "only 7 of the eight turns occur": ["randint(8, => randint(7,"],
         "the last row is never reached": ["height - self.side + 1 => height - self.side"],
@@ -226,8 +229,9 @@ network = Exercise(
         ({"widths": (3, 4, 5, 6)}, torch.rand(2, 3, 17, 19)),
     ],
     observe=network_with_advice(
-        "Each step up meets the encoder's features of its size: take the bottom off your list "
-        "first, use self.up in reverse, enlarge by 2, and add them, do not concatenate."
+        "The list begins with self.stem(low), and each step up meets the encoder's features of its "
+        "size: take the bottom off your list first, use self.up in reverse, enlarge by 2, "
+        "and add them, do not concatenate."
     ),
     mistakes={
         "the middle is missing: at the bottom, add self.middle(x) to x.": (
@@ -253,6 +257,7 @@ network = Exercise(
         "clamp is not the sigmoid: outside 0 to 1 it has no gradient, so training would stall.": (
             "torch.sigmoid(self.head(x)) => self.head(x).clamp(0, 1)"
         ),
+        "The list begins with self.stem(low)": ["[self.stem(low)] => [low]"],
         "use self.up in reverse": ["reversed(self.up) => self.up"],
         "take the bottom off your list": ["x = levels.pop() => x = levels[-1]"],
         "add them, do not concatenate": [
