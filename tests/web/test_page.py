@@ -191,6 +191,56 @@ def test_bad_input_is_one_sentence_and_the_page_goes_on(page, content, sentence)
     page.locator("[data-state=done]").wait_for()
 
 
+def test_what_cannot_be_opened_leaves_the_photograph_that_is_shown(page):
+    choose(page, encoded(dark(20, 20)))
+    page.locator("[data-state=done]").wait_for()
+    move(page, "exposure", 1)
+    choose(page, b"no image")
+    page.get_by_text("is not an image that this browser can read").wait_for()
+    assert page.locator("[data-state=done]").count() == 1
+    assert page.inner_text("#stops") == "+1 stops"
+
+
+def test_a_folder_cannot_be_opened(fresh):
+    fresh.evaluate("() => { File.prototype.arrayBuffer = () => Promise.reject(Error('folder')) }")
+    choose(fresh, b"", "holiday")
+    fresh.get_by_text("holiday is not an image that this browser can read").wait_for()
+
+
+def test_each_photograph_has_its_own_exposure_and_strength(page):
+    choose(page, encoded(dark(20, 20)))
+    page.locator("[data-state=done]").wait_for()
+    move(page, "exposure", 1)
+    move(page, "strength", 0.5)
+    choose(page, encoded(dark(20, 30)))
+    page.get_by_text("30x20 pixels, enhanced").wait_for()
+    assert page.inner_text("#stops") == "0 stops"
+    assert page.inner_text("#share") == "100 %"
+    assert page.evaluate("[exposure.value, strength.value]") == ["0", "1"]
+
+
+# Lets the first image be decoded when the test says so.
+SLOW_IMAGE = """() => {
+    const decode = HTMLImageElement.prototype.decode;
+    HTMLImageElement.prototype.decode = async function () {
+        if (!window.go) await new Promise((go) => (window.go = go));
+        return decode.call(this);
+    };
+}"""
+
+
+def test_the_photograph_chosen_last_is_enhanced(fresh):
+    fresh.evaluate(SLOW_IMAGE)
+    choose(fresh, encoded(dark(60, 90)), "large.png")
+    fresh.get_by_text("Opening large.png").wait_for()
+    choose(fresh, encoded(dark(20, 30)), "small.png")
+    done = fresh.get_by_text("30x20 pixels, enhanced")
+    done.wait_for()
+    fresh.evaluate("go()")
+    fresh.wait_for_timeout(500)
+    assert done.count() == 1
+
+
 def test_a_page_that_memory_fails_says_so(fresh):
     fresh.evaluate(
         "() => { OffscreenCanvas.prototype.getContext = () => { throw new RangeError() } }"
@@ -332,9 +382,11 @@ def test_a_camera_that_cannot_be_played_is_closed(slow_camera):
 
 def test_cancel_and_start_over(page):
     choose(page, encoded(dark(1500, 1500)))
+    page.locator("#progress[value]").wait_for()
     page.click("#cancel")
     assert page.locator("#start").is_visible()
     page.click("#samples button:nth-child(1)")
+    page.locator("#progress:indeterminate").wait_for()
     page.locator("[data-state=done]").wait_for()
     assert page.evaluate("before.width") == photograph("motorcycle", webpage.LONGEST).shape[1]
     page.click("#again")
@@ -362,6 +414,24 @@ def test_everything_by_keyboard(fresh):
         fresh.keyboard.press("Tab")
         order.append(fresh.evaluate(focused))
     assert order == ["strength", "jpeg", "png", "again"]
+
+
+def test_the_keyboard_goes_on_where_a_control_has_gone(page):
+    def press(control, state):
+        page.focus(control)
+        page.keyboard.press("Enter")
+        page.locator(f"[data-state={state}]").wait_for()
+        return page.evaluate("document.activeElement.id")
+
+    page.focus("#choose")
+    choose(page, encoded(dark(1500, 1500)))
+    page.locator("[data-state=working]").wait_for()
+    assert page.evaluate("document.activeElement.id") == "cancel"
+    assert press("#cancel", "start") == "choose"
+    assert press("#samples button", "done") == "divider"
+    assert press("#again", "start") == "choose"
+    assert press("#camera", "live") == "shoot"
+    assert press("#again", "start") == "choose"
 
 
 def test_the_divider_follows_mouse_and_touch(page):
@@ -420,6 +490,7 @@ def test_axe_finds_nothing_serious(page, scheme, width):
         if state == "done":
             page.click("#samples button:nth-child(2)")
             page.locator("[data-state=done]").wait_for()
+        page.focus({"start": "#choose", "done": "#jpeg"}[state])  # its colours differ then
         found = Axe().run(page).response
         serious = [e for e in found["violations"] if e["impact"] in ("serious", "critical")]
         # Axe is not sure whether text in the colour of its ground is hidden on purpose.

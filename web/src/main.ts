@@ -4,10 +4,10 @@ import { adjusted, type Picture } from "./pixels";
 import serviceWorker from "./sw?worker&url";
 import type { Answer, Failure, Task } from "./worker";
 
-const SMALLEST = 16; // pixels, along either side
 const LARGEST = 100e6; // pixels
 const FRAME = 640 * 360; // pixels of the camera's frames
-const HEIC = /^.{4}ftyp(hei|hev|mif|msf)/s;
+// What has the focus next, where what had it is hidden.
+const FIRST = { start: "choose", working: "cancel", done: "divider", live: "shoot" };
 const FAILURES: Record<Failure, string> = {
   wasm: "This browser blocks WebAssembly, which the network needs: allow it for this page, or use another browser.",
   load: "The network could not be loaded: check the connection, and reload the page.",
@@ -15,23 +15,22 @@ const FAILURES: Record<Failure, string> = {
   memory: "This photograph is too large for the memory of this device: reduce it, and try again.",
 };
 
-type Source = HTMLImageElement | HTMLVideoElement;
-type Photo = { name: string; exif?: Uint8Array<ArrayBuffer> };
-
 let worker: Worker;
 let processor: "gpu" | "cpu" = "gpu";
 let began = 0; // milliseconds, when the worker was given a picture
-let photo: Photo;
-let low: Picture;
-let enhanced: Picture;
+let opened: File; // or being opened
+let photo: { name: string; exif?: Uint8Array<ArrayBuffer> };
+let low: Picture, enhanced: Picture;
 let camera: { video: HTMLVideoElement; frames: number; since: number } | undefined; // from when it is asked for
 
 const get = <T = HTMLInputElement>(id: string) => document.getElementById(id) as T;
 const state = document.body.dataset;
+const say = (sentence: string) => (get("status").textContent = sentence);
 
-function enter(next: "start" | "working" | "done" | "live", sentence = "") {
+function enter(next: keyof typeof FIRST, sentence = "") {
   state.state = next;
-  get("status").textContent = sentence;
+  say(sentence);
+  if (next === "done" || !document.activeElement!.getClientRects().length) get(FIRST[next]).focus({ preventScroll: true });
 }
 
 function startWorker() {
@@ -68,12 +67,11 @@ function receive(answer: Answer) {
     show(answer.enhanced);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     enter("done", `${low.width}x${low.height} pixels, enhanced in ${seconds} s by ${state.ready}`);
-    get("divider").focus({ preventScroll: true });
   }
 }
 
 /** Draw a picture of any kind, reduced to at most so many pixels, and return them. */
-function drawn(source: Source, most = LARGEST): Picture {
+function drawn(source: HTMLImageElement | HTMLVideoElement, most = LARGEST): Picture {
   const size = "videoWidth" in source ? [source.videoWidth, source.videoHeight] : [source.width, source.height];
   const scale = Math.min(1, Math.sqrt(most / (size[0] * size[1])));
   const [width, height] = size.map((side) => Math.max(1, Math.round(side * scale)));
@@ -105,31 +103,36 @@ function render() {
   for (const channel of get("light").children) channel.setAttribute("slope", String(2 ** stops));
 }
 
-/** Open the first of the files that were chosen, pasted or dropped, if there are any. */
+/** Open the first of the files that were chosen, pasted or dropped, if any; what cannot be opened changes nothing. */
 async function open(from: { files: ArrayLike<File> | null } | null) {
   const file = from?.files?.[0];
   if (!file) return;
-  const { name } = file;
-  const content = new Uint8Array(await file.arrayBuffer());
+  const { name } = opened = file;
+  say(`Opening ${name} …`);
+  const content = new Uint8Array(await file.arrayBuffer().catch(() => new ArrayBuffer(0))); // of a folder
   const image = new Image();
   image.src = URL.createObjectURL(file);
   const readable = await image.decode().then(() => true, () => false);
   URL.revokeObjectURL(image.src);
+  if (opened !== file) return; // the visitor went on meanwhile
   const { width, height } = image; // 0 where it is no image
-  if (width && (Math.min(width, height) < SMALLEST || width * height > LARGEST))
-    return startOver(`${name} has ${width}x${height} pixels: choose a photograph of 16x16 pixels to 100 megapixels.`);
+  if (width && (Math.min(width, height) < 16 || width * height > LARGEST))
+    return say(`${name} has ${width}x${height} pixels: choose a photograph of 16x16 pixels to 100 megapixels.`);
   if (!readable)
-    return startOver(HEIC.test(String.fromCharCode(...content.subarray(0, 16)))
+    return say(/^.{4}ftyp(hei|hev|mif|msf)/s.test(String.fromCharCode(...content.subarray(0, 16)))
       ? `${name} is HEIC, which this browser cannot read: save it as JPEG or PNG.`
       : `${name} is not an image that this browser can read: choose a JPEG, PNG, WebP or AVIF file.`);
+  for (const id of ["exposure", "strength"]) get(id).value = get(id).defaultValue; // which were for another
+  render();
   enhance(image, { name, exif: readExif(content) });
 }
 
-function enhance(source: Source | Picture, of: Photo, sentence = "Enhancing …") {
+function enhance(source: HTMLImageElement | HTMLVideoElement | Picture, of: typeof photo, sentence = "Enhancing …") {
   try {
     const picture = "data" in source ? source : drawn(source);
     photo = of;
     startOver();
+    get("progress").removeAttribute("value"); // of the last one
     enter("working", sentence);
     void send("photo", picture);
     show(picture); // so far
@@ -148,8 +151,7 @@ function startOver(sentence = "") {
 async function save(type: string, suffix: string) {
   try {
     const canvas = new OffscreenCanvas(0, 0);
-    const [exposure, strength] = ["exposure", "strength"].map((id) => get(id).valueAsNumber);
-    paint(canvas, adjusted(low, enhanced, exposure, strength));
+    paint(canvas, adjusted(low, enhanced, get("exposure").valueAsNumber, get("strength").valueAsNumber));
     const blob = await canvas.convertToBlob({ type, quality: 0.95 });
     const parts = photo.exif ? withExif(new Uint8Array(await blob.arrayBuffer()), photo.exif) : [blob];
     const download = `${photo.name.replace(/\.\w+$/, "")}-enhanced${suffix}`;
@@ -157,7 +159,7 @@ async function save(type: string, suffix: string) {
     Object.assign(document.createElement("a"), { href, download }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000); // when the browser has saved it
   } catch {
-    get("status").textContent = FAILURES.memory;
+    say(FAILURES.memory);
   }
 }
 

@@ -5,8 +5,6 @@ import { padded, planes, type Picture, type Span } from "./pixels";
 /** Enhance padded planes of a height and width at a place: its four edges, top first, as fractions. */
 export type Network = (low: Float32Array, size: number[], place: number[]) => Promise<Float32Array>;
 
-type Progress = (share: number) => void;
-
 /** Return the tiles along one side; the last may be shorter. */
 export function spans(length: number): Span[] {
   const found: Span[] = [];
@@ -28,7 +26,7 @@ export function weights([start, end]: Span, length: number): Float32Array {
 }
 
 /** Enhance a picture of any size from 16x16. */
-export async function enhanceTiled(picture: Picture, network: Network, progress: Progress) {
+export async function enhanceTiled(picture: Picture, network: Network, progress: (share: number) => void) {
   const { width, height } = picture;
   const data = new Uint8ClampedArray(picture.data); // keeps the transparency
   const band = new Float32Array(3 * TILE * width); // sums of a row of tiles, with RGB pixels
