@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from tqdm.auto import tqdm
 from llie_helpers.codecs import IMAGE_SUFFIXES, RAW_SUFFIXES, check_suffix
 from llie_helpers.errors import CourseError
 from llie_helpers.files import explained, remove_leftovers
+from llie_helpers.inference.image import enhance_visible
 from llie_helpers.inference.photos import decode_photo, read_photo, write_photo
 from llie_helpers.inference.video import VIDEO_SUFFIXES, Film, video_suffix
 
@@ -128,13 +130,15 @@ def _enhance_photo(
         photo = decode_photo(sys.stdin.buffer.read(), "standard input")
     else:
         photo = read_photo(source)
+    # Called where it is written, which frees it early.
+    enhanced = partial(enhance_visible, enhance, photo.pixels, photo.alpha)
     if target != STREAM:
-        write_photo(target, enhance(photo.pixels), photo)
+        write_photo(target, enhanced(), photo)
         return photo.remarks
     try:
         with TemporaryDirectory() as folder:
             made = Path(folder) / f"photo{photo.kind}"
-            write_photo(made, enhance(photo.pixels), photo)
+            write_photo(made, enhanced(), photo)
             with made.open("rb") as file, open(os.dup(1), "wb") as stream:
                 shutil.copyfileobj(file, stream)
     except OSError as error:

@@ -51,8 +51,8 @@ def enhance(
 
     Returns:
         The same kind as ``image``, with its shape and type; for a path, a tensor ``(3, H, W)``.
-        Alpha is kept, a grey image remains grey, and Pillow's bilevel and palette images become
-        grey, RGB or RGBA.
+        Alpha is kept, and so are colours that it hides; a grey image remains grey, and Pillow's
+        bilevel and palette images become grey, RGB or RGBA.
 
     Raises:
         CourseError: ``image`` is something else, or the file cannot be read; see also `adjustment`
@@ -63,7 +63,8 @@ def enhance(
         method = create_method(method, weights, **options)
     apply = partial(enhance_tiled, as_method(method), postprocess=postprocess)
     if isinstance(image, str | os.PathLike):
-        return apply(read_photo(image).pixels)
+        photo = read_photo(image)
+        return enhance_visible(apply, photo.pixels, photo.alpha)
     if isinstance(image, Tensor):
         return _enhance_tensor(image, apply)
     if isinstance(image, np.ndarray):
@@ -74,6 +75,33 @@ def enhance(
         f"enhance got an object of type {type(image).__name__}; give a tensor, a NumPy array, a "
         "Pillow image or the path of a file."
     )
+
+
+def enhance_visible(
+    enhance: Callable[[np.ndarray], Tensor], pixels: np.ndarray, alpha: np.ndarray | None
+) -> Tensor:
+    """Enhance a photograph with transparent pixels, whose colours do not count and are kept.
+
+    Programs write them as black, which would pass for darkness: the others would be burnt out. So
+    they are given the mean colour of the others.
+
+    Args:
+        enhance: maps an array like ``pixels`` to ``(3, H, W)`` in [0, 1].
+        pixels: ``(H, W, 3)``, uint8, uint16 or floats in [0, 1].
+        alpha: ``(H, W)``; None or 0 everywhere is like no alpha.
+
+    Returns:
+        ``(3, H, W)`` in [0, 1].
+    """
+    if alpha is None or alpha.all() or not alpha.any():
+        return enhance(pixels)
+    hidden = alpha == 0
+    seen = pixels.copy()
+    seen[hidden] = pixels.mean(axis=(0, 1), where=~hidden[..., None])
+    enhanced = enhance(seen)
+    white = 1 if np.issubdtype(pixels.dtype, np.floating) else np.iinfo(pixels.dtype).max
+    enhanced[:, torch.from_numpy(hidden)] = torch.from_numpy(pixels[hidden].T / white).float()
+    return enhanced
 
 
 def _enhance_tensor(image: Tensor, apply: Enhance) -> Tensor:
@@ -99,11 +127,12 @@ def _enhance_array(image: np.ndarray, apply: Enhance) -> np.ndarray:
     height, width = image.shape[:2]
     _check_size(height, width)
     colour, alpha = np.split(image.reshape(height, width, channels), [channels - 1 | 1], axis=2)
-    rgb: np.ndarray | Tensor = np.broadcast_to(colour, (height, width, 3))
-    if floats:
-        rgb = torch.from_numpy(np.array(rgb, np.float32).transpose(2, 0, 1))
-        _check_values(rgb)
-    enhanced = apply(rgb)
+    rgb = np.broadcast_to(colour, (height, width, 3))
+    enhanced = enhance_visible(
+        partial(_enhance_floats, apply=apply) if floats else apply,
+        rgb,
+        alpha[..., 0] if alpha.size else None,
+    )
     if floats:
         pixels = enhanced.permute(1, 2, 0).numpy()
     else:
@@ -111,6 +140,12 @@ def _enhance_array(image: np.ndarray, apply: Enhance) -> np.ndarray:
     if colour.shape[2] == 1:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
     return np.dstack([pixels, alpha]).astype(image.dtype).reshape(image.shape)
+
+
+def _enhance_floats(pixels: np.ndarray, apply: Enhance) -> Tensor:
+    image = torch.from_numpy(np.array(pixels, np.float32).transpose(2, 0, 1))
+    _check_values(image)
+    return apply(image)
 
 
 def _enhance_pillow(image: Image.Image, apply: Enhance) -> Image.Image:

@@ -304,3 +304,19 @@ def test_a_full_disk_is_named(standard_input, capfd):
         os.close(full)
         os.close(before)
     assert "The disk is full: standard output" in str(summary)
+
+
+def test_colours_behind_transparency_are_kept_and_do_not_count(tmp_path):
+    pixels = np.full((20, 30, 4), (90, 60, 30, 255), np.uint8)
+    pixels[:, 10:] = 0
+    Image.fromarray(pixels).save(tmp_path / "cutout.png")
+    seen = []
+    enhance_files(
+        [tmp_path / "cutout.png"],
+        tmp_path,
+        lambda x: seen.append(x) or to_float(x),
+        None,
+        force=True,
+    )
+    assert (seen[0] == (90, 60, 30)).all()
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "cutout.png")), pixels)

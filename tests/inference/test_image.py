@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from llie_helpers.data.embedded import photograph
 from llie_helpers.errors import CourseError
+from llie_helpers.images import to_uint8
 from llie_helpers.inference.image import MODES, enhance
 from llie_helpers.methods import create_method
 
@@ -49,6 +51,37 @@ def test_colours_are_enhanced_and_alpha_is_kept(dtype, channels):
     colours = channels - (channels % 2 == 0)
     assert np.allclose(result[..., :colours], 0.5, atol=0.003)
     assert np.array_equal(result[..., colours:] * top, array[..., colours:])
+
+
+@pytest.mark.parametrize("method", ["dual_branch", "lime", "histogram_equalisation"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("grey", [False, True])
+def test_what_alpha_hides_is_kept_and_does_not_count(method, dtype, grey):
+    top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    lit = photograph("coffee", 128).astype(float)[..., : 1 if grey else 3] / 255
+    image = np.dstack([0.4 * lit, np.ones(lit.shape[:2])])
+    image[:, 40:, -1] = 0
+    results = []
+    for hidden in (0, 1):
+        image[:, 40:, :-1] = hidden
+        low = (image * top).astype(dtype)
+        results.append(enhance(low, method))
+        assert np.allclose(results[-1][:, 40:], low[:, 40:], atol=1e-6)
+        assert np.array_equal(results[-1][..., -1], low[..., -1])
+    black, white = results
+    assert np.array_equal(black[:, :40], white[:, :40])
+
+
+def test_a_cutout_is_as_bright_as_in_its_photograph(tmp_path):
+    low = photograph("coffee", 256) // 4
+    whole = enhance(low)
+    shown = np.zeros(low.shape[:2], bool)
+    shown[50:120, 80:180] = True
+    cutout = np.dstack([np.where(shown[..., None], low, 0), 255 * shown.astype(np.uint8)])
+    cut = enhance(cutout)[..., :3]
+    assert abs(cut[shown].mean() / whole[shown].mean() - 1) < 0.15
+    Image.fromarray(cutout).save(tmp_path / "cutout.png")
+    assert np.array_equal(to_uint8(enhance(tmp_path / "cutout.png")), cut)
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 17), (1, 3, 16, 17), (2, 3, 16, 17)])
