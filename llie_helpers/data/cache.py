@@ -11,6 +11,7 @@ Of sets that are too large for a cache, ``NAME.json`` has the versions of the fi
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def open_files(name: str, files: Sequence[PairFiles]) -> FilePairs:
         CourseError: the disk is full.
     """
     kept = cache_dir() / f"{name}.json"
-    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    known = json.loads(kept.read_text()) if os.path.isfile(kept) else {}
     versions = {pair: [*_version(pair.low), *_version(pair.normal)] for pair in files}
     unknown = [pair for pair in files if known.get(str(pair.low)) != versions[pair]]
     found = failures([pair.read for pair in unknown], f"checking {name}")
@@ -217,7 +218,7 @@ def _read(pair: PairFiles) -> tuple[RawPair | None, str]:
 def _complete(folder: Path) -> bool:
     """Return whether the cache exists and its pixel file has the expected size."""
     index, pixels = folder / "index.json", folder / "images.u8"
-    if not (index.is_file() and pixels.is_file()):
+    if not (os.path.isfile(index) and os.path.isfile(pixels)):
         return False
     last = json.loads(index.read_text())["pairs"][-1]
     return pixels.stat().st_size == last["offset"] + 2 * last["height"] * last["width"] * 3
