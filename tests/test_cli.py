@@ -99,6 +99,20 @@ def test_a_network_trains_on_mapped_images_and_is_scored_on_them(pairs, workspac
     assert psnr[0] != psnr[1]
 
 
+def test_a_run_keeps_the_mapper_that_it_was_trained_behind(pairs, workspace, capsys):
+    """Weights are scored behind the mapper beside them, so another's would go unnoticed."""
+    mapper = workspace / "run" / "best.mapper.json"
+    assert run(f"{TRAIN} --mapped {pairs} --out run") == 0
+    kept = mapper.read_bytes()
+    assert run(f"{TRAIN} --mapped --data folders:low:low --out run --resume") == 1
+    assert "holds a run with other settings" in capsys.readouterr().err
+    assert mapper.read_bytes() == kept
+    # Stopped in its first epoch, a run leaves its mapper and nothing to resume.
+    (workspace / "run" / "last.ckpt").unlink()
+    assert run(f"{TRAIN} {pairs} --out run") == 0
+    assert not mapper.exists()
+
+
 def test_evaluate_scores_a_baseline_by_hand(pairs, capsys):
     assert run(f"evaluate --model identity {pairs} --split val") == 0
     table = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
