@@ -92,6 +92,11 @@ def test_pairs_can_be_sent_to_workers(pairs):
     assert torch.equal(copy[0].low, pairs[2].low)
 
 
+def test_an_accent_of_its_own_makes_no_other_name():
+    (pair,), left_out = match([Path("low", "caf\u00e9.png")], [Path("normal", "cafe\u0301.png")])
+    assert (pair.name, left_out) == ("caf\u00e9", [])
+
+
 def test_match_by_name_not_by_order(tmp_path):
     low = [tmp_path / "low" / n for n in ("10.png", "9.png", "low00001.png", "7_low.png", "x.png")]
     normal = ["normal00001.jpg", "y.png", "7_high.png", "9.png", "10.png"]
