@@ -206,7 +206,4 @@ def _transcode(
         target.write(encoder.encode(out))
         count += 1
     target.write(encoder.encode(None))
-    notes = pictures.notes + tracks.notes
-    if source.damaged:
-        notes.append(f"damaged packets skipped: {source.damaged}")
-    return count, notes
+    return count, [*pictures.notes, *tracks.notes, *source.losses()]
