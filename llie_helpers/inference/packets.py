@@ -25,6 +25,8 @@ class Source:
         self.video = container.streams.best("video")
         self.damaged = 0
         self.end = Fraction(0)
+        # Broadcasts and camcorders count from any time, in microseconds here.
+        self._start = Fraction(max(container.start_time or 0, 0), 1_000_000)
         if self.video and self.video.codec_context:
             self.video.thread_type = "AUTO"
         else:
@@ -34,9 +36,7 @@ class Source:
         """Yield the packets of ``streams``; the last one of each is empty."""
         from av import FFmpegError, Packet
 
-        # Broadcasts and camcorders count from any time, in microseconds here.
-        start = Fraction(max(self.container.start_time or 0, 0), 1_000_000)
-        joins = {stream.index: Join(round(start / stream.time_base)) for stream in streams}
+        joins = {stream.index: Join(round(self._start / stream.time_base)) for stream in streams}
         pieces = self.container.format.name in {"mpegts", "mpeg"}
         try:
             for packet in self.container.demux(*streams):
@@ -61,7 +61,9 @@ class Source:
         if self.damaged:
             yield f"damaged packets skipped: {self.damaged}"
         length = Fraction(self.container.duration or 0, 1_000_000)
-        if self.container.format.name in SAY_LENGTH and self.end < length - MISSING:
+        # Some formats count the time before the start as well.
+        missing = length - self._start - self.end
+        if self.container.format.name in SAY_LENGTH and missing > MISSING:
             yield (
                 f"the film is cut short: {float(self.end):.1f} of {float(length):.1f} seconds "
                 "could be read"

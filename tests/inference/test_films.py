@@ -193,6 +193,11 @@ def test_a_film_cut_short_keeps_what_is_there(tmp_path, suffix):
         assert film.frames == 90 if share == 1 else 5 < film.frames < 80
 
 
+def test_a_film_that_starts_late_is_not_cut_short(tmp_path):
+    source = make_film(tmp_path / "in.mkv", Kind(".mkv", start=50))
+    assert not enhance_video(source, tmp_path / "out.mkv", create_method("identity")).remarks
+
+
 SHOW = """async (film) => {
   const video = document.createElement("video");
   video.muted = true;
