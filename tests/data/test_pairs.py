@@ -242,6 +242,15 @@ def test_every_file_is_in_one_pair_or_named(low, normal, name):
         assert (path in used) is not named
 
 
+def test_two_projects_with_folders_of_the_same_name_keep_their_caches(tmp_path, monkeypatch):
+    """One would delete the other's as outdated, which its workers may yet have to open."""
+    for project in ("one", "two"):
+        write_pairs(tmp_path / project, count=12)
+        monkeypatch.chdir(tmp_path / project)
+        data.load_pairs("folders:low:normal", "train")
+    assert len(list(tmp_path.glob("cache/*/images.u8"))) == 2
+
+
 def test_folders_that_do_not_exist(tmp_path):
     source = data.source(f"folders:{tmp_path / 'a'}:{tmp_path / 'b'}")
     for call in (source.where, source.check, lambda: source.pairs("test")):
