@@ -400,7 +400,7 @@ def export(
     from llie_helpers.inference.export import export_onnx
     from llie_helpers.methods import create_method
 
-    if out.exists() and not force:
+    if os.path.exists(out) and not force:
         raise CourseError(f"{out} already exists; add --force to overwrite it.")
     difference = export_onnx(create_method(model, weights), out)
     size = out.stat().st_size / 1e6
@@ -458,7 +458,7 @@ def ranking(
     from llie_helpers.methods import create_method
     from llie_helpers.plotting.ranking import ranking
 
-    if out.exists() and not force:
+    if os.path.exists(out) and not force:
         raise CourseError(f"{out} already exists; add --force to overwrite it.")
     place = choose_device(device)
     chosen = {name: create_method(name, device=place) for name in methods}
@@ -486,9 +486,9 @@ def run_folder(name: str, out: Path | None, resume: bool) -> Path:
         CourseError: the folder is a file, or holds a run and ``resume`` is False.
     """
     folder = out or runs_dir() / name
-    if folder.is_file():
+    if os.path.isfile(folder):
         raise CourseError(f"{folder} is a file; choose a folder with --out.")
-    if (folder / "last.ckpt").exists() and not resume and first_process():
+    if os.path.exists(folder / "last.ckpt") and not resume and first_process():
         raise CourseError(
             f"{folder} already holds a run; add --resume to continue it, or choose --out."
         )

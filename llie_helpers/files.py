@@ -92,9 +92,10 @@ def _stem(target: Path) -> str:
 
 def remove(path: Path) -> None:
     """Delete a file, or a folder with all its contents; a missing one is fine."""
-    if path.is_dir():
+    # To remove what is not there is an error on a read-only disk, which would hide the first one.
+    if os.path.isdir(path):
         shutil.rmtree(path, ignore_errors=True)
-    else:
+    elif os.path.lexists(path):
         path.unlink(missing_ok=True)
 
 

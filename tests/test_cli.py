@@ -99,6 +99,20 @@ def test_a_network_trains_on_mapped_images_and_is_scored_on_them(pairs, workspac
     assert psnr[0] != psnr[1]
 
 
+def test_a_run_keeps_the_mapper_that_it_was_trained_behind(pairs, workspace, capsys):
+    """Weights are scored behind the mapper beside them, so another's would go unnoticed."""
+    mapper = workspace / "run" / "best.mapper.json"
+    assert run(f"{TRAIN} --mapped {pairs} --out run") == 0
+    kept = mapper.read_bytes()
+    assert run(f"{TRAIN} --mapped --data folders:low:low --out run --resume") == 1
+    assert "holds a run with other settings" in capsys.readouterr().err
+    assert mapper.read_bytes() == kept
+    # Stopped in its first epoch, a run leaves its mapper and nothing to resume.
+    (workspace / "run" / "last.ckpt").unlink()
+    assert run(f"{TRAIN} {pairs} --out run") == 0
+    assert not mapper.exists()
+
+
 def test_evaluate_scores_a_baseline_by_hand(pairs, capsys):
     assert run(f"evaluate --model identity {pairs} --split val") == 0
     table = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
@@ -119,6 +133,7 @@ def test_enhance_never_overwrites_unless_told_to(capsys):
 
 
 EMBEDDED = "train --model mse_cnn --data embedded"
+LONG = "n" * 300
 
 
 @pytest.mark.parametrize(
@@ -163,7 +178,22 @@ EMBEDDED = "train --model mse_cnn --data embedded"
         ("train --model mse_cn --data embedded", "did you mean mse_cnn"),
         ("data check lol_v7", "did you mean lol_v1"),
         ("data get embedded", "no download"),
+        ("ranking gone -m clahe -m gamma -o a.html", "no folder gone"),
+        ("ranking dark.png -m clahe -m gamma -o a.html", "no folder dark.png"),
+        ("gallery clahe --data embedded -o dark.png/gallery", "dark.png/gallery cannot be written"),
+        # A name that is too long stands for all that the system refuses to answer.
+        (f"evaluate --model gamma --data {LONG}.npz", "no file"),
+        (f"evaluate --model gamma --data photographs:{LONG}", "no folder"),
+        (f"evaluate --model gamma --data folders:{LONG}:{LONG}", "no folder"),
+        (f"evaluate --model unet --data embedded --weights {LONG}", "are shipped for unet"),
+        (f"evaluate --model unet --data embedded --weights {LONG}.safetensors", "no weights file"),
+        (f"{EMBEDDED} --recipe {LONG}.toml", "no recipe"),
+        (f"{EMBEDDED} --out {LONG}", "name too long"),
+        (f"gallery clahe --data embedded -o {LONG}/a", "name too long"),
+        (f"ranking gone -m clahe -m gamma -o {LONG}", "no folder gone"),
+        (f"export --model mse_cnn -o {LONG}", "name too long"),
     ],
+    ids=lambda text: text.replace(LONG, "LONG"),
 )
 def test_an_error_is_one_sentence_and_exit_code_1(command, sentence, capsys, workspace):
     save_image("dark.png", torch.full((3, 16, 16), 0.25))

@@ -2,6 +2,7 @@ import builtins
 import errno
 import os
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -144,6 +145,19 @@ def test_a_quota_that_is_used_up_is_a_full_disk(tmp_path):
 
     with pytest.raises(CourseError, match="The disk is full"), atomic_path(tmp_path / "a.png") as a:
         codecs.encode(Photo(), a)
+
+
+def test_what_is_not_there_is_not_removed(tmp_path, monkeypatch):
+    """On a read-only disk, removing a temporary file that was never made would be the error."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("unlink", "open"):
+        monkeypatch.setattr(Path, name, refuse)
+    refused = pytest.raises(CourseError, match="read-only file system; choose another folder")
+    with refused, atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.open("w")
 
 
 def test_an_unknown_format_is_not_written(tmp_path):

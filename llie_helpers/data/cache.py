@@ -11,6 +11,7 @@ Of sets that are too large for a cache, ``NAME.json`` has the versions of the fi
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def open_files(name: str, files: Sequence[PairFiles]) -> FilePairs:
         CourseError: the disk is full.
     """
     kept = cache_dir() / f"{name}.json"
-    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    known = _entries(kept)
     versions = {pair: [*_version(pair.low), *_version(pair.normal)] for pair in files}
     unknown = [pair for pair in files if known.get(str(pair.low)) != versions[pair]]
     found = failures([pair.read for pair in unknown], f"checking {name}")
@@ -216,8 +217,16 @@ def _read(pair: PairFiles) -> tuple[RawPair | None, str]:
 
 def _complete(folder: Path) -> bool:
     """Return whether the cache exists and its pixel file has the expected size."""
-    index, pixels = folder / "index.json", folder / "images.u8"
-    if not (index.is_file() and pixels.is_file()):
+    pairs, pixels = _entries(folder / "index.json").get("pairs"), folder / "images.u8"
+    if not (pairs and os.path.isfile(pixels)):
         return False
-    last = json.loads(index.read_text())["pairs"][-1]
+    last = pairs[-1]
     return pixels.stat().st_size == last["offset"] + 2 * last["height"] * last["width"] * 3
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds; nothing if it is missing or, as by a power cut, damaged."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from llie_helpers.codecs import IMAGE_SUFFIXES, RAW_SUFFIXES
 from llie_helpers.data.download import unpack
 from llie_helpers.data.matching import natural_sort
+from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path, remove_stale
 from llie_helpers.paths import cache_dir, data_dir, own_dir
 
@@ -84,11 +85,17 @@ def folders_in(root: Path, depth: int = DEPTH) -> Folders:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return the image files directly in a folder, sorted, without hidden files."""
+    """Return the image files directly in a folder, sorted, without hidden files.
+
+    Raises:
+        CourseError: there is no such folder.
+    """
     try:
         return sorted(filter(_is_image, folder.iterdir()))
     except PermissionError:
         return []
+    except OSError as error:
+        raise CourseError(f"There is no folder {folder}; check its name.") from error
 
 
 def unpacked(archive: Path) -> Path:
@@ -132,10 +139,18 @@ def _archives(root: Path) -> list[Path]:
 def _subfolders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.is_dir() and not e.name.startswith((".", "__"))]
+            shown = [e for e in entries if not e.name.startswith((".", "__"))]
+            names = [e.name for e in shown if _is_folder(e)]
     except PermissionError:
         return []
     return [folder / name for name in natural_sort(names)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or into a folder that may not be entered
+        return False
 
 
 def _is_image(path: Path) -> bool:

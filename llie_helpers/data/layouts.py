@@ -47,9 +47,6 @@ def two_folders(low: Path, normal: Path) -> Listing:
     Raises:
         CourseError: one of the folders does not exist.
     """
-    for folder in (low, normal):
-        if not folder.is_dir():
-            raise CourseError(f"There is no folder {folder}; check its name.")
     return Listing(low, *match(images_in(low), images_in(normal)))
 
 

@@ -1,6 +1,7 @@
 """Match files to pairs by name, never by their order in a folder."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -103,5 +104,6 @@ def natural_sort(names: Iterable[str]) -> list[str]:
 def _grouped(files: Iterable[Path], name: Callable[[Path], str]) -> dict[str, list[Path]]:
     grouped = defaultdict(list)
     for path in sorted(files):
-        grouped[name(path)].append(path)
+        # macOS may write an accent as a character of its own; then equal names would differ.
+        grouped[unicodedata.normalize("NFC", name(path))].append(path)
     return grouped

@@ -1,5 +1,6 @@
 """Read pairs from one ``dataset.npz`` of paired arrays."""
 
+import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ class NpzFile(Source):
 
     def where(self) -> Path:
         path = Path(self.name)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise CourseError(f"There is no file {path}; check its name and folder.")
         return path
 

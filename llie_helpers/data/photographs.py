@@ -1,5 +1,6 @@
 """A folder of photographs taken in good light, darkened by the physics of `relighting`."""
 
+import os
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +48,7 @@ class Photographs(Source):
 
     def where(self) -> Path:
         folder = Path(self.name.removeprefix(PREFIX))
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise CourseError(f"There is no folder {folder}; check its name.")
         return folder
 
@@ -98,7 +99,7 @@ def _pair(path: Path, modified: int, name: str) -> RawPair:
 
 
 def _modified(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
+    return path.stat().st_mtime_ns if os.path.exists(path) else 0
 
 
 @cache

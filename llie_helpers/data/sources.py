@@ -1,6 +1,7 @@
 """Sources of pairs: one class for each kind, with ``pairs``, ``check`` and ``where``."""
 
 import hashlib
+import os
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -139,8 +140,9 @@ class TwoFolders(ImageFiles):
         return self.listing().folder
 
     def _cache_name(self) -> str:
-        # The name holds two paths, so it is replaced by a digest.
-        return f"folders-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+        # Two paths make a digest: absolute ones, as other folders may have the same relative paths.
+        paths = os.fsencode(f"{self.low.absolute()}:{self.normal.absolute()}")
+        return f"folders-{hashlib.sha256(paths).hexdigest()[:8]}"
 
 
 @dataclass(kw_only=True)

@@ -4,6 +4,7 @@ import mimetypes
 import os
 import shutil
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ def enhance_files(
 
     Photographs keep their name, format and metadata; videos become .mp4, or stay .mkv; all keep
     their time. Of two inputs with the same output, the second gets a name with its suffix or a
-    number.
+    number, and so does an output that would replace another input.
 
     Every output is written atomically, so an interrupted batch can be run again to do the rest.
 
@@ -178,17 +179,28 @@ def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, 
         raise CourseError(reasons[0])
     jobs: dict[Path, Path] = {}
     taken: set[str] = set()
+    read = {_key(os.path.realpath(source)) for source, _ in wanted.values()}
     # Those that keep their suffix come first, so that they keep their name.
     for source, name in sorted(
         wanted.values(), key=lambda job: _new_suffix(job[0]) != job[0].suffix
     ):
+        itself = _key(os.path.realpath(source))
         for target in _names(out / name, _new_suffix(source)):
-            # Some file systems do not tell a.jpg from A.JPG.
-            if str(target).casefold() not in taken:
+            # An input may be replaced by its own result, but not by another's before it is read.
+            place = _key(os.path.realpath(target))
+            if _key(target) not in taken and (place == itself or place not in read):
                 break
-        taken.add(str(target).casefold())
+        taken.add(_key(target))
         jobs[source] = target
     return jobs
+
+
+def _key(path: str | Path) -> str:
+    """Return what is equal for paths that some file systems take for the same.
+
+    They do not tell a.jpg from A.JPG, or a letter with its accent from the letter and the accent.
+    """
+    return unicodedata.normalize("NFC", str(path).casefold())
 
 
 def _new_suffix(source: Path) -> str:

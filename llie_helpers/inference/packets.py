@@ -5,6 +5,9 @@ from fractions import Fraction
 from typing import Any
 
 LONGEST = 10  # seconds without a packet, beyond which a time is taken for that of another piece
+# Formats whose files say how long they are; the length of others is estimated.
+SAY_LENGTH = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"}
+MISSING = 1  # seconds at the end of a film that it may lack and still be whole
 
 
 class Source:
@@ -14,12 +17,16 @@ class Source:
         container: the open film.
         video: the stream of its main video, or None.
         damaged: the number of packets so far that could not be decoded.
+        end: the time in seconds of the last packet so far.
     """
 
     def __init__(self, container: Any) -> None:
         self.container = container
         self.video = container.streams.best("video")
         self.damaged = 0
+        self.end = Fraction(0)
+        # Broadcasts and camcorders count from any time, in microseconds here.
+        self._start = Fraction(max(container.start_time or 0, 0), 1_000_000)
         if self.video and self.video.codec_context:
             self.video.thread_type = "AUTO"
         else:
@@ -29,9 +36,7 @@ class Source:
         """Yield the packets of ``streams``; the last one of each is empty."""
         from av import FFmpegError, Packet
 
-        # Broadcasts and camcorders count from any time, in microseconds here.
-        start = Fraction(max(self.container.start_time or 0, 0), 1_000_000)
-        joins = {stream.index: Join(round(start / stream.time_base)) for stream in streams}
+        joins = {stream.index: Join(round(self._start / stream.time_base)) for stream in streams}
         pieces = self.container.format.name in {"mpegts", "mpeg"}
         try:
             for packet in self.container.demux(*streams):
@@ -40,6 +45,9 @@ class Source:
                     join.see(packet)
                 packet.pts = None if packet.pts is None else packet.pts - join.shift
                 packet.dts = None if packet.dts is None else packet.dts - join.shift
+                time = packet.dts if packet.pts is None else packet.pts
+                if time is not None:
+                    self.end = max(self.end, (time + (packet.duration or 0)) * packet.time_base)
                 yield packet
         except FFmpegError:  # nothing more can be read
             self.damaged += 1
@@ -47,6 +55,19 @@ class Source:
                 packet = Packet()
                 packet.stream, packet.time_base = stream, stream.time_base
                 yield packet
+
+    def losses(self) -> Iterator[str]:
+        """Yield a sentence for what of the film was not read, once all of it should be."""
+        if self.damaged:
+            yield f"damaged packets skipped: {self.damaged}"
+        length = Fraction(self.container.duration or 0, 1_000_000)
+        # Some formats count the time before the start as well.
+        missing = length - self._start - self.end
+        if self.container.format.name in SAY_LENGTH and missing > MISSING:
+            yield (
+                f"the film is cut short: {float(self.end):.1f} of {float(length):.1f} seconds "
+                "could be read"
+            )
 
     def decoded(self, packet: Any) -> list[Any]:
         """Return the frames that a packet completes."""

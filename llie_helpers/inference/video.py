@@ -98,7 +98,7 @@ def enhance_video(
             raise CourseError(f"{source} contains no video that can be read.")
         smoother = TemporalSmoother(as_method(method))
         with atomic_path(target) as temporary, _opened(source) as given:
-            with av.open(str(temporary), "w", container_options=_options(given)) as made:
+            with av.open(_address(temporary), "w", container_options=_options(given)) as made:
                 count, notes = _transcode(Source(given), made, first, smoother, postprocess, fast)
             with _opened(temporary) as made:
                 notes += lost_tags(given, made)
@@ -150,7 +150,12 @@ def import_av(source: Path) -> ModuleType:
 
 
 def _opened(source: Path) -> Any:
-    return import_av(source).open(str(source), metadata_errors="replace")
+    return import_av(source).open(_address(source), metadata_errors="replace")
+
+
+def _address(path: Path) -> str:
+    """Return what FFmpeg calls a file: it takes "a:b" for the protocol a, and "/a:b" for a file."""
+    return str(path.absolute())
 
 
 def _options(given: Any) -> dict[str, str]:
@@ -201,7 +206,4 @@ def _transcode(
         target.write(encoder.encode(out))
         count += 1
     target.write(encoder.encode(None))
-    notes = pictures.notes + tracks.notes
-    if source.damaged:
-        notes.append(f"damaged packets skipped: {source.damaged}")
-    return count, notes
+    return count, [*pictures.notes, *tracks.notes, *source.losses()]

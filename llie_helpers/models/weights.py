@@ -78,11 +78,11 @@ def find(name: str, weights: str | os.PathLike) -> Path:
     """
     path = Path(weights)
     if path.suffix == ".safetensors":
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise CourseError(f"There is no weights file {path}; train the network to create one.")
         return path
     file = SHIPPED / f"{name}_{weights}.safetensors"
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise CourseError(
             f"No weights called {str(weights)!r} are shipped for {name} "
             f"(shipped: {', '.join(shipped(name)) or 'none'}); "

@@ -1,6 +1,7 @@
 """Write a page that compares methods on every image of a data set."""
 
 import html
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +55,7 @@ def write_gallery(
     if not len(pairs):
         raise CourseError(f"{pairs.title} has no pairs to show; choose a split that has images.")
     folder = Path(folder)
-    if folder.exists():
+    if os.path.exists(folder):
         raise CourseError(f"{folder} already exists; remove it or choose another folder.")
     by_title = {title: as_method(method) for title, method in methods.items()}
     with atomic_path(folder) as temporary:

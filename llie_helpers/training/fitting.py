@@ -1,6 +1,7 @@
 """Train a network on pairs with a recipe, and keep the best weights."""
 
 import json
+import os
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -214,10 +215,10 @@ def prepare(folder: Path, history: History, resume: bool) -> Path | None:
         CourseError: the folder is a file, or holds a run with other settings or damaged files.
     """
     for path in (folder, *folder.parents):
-        if path.is_file():
+        if os.path.isfile(path):
             raise CourseError(f"{path} is a file, but run_dir must be a folder; choose another.")
     record, checkpoint = folder / "history.json", folder / "last.ckpt"
-    if resume and checkpoint.is_file() and record.is_file():
+    if resume and os.path.isfile(checkpoint) and os.path.isfile(record):
         if differing := differences(load_history(record).settings, history.settings):
             raise CourseError(
                 f"{folder} holds a run with other settings ({'; '.join(differing)}); choose "

@@ -133,7 +133,7 @@ def load_recipe(name: str | os.PathLike, profile: str = "full") -> Recipe:
     path = Path(name)
     if path.suffix != ".toml":
         path = RECIPES / f"{name}.toml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise unknown_name("recipe", str(name), [file.stem for file in RECIPES.glob("*.toml")])
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,9 +1,11 @@
 """The pairs that a network is trained and validated on, as they are or behind the mapper."""
 
+import os
 from pathlib import Path
 
 from llie_helpers import data as data_sets
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.files import remove
 from llie_helpers.models.weights import mapper_path
 
 
@@ -12,7 +14,7 @@ def load_splits(data: str, folder: Path, seed: int, mapped: bool) -> tuple[Pairs
 
     Args:
         data: a data set; see `load_pairs`.
-        folder: the run's folder; with ``mapped`` the mapper is saved in it.
+        folder: the run's folder; a new run saves its mapper in it, or removes an earlier one.
         seed: the run's seed.
         mapped: map the low images by `map_splits` (lesson 05).
 
@@ -20,9 +22,15 @@ def load_splits(data: str, folder: Path, seed: int, mapped: bool) -> tuple[Pairs
         CourseError: the data set is not available, or has too few scenes for a mapper.
     """
     train, val = data_sets.load_pairs(data, "train"), data_sets.load_pairs(data, "val")
+    kept = mapper_path(folder / "best.safetensors")
+    # The mapper of a run that goes on stays: whether it may, on these data, `fit` finds out later.
+    begins = not os.path.exists(folder / "last.ckpt")
     if mapped:
         from llie_helpers.methods.histogram import map_splits
 
         train, val, mapper = map_splits(train, val, seed)
-        mapper.save(mapper_path(folder / "best.safetensors"))
+        if begins:
+            mapper.save(kept)
+    elif begins:
+        remove(kept)
     return train, val

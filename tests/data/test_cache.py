@@ -129,6 +129,15 @@ def test_pixels_cut_short_are_made_again(files):
     assert cache.open_cache("tiny", files)[2][1].shape == (16, 18, 3)
 
 
+@pytest.mark.parametrize("left", ["", '{"pairs": [{"off'])
+def test_an_index_that_a_power_cut_damaged_is_made_again(files, left):
+    (cache.open_cache("tiny", files).folder / "index.json").write_text(left)
+    assert len(cache.open_cache("tiny", files)) == 3
+    cache.open_files("large", files)
+    (cache.cache_dir() / "large.json").write_text(left)
+    assert len(cache.open_files("large", files)) == 3
+
+
 def test_a_damaged_image_is_named_and_its_pair_left_out(files):
     damaged = files[1].low
     damaged.write_bytes(damaged.read_bytes()[:200])

@@ -92,6 +92,11 @@ def test_pairs_can_be_sent_to_workers(pairs):
     assert torch.equal(copy[0].low, pairs[2].low)
 
 
+def test_an_accent_of_its_own_makes_no_other_name():
+    (pair,), left_out = match([Path("low", "caf\u00e9.png")], [Path("normal", "cafe\u0301.png")])
+    assert (pair.name, left_out) == ("caf\u00e9", [])
+
+
 def test_match_by_name_not_by_order(tmp_path):
     low = [tmp_path / "low" / n for n in ("10.png", "9.png", "low00001.png", "7_low.png", "x.png")]
     normal = ["normal00001.jpg", "y.png", "7_high.png", "9.png", "10.png"]
@@ -235,6 +240,15 @@ def test_every_file_is_in_one_pair_or_named(low, normal, name):
     for path in [*files[0], *files[1]]:
         named = any(path in map(Path, sentence.split()) for sentence in left_out)
         assert (path in used) is not named
+
+
+def test_two_projects_with_folders_of_the_same_name_keep_their_caches(tmp_path, monkeypatch):
+    """One would delete the other's as outdated, which its workers may yet have to open."""
+    for project in ("one", "two"):
+        write_pairs(tmp_path / project, count=12)
+        monkeypatch.chdir(tmp_path / project)
+        data.load_pairs("folders:low:normal", "train")
+    assert len(list(tmp_path.glob("cache/*/images.u8"))) == 2
 
 
 def test_folders_that_do_not_exist(tmp_path):

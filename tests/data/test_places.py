@@ -312,3 +312,10 @@ def test_no_name_of_a_folder_matters(names, alike):
         for n in numbers
     }
     assert listing.left_out == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a permission")
+def test_a_link_to_itself_hides_no_set(place):
+    lol(place / "LOL")
+    (place / "loop").symlink_to("loop")
+    assert data.choose("lol_v1", download=False) == "lol_v1"

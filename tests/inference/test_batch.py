@@ -218,6 +218,26 @@ def test_two_inputs_never_share_an_output(tmp_path):
     assert (tmp_path / "out/a.mp4").read_bytes() == b"mp4"
 
 
+def test_no_output_takes_the_place_of_another_input(tmp_path):
+    """Even with force, which would lose that photograph before it is read."""
+    one, two = image(tmp_path / "x/a.png"), image(tmp_path / "y/a.png", (20, 30))
+    before = two.read_bytes()
+    for source in (tmp_path / "y", two):
+        summary = enhance_files([one, source], tmp_path / "y", square_root, copy_video, force=True)
+        assert summary.done == {one: tmp_path / "y/a (2).png", two: two}
+        assert read_photo(two).pixels.shape == (30, 20, 3)
+        two.write_bytes(before)
+        (tmp_path / "y/a (2).png").unlink()
+
+
+def test_names_that_some_disks_do_not_tell_apart_are_two(tmp_path):
+    """An accent may be a letter's own or follow it; macOS takes both for the same name."""
+    names = ["x/caf\u00e9.png", "y/cafe\u0301.png", "z/CAF\u00c9.png"]
+    inputs = [image(tmp_path / name) for name in names]
+    summary = enhance_files(inputs, tmp_path / "out", square_root, refuse_video)
+    assert [path.stem[4:].strip("\u0301 ") for path in summary.done.values()] == ["", "(2)", "(3)"]
+
+
 def test_any_exception_is_the_line_of_its_file(tmp_path):
     inputs = [image(tmp_path / f"{i}.png") for i in range(3)]
     errors = iter([ZeroDivisionError("by\nzero"), MemoryError(), None])

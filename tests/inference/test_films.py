@@ -178,11 +178,24 @@ def test_a_damaged_packet_is_skipped_and_counted(tmp_path, name):
         assert kind.frames - 4 <= len(list(made.decode(video=0))) == film.frames < kind.frames
 
 
-def test_a_film_cut_short_keeps_what_is_there(tmp_path):
-    source = make_film(tmp_path / "in.mkv", Kind(".mkv", frames=40, options={"g": "2"}))
-    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
-    film = enhance_video(source, tmp_path / "out.mkv", create_method("identity"))
-    assert 5 < film.frames < 40
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi", ".flv"])
+def test_a_film_cut_short_keeps_what_is_there(tmp_path, suffix):
+    """And says so, lest the film that is whole elsewhere is deleted."""
+    index_first = {"movflags": "faststart"} if suffix == ".mp4" else {}
+    kind = Kind(suffix, frames=90, options={"g": "2"}, container=index_first)
+    source = make_film(tmp_path / f"in{suffix}", kind)
+    whole = source.read_bytes()
+    for share, said in ((0.5, r"cut short: \d\.\d of \d\.\d seconds could be read"), (1, "^$")):
+        source.write_bytes(whole[: int(share * len(whole))])
+        target = tmp_path / f"{share}{video_suffix(source)}"
+        film = enhance_video(source, target, create_method("identity"))
+        assert re.search(said, film.remarks)
+        assert film.frames == 90 if share == 1 else 5 < film.frames < 80
+
+
+def test_a_film_that_starts_late_is_not_cut_short(tmp_path):
+    source = make_film(tmp_path / "in.mkv", Kind(".mkv", start=50))
+    assert not enhance_video(source, tmp_path / "out.mkv", create_method("identity")).remarks
 
 
 SHOW = """async (film) => {

@@ -1,6 +1,8 @@
 """Videos keep their frames, times, size and sound, and do not flicker."""
 
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -45,7 +47,7 @@ def clip(path, pictures, times, sound="aac"):
             for part in queue.read_many(960, partial=True):
                 made.mux(heard.encode(part))
             made.mux(heard.encode(None))
-    return path
+    return Path(path)
 
 
 def read(path):
@@ -179,3 +181,12 @@ def test_a_video_filmed_on_its_side_is_turned_as_a_player_does(tmp_path, network
     )
     assert made.shape == shown.shape
     assert np.corrcoef(made.ravel(), shown.ravel())[0, 1] > 0.8
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no colons in names")
+@pytest.mark.parametrize("name", ["Meeting-12:30.mp4", "file:a.mp4", "pipe:0.mp4"])
+def test_a_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    clip("a.mp4", [scene(0)] * 2, [0, 40]).rename(name)
+    assert enhance_video(name, f"Bright-{name}", create_method("identity")).frames == 2
+    assert read(tmp_path / f"Bright-{name}")[0] == [0, 0.04]
