@@ -1330,8 +1330,8 @@ for white in (1.0, 255.0):
 #     python -m llie_helpers ranking photographs/ -m clahe -m lime -m dual_branch -o ranking.html
 #
 # Ask friends who do not know which method is yours. Closer to people than PSNR is LPIPS, a distance
-# between features of a network that was trained to recognise objects. `pip install torchvision` adds
-# it to the ledger, if that network's weights can be downloaded at its first use.
+# between features of a network that was trained to recognise objects. `pip install torchvision`
+# adds it to the ledger, if that network's weights can be downloaded at its first use.
 #
 # ## Papers
 #
