@@ -62,7 +62,10 @@ for pairs in (train, val, test):
 # %% [markdown]
 # A network that you trained on this computer is *yours*, as its lesson left it. A training that was
 # interrupted is listed as unfinished: finish it before you compare. The other networks are those
-# that the course ships, trained on the same pairs.
+# that the course ships, trained on the same pairs. The text below tells of the course's. With yours
+# in the table, some of its sentences will not hold: more networks may lose to the mapper, and
+# another photograph may be the worst. Then believe your numbers. (Section 5 says how much of such a
+# difference is luck.)
 
 # %% Find the networks, yours or the course's tags=["hide-input"]
 LESSONS = {
