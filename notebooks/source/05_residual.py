@@ -120,9 +120,9 @@ plotting.show_error_parts({"02 mapper": mapped, "03 network": first})
 
 # %% [markdown]
 # The mapper leaves more error in the detail, since a curve brightens the noise with everything
-# else. The network leaves more than twice as much in local light and colour: it repaints every
-# place, often in a wrong tone. So put one behind the other. The mapper moves all tones by one curve
-# for each channel, and a network removes what a curve cannot see.
+# else. The network leaves more than twice as much in local light and colour together: it repaints
+# every place, often in a wrong tone. So put one behind the other. The mapper moves all tones by one
+# curve for each channel, and a network removes what a curve cannot see.
 #
 # {{claim mapped.detail > 1.2 * first.detail}}
 # {{claim first.local > 2 * mapped.local}}
@@ -944,7 +944,7 @@ mapper.save(kept.with_suffix(".mapper.json"))
 # - To find a leak in a chain, take the last model away and score what went into it.
 # - What a model predicts for its own training data must not be an input. Cross-fit by scene, and
 #   validate on what the whole chain has never seen.
-# - Gradients vanish where the start makes them. A shortcut whose change starts at zero passes the
+# - Whether gradients vanish depends on the start. A shortcut whose change starts at zero passes the
 #   picture on from the first step.
 # - Without an outer shortcut, the network lost the colours that the mapper had right. With one it
 #   kept them, and had the higher PSNR of the two, on LOL v1 as well.

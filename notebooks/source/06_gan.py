@@ -158,7 +158,7 @@ question_loss.reveal(
 #
 # {{exercise layers}}
 #
-# Return the layers as one `nn.Sequential`. Convolution number i goes from `channels[i]` to
+# Return the layers as one flat `nn.Sequential`. Convolution number i goes from `channels[i]` to
 # `channels[i + 1]` channels, with a kernel of 4, `strides[i]` and one pixel of padding.
 # `nn.BatchNorm2d` follows each convolution but the first and the last. A convolution that a norm
 # follows has `bias=False`, since the norm subtracts the mean. Then comes `nn.LeakyReLU(0.2)`, after
@@ -182,7 +182,7 @@ patch_layers = check.layers(patch_layers)
 
 # %%
 from llie_helpers.errors import CourseError  # noqa: F401 - for the class below
-from llie_helpers.models.patchgan import SMALLEST, STRIDES, PatchGAN  # noqa: F401
+from llie_helpers.models.patchgan import SMALLEST, STRIDES  # noqa: F401
 
 ### SOURCE llie_helpers.models.patchgan.PatchGAN
 
@@ -1251,7 +1251,8 @@ for title, strides in (("ours", STRIDES), ("the paper's", STRIDES[1:])):
 #
 # `batches` is a list of `(low, normal)`. All crops have the same size, but the last batch may have
 # fewer of them. Take one step of the optimiser with the gradient of `F.l1_loss` averaged over all
-# crops, as if they had come in one batch.
+# crops, as if they had come in one batch. But never hold more than one batch: what the model keeps
+# for a batch's gradient is freed by `backward()`.
 
 
 # %%

@@ -157,7 +157,7 @@ patchwork = six_photographs(evening)
 
 
 def jump(image, side=320):
-    """How much more neighbours differ across the cuts than elsewhere."""
+    """How much more neighbours in a row differ across the upright cuts than elsewhere."""
     steps = (image[..., 1:] - image[..., :-1]).abs().mean(dim=(0, 1, 2))
     cuts = torch.zeros(len(steps), dtype=torch.bool)
     cuts[side - 1 :: side] = True
@@ -200,9 +200,10 @@ plotting.show_images(
 #
 # {{exercise cover}}
 #
-# One side of a photograph has `length` pixels. Tiles are at most `tile` pixels long, and each
-# shares exactly `overlap` pixels with the one before. Return a list of `(start, stop)`. The last
-# tile may be shorter, but must add something; a short side gets one tile.
+# One side of a photograph has `length` pixels. Return a list of `(start, stop)`, with `stop` one
+# past the last pixel, as in a slice. All tiles but the last are `tile` pixels long. Each shares
+# exactly `overlap` pixels with the one before. The last ends with the photograph; it may be
+# shorter, but must add something. A short side gets one tile.
 
 
 # %%
@@ -221,7 +222,7 @@ lay_tiles = check.cover(lay_tiles)
 #
 # Where two tiles overlap, the result is a weighted mean of both. Their weights must add up to 1
 # everywhere. And they must begin and end flat, because the eye sees a kink in brightness as a line
-# (Mach, 1865). The two halves of a Hann window do both.
+# (Mach, 1865). The two halves of a *Hann window*, a squared sine, do both.
 #
 # {{exercise fade}}
 #
@@ -263,7 +264,7 @@ sums = {}
 for axis, (title, change) in zip(figure.subplots(1, 2, sharey=True), changes.items(), strict=True):
     sums[title] = torch.zeros(960)
     for number, (start, stop) in enumerate(lay_tiles(960, 448, 192), start=1):
-        weights = change(tile_weights((0, 1), (start, stop), (1, 960), 192)[0])  # noqa: F821
+        weights = change(tile_weights((0, 1), (start, stop), (1, 960), 192)[0])
         sums[title][start:stop] += weights
         axis.plot(torch.arange(start, stop), weights, label=f"tile {number}")
     axis.plot(sums[title], "--", color="black", linewidth=1.5, label="sum")
@@ -387,7 +388,8 @@ for (how, megapixels), memory in needed.items():
 # %% [markdown]
 # A tile needs the same, whatever photograph it is part of. What grows is only the photograph
 # itself, before and after: 24 MB for each megapixel, as floats. (A process reuses memory that it
-# has freed, so the lines may differ by less than that, or by more.)
+# has freed, so the lines may differ by less than that, or by more. Windows tells no peak: there
+# the lines say `nan`.)
 #
 # {{claim needed["in tiles", 6] < 1.4 * needed["in tiles", 4]}}
 # {{claim needed["at once", 4] > 1.5 * needed["in tiles", 4]}}
@@ -828,8 +830,9 @@ print(f"\n{training['steps']:,} steps, {training['seconds'] / 3600:.1f} hours of
 #
 # {{claim str(device) != "cpu" or rate / 12 < 20}}
 #
-# This is the strip once more, with a panel for each lesson: yours, or the course's. (The course
-# does not ship the plain U-Net of lesson 04: its panel is there only if you trained one.)
+# This is the strip once more, with a panel for each lesson that made a method: yours, or the
+# course's. (The course does not ship the plain U-Net of lesson 04: its panel is there only if you
+# trained one.)
 
 # %%
 lessons.strip(lesson)
@@ -1098,10 +1101,10 @@ network = network.to(device)
 #
 # ### In a browser
 #
-# Open the page of section 1, go offline, and choose a photograph. It still
-# works, so nothing is sent anywhere: the network has come to the photograph, as an ONNX file. In
-# fact as three, which `python tools/webpage.py build` traces as you just did, and `onnxruntime-web`
-# runs by WebAssembly or on the graphics card:
+# Open the page of section 1, go offline, and choose a photograph. It still works. The photograph
+# need not be sent anywhere, because the network has come to it, as an ONNX file. In fact as three,
+# which `python tools/webpage.py build` traces as you just did, and `onnxruntime-web` runs by
+# WebAssembly or on the graphics card:
 #
 # - *grid* makes the gains from a thumbnail of the whole, once for a photograph;
 # - *restore* takes a tile, the gains and the tile's place, and returns the tile enhanced;
@@ -1161,7 +1164,7 @@ def like_the_page(data, height, width, tile=320, overlap=192):
             end = (top + len(down)) / height, (left + len(across)) / width
             low = planes(data, width, down, across).to(device)
             output = network(low, grid, Place(top / height, left / width, *end))[0].cpu()
-            weights = tile_weights((top, bottom), (left, right), (height, width), overlap)  # noqa: F821
+            weights = tile_weights((top, bottom), (left, right), (height, width), overlap)
             output = output[:, : bottom - top, : right - left]  # without the padding
             enhanced[:, top:bottom, left:right] += weights * output
     return enhanced
@@ -1195,6 +1198,7 @@ print(f"{height} x {width}, {len(canvas):,} bytes: at most {difference:.2f} of 2
 #   SIGGRAPH 2007. How local curves can be had at low resolution.
 # - M. Gharbi et al. *Deep Bilateral Learning for Real-Time Image Enhancement.* SIGGRAPH 2017.
 # - C. Guo et al. *Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement.* CVPR 2020.
+#   A curve for each pixel, learned without targets.
 # - E. Mach. *Ueber die Wirkung der raeumlichen Vertheilung des Lichtreizes auf die Netzhaut.* 1865.
 #   Why kinks in brightness look like lines.
 # - F. J. Harris. *On the Use of Windows for Harmonic Analysis with the Discrete Fourier Transform.*

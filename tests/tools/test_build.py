@@ -253,6 +253,18 @@ def test_a_class_of_the_package_is_shown_as_it_is(course):
     assert cells(course)[4].source.endswith(f"a = 1\n\n\n{inspect.getsource(Finding).rstrip()}")
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("import math  # noqa: F401 - for your code", "import math  # for your code"),
+        ("from math import (  # noqa: F401\n    pi,\n)", "from math import (\n    pi,\n)"),
+    ],
+)
+def test_a_note_to_the_linter_stays_in_the_source(course, line, shown):
+    course.write_text(TOY.replace("print(2 + 2)", line))
+    assert cells(course)[4].source.endswith(f"as check\n\n{shown}")
+
+
 def test_a_hidden_cell_is_folded_under_its_title(course):
     course.write_text(
         TOY.replace('%% tags=["nbval', '%% Add two numbers tags=["hide-input", "nbval')

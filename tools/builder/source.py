@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DIRECTIVE = re.compile(r"^\{\{ *(\w+)(?: +(\w+))? *\}\}$", re.MULTILINE)
 # A class or function of the package, to be shown as it is.
 SHOWN = re.compile(r"^### SOURCE ([\w.]+)$", re.MULTILINE)
+# A note to ruff, which says nothing to a student. What it adds for a reader, after " - ", stays.
+FOR_RUFF = re.compile(r"  # noqa: \w+(?: - (?P<told>.*))?$", re.MULTILINE)
 # Extras of the package, as pip takes them, that this lesson needs on Colab.
 SETUP = re.compile(r"\{\{setup(?: +([\w,]+))?\}\}")
 
@@ -128,6 +130,7 @@ def _code_cell(code: str, metadata: Mapping[str, Any]) -> NotebookNode:
             raise CourseError(f"A hidden cell needs a title, `# %% Title tags=[...]`:\n{code}")
         code = f'#@title {metadata["title"]} {{display-mode: "form"}}\n{code}'
         kept |= {"cellView": "form", "jupyter": {"source_hidden": True}}
+    code = FOR_RUFF.sub(lambda note: f"  # {note['told']}" if note["told"] else "", code)
     return v4.new_code_cell(SHOWN.sub(_source_of, code), metadata=kept)
 
 

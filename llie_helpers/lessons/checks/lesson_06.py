@@ -154,7 +154,17 @@ surprise = Exercise(
 
 def layers_observe(answer, channels, strides, features):
     """Observe the layers that the answer returns, and their output."""
-    return look_at_network(answer, {"channels": channels, "strides": strides}, features)
+
+    def flat(**options):
+        made = answer(**options)
+        if isinstance(made, nn.Module) and any(list(part.children()) for part in made.children()):
+            raise Finding(
+                "an nn.Sequential is inside of another; collect all layers in one list, and make "
+                "one nn.Sequential of it."
+            )
+        return made
+
+    return look_at_network(flat, {"channels": channels, "strides": strides}, features)
 
 
 LEAKY = "        if i < last:\n            layers.append(nn.LeakyReLU(0.2))\n"
@@ -194,6 +204,9 @@ layers = Exercise(
             f"{LEAKY} => ",
             f"        if normed: => {LEAKY}        if normed:",
         ],
+        "an nn.Sequential is inside of another": (
+            "nn.Sequential(*layers) => nn.Sequential(nn.Sequential(*layers))"
+        ),
         "the kernels are 4 pixels wide.": "4, stride, padding=1 => 3, stride, padding=1",
         "one pixel of padding is missing.": "4, stride, padding=1 => 4, stride",
         "every layer has stride 2; take each from strides.": "4, stride, padding => 4, 2, padding",
@@ -556,6 +569,20 @@ def accumulate_observe(student, sizes):
     batches = [(torch.rand(n, 3, 8, 8), torch.rand(n, 3, 8, 8) + n / 4) for n in sizes]
     # Leftovers of an earlier step.
     model(batches[1][0]).sum().mul(1e-4).backward()
+    held = []  # crops that wait for their gradient
+
+    def hold(module, given, output):
+        if not output.requires_grad:
+            return
+        held.append(len(output))
+        if sum(held) > max(sizes):
+            raise Finding(
+                f"the model holds {sum(held)} crops at once, and the memory only those of one "
+                "batch: call backward() for each batch before the model gets the next."
+            )
+        output.register_hook(lambda gradient: held.clear())
+
+    model.register_forward_hook(hold)
     student(model, optimizer, batches)
     return list(model.parameters())
 
@@ -586,10 +613,24 @@ accumulate = Exercise(
             "\n    optimizer.step() => \n        optimizer.step()",
         ],
         "the weights do not change: the optimiser never steps.": "optimizer.step() => pass",
+        "the model holds 9 crops at once": lambda model, optimizer, batches: accumulate_solution(
+            model, optimizer, [[torch.cat(images) for images in zip(*batches, strict=True)]]
+        ),
+        "the model holds 8 crops at once": [
+            "optimizer.zero_grad() => losses = []\n    optimizer.zero_grad()",
+            "loss.backward() => losses.append(loss)",
+            "\n    optimizer.step() => \n    sum(losses).backward()\n    optimizer.step()",
+        ],
     },
     right=[
         lambda model, optimizer, batches: accumulate_solution(
-            model, optimizer, [[torch.cat(images) for images in zip(*batches, strict=True)]]
+            model,
+            optimizer,
+            [
+                pair
+                for low, normal in batches
+                for pair in zip(low.split(1), normal.split(1), strict=True)
+            ],
         ),
     ],
     hints=[
