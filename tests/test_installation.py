@@ -26,6 +26,14 @@ SYSTEMS = {
 }
 PYTHONS = ("3.11", "3.12", "3.13")
 HOSTS = ("colab", "kaggle")
+# How a teacher gathers files for computers without a network: pip's command, and its option.
+GATHERED = set(
+    re.findall(
+        r"^    pip (wheel|download) .*?(-\w) wheels\b",
+        (ROOT / "docs" / "teachers.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+)
 
 
 def listed(host):
@@ -41,15 +49,21 @@ def resolve(*arguments, python, system):
     command += ["--no-annotate", "--python-version", python, "--python-platform", SYSTEMS[system]]
     # pyvips alone has no wheel: it is pure Python, and pyvips-binary brings its library.
     command += ["--only-binary", ":all:", "--no-binary", "pyvips"]
-    proxies = {name: "" for name in os.environ if name.lower() in ("http_proxy", "https_proxy")}
     environment = {"UV_PYTHON_DOWNLOADS": "never", "MACOSX_DEPLOYMENT_TARGET": "14.0"}
-    found = subprocess.run(
-        command, cwd=ROOT, env=os.environ | proxies | environment, capture_output=True, text=True
-    )
-    if "client error (Connect)" in found.stderr:
+    found = online(command, ROOT, environment)
+    return dict(re.findall(r"^([\w.-]+)==(\S+)$", found, re.MULTILINE))
+
+
+def online(command, folder, environment=None):
+    """What a command prints that succeeds in ``folder``, with the network that tests lack."""
+    proxies = {name: "" for name in os.environ if name.lower() in ("http_proxy", "https_proxy")}
+    variables = os.environ | proxies | (environment or {})
+    ran = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+    # As uv says it, and pip.
+    if re.search(r"client error \(Connect\)|after connection broken", ran.stderr):
         pytest.skip("PyPI cannot be reached")
-    assert found.returncode == 0, found.stderr
-    return dict(re.findall(r"^([\w.-]+)==(\S+)$", found.stdout, re.MULTILINE))
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 def extras(*names):
@@ -65,6 +79,17 @@ def test_every_pin_and_every_extra_has_wheels_for_every_system(system, python):
     )
     assert "torch" in found
     assert ("xgboost-cpu" in found) is (system != "macOS 14")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("verb", "folder"), sorted(GATHERED))
+def test_what_a_teacher_gathers_can_be_installed_without_a_network(verb, folder, tmp_path):
+    # pyvips comes as source. To build it, pip wants tools that it then cannot get.
+    pip = [sys.executable, "-m", "pip"]
+    online([*pip, verb, "--no-deps", folder, "wheels", "pyvips"], tmp_path)
+    install = [*pip, "install", "--no-deps", "--no-index", "--find-links", "wheels"]
+    online([*install, "--target", "here", "pyvips"], tmp_path)
+    assert (tmp_path / "here" / "pyvips").is_dir()
 
 
 @pytest.mark.slow

@@ -91,6 +91,8 @@ def quality(
     ] = False,
 ) -> None:
     """Score methods on the lighting scenes: dark, backlit and in full light."""
+    if weights and not (model or rules):
+        raise typer.BadParameter("--weights needs a --model, or --rules")
     from benchmarks.quality import every_method, keep, score
     from benchmarks.rules import report
 

@@ -79,6 +79,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--answers", action="store_true", help="keep the folded hints and solutions in them"
     )
     options = parser.parse_args(arguments)
+    if options.answers and not options.instructor:
+        parser.error("--answers is for --instructor DIR")
+    if options.publish_as and options.names:
+        parser.error("--publish-as moves all lessons; give no names")
     if options.publish_as:
         print("\n".join(publishing.publish_as(options.publish_as)))
         return 0

@@ -85,7 +85,14 @@ app = cli.new_app()
     ),
 )
 def main(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of {', '.join(PROTOCOLS)}.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help=f"One of {', '.join(PROTOCOLS)}, or {HistogramMapper.name}: the one of residual, "
+            "alone.",
+        ),
+    ],
     data: cli.Data,
     option: cli.Options = None,
     epochs: Annotated[
@@ -137,7 +144,8 @@ def rerun(
     if name == HistogramMapper.name:
         return mapper_alone(data)
     if name not in PROTOCOLS:
-        raise unknown_name("network of a published system", name, PROTOCOLS)
+        known = [*PROTOCOLS, HistogramMapper.name]
+        raise unknown_name("part of a published system", name, known)
     protocol = PROTOCOLS[name]
     torch.manual_seed(SEED)
     network = build(name, **options)

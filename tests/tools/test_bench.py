@@ -87,6 +87,7 @@ def test_large_photographs_and_a_video_are_timed(capsys):
         ("data --data embedded", 1, "no files to decode"),
         ("inference --size 8x8", 1, "not possible"),
         ("inference --size 8", 2, "not of the form WIDTHxHEIGHT"),
+        ("quality --weights lol_v1", 2, "needs a --model"),
     ],
 )
 def test_what_cannot_be_measured_is_one_sentence(command, code, sentence, capsys):

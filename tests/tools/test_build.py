@@ -479,3 +479,21 @@ def test_an_unknown_lesson_is_told_with_its_nearest_name(monkeypatch, course):
     monkeypatch.setattr(build, "sources", lambda: {"99_toy": course})
     with pytest.raises(CourseError, match="did you mean 99_toy"):
         build.main(["--check", "99_toi"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--answers"], "--answers is for --instructor"),
+        (["--answers", "--check"], "--answers is for --instructor"),
+        (["--publish-as", "some-body/dark", "99_toy"], "moves all lessons"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(arguments, sentence, monkeypatch, capsys):
+    for name in ("sources", "build"):
+        monkeypatch.setattr(build, name, lambda *_: {})
+    monkeypatch.setattr(publishing, "publish_as", lambda _: [])
+    with pytest.raises(SystemExit) as end:
+        build.main(arguments)
+    assert end.value.code == 2
+    assert sentence in capsys.readouterr().err
