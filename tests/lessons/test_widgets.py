@@ -336,6 +336,13 @@ class TestPredict:
         assert Page(text.data).all("details") == [{"class": "llie-answer", "open": None}]
         assert question.control.disabled
 
+    def test_a_cell_that_ran_again_unfolds_its_answer_alone(self, displayed):
+        question = self.make()
+        question.reveal("up", "First.")
+        question.reveal("up", "Again.")
+        question.control.value = "up"
+        assert ["Again." in shown.data for shown in displayed] == [False, True, True]
+
     def test_the_answer_must_be_a_choice(self):
         with pytest.raises(ValueError, match="not one of"):
             self.make().reveal("left")
