@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from llie_helpers.data.pairs import Pairs
+from llie_helpers.errors import CourseError
 from llie_helpers.lessons.measured import measured
 from llie_helpers.methods import create_method
 from llie_helpers.methods.histogram import HistogramMapper
@@ -99,6 +100,9 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
     These are the unchanged input, gamma correction with an exponent of 0.5 and with one tuned on
     ``train``, CLAHE, histogram equalisation, Retinex, LIME and, if XGBoost is installed, a
     histogram mapper fitted to ``train``.
+
+    Raises:
+        CourseError: there are no pairs in ``train`` or in ``test``.
     """
     methods: dict[str, Callable[[Tensor], Tensor]] = {
         "identity": create_method("identity"),
@@ -117,12 +121,20 @@ def baselines(train: Pairs, test: Pairs) -> Baselines:
 
 
 def tune_gamma(pairs: Pairs) -> float:
-    """Return the exponent in `GAMMAS` with the highest mean PSNR on a sample of ``pairs``."""
+    """Return the exponent in `GAMMAS` with the highest mean PSNR on a sample of ``pairs``.
+
+    Raises:
+        CourseError: there are no pairs.
+    """
     return _best(GAMMAS, lambda gamma: lambda images: images**gamma, pairs)
 
 
 def tune_smoothing(method: Callable[[Tensor], Tensor], pairs: Pairs) -> float:
-    """Return what of `SIMILARITIES` gives `smoothed` the highest mean PSNR on a sample."""
+    """Return what of `SIMILARITIES` gives `smoothed` the highest mean PSNR on a sample.
+
+    Raises:
+        CourseError: there are no pairs.
+    """
     remembered = cache(method)  # its outputs do not depend on the filter
     return _best(SIMILARITIES, lambda similar: smoothed(remembered, similar), pairs)
 
@@ -151,6 +163,8 @@ def _best(
     pairs: Pairs,
 ) -> float:
     """Return the value whose method has the highest mean PSNR on a sample of ``pairs``."""
+    if not len(pairs):
+        raise CourseError("There are no pairs to tune on; choose a split that has images.")
     chosen = pairs.subset(np.linspace(0, len(pairs) - 1, TUNING_PAIRS))
     sample = [(pair.low[None], pair.normal) for pair in chosen]
 

@@ -26,7 +26,8 @@ def _explain(
     tb_offset: int | None = None,
 ) -> None:
     shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
-    if kind is NameError:  # and not the name of a variable inside a function, used too early
+    # Not the name of a variable inside a function, used too early, nor an error without a name.
+    if kind is NameError and error.name:
         print(
             f"Does a cell further up define {error.name}? Then run the cells above first ({MENU}). "
             "Otherwise check the spelling.",

@@ -10,6 +10,7 @@ from llie_helpers.metrics.scores import _batches, match_gt_mean
 PARTS = ("brightness", "light", "colour", "detail")
 LOCAL = 8  # pixels, the side of the squares whose means are local light and colour
 FINE = 9  # pixels; detail is what differs from the mean of a window of this side
+NOTHING = 1e-11  # mean squared detail of a uniform image is below this, by rounding
 
 
 def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
@@ -51,7 +52,7 @@ def true_and_false_detail(enhanced: Tensor, normal: Tensor) -> Tensor:
 
     Detail is an image less its local mean, here of the output scaled by `match_gt_mean`. The
     target's detail is fitted to the output's by one factor (least squares): what it explains is
-    true, the rest, be it noise or invention, is false.
+    true, the rest, be it noise or invention, is false. Where the factor is negative, all is false.
 
     Args:
         enhanced: images (N, 3, H, W) or (3, H, W) in [0, 1].
@@ -59,18 +60,20 @@ def true_and_false_detail(enhanced: Tensor, normal: Tensor) -> Tensor:
 
     Returns:
         (N, 2) amplitudes of true and of false detail, as shares of the target's: (1, 0) for the
-        target itself.
+        target itself, NaN for a target without detail.
 
     Raises:
         CourseError: the two shapes differ or are not images.
     """
     enhanced, normal = _batches(enhanced, normal)
     made, real = _fine(match_gt_mean(enhanced, normal)), _fine(normal)
-    energy = real.square().sum(dim=(1, 2, 3)).clamp_min(1e-12)
-    true = (made * real).sum(dim=(1, 2, 3)) / energy
+    energy = real.square().mean(dim=(1, 2, 3))
+    energy = torch.where(energy > NOTHING, energy, torch.nan)
+    # Detail that is the wrong way round is no true one.
+    true = ((made * real).mean(dim=(1, 2, 3)) / energy).clamp_min(0)
     rest = made - true[:, None, None, None] * real
-    false = (rest.square().sum(dim=(1, 2, 3)) / energy).sqrt()
-    return torch.stack([true.clamp_min(0), false], dim=1)
+    false = (rest.square().mean(dim=(1, 2, 3)) / energy).sqrt()
+    return torch.stack([true, false], dim=1)
 
 
 def _fine(images: Tensor) -> Tensor:

@@ -79,11 +79,16 @@ def match_gt_mean(enhanced: Tensor, normal: Tensor) -> Tensor:
         normal: their targets, of the same shape.
 
     Returns:
-        Images of the same shape; an all-black image stays black.
+        Images of the same shape, float32; an all-black image stays black.
+
+    Raises:
+        CourseError: the two shapes differ or are not images.
     """
-    axes = (-3, -2, -1)
-    mean = enhanced.mean(dim=axes, keepdim=True).clamp_min(1e-6)
-    return (enhanced * (normal.mean(dim=axes, keepdim=True) / mean)).clamp(0, 1)
+    images, targets = _batches(enhanced, normal)
+    axes = (1, 2, 3)
+    mean = images.mean(dim=axes, keepdim=True).clamp_min(1e-6)
+    matched = (images * (targets.mean(dim=axes, keepdim=True) / mean)).clamp(0, 1)
+    return matched.reshape(enhanced.shape)
 
 
 def ciede2000(enhanced: Tensor, normal: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 
 from llie_helpers import lessons, metrics
 from llie_helpers.data import Pairs
+from llie_helpers.errors import CourseError
 from llie_helpers.lessons import baseline
 
 
@@ -23,6 +24,11 @@ def darkened(exponent: float, seed: int, count: int = 3) -> Pairs:
 @pytest.mark.parametrize("exponent", [0.15, 0.5])
 def test_gamma_is_tuned_on_the_pairs_that_it_is_given(exponent):
     assert lessons.tune_gamma(darkened(exponent, seed=0)) == exponent
+
+
+def test_a_split_without_pairs_is_refused():
+    with pytest.raises(CourseError, match="no pairs to tune on"):
+        lessons.baselines(darkened(0.5, seed=0)[:0], darkened(0.5, seed=1))
 
 
 def test_a_smoothed_method_loses_its_grain_and_keeps_its_edges():

@@ -408,8 +408,10 @@ class TestDifference:
         ("got", "expected", "words"),
         [
             ((1, 2), (1, 3), "yours is 2"),
-            ((1,), (1, 3), "expected 2 values"),
+            ((1,), (1, 3), "expected 2 values, got tuple of 1 values"),
+            (torch.ones(3, 4), (1, 3), "expected 2 values, got tensor of shape (3, 4)"),
             ({"a": 1}, {"b": 1}, "missing: b; not expected: a."),
+            (0.16301, 0.16304, "yours is 0.16301, expected 0.16304"),
             ({}, dict.fromkeys("abcde", 1), "missing: a, b, c and 2 more."),
             (1, {"b": 1}, "keys ['b']"),
             ({"a": 1}, {"a": 2}, "yours is 1"),

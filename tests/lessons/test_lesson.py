@@ -113,17 +113,28 @@ def test_kaggle_is_told_its_menu(monkeypatch, capsys):
     assert "Settings > Accelerator" in capsys.readouterr().out
 
 
-def test_a_name_of_a_cell_that_was_not_run_is_explained(capsys):
+@pytest.mark.parametrize(
+    ("cell", "explained"),
+    [
+        (
+            "print(baselines)",
+            "Does a cell further up define baselines? Then run the cells above first",
+        ),
+        ("raise NameError('a library may raise one about anything')", ""),
+    ],
+)
+def test_a_name_of_a_cell_that_was_not_run_is_explained(cell, explained, capsys):
     shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
     try:
         shell.run_cell("from llie_helpers.lessons import begin\nbegin('03_mse_cnn')")
-        result = shell.run_cell("print(baselines)")
+        result = shell.run_cell(cell)
     finally:
         InteractiveShell.clear_instance()
     assert isinstance(result.error_in_exec, NameError)
     printed = capsys.readouterr()
     assert "NameError" in printed.out + printed.err
-    assert "Does a cell further up define baselines? Then run the cells above first" in printed.err
+    assert explained in printed.err
+    assert ("further up" in printed.err) == bool(explained)
 
 
 def test_every_generator_is_seeded():

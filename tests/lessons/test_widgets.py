@@ -209,6 +209,26 @@ class TestParameterSlider:
         slider = parameter_slider(lambda n: flat(n / 2), n=(0, 2), frames=9)
         assert len(Page(slider.static).all("img")) == 3
 
+    @pytest.mark.parametrize("choices", [(0.0, 1.0, 0.6), (0, 7, 2), (0.0, 0.3, 0.1)])
+    def test_frames_stay_within_the_range(self, choices):
+        low, high, step = choices
+        called = []
+
+        def shown(x):
+            called.append(x)
+            return flat(0.5)
+
+        parameter_slider(shown, x=choices, frames=9)
+        last = low + step * int((high - low) / step + 1e-9)
+        assert max(called) == pytest.approx(last)
+
+    def test_the_readout_shows_all_decimals_of_a_value(self):
+        def shown(x=0.375):
+            return flat(x)
+
+        (control,) = parameter_slider(shown, x=(0.25, 1.0, 0.5)).controls.values()
+        assert control.readout_format == ".3f"
+
     def test_shows_figures(self):
         slider = parameter_slider(lambda x: plotting.show_images([flat(x)]), x=(0.0, 1.0), frames=2)
         assert decode(screen(slider)["src"]).width == 540
@@ -315,6 +335,13 @@ class TestPredict:
         assert f"<summary>Show the answer</summary><p>{told}</p>" in text.data
         assert Page(text.data).all("details") == [{"class": "llie-answer", "open": None}]
         assert question.control.disabled
+
+    def test_a_cell_that_ran_again_unfolds_its_answer_alone(self, displayed):
+        question = self.make()
+        question.reveal("up", "First.")
+        question.reveal("up", "Again.")
+        question.control.value = "up"
+        assert ["Again." in shown.data for shown in displayed] == [False, True, True]
 
     def test_the_answer_must_be_a_choice(self):
         with pytest.raises(ValueError, match="not one of"):

@@ -34,7 +34,7 @@ def upload(shop, name: str, content: bytes) -> None:
     """As the browser does under ipywidgets 8, or 7."""
     control = shop.controls["upload"]
     about = {"name": name, "type": "image/png", "size": len(content)}
-    about["last_modified"] = datetime.now(UTC)
+    about["last_modified"] = datetime(2026, 1, 1, tzinfo=UTC)
     if isinstance(control.value, dict):
         control.set_trait("value", {name: {"metadata": about, "content": content}})
     else:
@@ -79,6 +79,16 @@ def test_a_photograph_too_large_to_upload_is_opened_by_its_path(shop, tmp_path):
     shop.controls["path"].value = f" {tmp_path / 'far.png'}"
     assert shop.message.value == "far.png: 30 x 20 pixels"
     assert shop.photo.pixels.shape == (20, 30, 3)
+
+
+def test_a_photograph_can_be_opened_again_after_another(shop, tmp_path):
+    path = tmp_path / "one.png"
+    path.write_bytes(png())
+    for _ in range(2):
+        upload(shop, "other.png", png())
+        assert shop.name == "other.png"
+        shop.controls["path"].value = str(path)
+        assert shop.name == "one.png"
 
 
 def test_a_panorama_is_shown_with_the_rows_that_a_network_needs(shop, tmp_path):

@@ -87,6 +87,15 @@ def test_the_mapper_fits_what_it_was_shown_better_than_the_mean(mapper):
     assert error < 0.5 * np.abs(normal.mean(axis=0) - normal).mean()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_output_has_the_type_of_the_input_and_the_values_of_float32(mapper, dtype):
+    low = make_pairs([0])[0].low
+    enhanced = mapper(low.to(dtype))
+    assert enhanced.dtype == dtype
+    expected = mapper(low.to(dtype).float())
+    assert torch.allclose(enhanced.float(), expected, atol=torch.finfo(dtype).eps + 1e-6)
+
+
 def test_the_mapper_does_not_wait_for_other_threads(mapper):
     assert mapper.regressor.n_jobs == 1
 

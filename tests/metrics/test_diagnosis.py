@@ -89,6 +89,20 @@ def test_brightness_is_no_detail():
     assert darker.tolist() == pytest.approx([1, 0], abs=1e-3)
 
 
+def test_a_negative_has_only_false_detail():
+    normal = image()
+    true, false = true_and_false_detail(1 - normal, normal)[0]
+    assert true == 0
+    assert false > 0.7
+
+
+def test_there_is_no_share_of_the_detail_of_a_uniform_target():
+    normal = torch.cat([torch.full((1, 3, 64, 64), 0.7), image()])
+    shares = true_and_false_detail(normal + noise(), normal)
+    assert shares[0].isnan().all()
+    assert shares[1].isfinite().all()
+
+
 def test_a_bar_for_each_method():
     low, normal = ((255 * image(seed)[0].permute(1, 2, 0)).byte().numpy() for seed in (0, 1))
     pairs = Pairs("one", ("a",), (0,), [(low, normal)])

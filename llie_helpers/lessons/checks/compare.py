@@ -56,11 +56,11 @@ def difference(got: Any, expected: Any, tolerance: float = 1e-5) -> str | None:
             None if got == expected else f"the shape is {tuple(got)}, expected {tuple(expected)}."
         )
     if isinstance(expected, tuple | list):
-        if isinstance(got, torch.Tensor | np.ndarray) and got.ndim:
-            got = list(got)
-        if not isinstance(got, tuple | list) or len(got) != len(expected):
+        several = isinstance(got, torch.Tensor | np.ndarray) and got.ndim
+        parts = list(got) if several else got
+        if not isinstance(parts, tuple | list) or len(parts) != len(expected):
             return f"expected {len(expected)} values, got {_name(got)}."
-        return _first(got, expected, tolerance)
+        return _first(parts, expected, tolerance)
     return _arrays(got, expected, tolerance)
 
 
@@ -170,7 +170,9 @@ def _numbers(got: float, expected: float, tolerance: float) -> str | None:
         return "the result is NaN (not a number); is there a division by zero or a log of zero?"
     if np.isclose(got, expected, rtol=tolerance, atol=tolerance, equal_nan=True):
         return None
-    return f"{UNNAMED}: yours is {got:.4g}, expected {expected:.4g}."
+    # As few digits as show the difference.
+    digits = next((d for d in range(4, 17) if f"{got:.{d}g}" != f"{expected:.{d}g}"), 17)
+    return f"{UNNAMED}: yours is {got:.{digits}g}, expected {expected:.{digits}g}."
 
 
 def _as_array(value: Any) -> np.ndarray:

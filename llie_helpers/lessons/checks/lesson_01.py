@@ -144,6 +144,12 @@ def photons_observe(answer, linear, full_well):
             "mean and variance are right, but half a photon was counted: a Gaussian is only close "
             "where photons are many; draw whole numbers with torch.poisson."
         )
+    missed = (counts.round() == 0).float().mean((0, 2))
+    if not torch.allclose(missed, (-level * full_well).exp(), atol=0.02):
+        raise Finding(
+            "mean and variance are right, but a rounded Gaussian is only close where photons are "
+            "many: it even counts fewer than none; draw with torch.poisson."
+        )
     return "right"
 
 
@@ -170,6 +176,10 @@ photons = Exercise(
         "the variance does not grow": _NOISY + "(linear > 0) * full_well**-0.5",
         "at level 0.05 the variance is": _NOISY + "linear * full_well**-0.5",
         "half a photon was counted": _NOISY + "(linear / full_well).sqrt()",
+        "a rounded Gaussian is only close": (
+            "torch.poisson(expected) => "
+            "(expected + torch.randn(linear.shape) * expected.sqrt()).round()"
+        ),
     },
     right=[lambda x, k: np.random.default_rng(0).poisson(x.numpy() * k) / k],
     hints=[

@@ -378,6 +378,8 @@ def stop_inputs():
         ([3.0, 2.99, 2.98, 2.97, 2.96, 2.95], 2, 0.1),
         ([3.0, 3.05, 3.02, 3.08, 3.04, 2.0], 4, 0.1),
         ([3.0, 2.0, 1.0], 5, 0.0),
+        # Better than the best by more than the limit, and than the lowest by less.
+        ([3.0, 2.95, 2.92, 2.89, 2.88, 2.87], 2, 0.1),
         # Equal to the limit, in numbers that a float holds exactly.
         ([3.0, 2.5, 2.5, 2.5, 2.5, 2.5], 2, 0.5),
     ]
@@ -426,6 +428,13 @@ stop = Exercise(
         "a new best after a long wait starts the count again: decide after the last loss, "
         "not inside the loop.": (
             "waited += 1 => waited += 1\n        if waited >= patience:\n            return True"
+        ),
+        "you ask whether the last losses are below the lowest one before them; the best may be a "
+        "higher one, for it moves only when a loss is lower by more than min_delta.": (
+            lambda losses, patience, min_delta: (
+                len(losses) > patience
+                and min(losses[-patience:]) >= min(losses[:-patience]) - min_delta
+            )
         ),
         "return True or False, not": ["waited >= patience => waited"],
     },

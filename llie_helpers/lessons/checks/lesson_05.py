@@ -165,17 +165,18 @@ def amp_step_solution(model, optimizer, scaler, low, normal):
 
 
 class Gain(nn.Module):
-    """A network of three gains, whose output is float16 under autocast, as on a GPU."""
+    """A network of three gains, whose output has autocast's type, as on a GPU."""
 
     def __init__(self):
         super().__init__()
         self.gain = nn.Parameter(torch.tensor([0.5, 1.5, 2.0]).view(3, 1, 1))
-        self.under_autocast = []
+        self.dtypes = []
 
     def forward(self, low):
-        self.under_autocast.append(torch.is_autocast_enabled(low.device.type))
-        enhanced = low * self.gain
-        return enhanced.half() if self.under_autocast[-1] else enhanced
+        kind = low.device.type
+        autocast = torch.is_autocast_enabled(kind)
+        self.dtypes.append(torch.get_autocast_dtype(kind) if autocast else torch.float32)
+        return (low * self.gain).to(self.dtypes[-1])
 
 
 def amp_step_inputs():
@@ -206,14 +207,19 @@ def amp_step_observe(answer, half, batches):
             ) from error
         if isinstance(loss, torch.Tensor) and loss.requires_grad:
             raise Finding("you return the loss with its graph; return the number, loss.item().")
-        if not model.under_autocast:
+        if not model.dtypes:
             raise Finding("the model is not called.")
-        if half and not model.under_autocast[-1]:
+        if half and model.dtypes[-1] == torch.bfloat16:
+            raise Finding(
+                "the network runs in bfloat16, which is what autocast takes on a CPU unless told "
+                "otherwise, and which needs no scaler: give it torch.float16."
+            )
+        if half and model.dtypes[-1] != torch.float16:
             raise Finding(
                 "the network does not run in float16: call it within "
                 "torch.autocast(low.device.type, torch.float16, enabled=...)."
             )
-        if not half and model.under_autocast[-1]:
+        if not half and model.dtypes[-1] != torch.float32:
             raise Finding(
                 "autocast is on although the scaler is off; on a CPU that would be slow. "
                 "Pass enabled=scaler.is_enabled()."
@@ -256,6 +262,7 @@ amp_step = Exercise(
         ),
         "scale the loss": "scaler.scale(loss).backward() => loss.backward()",
         "does not run in float16": "enabled=scaler.is_enabled() => enabled=False",
+        "the network runs in bfloat16": "torch.float16, enabled => enabled",
         "autocast is on although the scaler is off": ", enabled=scaler.is_enabled() => ",
         "the new gradients are cleared before the step can use them; clear the old ones before "
         "backward.": [

@@ -496,7 +496,9 @@ gan_step = Exercise(
             f"{ITS_STEP}",
         ],
         "the discriminator never steps.": f"{ITS_STEP} => ",
-        "the generator never steps.": "    of_generator.step()\n => ",
+        "the generator never changes: its optimiser does not step, or its output has no graph.": (
+            "    of_generator.step()\n => "
+        ),
         "old gradients of the discriminator are still there. The generator's turn leaves some as "
         "well: clear them before the discriminator's backward().": (
             "    of_discriminator.zero_grad()\n => "

@@ -166,20 +166,23 @@ def _control(name: str, choices: tuple | list, default: Any) -> ipywidgets.Widge
         kind, step, look = ipywidgets.IntSlider, step or [1], look
     else:
         kind, step = ipywidgets.FloatSlider, step or [(high - low) / 20]
-        decimals = f"{step[0]:.9f}".rstrip("0").partition(".")[2]
-        look["readout_format"] = f".{len(decimals)}f"
+        values = (low, start, *step)
+        decimals = max(len(f"{v:.9f}".rstrip("0").partition(".")[2]) for v in values)
+        look["readout_format"] = f".{decimals}f"
     return kind(value=start, min=low, max=high, step=step[0], **look)
 
 
 def _values_across(control: ipywidgets.Widget, count: int) -> list[Any]:
     """Return at most ``count`` values from one end of the control to the other.
 
-    The one nearest to the present value is replaced by it.
+    The one nearest to the present value is replaced by it. A menu whose present value is further
+    down gives all of its values.
     """
     if isinstance(control, ipywidgets.Dropdown):
         options = list(control.options)
         return options if control.value in options[count:] else options[:count]
-    steps = round((control.max - control.min) / control.step)
+    # The last step may end before the maximum; 0.3 / 0.1 is a little less than 3.
+    steps = int((control.max - control.min) / control.step + 1e-6)
     count = min(count, steps + 1)
     chosen = {round(i * steps / max(count - 1, 1)) for i in range(count)}
     values = [control.min + step * control.step for step in sorted(chosen)]

@@ -4,7 +4,7 @@ import string
 from collections.abc import Sequence
 
 import ipywidgets
-from IPython.display import HTML, display
+from IPython.display import HTML, DisplayHandle, display
 
 from llie_helpers.tables import as_html
 
@@ -21,6 +21,8 @@ class Prediction:
             tooltips=list(choices),
             style={"button_width": "4em"},
         )
+        self.screen: DisplayHandle | None = None  # of the last answer that was revealed
+        self.control.observe(self._unfold, names="value")
 
     def reveal(self, answer: str, why: str = "") -> None:
         """Show the ``answer`` with the reason and the prediction, folded until one is made.
@@ -32,19 +34,19 @@ class Prediction:
         """
         if answer not in self.letters:
             raise ValueError(f"the answer {answer!r} is not one of {list(self.letters)}")
-        shown = display(HTML(self._revealed(answer, why)), display_id=True)
+        self.answer, self.why = answer, why
+        self.screen = display(HTML(self._revealed()), display_id=True)
 
-        def unfold(_: object) -> None:
-            shown.update(HTML(self._revealed(answer, why)))
+    def _unfold(self, _change: object) -> None:
+        if self.screen is not None:
+            self.screen.update(HTML(self._revealed()))
 
-        self.control.observe(unfold, names="value")
-
-    def _revealed(self, answer: str, why: str) -> str:
+    def _revealed(self) -> str:
         """Return the answer as HTML, and lock the prediction if there is one."""
         predicted = self.control.value
         self.control.disabled = predicted is not None
         lines = [f"You predicted: {self._lettered(predicted)}"] if predicted else []
-        lines += [f"Answer: {self._lettered(answer)}", why]
+        lines += [f"Answer: {self._lettered(self.answer)}", self.why]
         text = "<br>".join(as_html(line) for line in lines if line)
         return (
             f'<details class="llie-answer"{" open" if predicted else ""}>'

@@ -71,6 +71,10 @@ class Workshop:
 
     def _upload(self, _change: object = None) -> None:
         value = self.controls["upload"].value
+        if not value:
+            return
+        # A control that is given what it holds already tells nobody.
+        self.controls["path"].value = ""
         # ipywidgets 7 has a dict here, 8 a tuple.
         name, file = next(iter(value.items())) if isinstance(value, dict) else ("", value[0])
         name = Path(name or file["name"]).name
@@ -78,6 +82,8 @@ class Workshop:
 
     def _open(self, _change: object = None) -> None:
         if given := self.controls["path"].value.strip():
+            upload = self.controls["upload"]
+            upload.set_trait("value", type(upload.value)())
             path = Path(os.path.expanduser(given))  # leaves an unknown ~user as it is
             self._take(path.name, lambda: read_photo(path))
 

@@ -22,7 +22,7 @@ def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
         q: levels in percent, in [0, 100].
 
     Returns:
-        (3, len(q)) or (N, 3, len(q)), in [0, 1] like the image.
+        (3, len(q)) or (N, 3, len(q)), float32, in [0, 1] like the image.
     """
     images = image.reshape(-1, *image.shape[-3:])
     planes = [plane for each in images for plane in to_uint8(each).transpose(2, 0, 1)]
@@ -37,7 +37,7 @@ def percentiles(image: Tensor, q: Sequence[float] = Q) -> Tensor:
         )
         values.append(low + (position - below) * (high - low))
     result = torch.from_numpy(np.stack(values) / 255)
-    return result.reshape(*image.shape[:-2], len(q)).to(image)
+    return result.float().reshape(*image.shape[:-2], len(q)).to(image.device)
 
 
 def pair_percentiles(pairs: Pairs, q: Sequence[float] = Q) -> tuple[np.ndarray, np.ndarray]:
@@ -66,9 +66,10 @@ def map_histogram(
         Images shaped like ``image``, within the range of their targets.
     """
     source = percentiles(image, q) if source is None else source
-    sources = source.reshape(-1, len(q)).cpu().numpy()
-    planes = image.detach().reshape(len(sources), -1).cpu().numpy()
-    curves = zip(planes, sources, targets.reshape(-1, len(q)).cpu().numpy(), strict=True)
+    # NumPy has no bfloat16.
+    sources, ends = (each.float().reshape(-1, len(q)).cpu().numpy() for each in (source, targets))
+    planes = image.detach().float().reshape(len(sources), -1).cpu().numpy()
+    curves = zip(planes, sources, ends, strict=True)
     mapped = [_tone_curve(*curve) for curve in curves]
     return torch.from_numpy(np.stack(mapped)).reshape(image.shape).to(image)
 
