@@ -46,7 +46,8 @@ class Adversarial(EnhancementModule):
 
         # The generator's loss must not add gradients to the discriminator.
         self.toggle_optimizer(generator)
-        loss, adversarial_loss = self.generator_losses(low, normal, enhanced)
+        loss = self.loss(enhanced, normal)
+        adversarial_loss = gan_generator_loss(self.discriminator(low, enhanced))
         total = self.recipe.adversarial * adversarial_loss + loss
         self.update(generator, self.checked(total), batch_idx)
         self.untoggle_optimizer(generator)
@@ -58,17 +59,6 @@ class Adversarial(EnhancementModule):
                 "discriminator_loss": discriminator_loss.detach(),
             }
         )
-
-    def generator_losses(
-        self, low: Tensor, normal: Tensor, enhanced: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the recipe's loss and the adversarial loss."""
-        return self.loss(enhanced, normal), gan_generator_loss(self.discriminator(low, enhanced))
-
-    def training_loss(self, *batch: Tensor) -> Tensor:
-        low, normal = batch
-        loss, adversarial_loss = self.generator_losses(low, normal, self.model(low))
-        return self.recipe.adversarial * adversarial_loss + loss
 
     def update(self, optimizer: Any, loss: Tensor, batch_idx: int) -> None:
         """Accumulate the gradient of ``loss``, and step after ``accumulate`` batches."""
