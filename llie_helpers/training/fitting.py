@@ -68,10 +68,11 @@ class TrainingRun:
         return self.history.seconds
 
     def __str__(self) -> str:
+        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
         share = "all" if self.loaded == len(self.history) else f"{self.loaded} of them"
         earlier = f", {share} loaded from an earlier run" if self.loaded else ""
         return (
-            f"{len(self.history)} epochs in {self.seconds:.0f} s{earlier}; best validation in "
+            f"{epochs} in {self.seconds:.0f} s{earlier}; best validation in "
             f"epoch {self.best['epoch']}: loss {self.best['val_loss']:.4g}, "
             f"{self.best['val_psnr']:.2f} dB"
         )

@@ -1,6 +1,7 @@
 """Training ends the same whatever happens on the way, and says clearly when it fails."""
 
 import json
+import re
 import subprocess
 import sys
 import weakref
@@ -142,11 +143,11 @@ def test_a_run_says_what_it_did_not_train_itself(train, val, tmp_path):
         run = fit(
             fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=epochs, patience=0
         )
-        return str(run).split(";")[0].split(" s")[1]
+        return re.sub(r"\d+ s\b", "0 s", str(run).split(";")[0])
 
-    assert said(epochs=2) == ""
-    assert said(epochs=3) == ", 2 of them loaded from an earlier run"
-    assert said(epochs=3) == ", all loaded from an earlier run"
+    assert said(epochs=1) == "1 epoch in 0 s"
+    assert said(epochs=2) == "2 epochs in 0 s, 1 of them loaded from an earlier run"
+    assert said(epochs=2) == "2 epochs in 0 s, all loaded from an earlier run"
 
 
 def test_dropout_and_batch_statistics_resume_too(train, val, tmp_path):
