@@ -167,7 +167,7 @@ class CatalogSet(ImageFiles):
 
     def listing(self) -> Listing:
         place, listing = self._find()
-        if listing and place.is_file():
+        if listing and os.path.isfile(place):
             listing = self.layout(folders_in(unpacked(place)))
         if listing is None:
             how = (
