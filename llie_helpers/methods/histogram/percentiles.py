@@ -1,14 +1,14 @@
 """Percentiles of images, and tone curves that map one set of them to another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from llie_helpers.data.pairs import Pairs
-from llie_helpers.images import to_float, to_uint8
+from llie_helpers.data.pairs import Lazy, Pairs, RawPair
+from llie_helpers.images import to_uint8
 
 # In percent. The two ends keep the order of the darkest and brightest values.
 Q = (0.0, 1.0, *(5.0 * step for step in range(1, 20)), 99.0, 100.0)
@@ -84,23 +84,13 @@ def mapped(pairs: Pairs, targets: Tensor, q: Sequence[float] = Q) -> Pairs:
 
     Images are mapped on first access, rounded to 8 bits, and kept in memory.
     """
-    title = f"{pairs.title}, mapped"
-    return Pairs(title, pairs.names, pairs.scenes, _Mapped(pairs, targets, q))
 
+    @cache
+    def low(index: int) -> np.ndarray:
+        return to_uint8(map_histogram(pairs[index].low, targets[index], q))
 
-@dataclass(frozen=True, eq=False)
-class _Mapped:
-    pairs: Pairs
-    targets: Tensor
-    q: Sequence[float]
-    done: dict[int, np.ndarray] = field(default_factory=dict)
+    def pair(index: int) -> RawPair:
+        return low(index), pairs.raw(index)[1]
 
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int, /) -> tuple[np.ndarray, np.ndarray]:
-        low, normal = self.pairs.raw(index)
-        if index not in self.done:
-            mapped = map_histogram(to_float(low), self.targets[index], self.q)
-            self.done[index] = to_uint8(mapped)
-        return self.done[index], normal
+    arrays = Lazy([partial(pair, i) for i in range(len(pairs))])
+    return Pairs(f"{pairs.title}, mapped", pairs.names, pairs.scenes, arrays)
