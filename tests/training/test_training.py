@@ -252,9 +252,9 @@ def test_the_learning_rate_rises_and_then_falls_along_a_cosine():
         (
             "mse_cnn",
             {"x": 1},
-            "sets the objective's x, but the objective of mse_cnn has no options",
+            "no option of mse_cnn's objective called 'x'; known: none",
         ),
-        ("dual_branch", {"lihgt": 1}, "objective option of dual_branch called 'lihgt'.*light"),
+        ("dual_branch", {"lihgt": 1}, "option of dual_branch's objective called 'lihgt'.*light"),
         ("dual_branch", {"light": "high"}, "light is 'high'; it must be a number"),
     ],
 )
