@@ -91,7 +91,7 @@ class HistogramMapper(Method):
         Raises:
             CourseError: the mapper has not been fitted.
         """
-        return self._targets(percentiles(low))
+        return self.prepare(low)[1]
 
     def predict_percentiles(self, low: np.ndarray) -> np.ndarray:
         """Predict target percentiles, sorted, from those of low images (N, 3, len(Q))."""
@@ -102,7 +102,8 @@ class HistogramMapper(Method):
     def prepare(self, whole: Tensor) -> tuple[Tensor, Tensor]:
         """Return the percentiles of whole images, and their predicted target percentiles."""
         source = percentiles(whole)
-        return source, self._targets(source)
+        found = self.predict_percentiles(source.reshape(-1, 3, len(Q)).cpu().numpy())
+        return source, torch.from_numpy(found).reshape(source.shape).to(source)
 
     def enhance(self, part: Tensor, context: tuple[Tensor, Tensor], place: Place) -> Tensor:
         source, targets = context
@@ -150,10 +151,6 @@ class HistogramMapper(Method):
             ) from error
         mapper.fitted = True
         return mapper
-
-    def _targets(self, source: Tensor) -> Tensor:
-        found = self.predict_percentiles(source.reshape(-1, 3, len(Q)).cpu().numpy())
-        return torch.from_numpy(found).reshape(source.shape).to(source)
 
     def _check_fitted(self) -> None:
         if not self.fitted:
