@@ -21,7 +21,8 @@ from llie_helpers.training.module import EnhancementModule
 class MovingAverage(WeightAveraging):
     """Validate and keep an exponential moving average of the weights.
 
-    Lightning's EMAWeightAveraging averages tensor by tensor, which is slower.
+    Lightning's WeightAveraging with two changes (its EMAWeightAveraging averages tensor by tensor,
+    which is slower).
 
     Args:
         decay: decay of the average per step, such as 0.999.
@@ -34,6 +35,9 @@ class MovingAverage(WeightAveraging):
         # Lightning moves the module to the GPU only later, and would average on the CPU.
         pl_module.to(trainer.strategy.root_device)
         super().setup(trainer, pl_module, stage)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Do not copy the average into the module: a discriminator would lose its own weights."""
 
 
 class Patience(EarlyStopping):
