@@ -483,11 +483,9 @@ def run_folder(name: str, out: Path | None, resume: bool) -> Path:
     """Return the folder of a run: ``out``, or one in runs/.
 
     Raises:
-        CourseError: the folder is a file, or holds a run and ``resume`` is False.
+        CourseError: the folder holds a run and ``resume`` is False.
     """
     folder = out or runs_dir() / name
-    if os.path.isfile(folder):
-        raise CourseError(f"{folder} is a file; choose a folder with --out.")
     if os.path.exists(folder / "last.ckpt") and not resume and first_process():
         raise CourseError(
             f"{folder} already holds a run; add --resume to continue it, or choose --out."

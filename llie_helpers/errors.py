@@ -34,7 +34,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> CourseError:
     """
     known = sorted(known)
     similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    advice = f"did you mean {' or '.join(similar)}?" if similar else f"known: {', '.join(known)}."
+    every = ", ".join(known) or "none"
+    advice = f"did you mean {' or '.join(similar)}?" if similar else f"known: {every}."
     return CourseError(f"There is no {kind} called {name!r}; {advice}")
 
 

@@ -40,7 +40,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
             os.replace(temporary, target)
         except OSError:
             # Another process has made the folder; the error for that depends on the system.
-            if not (temporary.is_dir() and target.is_dir()):
+            if not (os.path.isdir(temporary) and os.path.isdir(target)):
                 raise
     except OSError as error:
         raise explained(error, target) from error

@@ -55,7 +55,7 @@ def own_dir() -> Path:
 def can_write(folder: Path) -> bool:
     """Return whether a folder can be written, or made where it does not exist."""
     folder = folder.absolute()
-    # pathlib's `exists` raises in a folder that may not be entered. A drive of Windows may be none.
+    # A drive of Windows may not exist.
     found = (place for place in (folder, *folder.parents) if os.path.exists(place))
     return os.access(next(found, folder), os.W_OK)
 

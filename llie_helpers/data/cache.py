@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -168,10 +168,25 @@ def build(folder: Path, files: Sequence[PairFiles]) -> None:
     damaged: list[str] = []
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        bar = tqdm(total=len(files), desc=f"caching {folder.name}", delay=2)
-        with open(temporary / "images.u8", "wb") as stream, bar:
+        with open(temporary / "images.u8", "wb") as stream:
+
+            def normals() -> Iterator[np.ndarray]:
+                """Write each pair that can be read, and yield its image in normal light."""
+                decoded = _decoded(files, f"caching {folder.name}")
+                for pair, (images, problem) in zip(files, decoded, strict=True):
+                    if images is None:
+                        damaged.append(problem)
+                        continue
+                    low, normal = images
+                    height, width, _ = low.shape
+                    place = {"offset": stream.tell(), "height": height, "width": width}
+                    index.append({"name": pair.name, "split": pair.split, **place})
+                    stream.write(low.tobytes())
+                    stream.write(normal.tobytes())
+                    yield normal
+
             # Scenes are found while the images are written, so that each is decoded once.
-            scenes = group_scenes(_write(files, stream, index, damaged, bar))
+            scenes = group_scenes(normals())
         if not index:
             raise CourseError(f"No pair can be read: {few(damaged)}.")
         for entry, scene in zip(index, scenes, strict=True):
@@ -179,32 +194,13 @@ def build(folder: Path, files: Sequence[PairFiles]) -> None:
         (temporary / "index.json").write_text(json.dumps({"pairs": index, "damaged": damaged}))
 
 
-def _write(
-    files: Sequence[PairFiles],
-    stream: BinaryIO,
-    index: list[dict[str, Any]],
-    damaged: list[str],
-    bar: tqdm,
-) -> Iterator[np.ndarray]:
-    """Append the pixels of each pair to ``stream`` and its offset to ``index``; yield normals.
-
-    For a pair that cannot be read, append the reason to ``damaged``.
-    """
-    with ThreadPoolExecutor() as pool:
+def _decoded(files: Sequence[PairFiles], title: str) -> Iterator[tuple[RawPair | None, str]]:
+    """Yield the images of each pair, or why they cannot be read, below a progress bar."""
+    with ThreadPoolExecutor() as pool, tqdm(total=len(files), desc=title, delay=2) as bar:
         for start in range(0, len(files), BATCH):
-            batch = files[start : start + BATCH]
-            for pair, (images, problem) in zip(batch, pool.map(_read, batch), strict=True):
+            for found in pool.map(_read, files[start : start + BATCH]):
                 bar.update()
-                if images is None:
-                    damaged.append(problem)
-                    continue
-                low, normal = images
-                height, width, _ = low.shape
-                place = {"offset": stream.tell(), "height": height, "width": width}
-                index.append({"name": pair.name, "split": pair.split, **place})
-                stream.write(low.tobytes())
-                stream.write(normal.tobytes())
-                yield normal
+                yield found
 
 
 def _read(pair: PairFiles) -> tuple[RawPair | None, str]:

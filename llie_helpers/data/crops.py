@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -30,6 +31,7 @@ class View(NamedTuple):
     normal: torch.Tensor
 
 
+@dataclass(eq=False)
 class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
     """``length`` random crops per epoch, each ``(low, normal)`` of ``(3, size, size)``.
 
@@ -56,27 +58,21 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
         CourseError: there are no pairs, an image is smaller than a crop, or the seed is invalid.
     """
 
-    def __init__(
-        self,
-        pairs: Pairs,
-        size: int,
-        length: int,
-        seed: int = 0,
-        augment: bool = True,
-        gain_jitter: float = 1.0,
-        brighten_prob: float = 0.0,
-        scales: Sequence[float] = (1.0, 1.0),
-    ) -> None:
-        if len(pairs) == 0:
-            raise CourseError(f"{pairs.title} has no pairs to crop; check the data set and split.")
-        self.pairs = pairs
-        self.size = size
-        self.length = length
-        self.seed = check_seed(seed)
-        self.augment = augment
-        self.gain_jitter = gain_jitter
-        self.brighten_prob = brighten_prob
-        self.scales = tuple(scales)
+    pairs: Pairs
+    size: int
+    length: int
+    seed: int = 0
+    augment: bool = True
+    gain_jitter: float = 1.0
+    brighten_prob: float = 0.0
+    scales: Sequence[float] = (1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if len(self.pairs) == 0:
+            raise CourseError(
+                f"{self.pairs.title} has no pairs to crop; check the data set and split."
+            )
+        self.seed = check_seed(self.seed)
         # In shared memory, so that workers that outlive an epoch see the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -115,7 +111,7 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
                 f"for a crop of {self.size}x{self.size}; choose smaller crops or larger images."
             )
         side = self.size
-        if self.scales != (1, 1) and draw.random() < RESIZED_SHARE:
+        if tuple(self.scales) != (1, 1) and draw.random() < RESIZED_SHARE:
             low, high = map(math.log, self.scales)
             scale = math.exp(draw.uniform(low, high))
             side = min(round(side / scale), height, width)

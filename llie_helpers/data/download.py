@@ -41,7 +41,7 @@ def fetch(slug: str, parent: Path, recognise: Callable[[Path], bool]) -> Path:
     """
     name = slug.split("/")[-1]
     target = parent / name
-    if target.exists():
+    if os.path.exists(target):
         raise CourseError(
             f"{target} exists but does not hold the expected images; move it away and retry."
         )
@@ -106,7 +106,7 @@ def _download(slug: str, archive: Path) -> None:
             size, moved = 0, time.monotonic()
             while process.poll() is None:
                 time.sleep(0.1)
-                before, size = size, archive.stat().st_size if archive.exists() else 0
+                before, size = size, archive.stat().st_size if os.path.exists(archive) else 0
                 bar.update(size - before)
                 if size != before:
                     moved = time.monotonic()
@@ -118,7 +118,7 @@ def _download(slug: str, archive: Path) -> None:
         finally:
             process.kill()
             process.wait()
-        if process.returncode != 0 or not archive.exists():
+        if process.returncode != 0 or not os.path.exists(archive):
             output.seek(0)
             raise _failed(slug, output.read())
 

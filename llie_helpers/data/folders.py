@@ -73,7 +73,6 @@ def folders_in(root: Path, depth: int = DEPTH) -> Folders:
 
     What is hidden is left out, and what is more than ``depth`` levels below.
     """
-    # Unlike pathlib's, these functions do not raise in a folder that may not be entered.
     if os.path.isfile(root):
         return _folders_in_archive(root)
     folders: Folders = {}
@@ -108,7 +107,7 @@ def unpacked(archive: Path) -> Path:
     version = f"{archive.absolute()} {status.st_size} {status.st_mtime_ns}"
     folder = cache_dir() / "unpacked" / f"{archive.stem}-{zlib.crc32(version.encode()):08x}"
     remove_stale(folder.parent, "*")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         with atomic_path(folder) as temporary:
             unpack(archive, temporary)
     return folder
@@ -138,19 +137,10 @@ def _archives(root: Path) -> list[Path]:
 
 def _subfolders(folder: Path) -> list[Path]:
     try:
-        with os.scandir(folder) as entries:
-            shown = [e for e in entries if not e.name.startswith((".", "__"))]
-            names = [e.name for e in shown if _is_folder(e)]
+        names = [name for name in os.listdir(folder) if not name.startswith((".", "__"))]
     except PermissionError:
         return []
-    return [folder / name for name in natural_sort(names)]
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself, or into a folder that may not be entered
-        return False
+    return [folder / name for name in natural_sort(names) if os.path.isdir(folder / name)]
 
 
 def _is_image(path: Path) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from pathlib import Path
 
-from llie_helpers.data.folders import Folders, images_in
+from llie_helpers.data.folders import Folders
 from llie_helpers.data.matching import PairFiles, by_number, match, natural_sort, number
 from llie_helpers.errors import CourseError
 
@@ -39,15 +39,6 @@ class Listing:
 
 # Lists the pairs among folders of images; None if they do not have this layout.
 Layout = Callable[[Folders], Listing | None]
-
-
-def two_folders(low: Path, normal: Path) -> Listing:
-    """List the pairs of any two folders, matched by name.
-
-    Raises:
-        CourseError: one of the folders does not exist.
-    """
-    return Listing(low, *match(images_in(low), images_in(normal)))
 
 
 def split_folders(

@@ -3,18 +3,16 @@
 import os
 import zlib
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import cv2
 import torch
-from tqdm.auto import tqdm
 
 from llie_helpers.data.folders import images_in
 from llie_helpers.data.pairs import Lazy, Pairs, RawPair
 from llie_helpers.data.relighting import draw_kind, draw_pair
-from llie_helpers.data.report import Report, failure, few, tell_left_out
+from llie_helpers.data.report import Report, failures, few, tell_left_out
 from llie_helpers.data.sources import Source
 from llie_helpers.errors import CourseError
 from llie_helpers.images import read_rgb, to_float, to_uint8
@@ -71,9 +69,7 @@ class Photographs(Source):
     def _sorted_out(self) -> tuple[list[Path], list[str]]:
         """Return the photographs to use, and a sentence for each that is left out."""
         files = images_in(self.where())
-        with ThreadPoolExecutor() as pool:
-            checks = pool.map(_unreadable, files, map(_modified, files))
-            problems = list(tqdm(checks, "checking", len(files), delay=2))
+        problems = failures([partial(_check, path, _modified(path)) for path in files])
         names = Counter(path.stem for path in files)
         left_out = [problem for problem in problems if problem]
         left_out += [f"{n} photographs are called {name}" for name, n in names.items() if n > 1]
@@ -103,6 +99,6 @@ def _modified(path: Path) -> int:
 
 
 @cache
-def _unreadable(path: Path, modified: int) -> str | None:
-    """Return why a file cannot be read, or None; each version is decoded once for all splits."""
-    return failure(partial(read_rgb, path))
+def _check(path: Path, modified: int) -> None:
+    """Raise a `CourseError` if a file cannot be read; others are decoded once for all splits."""
+    read_rgb(path)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from llie_helpers.data.cache import open_cache, open_files
 from llie_helpers.data.download import fetch
-from llie_helpers.data.folders import describe, folders_in, places, roots, unpacked
-from llie_helpers.data.layouts import Layout, Listing, two_folders
+from llie_helpers.data.folders import describe, folders_in, images_in, places, roots, unpacked
+from llie_helpers.data.layouts import Layout, Listing
+from llie_helpers.data.matching import match
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.data.report import Report, failures, few, tell_left_out
 from llie_helpers.data.splits import NAMES, split_indices
@@ -134,7 +135,7 @@ class TwoFolders(ImageFiles):
         self.low, self.normal = map(Path, folders.groups())
 
     def listing(self) -> Listing:
-        return two_folders(self.low, self.normal)
+        return Listing(self.low, *match(images_in(self.low), images_in(self.normal)))
 
     def where(self) -> Path:
         return self.listing().folder
@@ -167,7 +168,7 @@ class CatalogSet(ImageFiles):
 
     def listing(self) -> Listing:
         place, listing = self._find()
-        if listing and place.is_file():
+        if listing and os.path.isfile(place):
             listing = self.layout(folders_in(unpacked(place)))
         if listing is None:
             how = (

@@ -31,6 +31,8 @@ from torch.nn import functional as F
 from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise, to_float, to_uint8
 
+SENSOR_BITS = 12  # depth of the sensor's converter
+
 
 def to_linear(srgb: torch.Tensor) -> torch.Tensor:
     """Undo the sRGB curve: ``((s + 0.055) / 1.055) ** 2.4``, and ``s / 12.92`` near black.
@@ -171,7 +173,6 @@ def darken(
     read_sigma: float = 0.001,
     gains: Sequence[float] = (1.0, 1.0, 1.0),
     contrast: float = 1.0,
-    sensor_bits: int = 12,
     jpeg_quality: int | None = None,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
@@ -184,7 +185,6 @@ def darken(
         read_sigma: noise of the electronics, see `read_noise`.
         gains: colour cast of the dark photograph, see `white_balance`.
         contrast: the camera's tone curve, undone before and applied after; see `tone`.
-        sensor_bits: depth of the sensor's converter; the result has 8 bits.
         jpeg_quality: save the dark photograph as JPEG; None leaves it lossless.
         generator: source of the noise; the same seed gives the same image.
 
@@ -202,7 +202,6 @@ def darken(
         read_sigma,
         gains=gains,
         contrast=contrast,
-        sensor_bits=sensor_bits,
         jpeg_quality=jpeg_quality,
         generator=generator,
     )
@@ -215,7 +214,6 @@ def capture(
     grain: float = 1.0,
     gains: Sequence[float] = (1.0, 1.0, 1.0),
     contrast: float = 1.0,
-    sensor_bits: int = 12,
     jpeg_quality: int | None = None,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
@@ -224,6 +222,6 @@ def capture(
     Shapes, ranges and arguments are those of `darken`; ``grain`` is that of `grainy_noise`.
     """
     counted = grainy_noise(linear, photons, read_sigma, grain, generator)
-    balanced = white_balance(quantise(counted, sensor_bits), gains)
+    balanced = white_balance(quantise(counted, SENSOR_BITS), gains)
     low = quantise(tone(to_srgb(balanced), contrast), bits=8)
     return low if jpeg_quality is None else jpeg(low, jpeg_quality)

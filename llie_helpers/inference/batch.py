@@ -94,7 +94,7 @@ def enhance_files(
         for source, target in progress:
             try:
                 # A file may also be called -, which is not meant.
-                if target != STREAM and target.exists() and not force:
+                if target != STREAM and os.path.exists(target) and not force:
                     summary.left.append(source)
                     continue
                 remove_leftovers(target)
@@ -149,7 +149,6 @@ def _enhance_photo(
 
 def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, Path]:
     """Return the jobs as ``{source: target}``, and note in ``summary`` what is not one."""
-    # Unlike those of pathlib, these functions do not raise where a permission is missing.
     single = len(inputs) == 1 and (os.path.isfile(inputs[0]) or inputs[0] == STREAM)
     if STREAM in (*inputs, out) and not single:
         raise CourseError("- stands for one photograph; give no other input with it.")

@@ -1,8 +1,6 @@
 """Export methods as ONNX files, for phones, browsers and programs without PyTorch."""
 
-import contextlib
 import copy
-import io
 import logging
 import os
 import warnings
@@ -144,7 +142,8 @@ def traced(
         sides: the sizes that are open, a ``torch.export.Dim`` by dimension, by name of the input.
         output: the name of the result.
     """
-    with _silence():
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(action="ignore"):
         exported = torch.export.export(
             module.eval(),
             tuple(inputs.values()),
@@ -155,26 +154,17 @@ def traced(
             prefer_deferred_runtime_asserts_over_guards=True,
         )
         program = torch.onnx.export(
-            exported, dynamo=True, input_names=list(inputs), output_names=[output]
+            exported,
+            dynamo=True,
+            verbose=False,
+            input_names=list(inputs),
+            output_names=[output],
         )
         assert program is not None  # true with dynamo=True
         model = program.model_proto
     # Inferred sizes of intermediate results; those of a real FFT are wrong, and none are needed.
     del model.graph.value_info[:]
     return model
-
-
-@contextlib.contextmanager
-def _silence() -> Any:
-    """Suppress the exporter's progress and warnings."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _description(method: NetworkMethod) -> dict[str, str]:

@@ -184,12 +184,10 @@ def _check_values(image: Tensor) -> None:
         )
 
 
-def adjustment(exposure: float = 0.0, strength: float = 1.0) -> Postprocess:
+def adjustment(exposure: float, strength: float) -> Postprocess:
     """Return a function ``(enhanced, low) -> adjusted`` that applies exposure and strength.
 
-    Args:
-        exposure: stops of light to add to the result; negative to remove.
-        strength: from 0, the original image, to 1, the result.
+    They are those of `enhance`.
 
     Raises:
         CourseError: ``exposure`` is not in [-10, 10], or ``strength`` not in [0, 1].

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from llie_helpers.images import quantise
-from llie_helpers.methods.histogram import HistogramMapper
+from llie_helpers.methods.histogram import HistogramMapper, Q
 
 
 class TraceableMapper(nn.Module):
@@ -28,7 +28,7 @@ class TraceableMapper(nn.Module):
         super().__init__()
         model = json.loads(mapper.regressor.get_booster().save_raw("json"))["learner"]
         self.base = float(model["learner_model_param"]["base_score"].strip("[]"))
-        self.register_buffer("share", torch.tensor(mapper.q, dtype=torch.float64) / 100)
+        self.register_buffer("share", torch.tensor(Q, dtype=torch.float64) / 100)
         trees = model["gradient_booster"]["model"]["trees"]
         self._build_table(trees)
 

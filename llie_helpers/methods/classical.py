@@ -1,9 +1,8 @@
 """Classical enhancement methods: the baselines that every network has to beat.
 
-Each is a function of images ``(N, 3, H, W)`` or ``(3, H, W)``, float, RGB, in [0, 1], whose output
-has the same shape, type and device; and a `Method`, which also enhances parts of a photograph.
-OpenCV works on 8-bit images, so histogram equalisation, CLAHE and Retinex round their input to 8
-bits first.
+Each is a `Method`; `clahe` and the like are those with default options. The output has the shape,
+type and device of the image. OpenCV works on 8-bit images, so histogram equalisation, CLAHE and
+Retinex round their input to 8 bits first.
 """
 
 from collections.abc import Callable
@@ -22,40 +21,13 @@ from llie_helpers.methods.method import Method
 QUANTILE_PIXELS = 2**22
 
 
-def identity(image: Tensor) -> Tensor:
-    """Return the input unchanged: the baseline of doing nothing."""
-    return image
-
-
-def gamma(image: Tensor, gamma: float = 0.5) -> Tensor:
-    """Return ``image ** gamma``, as `Gamma` does."""
-    return Gamma(gamma)(image)
-
-
-def histogram_equalisation(image: Tensor) -> Tensor:
-    """Equalise the lightness of each image, as `HistogramEqualisation` does."""
-    return HistogramEqualisation()(image)
-
-
-def clahe(image: Tensor, clip: float = 2.0, tiles: int = 8) -> Tensor:
-    """Equalise the lightness of each image region by region, as `CLAHE` does."""
-    return CLAHE(clip, tiles)(image)
-
-
-def retinex(
-    image: Tensor, sigmas: tuple[float, ...] = (15.0, 80.0, 250.0), clip: float = 0.01
-) -> Tensor:
-    """Divide the illumination out of each image, as `Retinex` does."""
-    return Retinex(sigmas, clip)(image)
-
-
 class Identity(Method):
     """Leave images as they are."""
 
     name = "identity"
 
     def enhance(self, part: Tensor, context: None, place: Place) -> Tensor:
-        return identity(part)
+        return part
 
 
 class Gamma(Method):
@@ -190,6 +162,17 @@ class Retinex(Method):
         light = torch.stack([torch.from_numpy(_light(image)).permute(2, 0, 1) for image in part])
         blurs = [enlarge(each, part.shape[-2:], place).log_() for each in maps]
         return light.log_() - torch.stack(blurs).mean(dim=0)
+
+
+identity = Identity()
+histogram_equalisation = HistogramEqualisation()
+clahe = CLAHE()
+retinex = Retinex()
+
+
+def gamma(image: Tensor, gamma: float = 0.5) -> Tensor:
+    """Return ``image ** gamma``, as `Gamma` does."""
+    return Gamma(gamma)(image)
 
 
 METHODS: dict[str, Callable[..., Method]] = {

@@ -43,8 +43,9 @@ def create_method(
     if name in MODELS:
         file = find(name, weights or default_weights(name))
         network = create_model(name, file, **options).requires_grad_(False).to(device)
-        mapper = mapper_path(file)
-        return NetworkMethod(network, HistogramMapper.load(mapper) if mapper.is_file() else None)
+        path = mapper_path(file)
+        mapper = HistogramMapper.load(path) if os.path.isfile(path) else None
+        return NetworkMethod(network, mapper)
     if name not in classical.METHODS:
         raise unknown_name("method", name, list_methods())
     if weights is not None:

@@ -1,15 +1,14 @@
 """The base class of the networks, their training objective, and support for any image size."""
 
 import functools
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from llie_helpers.errors import CourseError, unknown_name
+from llie_helpers.errors import CourseError, check_options
 from llie_helpers.images import WHOLE, Place
 
 SMALLEST = 16  # pixels
@@ -95,18 +94,9 @@ class Objective:
         Raises:
             CourseError: an option is unknown, or its value is not a number.
         """
-        known = [field.name for field in fields(cls) if field.name != "network"]
-        for option, value in options.items():
-            if not known:
-                raise CourseError(
-                    f"The recipe sets the objective's {option}, but the objective of "
-                    f"{network.name} has no options; remove it."
-                )
-            if option not in known:
-                raise unknown_name(f"objective option of {network.name}", option, known)
-            if type(value) not in (int, float) or not math.isfinite(value):
-                raise CourseError(f"The objective's {option} is {value!r}; it must be a number.")
-        return cls(network, **options)
+        build = functools.partial(cls, network)
+        check_options(f"{network.name}'s objective", build, options)
+        return build(**options)
 
     def __call__(self, loss: nn.Module, low: Tensor, normal: Tensor, *whole: Tensor) -> Tensor:
         """Return the scalar to minimise for a batch of crops.

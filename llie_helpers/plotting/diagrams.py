@@ -13,8 +13,7 @@ from llie_helpers.plotting.figures import COLOURS, GREY, WIDTH, CourseFigure
 
 # Colours of the arrows.
 CONVOLVE, DOWN, UP, SHORTCUT = "black", COLOURS[0], COLOURS[1], GREY
-STEP = 1.5  # distance of neighbouring boxes, in units of the axes
-DROP = 1.5  # distance of rows
+STEP = 1.5  # distance of neighbouring boxes, and of rows, in units of the axes
 
 Point = tuple[float, float]
 
@@ -31,64 +30,55 @@ def show_encoder_decoder(widths: Sequence[int]) -> CourseFigure:
     Raises:
         CourseError: there are no widths.
     """
-    check_lengths({"widths": widths})
-    figure = CourseFigure(
-        WIDTH,
+    figure = _u(
+        widths,
+        2 * len(widths),
+        "+",
         4.9,
         "A network drawn as a U: the encoder halves the size and goes down through "
         f"{', '.join(map(str, widths))} channels, the decoder climbs back, and at each level a "
         "shortcut adds the encoder's features to the decoder's.",
+        {
+            "3x3 convolution": CONVOLVE,
+            "3x3 convolution, stride 2": DOWN,
+            "3x3 convolution, then twice as large": UP,
+            "shortcut": SHORTCUT,
+        },
     )
-    axes = figure.subplots()
-    _draw_u(axes, widths, 2 * len(widths), "+")
     bottom = (len(widths) - 1) * STEP
-    _arrow(axes, (bottom, -bottom), (bottom + 2 * STEP, -bottom), CONVOLVE, bend=0.35)
-    key = {
-        "3x3 convolution": CONVOLVE,
-        "3x3 convolution, stride 2": DOWN,
-        "3x3 convolution, then twice as large": UP,
-        "shortcut": SHORTCUT,
-    }
-    _explain(figure, key)
+    _arrow(figure.axes[0], (bottom, -bottom), (bottom + 2 * STEP, -bottom), CONVOLVE, bend=0.35)
     return figure
 
 
 def show_unet(widths: Sequence[int]) -> CourseFigure:
-    """Draw a U-Net: as `show_encoder_decoder`, with skip connections that are concatenated.
-
-    Args:
-        widths: channels at full resolution, at half of it, and so on.
-
-    Raises:
-        CourseError: there are no widths.
-    """
-    check_lengths({"widths": widths})
-    figure = CourseFigure(
-        WIDTH,
+    """Draw a U-Net: as `show_encoder_decoder`, with skip connections that are concatenated."""
+    return _u(
+        widths,
+        2 * len(widths) - 2,
+        "skip",
         4.4,
         "A U-Net: two convolutions at each level, on the left max-pooling down through "
         f"{', '.join(map(str, widths))} channels, on the right transposed convolutions up. At each "
         "level above the lowest, a skip connection puts the encoder's features, as they are before "
         "the pooling, beside the enlarged ones.",
+        {
+            "max-pooling, then two convolutions": DOWN,
+            "up: enlarge, put the skip beside, two convolutions": UP,
+            "skip connection": SHORTCUT,
+        },
     )
-    _draw_u(figure.subplots(), widths, 2 * len(widths) - 2, "skip")
-    key = {
-        "max-pooling, then two convolutions": DOWN,
-        "up: enlarge, put the skip beside, two convolutions": UP,
-        "skip connection": SHORTCUT,
-    }
-    _explain(figure, key)
-    return figure
 
 
-def _draw_u(axes: Axes, widths: Sequence[int], end: int, mark: str) -> None:
-    """Draw boxes and arrows of a U whose last box is in column ``end``.
-
-    ``mark`` is the label of its shortcuts.
-    """
+def _u(
+    widths: Sequence[int], end: int, mark: str, height: float, alt: str, arrows: Mapping[str, str]
+) -> CourseFigure:
+    """Draw a U whose last box is in column ``end`` and whose shortcuts have the label ``mark``."""
+    check_lengths({"widths": widths})
+    figure = CourseFigure(WIDTH, height, alt)
+    axes = figure.subplots()
     last = len(widths) - 1
     for level, channels in enumerate(widths):
-        x, y = level * STEP, -level * DROP
+        x, y = level * STEP, -level * STEP
         mirrored = (end - level) * STEP
         share = "full size" if level == 0 else f"1/{2**level}"
         axes.text(-1.7 * STEP, y, share, ha="right", va="center", color=GREY)
@@ -97,24 +87,21 @@ def _draw_u(axes: Axes, widths: Sequence[int], end: int, mark: str) -> None:
         if x < mirrored:
             _arrow(axes, (x, y), (mirrored, y), SHORTCUT, mark)
         if level < last:
-            below = y - DROP
+            below = y - STEP
             _arrow(axes, (x, y), (x + STEP, below), DOWN)
             _arrow(axes, (mirrored - STEP, below), (mirrored, y), UP)
     for place, name in ((-STEP, "image"), ((end + 1) * STEP, "enhanced")):
         _box(axes, place, 0, 3 / widths[-1], 0, f"3\n{name}")
     _arrow(axes, (-STEP, 0), (0, 0), CONVOLVE)
     _arrow(axes, (end * STEP, 0), ((end + 1) * STEP, 0), CONVOLVE)
-    axes.set(xlim=(-2.8 * STEP, (end + 1.8) * STEP), ylim=(-last * DROP - 1.1, 1.3))
+    axes.set(xlim=(-2.8 * STEP, (end + 1.8) * STEP), ylim=(-last * STEP - 1.1, 1.3))
     axes.axis("off")
-
-
-def _explain(figure: CourseFigure, arrows: Mapping[str, str]) -> None:
-    """Add a legend of the colours of arrows."""
     lines = [
         Line2D([], [], color=colour, linestyle=_line(colour), label=label)
         for label, colour in arrows.items()
     ]
     figure.legend(handles=lines, loc="outside lower center", ncols=4, fontsize=10)
+    return figure
 
 
 def _box(axes: Axes, x: float, y: float, width: float, level: int, label: str) -> None:

@@ -70,8 +70,7 @@ class CourseFigure(Figure):
     those who cannot see it.
 
     Args:
-        width: in inches.
-        height: in inches.
+        width, height: in inches.
         alt: what the figure shows, such as "PSNR against stops; the two curves cross at 3".
     """
 

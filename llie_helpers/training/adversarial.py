@@ -22,16 +22,14 @@ class Adversarial(EnhancementModule):
 
     Args:
         discriminator: maps ``(low, image)`` to logits of any shape.
-        model, recipe, seed, halves: see `EnhancementModule`.
+        model, recipe, seed: see `EnhancementModule`.
     """
 
     # Two optimisers alternate, which Lightning supports only in manual optimisation.
     automatic_optimization = False
 
-    def __init__(
-        self, model: Network, discriminator: nn.Module, recipe: Recipe, seed: int, halves: str = ""
-    ) -> None:
-        super().__init__(model, recipe, seed, halves)
+    def __init__(self, model: Network, discriminator: nn.Module, recipe: Recipe, seed: int) -> None:
+        super().__init__(model, recipe, seed)
         self.discriminator = discriminator
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
@@ -48,7 +46,8 @@ class Adversarial(EnhancementModule):
 
         # The generator's loss must not add gradients to the discriminator.
         self.toggle_optimizer(generator)
-        loss, adversarial_loss = self.generator_losses(low, normal, enhanced)
+        loss = self.loss(enhanced, normal)
+        adversarial_loss = gan_generator_loss(self.discriminator(low, enhanced))
         total = self.recipe.adversarial * adversarial_loss + loss
         self.update(generator, self.checked(total), batch_idx)
         self.untoggle_optimizer(generator)
@@ -60,17 +59,6 @@ class Adversarial(EnhancementModule):
                 "discriminator_loss": discriminator_loss.detach(),
             }
         )
-
-    def generator_losses(
-        self, low: Tensor, normal: Tensor, enhanced: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the recipe's loss and the adversarial loss."""
-        return self.loss(enhanced, normal), gan_generator_loss(self.discriminator(low, enhanced))
-
-    def training_loss(self, *batch: Tensor) -> Tensor:
-        low, normal = batch
-        loss, adversarial_loss = self.generator_losses(low, normal, self.model(low))
-        return self.recipe.adversarial * adversarial_loss + loss
 
     def update(self, optimizer: Any, loss: Tensor, batch_idx: int) -> None:
         """Accumulate the gradient of ``loss``, and step after ``accumulate`` batches."""

@@ -37,7 +37,7 @@ class MovingAverage(WeightAveraging):
         super().setup(trainer, pl_module, stage)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Do not copy the average into the module: `fit` loads the best weights from their file."""
+        """Do not copy the average into the module: a discriminator would lose its own weights."""
 
 
 class Patience(EarlyStopping):

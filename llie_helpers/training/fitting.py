@@ -24,10 +24,9 @@ from llie_helpers.models import weights as weights_file
 from llie_helpers.models.network import Network
 from llie_helpers.models.patchgan import PatchGAN
 from llie_helpers.training.adversarial import Adversarial
-from llie_helpers.training.batches import TrainingData, scene_halves
+from llie_helpers.training.batches import TrainingData
 from llie_helpers.training.callbacks import MovingAverage, Patience, ProgressLine, RunKeeper
 from llie_helpers.training.history import History, load_history
-from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import EnhancementModule, Supervised
 from llie_helpers.training.recipe import Recipe
 from llie_helpers.training.trainer import hardware, keep_interrupt_handler, make_trainer, quiet
@@ -69,10 +68,11 @@ class TrainingRun:
         return self.history.seconds
 
     def __str__(self) -> str:
+        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
         share = "all" if self.loaded == len(self.history) else f"{self.loaded} of them"
         earlier = f", {share} loaded from an earlier run" if self.loaded else ""
         return (
-            f"{len(self.history)} epochs in {self.seconds:.0f} s{earlier}; best validation in "
+            f"{epochs} in {self.seconds:.0f} s{earlier}; best validation in "
             f"epoch {self.best['epoch']}: loss {self.best['val_loss']:.4g}, "
             f"{self.best['val_psnr']:.2f} dB"
         )
@@ -140,13 +140,12 @@ def fit(
     }
     # Converted by JSON, so that it compares equal to what an earlier run wrote.
     history = History(json.loads(json.dumps(settings)))
-    halves = scene_halves(val) if isinstance(val, Pairs) else ""
     module: EnhancementModule
     if recipe.adversarial:
         adversary = discriminator or default_discriminator(model, seed)
-        module = Adversarial(model, adversary, recipe, seed, halves)
+        module = Adversarial(model, adversary, recipe, seed)
     else:
-        module = Supervised(model, recipe, seed, halves)
+        module = Supervised(model, recipe, seed)
     # Lightning does not switch a network from evaluation to training mode.
     module.train()
     crops: Any = train
@@ -187,10 +186,9 @@ def fit(
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         except torch.cuda.OutOfMemoryError as error:
-            # The variables of its calls hold what filled the memory.
+            # The variables of its calls hold what filled the memory, and notebooks keep the error.
             traceback.clear_frames(error.__traceback__)
-            place = trainer.strategy.root_device
-            raise out_of_memory_error(module, crops[0], place) from error
+            raise out_of_memory_error(recipe, crops[0][0]) from error
     best_path = folder / "best.safetensors"
     model.load_state_dict(weights_file.read(best_path)[0])
     module.to(home).eval()
@@ -199,6 +197,27 @@ def fit(
         for path in sorted((folder / "snapshots").glob("epoch_*.png"))
     ]
     return TrainingRun(history, best_path, snapshots, keeper.loaded)
+
+
+def out_of_memory_error(recipe: Recipe, image: torch.Tensor) -> CourseError:
+    """Return the error for a batch of ``image`` and others that exceeds the GPU's memory."""
+    height, width = image.shape[-2:]
+    half = recipe.batch_size // 2
+    if half:
+        accumulate = -(-recipe.batch_size * recipe.accumulate // half)
+        advice = (
+            f"try batch_size = {half} with accumulate = {accumulate}, by which each step still "
+            "uses as many crops (start over with resume=False)"
+        )
+    else:
+        advice = (
+            f"choose smaller crops, such as crop_size = {width // 2}, or free the memory that "
+            "other programs or notebooks use"
+        )
+    return CourseError(
+        f"A batch of {recipe.batch_size} crops of {width}x{height} pixels exceeds the GPU's "
+        f"memory; {advice}."
+    )
 
 
 def default_discriminator(model: Network, seed: int) -> PatchGAN:

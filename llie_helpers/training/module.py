@@ -35,18 +35,13 @@ class EnhancementModule(lightning.LightningModule):
 
     Args:
         model: maps ``(N, 3, H, W)`` in [0, 1] to the same.
-        halves: "a" or "b" for each validation image, to score the two halves separately.
     """
 
-    def __init__(self, model: Network, recipe: Recipe, seed: int, halves: str = "") -> None:
+    def __init__(self, model: Network, recipe: Recipe, seed: int) -> None:
         super().__init__()
-        self.model, self.recipe, self.seed, self.halves = model, recipe, seed, halves
+        self.model, self.recipe, self.seed = model, recipe, seed
         self.loss = WeightedLoss(recipe.loss)
         self.objective = model.objective(**recipe.objective)
-
-    def training_loss(self, *batch: Tensor) -> Tensor:
-        """Return the loss to minimise on a batch."""
-        return self.objective(self.loss, *batch)
 
     def on_train_epoch_start(self) -> None:
         self.loss.set_epoch(self.current_epoch)
@@ -79,8 +74,6 @@ class EnhancementModule(lightning.LightningModule):
         scores = {"val_loss": loss, "val_psnr": psnr(enhanced, normal).mean()}
         # Equal to the metric, but ten times as fast.
         scores["val_ssim"] = 1 - ssim_loss(enhanced, normal)
-        if self.halves:
-            scores[f"val_psnr_{self.halves[batch_idx]}"] = scores["val_psnr"]
         self.log_dict(scores, batch_size=1)
 
     def checked(self, loss: Tensor) -> Tensor:
@@ -120,7 +113,7 @@ class Supervised(EnhancementModule):
     """Supervised training with the network's objective."""
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
-        loss = self.checked(self.training_loss(*batch))
+        loss = self.checked(self.objective(self.loss, *batch))
         self.log_training({"train_loss": loss.detach()})
         return loss
 

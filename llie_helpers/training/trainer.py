@@ -26,19 +26,9 @@ class Hardware(NamedTuple):
 
 
 def make_trainer(
-    recipe: Recipe,
-    folder: Path,
-    callbacks: list[Callback],
-    where: Hardware,
+    recipe: Recipe, folder: Path, callbacks: list[Callback], where: Hardware
 ) -> lightning.Trainer:
-    """Return a Trainer for ``recipe`` that prints and writes only through ``callbacks``.
-
-    Args:
-        recipe: how to train.
-        folder: the default folder of Lightning's callbacks.
-        callbacks: write files and show progress.
-        where: from `hardware`.
-    """
+    """Return a Trainer for ``recipe`` that prints and writes only through ``callbacks``."""
     options: dict[str, Any]
     if recipe.adversarial:
         # `Adversarial` clips and accumulates gradients itself, because its networks alternate.

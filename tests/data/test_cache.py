@@ -199,12 +199,12 @@ from llie_helpers.data.matching import PairFiles
 
 files = [PairFiles(name, Path(low), Path(normal), split, scene)
          for name, low, normal, split, scene in json.loads(sys.argv[1])]
-write = cache._write
-def slow_write(*args):
+decoded = cache._decoded
+def slowly_decoded(*args):
     print("decoding", flush=True)
     input()
-    return write(*args)
-cache._write = slow_write
+    return decoded(*args)
+cache._decoded = slowly_decoded
 cached = cache.open_cache("tiny", files)
 print(len(cached), os.stat(cached.folder / "images.u8").st_ino, flush=True)
 """

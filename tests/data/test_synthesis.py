@@ -184,7 +184,7 @@ def test_darken_stays_on_the_levels_of_an_8_bit_file(stops, photons, read_sigma,
 
 
 def test_darken_by_nothing_returns_the_photograph():
-    low = synthesis.darken(PHOTOGRAPH, 0, photons=1e9, read_sigma=0.0, contrast=1.4, sensor_bits=16)
+    low = synthesis.darken(PHOTOGRAPH, 0, photons=1e9, read_sigma=0.0, contrast=1.4)
     assert (low - PHOTOGRAPH).abs().max() <= 1 / 255
 
 

@@ -58,7 +58,7 @@ def test_a_failing_recording_is_named_and_the_next_one_runs(queue, capsys):
     assert call("run") == 1
     out, err = capsys.readouterr()
     assert err.splitlines()[0].startswith("broken_0: There is no loss term")
-    assert out.startswith("sound_0: 1 epochs")
+    assert out.startswith("sound_0: 1 epoch in")
     assert call("list") == 0
     assert [line.split()[:4] for line in capsys.readouterr().out.splitlines()[1:]] == [
         ["broken_0", "03", "0/1", "A"],

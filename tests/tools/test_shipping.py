@@ -13,7 +13,7 @@ from llie_helpers.cli import run
 from llie_helpers.data import load_pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.methods import NetworkMethod, create_method
-from llie_helpers.methods.histogram import HistogramMapper
+from llie_helpers.methods.histogram import HistogramMapper, Q
 from llie_helpers.metrics import evaluate
 from llie_helpers.models import cards
 from llie_helpers.models import weights as weights_file
@@ -117,8 +117,7 @@ def test_shipped_weights_bring_their_mapper(shelf, tmp_path, unscored):
     method = create_method("mse_cnn", path)
     assert isinstance(method, NetworkMethod)
     assert method.mapper is None
-    q = len(HistogramMapper().q)
-    mapper = HistogramMapper().fit_percentiles(*torch.rand(2, 6, 3, q).sort().values.numpy())
+    mapper = HistogramMapper().fit_percentiles(*torch.rand(2, 6, 3, len(Q)).sort().values.numpy())
     mapper.save(weights_file.mapper_path(path))
     ship(path)
     method = create_method("mse_cnn", "embedded")

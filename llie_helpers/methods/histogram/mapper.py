@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +20,8 @@ from llie_helpers.methods.histogram.percentiles import (
 )
 from llie_helpers.methods.method import Method
 
+FOLDS = 4  # groups of scenes for cross-fitting
+
 
 class HistogramMapper(Method):
     """Enhance by predicted percentiles: quantile regression with gradient-boosted trees (XGBoost).
@@ -35,7 +35,6 @@ class HistogramMapper(Method):
 
     Args:
         quantile: which quantile of the target to predict, in (0, 1).
-        q: levels in percent.
         seed: seed of the sampling of rows and columns for each tree.
 
     Raises:
@@ -44,7 +43,7 @@ class HistogramMapper(Method):
 
     name = "histogram_mapper"
 
-    def __init__(self, quantile: float = 0.5, q: Sequence[float] = Q, seed: int = 0) -> None:
+    def __init__(self, quantile: float = 0.5, seed: int = 0) -> None:
         if not 0 < quantile < 1:
             raise CourseError(f"quantile is {quantile}, but it must be between 0 and 1.")
         try:
@@ -53,7 +52,6 @@ class HistogramMapper(Method):
             raise CourseError(
                 "Histogram mapping needs XGBoost: run `pip install xgboost`."
             ) from error
-        self.q = tuple(q)
         # Chosen by cross-fitting on LOL v1's training pairs.
         self.regressor = XGBRegressor(
             objective="reg:quantileerror",
@@ -79,36 +77,37 @@ class HistogramMapper(Method):
         """
         if not len(pairs):
             raise CourseError("The histogram mapper got no pairs; choose a split with images.")
-        return self.fit_percentiles(*pair_percentiles(pairs, self.q))
+        return self.fit_percentiles(*pair_percentiles(pairs))
 
     def fit_percentiles(self, low: np.ndarray, normal: np.ndarray) -> "HistogramMapper":
-        """Fit the regressor to percentiles (N, 3, len(q)) of low and normal images."""
+        """Fit the regressor to percentiles (N, 3, len(Q)) of low and normal images."""
         self.regressor.fit(self._features(low), normal.reshape(-1))
         self.fitted = True
         return self
 
     def predict(self, low: Tensor) -> Tensor:
-        """Predict target percentiles (N, 3, len(q)) of low images (N, 3, H, W), or without N.
+        """Predict target percentiles (N, 3, len(Q)) of low images (N, 3, H, W), or without N.
 
         Raises:
             CourseError: the mapper has not been fitted.
         """
-        return self._targets(percentiles(low, self.q))
+        return self.prepare(low)[1]
 
     def predict_percentiles(self, low: np.ndarray) -> np.ndarray:
-        """Predict target percentiles, sorted, from those of low images (N, 3, len(q))."""
+        """Predict target percentiles, sorted, from those of low images (N, 3, len(Q))."""
         self._check_fitted()
         found = self.regressor.predict(self._features(low)).reshape(low.shape)
         return np.sort(found.clip(0, 1), axis=-1)
 
     def prepare(self, whole: Tensor) -> tuple[Tensor, Tensor]:
         """Return the percentiles of whole images, and their predicted target percentiles."""
-        source = percentiles(whole, self.q)
-        return source, self._targets(source)
+        source = percentiles(whole)
+        found = self.predict_percentiles(source.reshape(-1, 3, len(Q)).cpu().numpy())
+        return source, torch.from_numpy(found).reshape(source.shape).to(source)
 
     def enhance(self, part: Tensor, context: tuple[Tensor, Tensor], place: Place) -> Tensor:
         source, targets = context
-        return map_histogram(part, targets, self.q, source)
+        return map_histogram(part, targets, source)
 
     def map_pairs(self, pairs: Pairs) -> Pairs:
         """Map each low image of ``pairs`` to its predicted percentiles.
@@ -117,7 +116,7 @@ class HistogramMapper(Method):
             CourseError: the mapper has not been fitted.
         """
         targets = torch.stack([self.predict(pair.low) for pair in pairs])
-        return mapped(pairs, targets, self.q)
+        return mapped(pairs, targets)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted mapper to a .json file, for `load`.
@@ -127,7 +126,7 @@ class HistogramMapper(Method):
         """
         self._check_fitted()
         booster = self.regressor.get_booster()
-        booster.set_attr(levels=json.dumps(self.q))
+        booster.set_attr(levels=json.dumps(Q))
         with atomic_path(path) as temporary:
             booster.save_model(temporary)
 
@@ -143,18 +142,15 @@ class HistogramMapper(Method):
 
         try:
             mapper.regressor.load_model(path)
-            mapper.q = tuple(json.loads(mapper.regressor.get_booster().attr("levels") or ""))
-        except (XGBoostError, TypeError, ValueError) as error:
+            if mapper.regressor.get_booster().attr("levels") != json.dumps(Q):
+                raise ValueError("it was not written by save")
+        except (XGBoostError, ValueError) as error:
             reason = str(error).splitlines()[-1]
             raise CourseError(
                 f"{path} holds no histogram mapper ({reason}); `train --mapped` writes one."
             ) from error
         mapper.fitted = True
         return mapper
-
-    def _targets(self, source: Tensor) -> Tensor:
-        found = self.predict_percentiles(source.reshape(-1, 3, len(self.q)).cpu().numpy())
-        return torch.from_numpy(found).reshape(source.shape).to(source)
 
     def _check_fitted(self) -> None:
         if not self.fitted:
@@ -172,7 +168,7 @@ class HistogramMapper(Method):
         return np.concatenate(columns, axis=-1).reshape(n * channels * levels, -1)
 
 
-def cross_fit(pairs: Pairs, folds: int = 4, **options: Any) -> Tensor:
+def cross_fit(pairs: Pairs, seed: int = 0) -> Tensor:
     """Predict the target percentiles of each pair with a mapper that was not fitted to its scene.
 
     A network that trains on histogram-mapped images must train on these: predictions for images
@@ -180,28 +176,28 @@ def cross_fit(pairs: Pairs, folds: int = 4, **options: Any) -> Tensor:
     time.
 
     Args:
-        pairs: pairs of at least ``folds`` scenes.
-        folds: groups of scenes; each is predicted by a mapper fitted on the others.
-        options: options of `HistogramMapper`.
+        pairs: pairs of at least four scenes. Each of four groups of scenes is predicted by a mapper
+            that was fitted to the others.
+        seed: seed of the mappers.
 
     Returns:
-        (len(pairs), 3, len(q)), in the order of ``pairs``.
+        (len(pairs), 3, len(Q)), in the order of ``pairs``.
 
     Raises:
-        CourseError: there are fewer than two folds, or fewer scenes than folds.
+        CourseError: there are fewer than four scenes.
     """
     from sklearn.model_selection import GroupKFold
 
     scenes = len(set(pairs.scenes))
-    if not 2 <= folds <= scenes:
+    if scenes < FOLDS:
         raise CourseError(
-            f"Cross-fitting in {folds} folds needs at least 2 folds and as many scenes, but "
-            f"these pairs show {scenes}; choose another number of folds."
+            f"Cross-fitting needs pairs of at least {FOLDS} scenes, but these show {scenes}; "
+            "choose a data set with more."
         )
-    mapper = HistogramMapper(**options)
-    low, normal = pair_percentiles(pairs, mapper.q)
+    mapper = HistogramMapper(seed=seed)
+    low, normal = pair_percentiles(pairs)
     found = np.empty_like(normal)
-    for others, fold in GroupKFold(folds).split(low, groups=pairs.scenes):
+    for others, fold in GroupKFold(FOLDS).split(low, groups=pairs.scenes):
         mapper.fit_percentiles(low[others], normal[others])
         found[fold] = mapper.predict_percentiles(low[fold])
     return torch.from_numpy(found)

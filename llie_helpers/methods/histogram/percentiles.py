@@ -1,14 +1,14 @@
 """Percentiles of images, and tone curves that map one set of them to another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from llie_helpers.data.pairs import Pairs
-from llie_helpers.images import to_float, to_uint8
+from llie_helpers.data.pairs import Lazy, Pairs, RawPair
+from llie_helpers.images import to_uint8
 
 # In percent. The two ends keep the order of the darkest and brightest values.
 Q = (0.0, 1.0, *(5.0 * step for step in range(1, 20)), 99.0, 100.0)
@@ -47,9 +47,7 @@ def pair_percentiles(pairs: Pairs, q: Sequence[float] = Q) -> tuple[np.ndarray, 
     return torch.stack(low).numpy(), torch.stack(normal).numpy()
 
 
-def map_histogram(
-    image: Tensor, targets: Tensor, q: Sequence[float] = Q, source: Tensor | None = None
-) -> Tensor:
+def map_histogram(image: Tensor, targets: Tensor, source: Tensor | None = None) -> Tensor:
     """Map each channel to its target percentiles with a piecewise-linear tone curve.
 
     The curve goes through the points (percentile of the image, target percentile). If several
@@ -57,17 +55,16 @@ def map_histogram(
 
     Args:
         image: (3, H, W) or (N, 3, H, W) in [0, 1].
-        targets: (3, len(q)) or (N, 3, len(q)), sorted along the last axis.
-        q: the levels in percent to which ``targets`` belong.
+        targets: percentiles at `Q`, (3, len(Q)) or (N, 3, len(Q)), sorted along the last axis.
         source: percentiles of the photograph that ``image`` is a part of, shaped like ``targets``;
             by default those of ``image``.
 
     Returns:
         Images shaped like ``image``, within the range of their targets.
     """
-    source = percentiles(image, q) if source is None else source
+    source = percentiles(image) if source is None else source
     # NumPy has no bfloat16.
-    sources, ends = (each.float().reshape(-1, len(q)).cpu().numpy() for each in (source, targets))
+    sources, ends = (each.float().reshape(-1, len(Q)).cpu().numpy() for each in (source, targets))
     planes = image.detach().float().reshape(len(sources), -1).cpu().numpy()
     curves = zip(planes, sources, ends, strict=True)
     mapped = [_tone_curve(*curve) for curve in curves]
@@ -79,28 +76,18 @@ def _tone_curve(plane: np.ndarray, source: np.ndarray, target: np.ndarray) -> np
     return np.interp(plane, points, np.bincount(owner, target) / count)
 
 
-def mapped(pairs: Pairs, targets: Tensor, q: Sequence[float] = Q) -> Pairs:
-    """Map each low image of ``pairs`` to its ``targets`` (len(pairs), 3, len(q)).
+def mapped(pairs: Pairs, targets: Tensor) -> Pairs:
+    """Map each low image of ``pairs`` to its ``targets`` (len(pairs), 3, len(Q)).
 
     Images are mapped on first access, rounded to 8 bits, and kept in memory.
     """
-    title = f"{pairs.title}, mapped"
-    return Pairs(title, pairs.names, pairs.scenes, _Mapped(pairs, targets, q))
 
+    @cache
+    def low(index: int) -> np.ndarray:
+        return to_uint8(map_histogram(pairs[index].low, targets[index]))
 
-@dataclass(frozen=True, eq=False)
-class _Mapped:
-    pairs: Pairs
-    targets: Tensor
-    q: Sequence[float]
-    done: dict[int, np.ndarray] = field(default_factory=dict)
+    def pair(index: int) -> RawPair:
+        return low(index), pairs.raw(index)[1]
 
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int, /) -> tuple[np.ndarray, np.ndarray]:
-        low, normal = self.pairs.raw(index)
-        if index not in self.done:
-            mapped = map_histogram(to_float(low), self.targets[index], self.q)
-            self.done[index] = to_uint8(mapped)
-        return self.done[index], normal
+    arrays = Lazy([partial(pair, i) for i in range(len(pairs))])
+    return Pairs(f"{pairs.title}, mapped", pairs.names, pairs.scenes, arrays)
