@@ -2,8 +2,9 @@
 
 import html
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -23,10 +24,18 @@ h2 { font-size: 1rem; margin: 1.5rem 0 .25rem }
 """.strip()
 
 
+class Picture(NamedTuple):
+    """One image of the page: its file, title and score."""
+
+    file: str
+    title: str
+    score: str
+
+
 def write_gallery(
     methods: Mapping[str, Callable[[Tensor], Tensor]], pairs: Pairs, folder: str | Path
 ) -> Path:
-    """Write ``gallery.html`` and its images into a new folder.
+    """Write ``gallery.html``, ``gallery.md`` and their images into a new folder.
 
     Each pair is one row: the low-light image, the output of each method with PSNR and SSIM under
     the frozen protocol, and the target.
@@ -52,32 +61,57 @@ def write_gallery(
     with atomic_path(folder) as temporary:
         (temporary / "images").mkdir(parents=True)
         # Files are numbered: names may hold any characters, and those of two sets may be equal.
-        rows = [_row(row, pair, by_title, temporary) for row, pair in enumerate(tqdm(pairs))]
-        title = html.escape(f"{pairs.title}: {', '.join(methods)}")
-        page = (
-            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-            f"<style>\n{STYLE}\n</style>\n<h1>{title}</h1>\n{''.join(rows)}</html>\n"
-        )
-        (temporary / "gallery.html").write_text(page, encoding="utf-8")
+        rows = [
+            (pair.name, _pictures(row, pair, by_title, temporary))
+            for row, pair in enumerate(tqdm(pairs))
+        ]
+        title = f"{pairs.title}: {', '.join(methods)}"
+        (temporary / "gallery.html").write_text(_page(title, rows), encoding="utf-8")
+        (temporary / "gallery.md").write_text(_markdown(title, rows), encoding="utf-8")
     return folder / "gallery.html"
 
 
-def _row(row: int, pair: Pair, methods: Mapping[str, Method], folder: Path) -> str:
-    """Write the images of one row, and return its HTML."""
+def _pictures(row: int, pair: Pair, methods: Mapping[str, Method], folder: Path) -> list[Picture]:
+    """Write the images of one row."""
     images = [("low", pair.low)]
     for title, method in methods.items():
         images.append((title, quantise(method(pair.low[None].to(method.device))[0]).cpu()))
-    images.append(("target", pair.normal))
-    figures = ""
-    for number, (title, image) in enumerate(images):
+    pictures = []
+    for number, (title, image) in enumerate([*images, ("target", pair.normal)]):
         file = f"images/{row}_{number}.jpg"
         save_image(folder / file, image)
-        name = html.escape(title)
-        scores = f"{psnr(image, pair.normal).item():.2f} dB, SSIM "
-        scores += f"{ssim(image, pair.normal).item():.3f}"
-        caption = name if image is pair.normal else f"{name} {scores}"
-        figures += (
-            f'<figure><img src="{file}" alt="{name} of {html.escape(pair.name)}" loading="lazy">'
-            f"<figcaption>{caption}</figcaption></figure>\n"
+        score = (
+            f"{psnr(image, pair.normal).item():.2f} dB, SSIM {ssim(image, pair.normal).item():.3f}"
         )
-    return f"<h2>{html.escape(pair.name)}</h2>\n<section>\n{figures}</section>\n"
+        pictures.append(Picture(file, title, score if number < len(images) else ""))
+    return pictures
+
+
+def _page(title: str, rows: Sequence[tuple[str, Sequence[Picture]]]) -> str:
+    title = html.escape(title)
+    parts = [
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>',
+        f"<style>\n{STYLE}\n</style>\n<h1>{title}</h1>",
+    ]
+    for name, pictures in rows:
+        parts.append(f"<h2>{html.escape(name)}</h2>\n<section>")
+        for picture in pictures:
+            alt = html.escape(f"{picture.title} of {name}")
+            caption = html.escape(f"{picture.title} {picture.score}".strip())
+            parts.append(
+                f'<figure><img src="{html.escape(picture.file)}" alt="{alt}" loading="lazy">'
+                f"<figcaption>{caption}</figcaption></figure>"
+            )
+        parts.append("</section>")
+    return "\n".join([*parts, "</html>\n"])
+
+
+def _markdown(title: str, rows: Sequence[tuple[str, Sequence[Picture]]]) -> str:
+    _, first = rows[0]
+    table = [["image", *(picture.title for picture in first)], ["---"] * (len(first) + 1)]
+    for name, pictures in rows:
+        cells = [f"![{p.title} of {name}]({p.file}) {p.score}".strip() for p in pictures]
+        table.append([name, *cells])
+    # A vertical bar would end the cell.
+    lines = [" | ".join(cell.replace("|", r"\|") for cell in cells) for cells in table]
+    return "\n".join([f"# {title}", "", *(f"| {line} |" for line in lines), ""])

@@ -30,9 +30,11 @@ def page(pairs, tmp_path_factory):
     return write_gallery(methods, pairs, folder)
 
 
-def test_every_image_is_on_the_page_and_on_the_disk(page, pairs):
-    shown = re.findall(r'src="([^"]+)"', page.read_text())
+def test_every_image_is_on_both_pages_and_on_the_disk(page, pairs):
+    text, markdown = page.read_text(), (page.parent / "gallery.md").read_text()
+    shown = re.findall(r'src="([^"]+)"', text)
     assert len(shown) == len(pairs) * 4
+    assert re.findall(r"\]\(([^)]+)\)", markdown) == shown
     assert {f"images/{p.name}" for p in (page.parent / "images").iterdir()} == set(shown)
     assert load_image(page.parent / shown[0]).shape == pairs[0].low.shape
 
@@ -43,7 +45,7 @@ def test_names_may_hold_any_characters_and_occur_twice(pairs, tmp_path):
     shown = re.findall(r'src="([\w/.]+)"', page.read_text())
     assert len(set(shown)) == 6
     assert all((page.parent / file).is_file() for file in shown)
-    assert page.read_text().count("<h2>a#1 (b) 100%.x</h2>") == 2
+    assert page.with_suffix(".md").read_text().count("| a#1 (b) 100%.x |") == 2
 
 
 def test_outputs_have_scores(page, pairs):
@@ -52,10 +54,13 @@ def test_outputs_have_scores(page, pairs):
 
 
 def test_methods_may_have_any_name(pairs, tmp_path):
-    methods = {"low": classical.gamma, "target": classical.gamma}
-    text = write_gallery(methods, pairs, tmp_path / "gallery").read_text()
-    assert text.count("<figure>") == len(pairs) * 4
+    methods = {"low": classical.gamma, "target": classical.gamma, "a|b": classical.identity}
+    page = write_gallery(methods, pairs, tmp_path / "gallery")
+    text, markdown = page.read_text(), page.with_suffix(".md").read_text()
+    assert text.count("<figure>") == len(pairs) * 5
     assert len(re.findall(r"(?:low|target) [\d.]+ dB", text)) == len(pairs) * 3
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
 
 
 def test_a_gallery_needs_pairs(pairs, tmp_path):
