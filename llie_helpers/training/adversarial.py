@@ -46,8 +46,7 @@ class Adversarial(EnhancementModule):
 
         # The generator's loss must not add gradients to the discriminator.
         self.toggle_optimizer(generator)
-        loss = self.loss(enhanced, normal)
-        adversarial_loss = gan_generator_loss(self.discriminator(low, enhanced))
+        loss, adversarial_loss = self.generator_losses(low, normal, enhanced)
         total = self.recipe.adversarial * adversarial_loss + loss
         self.update(generator, self.checked(total), batch_idx)
         self.untoggle_optimizer(generator)
@@ -59,6 +58,17 @@ class Adversarial(EnhancementModule):
                 "discriminator_loss": discriminator_loss.detach(),
             }
         )
+
+    def generator_losses(
+        self, low: Tensor, normal: Tensor, enhanced: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the recipe's loss and the adversarial loss."""
+        return self.loss(enhanced, normal), gan_generator_loss(self.discriminator(low, enhanced))
+
+    def training_loss(self, *batch: Tensor) -> Tensor:
+        low, normal = batch
+        loss, adversarial_loss = self.generator_losses(low, normal, self.model(low))
+        return self.recipe.adversarial * adversarial_loss + loss
 
     def update(self, optimizer: Any, loss: Tensor, batch_idx: int) -> None:
         """Accumulate the gradient of ``loss``, and step after ``accumulate`` batches."""

@@ -27,6 +27,7 @@ from llie_helpers.training.adversarial import Adversarial
 from llie_helpers.training.batches import TrainingData
 from llie_helpers.training.callbacks import MovingAverage, Patience, ProgressLine, RunKeeper
 from llie_helpers.training.history import History, load_history
+from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import EnhancementModule, Supervised
 from llie_helpers.training.recipe import Recipe
 from llie_helpers.training.trainer import hardware, keep_interrupt_handler, make_trainer, quiet
@@ -186,9 +187,10 @@ def fit(
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         except torch.cuda.OutOfMemoryError as error:
-            # The variables of its calls hold what filled the memory, and notebooks keep the error.
+            # The variables of its calls hold what filled the memory.
             traceback.clear_frames(error.__traceback__)
-            raise out_of_memory_error(recipe, crops[0][0]) from error
+            place = trainer.strategy.root_device
+            raise out_of_memory_error(module, crops[0], place) from error
     best_path = folder / "best.safetensors"
     model.load_state_dict(weights_file.read(best_path)[0])
     module.to(home).eval()
@@ -197,27 +199,6 @@ def fit(
         for path in sorted((folder / "snapshots").glob("epoch_*.png"))
     ]
     return TrainingRun(history, best_path, snapshots, keeper.loaded)
-
-
-def out_of_memory_error(recipe: Recipe, image: torch.Tensor) -> CourseError:
-    """Return the error for a batch of ``image`` and others that exceeds the GPU's memory."""
-    height, width = image.shape[-2:]
-    half = recipe.batch_size // 2
-    if half:
-        accumulate = -(-recipe.batch_size * recipe.accumulate // half)
-        advice = (
-            f"try batch_size = {half} with accumulate = {accumulate}, by which each step still "
-            "uses as many crops (start over with resume=False)"
-        )
-    else:
-        advice = (
-            f"choose smaller crops, such as crop_size = {width // 2}, or free the memory that "
-            "other programs or notebooks use"
-        )
-    return CourseError(
-        f"A batch of {recipe.batch_size} crops of {width}x{height} pixels exceeds the GPU's "
-        f"memory; {advice}."
-    )
 
 
 def default_discriminator(model: Network, seed: int) -> PatchGAN:

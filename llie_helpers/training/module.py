@@ -43,6 +43,10 @@ class EnhancementModule(lightning.LightningModule):
         self.loss = WeightedLoss(recipe.loss)
         self.objective = model.objective(**recipe.objective)
 
+    def training_loss(self, *batch: Tensor) -> Tensor:
+        """Return the loss to minimise on a batch."""
+        return self.objective(self.loss, *batch)
+
     def on_train_epoch_start(self) -> None:
         self.loss.set_epoch(self.current_epoch)
 
@@ -113,7 +117,7 @@ class Supervised(EnhancementModule):
     """Supervised training with the network's objective."""
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
-        loss = self.checked(self.objective(self.loss, *batch))
+        loss = self.checked(self.training_loss(*batch))
         self.log_training({"train_loss": loss.detach()})
         return loss
 

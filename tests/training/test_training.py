@@ -20,11 +20,12 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics import ssim
 from llie_helpers.models import create_model
-from llie_helpers.models.network import Network
+from llie_helpers.models.network import Network, Objective
 from llie_helpers.models.weights import read
 from llie_helpers.training import History, TrainingRun, fit, load_history, trainer
 from llie_helpers.training.batches import epoch_loader
 from llie_helpers.training.callbacks import MovingAverage
+from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import Supervised, cosine
 from llie_helpers.training.recipe import Recipe
 from llie_helpers.training.trainer import hardware
@@ -376,30 +377,71 @@ def test_an_exploding_loss_stops_before_it_is_infinite(train, val, tmp_path):
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 6
 
 
+class WithThumbnails(Objective):
+    sees_whole = True
+
+    def __call__(self, loss, low, normal, *whole):
+        whole_low, whole_normal, _ = whole
+        return super().__call__(loss, low, normal) + super().__call__(loss, whole_low, whole_normal)
+
+
+class Greedy(Network):
+    """Runs out of memory with more than ``room`` images, as a GPU does."""
+
+    def __init__(self, room: int, objective: type[Objective] = Objective):
+        super().__init__()
+        self.room, self.gain = room, nn.Parameter(torch.ones(()))
+        self.objective = lambda: objective(self)
+
+    def forward(self, image):
+        if len(image) > self.room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return image * self.gain
+
+
+@pytest.mark.parametrize("objective", [Objective, WithThumbnails])
 @pytest.mark.parametrize(
-    ("batch_size", "advice"),
+    ("room", "advice"),
     [
-        (12, "try batch_size = 6 with accumulate = 2, by which each step still uses as many crops"),
-        (1, "choose smaller crops, such as crop_size = 8"),
+        (3, "batch_size = 3 fits, and with accumulate = 4 each step still uses as many crops"),
+        (0, "so does a single one; choose smaller crops, such as crop_size = 8"),
     ],
 )
-def test_a_batch_that_exceeds_the_memory_is_one_sentence(train, val, tmp_path, batch_size, advice):
-    activations = []
+def test_out_of_memory_names_a_batch_that_fits(train, val, tmp_path, room, advice, objective):
+    with pytest.raises(CourseError, match=advice):
+        fit(Greedy(room, objective), train, val, SMALL, run_dir=tmp_path, progress=False,
+            batch_size=12)  # fmt: skip
 
-    class Greedy(Network):
-        def __init__(self):
-            super().__init__()
-            self.gain = nn.Parameter(torch.ones(()))
 
+def test_a_batch_that_fits_is_looked_for_where_the_run_was():
+    places = set()
+
+    class Watched(Greedy):
         def forward(self, image):
-            activation = image * self.gain
-            activations.append(weakref.ref(activation))
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            places.add(image.device.type)
+            return super().forward(image)
 
-    with pytest.raises(CourseError, match=advice) as raised:
-        fit(Greedy(), train, val, SMALL, run_dir=tmp_path, progress=False, batch_size=batch_size)
-    assert raised.value.__cause__, "a notebook keeps it"
-    assert activations[0]() is None
+    module = Supervised(Watched(0), SMALL, seed=0)
+    module.cpu = lambda: None  # which does not work from there
+    # PyTorch's device without numbers takes the place of a GPU.
+    out_of_memory_error(module, list(torch.zeros(2, 3, 16, 16)), torch.device("meta"))
+    assert places == {"meta"}
+
+
+def test_the_batch_that_did_not_fit_is_gone_when_others_are_tried(train, val, tmp_path):
+    alive = []
+
+    class Forgetful(Greedy):
+        def forward(self, image):
+            alive.append(any(old() is not None for old in kept))
+            activation = image * self.gain
+            kept.append(weakref.ref(activation))
+            return super().forward(activation)
+
+    model, kept = Forgetful(3), []
+    with pytest.raises(CourseError, match="batch_size = 3 fits"):
+        fit(model, train, val, SMALL, run_dir=tmp_path, progress=False, batch_size=12)
+    assert alive == [False, False, False]
 
 
 def test_a_run_with_other_settings_is_not_mixed_up(train, val, tmp_path):
