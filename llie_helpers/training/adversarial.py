@@ -22,14 +22,16 @@ class Adversarial(EnhancementModule):
 
     Args:
         discriminator: maps ``(low, image)`` to logits of any shape.
-        model, recipe, seed: see `EnhancementModule`.
+        model, recipe, seed, halves: see `EnhancementModule`.
     """
 
     # Two optimisers alternate, which Lightning supports only in manual optimisation.
     automatic_optimization = False
 
-    def __init__(self, model: Network, discriminator: nn.Module, recipe: Recipe, seed: int) -> None:
-        super().__init__(model, recipe, seed)
+    def __init__(
+        self, model: Network, discriminator: nn.Module, recipe: Recipe, seed: int, halves: str = ""
+    ) -> None:
+        super().__init__(model, recipe, seed, halves)
         self.discriminator = discriminator
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:

@@ -24,7 +24,7 @@ from llie_helpers.models import weights as weights_file
 from llie_helpers.models.network import Network
 from llie_helpers.models.patchgan import PatchGAN
 from llie_helpers.training.adversarial import Adversarial
-from llie_helpers.training.batches import TrainingData
+from llie_helpers.training.batches import TrainingData, scene_halves
 from llie_helpers.training.callbacks import MovingAverage, Patience, ProgressLine, RunKeeper
 from llie_helpers.training.history import History, load_history
 from llie_helpers.training.memory import out_of_memory_error
@@ -141,12 +141,13 @@ def fit(
     }
     # Converted by JSON, so that it compares equal to what an earlier run wrote.
     history = History(json.loads(json.dumps(settings)))
+    halves = scene_halves(val) if isinstance(val, Pairs) else ""
     module: EnhancementModule
     if recipe.adversarial:
         adversary = discriminator or default_discriminator(model, seed)
-        module = Adversarial(model, adversary, recipe, seed)
+        module = Adversarial(model, adversary, recipe, seed, halves)
     else:
-        module = Supervised(model, recipe, seed)
+        module = Supervised(model, recipe, seed, halves)
     # Lightning does not switch a network from evaluation to training mode.
     module.train()
     crops: Any = train

@@ -21,6 +21,8 @@ class History(Sequence):
     - ``lr``: the learning rate of the epoch's last step;
     - ``train_loss``, ``val_loss``, ``val_psnr`` (dB) and ``val_ssim``: means over the epoch's
       batches, or over the validation images;
+    - ``val_psnr_a``, ``val_psnr_b``: PSNR on every other validation scene, and on the rest, so
+      that a choice made on one half can be checked on the other;
     - ``adversarial_loss``, ``discriminator_loss``: of adversarial training;
     - ``loss_weights`` and ``loss_terms``: the weight of each term of the loss in this epoch,
       and its unweighted mean in training.

@@ -35,11 +35,12 @@ class EnhancementModule(lightning.LightningModule):
 
     Args:
         model: maps ``(N, 3, H, W)`` in [0, 1] to the same.
+        halves: "a" or "b" for each validation image, to score the two halves separately.
     """
 
-    def __init__(self, model: Network, recipe: Recipe, seed: int) -> None:
+    def __init__(self, model: Network, recipe: Recipe, seed: int, halves: str = "") -> None:
         super().__init__()
-        self.model, self.recipe, self.seed = model, recipe, seed
+        self.model, self.recipe, self.seed, self.halves = model, recipe, seed, halves
         self.loss = WeightedLoss(recipe.loss)
         self.objective = model.objective(**recipe.objective)
 
@@ -78,6 +79,8 @@ class EnhancementModule(lightning.LightningModule):
         scores = {"val_loss": loss, "val_psnr": psnr(enhanced, normal).mean()}
         # Equal to the metric, but ten times as fast.
         scores["val_ssim"] = 1 - ssim_loss(enhanced, normal)
+        if self.halves:
+            scores[f"val_psnr_{self.halves[batch_idx]}"] = scores["val_psnr"]
         self.log_dict(scores, batch_size=1)
 
     def checked(self, loss: Tensor) -> Tensor:

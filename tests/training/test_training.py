@@ -23,7 +23,7 @@ from llie_helpers.models import create_model
 from llie_helpers.models.network import Network, Objective
 from llie_helpers.models.weights import read
 from llie_helpers.training import History, TrainingRun, fit, load_history, trainer
-from llie_helpers.training.batches import epoch_loader
+from llie_helpers.training.batches import epoch_loader, scene_halves
 from llie_helpers.training.callbacks import MovingAverage
 from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import Supervised, cosine
@@ -310,6 +310,8 @@ def test_the_history_is_recorded_as_it_was(train, val, tmp_path):
         assert row["loss_weights"] == ({"mse": 1.0, "ssim": 0.5} if epoch < 3 else {"mse": 1.0})
         weighted = sum(row["loss_weights"][name] * term for name, term in row["loss_terms"].items())
         assert row["train_loss"] == pytest.approx(weighted, rel=1e-4)
+        halves = (row["val_psnr_a"] + row["val_psnr_b"]) / 2
+        assert row["val_psnr"] == pytest.approx(halves, rel=1e-5)
         assert 0 < row["seconds"] <= record.seconds
 
 
@@ -323,6 +325,12 @@ def test_a_history_without_validation_can_be_read(tmp_path):
     record = load_history(tmp_path / "history.json")
     assert record.best == rows[1]  # the last weights were kept
     assert record.seconds == 9.0
+
+
+def test_halves_of_validation_are_whole_scenes():
+    pairs = toy_pairs("toy", 5)
+    scenes = Pairs(pairs.title, pairs.names, (7, 3, 7, 9, 3), pairs.arrays)
+    assert scene_halves(scenes) == "babaa"
 
 
 def test_an_epoch_without_any_term_of_the_loss_goes_by(train, val, tmp_path):
