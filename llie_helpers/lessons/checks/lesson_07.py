@@ -115,7 +115,9 @@ frequency = Exercise(
         "an image of odd width comes back a column short: irfft2 cannot know the width; "
         "give it the size, `s=low.shape[-2:]`.": ", s=low.shape[-2:] => ",
         "the mask is not used.": "spectrum * self.mask => spectrum",
-        "for any `size`: use rfft2, not fft2.": "torch.fft.rfft2 => torch.fft.fft2",
+        "the mask has the same shape, for any `size`: use rfft2, not fft2.": (
+            "torch.fft.rfft2 => torch.fft.fft2"
+        ),
     },
     hints=[
         "In `__init__`, call `super().__init__()` first. A tensor is trained only if it is an "
