@@ -977,7 +977,7 @@ def at_exposure(stops=4.0):
         right.plot(stops_axis, np.clip(curve, 0, 40), label=label)
     right.axvspan(2.5, 5, color="#EEEEEE")
     right.axvline(stops, color="black", linewidth=1)
-    right.set(xlabel="stops too dark", title="PSNR (dB)", ylim=(5, 30))
+    right.set(xlabel="stops too dark", title="PSNR (dB)", ylim=(5, 35))
     right.legend(fontsize=9, loc="upper right", frameon=True, framealpha=1, edgecolor="white")
     return figure
 
