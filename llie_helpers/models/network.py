@@ -126,7 +126,7 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     Without a context, an image is prepared before it is padded.
 
     Raises:
-        CourseError: see `check_images`.
+        CourseError: see `check_images`; or ``forward`` returns None.
     """
 
     @functools.wraps(forward)
@@ -140,7 +140,13 @@ def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
             image = F.pad(image, (0, right, 0, bottom), mode="reflect")
             place = place.scaled(1 + bottom / height, 1 + right / width)
         whole = () if context is None else (context, place)
-        return forward(self, image, *whole)[..., :height, :width]
+        enhanced = forward(self, image, *whole)
+        if enhanced is None:
+            raise CourseError(
+                f"{type(self).__name__}.forward returned None instead of the enhanced images; "
+                "add its return statement."
+            )
+        return enhanced[..., :height, :width]
 
     return padded
 

@@ -517,7 +517,8 @@ question_bright = widgets.predict(
     ["above 30 dB: it leaves them alone", "20 to 30 dB: a little off", "below 20 dB: far off"],
 )
 question_cross = widgets.predict(
-    "You take away more and more light. From where on does it stay ahead of the gamma curve?",
+    "You take away more and more light. From where on does the first network stay ahead of the "
+    "gamma curve?",
     ["from 1 stop", "from 4 stops", "never"],
 )
 display(question_bright, question_cross)

@@ -124,11 +124,15 @@ question_swap
 exchange = my_swap
 bright, dark = test[0].normal[:, :256, :384], test[len(test) // 2].low[:, :256, :384]
 first, second = exchange(bright, dark).clamp(0, 1), exchange(dark, bright).clamp(0, 1)
+
+# %% Draw both exchanges tags=["hide-input"]
 plotting.show_images(
     [bright, dark, first, second],
     ["1: well lit", "2: dark", "amplitudes of 1, phases of 2", "amplitudes of 2, phases of 1"],
     [f"mean {image.mean():.2f}" for image in (bright, dark, first, second)],
     columns=2,
+    alt="A well-lit scene and a dark one. With the amplitudes of the first, the dark scene is "
+    "bright, in blotches of colour; with those of the second, the well-lit scene is dark.",
 )
 
 
@@ -204,12 +208,13 @@ question_own.reveal(
 # {{claim with_amplitudes > with_brightness + 5 and with_amplitudes > 25}}
 # {{claim with_phases < as_it_is + 1}}
 
-# %%
+# %% Draw what the exchange leaves tags=["hide-input"]
 pair = test[1]
 pictures = [pair.low, exchange(pair.normal, pair.low).clamp(0, 1), pair.normal]
 plotting.show_images(
     [image[:, 70:130, 150:240] for image in pictures],
     ["low", "low, with the target's amplitudes", "target"],
+    alt="Part of a photograph: dark; as bright as the target, but with grain; the smooth target.",
 )
 
 # %% [markdown]
@@ -322,10 +327,13 @@ print(f"same output as the course's network: {torch.allclose(by_mine, by_course,
 # {{claim total == 129_016}}
 # {{claim torch.allclose(by_mine, by_course, atol=1e-5)}}
 
-# %%
+# %% Draw its output tags=["hide-input"]
 views = [crop[0], by_mine[0], target[0]]
 plotting.show_images(
-    views, ["dark", "your class, trained", "target"], [f"mean {x.mean():.2f}" for x in views]
+    views,
+    ["dark", "your class, trained", "target"],
+    [f"mean {x.mean():.2f}" for x in views],
+    alt="The garage: dark, brightened to more than the target's brightness, and the target.",
 )
 
 # %% [markdown]
@@ -374,6 +382,8 @@ plotting.show_images(
     [point[0, :, middle, middle], (0.5 + kernel / kernel.abs().max() / 2)[:, middle, middle]],
     ["one white pixel", "after the branch (grey is 0)"],
     columns=3,
+    alt="One white pixel, and what the branch makes of it: a bright pixel, weak coloured ones "
+    "around it, and a faint cross.",
 )
 
 # %% [markdown]
@@ -741,6 +751,9 @@ plotting.show_images(
     ],
     ["", f"white: {stops.max():.1f} stops", "", f"{by_light:.1f} dB", f"{by_all:.1f} dB", ""],
     columns=3,
+    alt="A dark temple before a bright sky; the map of its gains, black in the sky and light on "
+    "temple and bushes; the target. Below, by the light alone, the bushes are full of grain; by "
+    "the whole network they are smooth.",
 )
 
 # %% [markdown]
@@ -1011,15 +1024,15 @@ report("  light alone", ablated["blocks"])
 
 # %% [markdown]
 # Without its mask, the published network scores about the same: more than half of its parameters
-# hardly matter. Without its spectral branches, `dual_branch` loses some tenths of a decibel. By its
-# light alone it loses more than two, and nearly half of its SSIM: the noise is back.
+# hardly matter. Without its spectral branches, `dual_branch` loses about 0.2 dB. By its light alone
+# it loses more than 2 dB, and nearly half of its SSIM: the noise is back.
 #
 # This shows what *these weights* rely on, not what the network needs: trained without the branch,
 # it might find another way. "Going deeper" tries that.
 #
 # {{claim abs(ablated["mask"].psnr - old_long.psnr) < 0.4}}
-# {{claim 0.1 < new_long.psnr - ablated["spectral"].psnr < 1}}
-# {{claim 0.1 < new_long.psnr_gt_mean - ablated["spectral"].psnr_gt_mean < 1}}
+# {{claim 0.1 < new_long.psnr - ablated["spectral"].psnr < 0.3}}
+# {{claim 0.1 < new_long.psnr_gt_mean - ablated["spectral"].psnr_gt_mean < 0.3}}
 # {{claim ablated["blocks"].psnr < new_long.psnr - 2}}
 # {{claim 0.5 < ablated["blocks"].ssim / new_long.ssim < 0.6}}
 #
@@ -1039,16 +1052,20 @@ for split in ("test", "val"):
 Table(["LOL v1", "published", "dual_branch", "lead"], rows)
 
 # %% [markdown]
-# `dual_branch` leads by about two decibels in GT-mean PSNR on either split. On scenes that it has
-# never seen, its lead in plain PSNR is only about half of that: how bright a room was meant to be
-# is still a guess. Three reservations:
+# `dual_branch` leads by about two decibels in GT-mean PSNR on either split. In plain PSNR it leads
+# by three on the test pairs, and by only one on scenes that it has never seen: there, how bright a
+# room was meant to be is still a guess. Three reservations:
 #
-# - `dual_branch` was trained for eight times the steps, in three times the time.
-# - `val` chose the published network's epoch, but none of `dual_branch`.
+# - `dual_branch` was trained for eleven times the steps, in seven times the time.
+# - `val` is not quite unseen: it chose the published network's epoch, and how `dual_branch` was
+#   trained further.
 # - Each score is that of one seed. Lesson 08 asks what such a lead is worth.
 #
 # {{claim 1.5 < lead["val", "psnr_gt_mean"] < 2.5 and 1.5 < lead["test", "psnr_gt_mean"] < 2.5}}
-# {{claim 0.4 < lead["val", "psnr"] / lead["val", "psnr_gt_mean"] < 0.6}}
+# {{claim 2.8 < lead["test", "psnr"] < 3.3 and 0.8 < lead["val", "psnr"] < 1.2}}
+# {{claim 11 <= lessons.recorded("dual_branch_lol_v1")[-1]["steps"] / (4 * 500) < 12}}
+# {{claim 7 <= lessons.recorded("dual_branch_lol_v1")[-1]["seconds"] / (21 * 60) < 7.5}}
+# {{claim any("4 epochs of 500 steps" in card.path.read_text() for card in shipped_cards())}}
 #
 # The strip, with your network's panel: most of the grain of 02 is gone, and the finest detail with
 # it. (The blotch under `06 pix2pix` is not in the photograph. 04 has a panel only if you have
@@ -1221,6 +1238,8 @@ plotting.show_images(
     list(by_axes.values()),
     [f"by {label}" if label != "one gain" else label for label in by_axes],
     [f"{score:.1f} dB" for score in scores.values()],
+    alt="The temple, four times. With one gain, and by places, sky and lake are white; by "
+    "luminances, and by both, they are there.",
 )
 
 # %% [markdown]
@@ -1317,6 +1336,8 @@ tiles = torch.cat([photo, photo], dim=-1)
 plotting.show_images(
     [tiles, spectrum_picture(photo), spectrum_picture(mirrored(photo))],
     ["two tiles: mind the seam", "spectrum", "spectrum when mirrored"],
+    alt="A photograph twice, side by side, with a seam where they meet. Its spectrum has a bright "
+    "upright cross; that of the mirrored photograph has none.",
 )
 
 # %% [markdown]
@@ -1455,7 +1476,7 @@ for label in (yours_ours, long_ours):
 # - A second stage cannot make up for a first that has hardly begun.
 # - A gain for each place alone burns the sky behind a roof.
 # - Frequencies gave less than they promised: without their spectral branches the weights from LOL
-#   v1 lose only some tenths of a decibel.
+#   v1 lose only about 0.2 dB.
 #
 # ## Papers
 #

@@ -25,6 +25,7 @@
 import copy
 import re
 from functools import partial
+from itertools import combinations
 from statistics import fmean
 
 import cv2
@@ -62,10 +63,8 @@ for pairs in (train, val, test):
 # %% [markdown]
 # A network that you trained on this computer is *yours*, as its lesson left it. A training that was
 # interrupted is listed as unfinished: finish it before you compare. The other networks are those
-# that the course ships, trained on the same pairs. The text below tells of the course's. With yours
-# in the table, some of its sentences will not hold: more networks may lose to the mapper, and
-# another photograph may be the worst. Then believe your numbers. (Section 5 says how much of such a
-# difference is luck.)
+# that the course ships, trained on the same pairs. If a sentence below does not hold for yours,
+# believe your numbers. (Section 5 says how much of such a difference is luck.)
 
 # %% Find the networks, yours or the course's tags=["hide-input"]
 LESSONS = {
@@ -301,15 +300,15 @@ losing = [
 Table(header.split(","), rows, dict.fromkeys(losing, vermilion))
 
 # %% [markdown]
-# The networks in orange lose to the histogram mapper in PSNR: three of six. But every network beats
+# The networks in orange lose to the histogram mapper in PSNR: half of them, or more. But all beat
 # it in SSIM. Here PSNR is mostly about light and colour, SSIM about noise and structure. GT-mean
 # PSNR corrects the brightness by the target, which no user has, so it is a diagnosis and not a
 # result. None of the three is "the quality". And the bar is low: put a filter behind the mapper,
 # and only `dual_branch` is ahead of it in either PSNR or SSIM.
 #
 # {{claim [it for it in networks if frozen[it] > frozen[filtered] - 0.2] == ["dual_branch"]}}
-# {{claim sum(judged[it].ssim > judged[filtered].ssim - 0.01 for it in networks) == 1}}
-# {{claim len(losing) == 3}}
+# {{claim max(judged[it].ssim for it in networks if it != winner) < judged[filtered].ssim - 0.01}}
+# {{claim 3 <= len(losing) <= 4}}
 # {{claim all(judged[label].ssim > judged[mapper].ssim for label in networks)}}
 #
 # Where do the two scores disagree? Compare the networks with the mapper in detail (green), then in
@@ -382,7 +381,7 @@ def show_frontier(points, cost, quality):
     for point in points:
         if point.label in kept:
             figure.axes[0].plot(
-                point.cost, point.quality, "o", color=vermilion, fillstyle="none", markersize=16
+                point.cost, point.quality, "o", color=vermilion, fillstyle="none", markersize=13
             )
     figure.axes[0].set_title(f"not dominated: {', '.join(kept)}")
     figure.alt += f" Not dominated: {', '.join(kept)}."
@@ -442,10 +441,10 @@ def on_lol(label, split="test"):
 
 
 def steps(label):
-    """How many steps the training took, by the card: "4 epochs of 400 steps" or "16,000 steps"."""
-    run = cards.read(shipped[label].path)[1].split("| training run |")[1]
-    epochs, each = re.search(r"(?:(\d+) epochs of )?([\d,]+) steps", run).groups()
-    return int(epochs or 1) * int(each.replace(",", ""))
+    """How many steps the training took, by the card: "4 epochs of 400 steps", "16,000 steps"."""
+    run = cards.read(shipped[label].path)[1].split("| training run |")[1].splitlines()[0]
+    found = re.findall(r"(?:(\d+) epochs of )?([\d,]+) steps", run)
+    return sum(int(epochs or 1) * int(each.replace(",", "")) for epochs, each in found)
 
 
 def row(label):
@@ -472,18 +471,18 @@ Table(
 # %% [markdown]
 # Here too, no network but `dual_branch` beats the mapper with its filter. But this is no ranking of
 # *designs*. `residual` had 1,000 steps, `unet` 1,600, and their cards say that more would help;
-# `dual_branch` had 16,000. Compare the order with that of the first table. There `unet` is two
-# decibels behind `fft_dual_branch`, and here it is ahead. But here `unet` and `pix2pix` work behind
-# the mapper, as `residual` does in both tables. Data, width and training differ as well, so each
-# order holds for its own table only. (`fft_dual_branch` has more parameters here, because its mask
-# grows with the crop.) Nor is the last column untouched: these pairs helped to choose the weights
-# of nearly every network, which is trap 6, in a mild form.
+# `dual_branch` had 23,000. Compare the order with that of the first table. There `unet` is behind
+# `fft_dual_branch`, and here it is ahead. But here `unet` and `pix2pix` work behind the mapper, as
+# `residual` does in both tables. Data, width and training differ as well, so each order holds for
+# its own table only. (`fft_dual_branch` has more parameters here, because its mask grows with the
+# crop.) Nor is the last column untouched: these pairs helped to choose the weights of every
+# network, which is trap 6, in a mild form.
 #
 # {{claim sum(on_lol(it)["psnr"] > filter_there["psnr"] - 0.2 for it in shipped) == 2}}
 # {{claim on_lol("dual_branch")["ssim"] > filter_there["ssim"] + 0.02}}
 # {{claim max(map(steps, ("unet", "residual", "fft_dual_branch", "pix2pix"))) < 3000}}
-# {{claim steps("residual") == 1000 and steps("unet") == 1600 and steps("dual_branch") == 16000}}
-# {{claim frozen["unet"] < frozen["fft_dual_branch"] - 1.5}}
+# {{claim steps("residual") == 1000 and steps("unet") == 1600 and steps("dual_branch") == 23000}}
+# {{claim frozen["unet"] < frozen["fft_dual_branch"] - 0.4}}
 # {{claim on_lol("unet")["psnr"] > on_lol("fft_dual_branch")["psnr"]}}
 #
 # Now beside the networks of others. Hollow circles are scores from papers. Hollow squares were
@@ -624,12 +623,10 @@ plotting.show_images(
 
 # %% [markdown]
 # PSNR and SSIM, of the whole photograph, prefer the U-Net: it has removed the noise. But it has
-# also painted a red motorcycle brown, and the owner would see nothing else. The third number sees
-# it: the error in local colour (the paler orange of section 2) is about twice that of the curve.
-# Go back to that figure: in local colour the U-Net is the worst of all.
+# also painted a red motorcycle brownish, and the owner would see nothing else. The third number
+# sees it: in local colour (the paler orange of section 2) the U-Net has more error than the curve.
 #
-# {{claim max(names, key=lambda it: judged[it].colour) == "unet"}}
-# {{claim scored["unet"]["colour"] > 1.6 * scored[fitted]["colour"]}}
+# {{claim scored["unet"]["colour"] > 1.1 * scored[fitted]["colour"]}}
 # {{claim psnr(compared["unet"], pair.normal) > psnr(compared[fitted], pair.normal) + 1}}
 # {{claim towards_yellow(compared["unet"]) > 0.25}}
 # {{claim max(towards_yellow(compared[fitted]), towards_yellow(pair.normal)) < 0.1}}
@@ -681,13 +678,13 @@ plotting.show_images(
 )
 
 # %% [markdown]
-# Three of the six are night skies, and `dual_branch` turns its own into a blue morning. For every
+# Several of the six are night skies, and `dual_branch` turns its own into a blue morning. For every
 # network, brightness is about half of its worst error, or more. Before you blame a network for its
 # noise, look at its light. The remaining error has causes that no gain corrects: a teal sky, an
 # orange tank.
 #
 # {{claim test.names[worst["dual_branch"]].startswith("rocket")}}
-# {{claim sum(test.names[i].startswith("rocket") for i in worst.values()) == 3}}
+# {{claim sum(test.names[i].startswith("rocket") for i in worst.values()) >= 2}}
 # {{claim share > 0.55}}
 # {{claim min(shares.values()) > 0.4}}
 #
@@ -738,6 +735,8 @@ plotting.show_images(
     [*panels, "target"],
     [*(f"{value:.1f} dB" for value in of_cup.values()), ""],
     columns=4,
+    alt="A cup with dark shadows on a bright table; pale, by the U-Net; with lighter shadows, by "
+    "dual_branch; the target.",
 )
 
 # %% [markdown]
@@ -786,23 +785,24 @@ Table(
 # it gains enough in backlight to beat doing nothing, and loses much in full light. (The test
 # favours these weights: its photographs were darkened in the same way as theirs.)
 #
-# And look at `dual_branch lol_v1` in full light: "41 dB" and "8 % brighter" describe no photograph.
+# And look at `dual_branch lol_v1` in full light: "42 dB" and "7 % brighter" describe no photograph.
 # Two of the six came back unchanged ("inf"), and count 60 dB each, while one night sky became a
 # third brighter, at 21 dB. That is trap 1 below, inside our own table.
 #
 # {{claim sum(value > 60 for value in one_by_one) == 2 and 20 < min(one_by_one) < 22}}
+# {{claim 0.065 < in_light["dual_branch lol_v1"]["full"]["brightness"] < 0.075}}
 # {{claim gain > 1 and cost < -2}}
 # {{claim load_recipe("dual_branch", "full").brighten_prob == 0.2}}
 # {{claim all(load_recipe(it, "full").brighten_prob == 0 for it in list(networks)[:-1])}}
 # {{claim all(backlit["identity"] > backlit[method] for method in (*earlier, "gamma", "lime"))}}
 # {{claim all(in_full[method] < 20 for method in earlier)}}
 # {{claim in_full["dual_branch photographs"] > 25}}
-# {{claim in_full["dual_branch lol_v1"] > 35}}
+# {{claim 41.5 < in_full["dual_branch lol_v1"] < 42.5}}
 # {{claim backlit["dual_branch photographs"] > backlit["identity"] > backlit["dual_branch lol_v1"]}}
 #
 # ## 5. Could it be chance?
 #
-# In section 2 a network leads by almost a decibel, and second is a filter. Would the network lead
+# In section 2 a network leads by about a decibel, and second is a filter. Would the network lead
 # on other photographs? There are no others, but there is the **bootstrap**: draw test images with
 # replacement, as many as there are, again and again, and see how the mean difference varies. Both
 # methods are scored on the same images, so take differences first.
@@ -814,7 +814,7 @@ Table(
 # draws' mean difference, ours minus theirs.
 #
 # {{claim (winner, second) == ("dual_branch", filtered)}}
-# {{claim 0.7 < frozen[winner] - frozen[second] < 1.1}}
+# {{claim 0.7 < frozen[winner] - frozen[second] < 1.3}}
 
 
 # %%
@@ -871,13 +871,24 @@ figure.alt = f"95 % intervals of {winner}'s lead in dB: {'; '.join(told)}."
 figure
 
 # %% [markdown]
-# A larger lead can be the less certain one. `pix2pix` is further behind than `residual`, but the
-# difference varies more from photograph to photograph, so its interval is wider and begins no
-# higher.
+# A larger lead can be the less certain one. Find a method that is further behind than another, and
+# whose interval begins lower nevertheless:
+
+# %% Find such a pair tags=["hide-input"]
+nearer, further = max(
+    combinations(ranking[1:], 2), key=lambda pair: intervals[pair[0]][0] - intervals[pair[1]][0]
+)
+for label in (nearer, further):
+    print(
+        f"{label:17} behind by {frozen[winner] - frozen[label]:.2f} dB, "
+        f"interval from {intervals[label][0]:.2f} dB"
+    )
+
+# %% [markdown]
+# Its difference varies more from photograph to photograph, so its interval is wider.
 #
-# {{claim frozen["residual"] > frozen["pix2pix"] + 0.5}}
-# {{claim np.ptp(intervals["pix2pix"]) > np.ptp(intervals["residual"]) + 0.7}}
-# {{claim intervals["pix2pix"][0] < intervals["residual"][0] + 0.4}}
+# {{claim intervals[further][0] < intervals[nearer][0] - 0.2}}
+# {{claim np.ptp(intervals[further]) > np.ptp(intervals[nearer]) + 0.5}}
 #
 # Even this is too kind. The winner was chosen on these very photographs, and of many intervals at
 # 95 % one may miss by chance. Above all, the bootstrap takes the images to be independent, and they
@@ -896,15 +907,15 @@ for mine, ours, theirs in zip(of_scene, by_scene[winner], by_scene[second], stri
     print(f"  scene of {test.names[int(mine.argmax())]:20} {ours:.2f} against {theirs:.2f} dB")
 
 # %% [markdown]
-# The network leads by three to three and a half decibels in two scenes. In the third, at night,
-# it makes the sky too bright, and is behind by even more. Who wins depends on who chose the scenes.
+# The network leads by more than two decibels in two scenes. In the third, at night, it makes the
+# sky too bright, and is about as far behind, or further. Who wins depends on who chose the scenes.
 # And look at the interval: it simply goes from the worst scene to the best. Of the 27 equally
 # likely draws, one takes the worst scene three times, and 1 in 27 is more than 2.5 %. Three scenes
 # are three observations, and no arithmetic makes more of them. LOL v1's 15 test images show 14
 # scenes, so a few tenths of a decibel between two papers mean little.
 #
-# {{claim 2.5 < sorted(by_scene[winner] - by_scene[second])[1]}}
-# {{claim max(by_scene[winner] - by_scene[second]) < -min(by_scene[winner] - by_scene[second])}}
+# {{claim 2.2 < sorted(by_scene[winner] - by_scene[second])[1]}}
+# {{claim min(by_scene[winner] - by_scene[second]) < -1.8}}
 # {{claim np.isclose(low_end, min(by_scene[winner] - by_scene[second]))}}
 # {{claim np.isclose(high_end, max(by_scene[winner] - by_scene[second]))}}
 #
@@ -1017,7 +1028,6 @@ for label in names:
 #
 # {{claim max(networks, key=lambda n: frozen[n] - rigged[n]["one error for all"]) == "dual_branch"}}
 # {{claim sorted(names, key=lambda n: rigged[n]["one error for all"])[-1] == filtered}}
-# {{claim rigged[filtered]["one error for all"] > rigged["dual_branch"]["one error for all"] + 1}}
 #
 # ### Traps 2 to 5: the rules of the beginning
 #
@@ -1041,7 +1051,7 @@ Table(
 
 # %% [markdown]
 # - Trap 2, **GT-mean**, gives most where brightness is the largest share of the error: to
-#   `dual_branch`, and to the mapper with and without its filter.
+#   `dual_branch`, and to the mapper with its filter.
 # - Trap 3, **luma only**, adds about a decibel or two: it forgives errors of colour, and averages
 #   the noise of three channels.
 # - Trap 4, **224 x 224**, gives most to the noisy ones: small pictures have averaged their noise
@@ -1049,7 +1059,7 @@ Table(
 # - Trap 5, **data range 2**, adds 6.02 dB to everything, since 20 log10(2) is 6.02.
 #
 # {{claim all(gained(label, "luma only") > 0.5 for label in names)}}
-# {{claim sorted(names, key=lambda n: gained(n, "GT-mean"))[-3:] == [mapper, filtered, winner]}}
+# {{claim set(sorted(names, key=lambda n: gained(n, "GT-mean"))[-2:]) == {filtered, winner}}}
 # {{claim min(map(gained, (fitted, mapper))) > max(map(gained, (filtered, *networks)))}}
 # {{claim all(abs(gained(label, "data range 2") - 6.02) < 0.01 for label in names)}}
 #
@@ -1134,13 +1144,13 @@ for label in sorted(memory, key=memory.get, reverse=True):
 # %% [markdown]
 # The mapper remembers most by far, with its filter or without: with four training scenes, its trees
 # know the answers by heart. Every network remembers something, and the one with the highest honest
-# score, `dual_branch`, remembers more than the other networks. Hundreds of scenes are harder to
+# score, `dual_branch`, is among the two that remember most. Hundreds of scenes are harder to
 # remember, but not impossible. Anyone who tests on scenes of the training set reports the left
 # column.
 #
 # {{claim min(memory[mapper], memory[filtered]) > max(memory[it] for it in networks) + 1}}
 # {{claim min(memory[network] for network in networks) > 0.3}}
-# {{claim max(networks, key=memory.get) == "dual_branch"}}
+# {{claim "dual_branch" in sorted(networks, key=memory.get)[-2:]}}
 #
 # ### Trap 8: what your eyes say
 #
@@ -1229,7 +1239,7 @@ print(f"as published: {again.own}\nfrozen:       {again.frozen}")
 #
 # - How many scenes and seeds? *Three scenes, 14 on LOL v1. One seed, and another may differ by a
 #   decibel.*
-# - Were all trained alike? *No: on LOL v1 for 1,000 to 16,000 steps, by different recipes.*
+# - Were all trained alike? *No: on LOL v1 for 1,000 to 23,000 steps, by different recipes.*
 # - Which baselines, and is doing nothing among them? *Nine without a network, and yes.*
 #
 # **What failed.** By this list, our tables compare *weights*, on few scenes, and no more. Three
@@ -1238,7 +1248,7 @@ print(f"as published: {again.own}\nfrozen:       {again.frozen}")
 # And no score sees what you see: "Going deeper" ends with a command that lets people judge.
 #
 # {{claim len(baselines.scores) == 8 and "identity" in baselines.scores}}
-# {{claim min(map(steps, shipped)) == 1000}}
+# {{claim (min(map(steps, shipped)), max(map(steps, shipped))) == (1000, 23000)}}
 #
 # All of this was about photographs that you did not take. Bring your own to lesson 09.
 #

@@ -33,6 +33,7 @@ from llie_helpers.lessons.checks.exercise import (
     edited,
 )
 from llie_helpers.lessons.checks.networks import network
+from llie_helpers.models.network import any_size
 
 EXERCISES = {
     f"{module.name}-{name}": value
@@ -128,10 +129,26 @@ def test_a_list_of_numpys_truths_is_told_from_row_numbers():
     assert "not True or False for each row" in mask.message
 
 
-def test_a_block_of_one_stride_is_told_to_pass_on_the_stride():
+def test_what_is_wrong_with_a_block_is_told():
     block = EXERCISES["lesson_03-block"]
     found = block.examine(edited(block.reference, "stride=stride => stride=2"))
     assert "yours become 3 x 5: pass `stride` on" in found.message
+    assert "the return statement" in block.examine(lambda **_: None).message
+
+
+NETWORKS = {name: e for name, e in EXERCISES.items() if "forward" in e.methods}
+
+
+@pytest.mark.parametrize("exercise", NETWORKS.values(), ids=NETWORKS)
+def test_a_forward_pass_that_returns_nothing_is_told(exercise):
+    of_any_size = hasattr(exercise.reference.forward, "__wrapped__")
+
+    def forward(self, *inputs):
+        """Compute, and forget to return."""
+
+    forgetful = any_size(forward) if of_any_size else forward
+    answer = type("Forgetful", (exercise.reference,), {"forward": forgetful})
+    assert re.search("returned None.*return statement", str(exercise.examine(answer)))
 
 
 @every_exercise

@@ -81,8 +81,8 @@ class FrequencyBranch(nn.Module):
 def frequency_observe(answer, options, low):
     """Look at the network, and at the mask that it starts with."""
     look = network_with_advice(
-        "rfft2 gives all rows and size // 2 + 1 columns, and the mask has the same shape: use "
-        "rfft2, not fft2."
+        "rfft2 gives all rows and size // 2 + 1 columns, and the mask has the same shape, for any "
+        "`size`: use rfft2, not fft2."
     )
     return *look(answer, options, low), getattr(answer(**options), "mask", None)
 
@@ -115,7 +115,9 @@ frequency = Exercise(
         "an image of odd width comes back a column short: irfft2 cannot know the width; "
         "give it the size, `s=low.shape[-2:]`.": ", s=low.shape[-2:] => ",
         "the mask is not used.": "spectrum * self.mask => spectrum",
-        "the mask has the same shape: use rfft2, not fft2.": "torch.fft.rfft2 => torch.fft.fft2",
+        "the mask has the same shape, for any `size`: use rfft2, not fft2.": (
+            "torch.fft.rfft2 => torch.fft.fft2"
+        ),
     },
     hints=[
         "In `__init__`, call `super().__init__()` first. A tensor is trained only if it is an "

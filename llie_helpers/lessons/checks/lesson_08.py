@@ -103,7 +103,7 @@ def frontier_observe(student, costs, qualities):
         raise Finding("return a list of row numbers.") from None
     expected = set(frontier_solution(costs, qualities))
     missing, extra = expected - set(rows), set(rows) - expected
-    told = f"{len(missing)} methods missing and {len(extra)} dominated ones listed"
+    told = f"{len(missing)} of them missing, and {len(extra)} that are dominated"
     return told if missing or extra else "exactly those that no other dominates", rows
 
 
@@ -321,7 +321,7 @@ def shared_observe(student, ours, theirs, threshold):
         raise Finding("return a list of pairs (i, j) of row numbers.") from None
     expected = set(shared_solution(ours, theirs, threshold))
     missing, extra = expected - set(pairs), set(pairs) - expected
-    told = f"{len(missing)} pairs missing and {len(extra)} that are not the same scene"
+    told = f"{len(missing)} of them missing, and {len(extra)} that are not of one scene"
     return told if missing or extra else "exactly the pairs of one scene", pairs
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from llie_helpers.lessons.checks.compare import Finding
+from llie_helpers.lessons.checks.compare import NOTHING, Finding
 
 
 def network(
@@ -26,6 +26,8 @@ def network(
     if isinstance(answer, nn.Module):
         raise Finding("give the check the class itself, not a network made from it.")
     made = answer(**options)
+    if made is None:
+        raise Finding(NOTHING)
     if not isinstance(made, nn.Module):
         raise Finding(f"expected a network (an nn.Module), got {type(made).__name__}.")
     state = made.state_dict()
