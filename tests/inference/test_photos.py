@@ -50,6 +50,19 @@ def test_pixels_without_a_file_are_written_without_loss(tmp_path, suffix):
     assert np.array_equal(read_photo(tmp_path / f"a{suffix}").pixels, photo.pixels)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".ppm"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("grey", [False, True])
+def test_the_ground_is_white_where_a_kind_has_no_transparency(tmp_path, suffix, dtype, grey):
+    most = np.iinfo(dtype).max
+    alpha = np.full((30, 30), most, dtype)
+    alpha[:, :10], alpha[:, 10:20] = 0, most // 2
+    photo = Photo(np.zeros((30, 30, 3), dtype), alpha, grey)
+    write_photo(tmp_path / f"a{suffix}", as_tensor(photo.pixels), photo)
+    back = read_photo(tmp_path / f"a{suffix}").pixels[:, [2, 15, 27]].mean((0, 2))
+    assert np.abs(back - [255, 128, 0]).max() < 3
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("channels", [3, 4])
 def test_16_bits_and_alpha_go_round(tmp_path, suffix, channels):
