@@ -37,7 +37,7 @@ KEEP_EXIF, KEEP_XMP, KEEP_REST = 1, 2, 2 + 4 + 8 + 16  # libvips' flags
 OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"Q": 95, "subsample_mode": "off"},
     ".png": {"compression": 3, "filter": "sub"},
-    ".webp": {"lossless": True, "effort": 0},  # more would take 1 GB for 24 megapixels
+    ".webp": {"lossless": True, "exact": True, "effort": 0},  # more: 1 GB for 24 megapixels
     ".tif": {"compression": "deflate", "level": 3, "predictor": "horizontal"},
     ".avif": {"Q": 90, "effort": 2},
 }

@@ -1,6 +1,7 @@
 """Photographs are turned upright once, and what is none is named in one sentence."""
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -61,6 +62,15 @@ def test_the_ground_is_white_where_a_kind_has_no_transparency(tmp_path, suffix, 
     write_photo(tmp_path / f"a{suffix}", as_tensor(photo.pixels), photo)
     back = read_photo(tmp_path / f"a{suffix}").pixels[:, [2, 15, 27]].mean((0, 2))
     assert np.abs(back - [255, 128, 0]).max() < 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".tga"])
+def test_colours_behind_transparency_are_written(tmp_path, suffix):
+    pixels = noise(channels=4)
+    pixels[:, :20, 3] = 0
+    photo = Photo(pixels[..., :3], pixels[..., 3])
+    write_photo(tmp_path / f"a{suffix}", as_tensor(photo.pixels), photo)
+    assert np.array_equal(read_photo(tmp_path / f"a{suffix}").pixels, photo.pixels)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -223,7 +233,7 @@ def test_a_photograph_too_large_for_its_kind_is_named(tmp_path, suffix, width):
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".bmp", ".tga"])
 def test_a_full_disk_is_named(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr("llie_helpers.files.uuid.uuid4", lambda: UUID(int=0))
-    (tmp_path / f".a.00000000{suffix}").symlink_to("/dev/full")
+    (tmp_path / f".a.00000000{os.getpid():08x}{suffix}").symlink_to("/dev/full")
     with pytest.raises(CourseError, match=r"The disk is full: [^ ]+ was not written"):
         write_photo(tmp_path / f"a{suffix}", torch.rand(3, 200, 200), Photo(noise()))
     assert list(tmp_path.iterdir()) == []
