@@ -101,7 +101,9 @@ def decode(content: bytes, name: str | os.PathLike) -> Any:
     except vips.Error as error:
         heic = content[4:8] == b"ftyp" and b"avif" not in content[:64]
         raise unreadable(name, HEIC if heic else "damaged or cut short") from error
-    if image.format not in ("uchar", "ushort") or image.bands > 4:
+    if image.bands > 4:
+        raise unreadable(name, f"of {image.bands} bands; save it as RGB")
+    if image.format not in ("uchar", "ushort"):
         raise unreadable(name, f"not of 8 or 16 bits ({image.bands} bands of {image.format})")
     image.set_type(vips.GValue.gstr_type, "kind", kind)
     return image

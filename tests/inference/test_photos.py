@@ -203,7 +203,11 @@ FLAT = np.zeros((20, 20, 3))
             lambda: tiff(FLAT.astype("u1"), photometric="ycbcr"),
             "in YCbCr without JPEG",
         ),
-        ("bands.tif", lambda: tiff(np.zeros((20, 20, 7), "u1"), photometric="rgb"), "7 bands"),
+        (
+            "bands.tif",
+            lambda: tiff(np.zeros((20, 20, 7), "u1"), photometric="rgb"),
+            "is of 7 bands",
+        ),
     ],
 )
 def test_what_is_no_photograph_is_named(tmp_path, capfd, name, content, sentence):
