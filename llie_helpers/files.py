@@ -16,7 +16,7 @@ LONGEST = 255  # bytes of a name on usual file systems
 MARK = "[0-9a-f]" * 8  # of a temporary file; the number of its process follows in the same form
 STALE = 24 * 3600  # seconds after which nothing is written to a temporary folder any more
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
-REFUSED |= {errno.EEXIST}  # a file where a folder is to be made
+REFUSED |= {errno.EEXIST, errno.EFBIG}  # a file where a folder is to be made; 4 GB on FAT disks
 
 
 @contextmanager

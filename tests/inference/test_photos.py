@@ -243,6 +243,17 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch, suffix):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need a permission")
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".avif", ".bmp", ".tga"])
+def test_a_place_that_refuses_files_is_named(tmp_path, monkeypatch, suffix):
+    """A link below a file stands for all that the system refuses, even to root."""
+    monkeypatch.setattr("llie_helpers.files.uuid.uuid4", lambda: UUID(int=0))
+    (tmp_path / "file").touch()
+    (tmp_path / f".a.00000000{os.getpid():08x}{suffix}").symlink_to(tmp_path / "file/below")
+    with pytest.raises(CourseError, match=r"a\.\w+ cannot be written: not a directory; choose"):
+        write_photo(tmp_path / f"a{suffix}", torch.rand(3, 20, 20), Photo(noise()))
+
+
 MEASURE = """
 import sys
 from llie_helpers.inference.tiles import enhance_tiled
