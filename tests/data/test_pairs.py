@@ -338,7 +338,8 @@ def test_no_set_trains_on_what_another_validates_or_tests_with(tmp_path, caplog)
             {pairs.raw(i)[1].tobytes() for i in range(len(pairs))}
             for pairs in (data.load_pairs(both, split) for split in ("train", "val", "test"))
         )
-        assert not (train & val or train & test or val & test)
+        assert train.isdisjoint(val | test)
+        assert val.isdisjoint(test)
         assert len(train | val | test) == 40
     assert " shows the scene of " in caplog.text
 
