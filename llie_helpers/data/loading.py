@@ -75,7 +75,8 @@ def _kept_apart(mine: Source, split: str, sources: Sequence[Source]) -> Pairs:
 
     Only sets in the cache are compared: to decode or compute the others would take too long.
     """
-    pairs, left_out = mine.pairs(split), {}
+    pairs = mine.pairs(split)
+    left_out: dict[str, str] = {}
     cached = [each for each in sources if isinstance(each, ImageFiles) and each.cached]
     for theirs in cached if mine in cached else []:
         for other in (theirs.pairs(later) for later in HELD_OUT[split] if theirs is not mine):
