@@ -226,7 +226,7 @@ def check_image(image: object, expected: str = "an image of shape (3, H, W)") ->
     """
     if not isinstance(image, Tensor):
         raise CourseError(f"Expected {expected}, got an object of type {type(image).__name__}.")
-    if image.ndim != 3 or image.shape[0] != 3:
+    if image.ndim != 3 or image.shape[0] != 3 or not image.numel():
         raise CourseError(f"Expected {expected}, got a tensor of shape {tuple(image.shape)}.")
 
 

@@ -123,6 +123,7 @@ def test_short_texts_keep_their_size():
     [
         (lambda: plotting.show_images(images(1)[None]), r"shape \(1, 3, 20, 30\)"),
         (lambda: plotting.show_images(images(1)[0]), r"shape \(20, 30\)"),
+        (lambda: plotting.show_images(images(1, height=0)), r"shape \(3, 0, 30\)"),
         (lambda: plotting.show_images(images(2)[:, :1]), r"shape \(1, 20, 30\)"),
         (lambda: plotting.show_images([images(1)[0].permute(1, 2, 0).numpy()]), "type ndarray"),
         (lambda: plotting.show_histograms(images(1)[0, 0], ["a"] * 20), r"shape \(30,\)"),
