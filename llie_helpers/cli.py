@@ -454,7 +454,6 @@ def ranking(
     """
     from llie_helpers.data.folders import images_in
     from llie_helpers.devices import choose_device
-    from llie_helpers.images import load_image
     from llie_helpers.methods import create_method
     from llie_helpers.plotting.ranking import ranking
 
@@ -462,7 +461,7 @@ def ranking(
         raise CourseError(f"{out} already exists; add --force to overwrite it.")
     place = choose_device(device)
     chosen = {name: create_method(name, device=place) for name in methods}
-    print(ranking({path.name: load_image(path) for path in images_in(folder)}, chosen, out))
+    print(ranking({path.name: path for path in images_in(folder)}, chosen, out))
 
 
 def key_values(texts: Sequence[str] | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from llie_helpers.errors import DISK_FULL, CourseError
+from llie_helpers.errors import CourseError
 
 # The suffix of each kind of file that libvips reads and the course writes.
 KINDS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "heif": ".avif"}
@@ -101,7 +101,9 @@ def decode(content: bytes, name: str | os.PathLike) -> Any:
     except vips.Error as error:
         heic = content[4:8] == b"ftyp" and b"avif" not in content[:64]
         raise unreadable(name, HEIC if heic else "damaged or cut short") from error
-    if image.format not in ("uchar", "ushort") or image.bands > 4:
+    if image.bands > 4:
+        raise unreadable(name, f"of {image.bands} bands; save it as RGB")
+    if image.format not in ("uchar", "ushort"):
         raise unreadable(name, f"not of 8 or 16 bits ({image.bands} bands of {image.format})")
     image.set_type(vips.GValue.gstr_type, "kind", kind)
     return image
@@ -267,7 +269,7 @@ def encode(image: Any, path: Path, **options: Any) -> None:
         if isinstance(error, OSError) and error.errno:
             raise
         if "write error" in str(error):
-            full = any(os.strerror(n) in str(error) for n in DISK_FULL)
-            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+            told = [number for number in errno.errorcode if os.strerror(number) in str(error)]
+            raise OSError(told[0] if told else errno.EIO, str(error)) from error
         size = f"{image.width}x{image.height}"
         raise CourseError(f"A photograph of {size} pixels is too large for {suffix}.") from error

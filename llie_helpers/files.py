@@ -13,10 +13,10 @@ from pathlib import Path
 from llie_helpers.errors import DISK_FULL, CourseError
 
 LONGEST = 255  # bytes of a name on usual file systems
-MARK = "[0-9a-f]" * 8  # of a temporary file
+MARK = "[0-9a-f]" * 8  # of a temporary file; the number of its process follows in the same form
 STALE = 24 * 3600  # seconds after which nothing is written to a temporary folder any more
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
-REFUSED |= {errno.EEXIST}  # a file where a folder is to be made
+REFUSED |= {errno.EEXIST, errno.EFBIG}  # a file where a folder is to be made; 4 GB on FAT disks
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(target)
     # The suffix is kept, because writers choose the format by it.
-    temporary = target.with_name(f".{_stem(target)}.{uuid.uuid4().hex[:8]}{target.suffix}")
+    temporary = target.with_name(f".{_stem(target)}.{_mark()}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -62,10 +62,13 @@ def make_folder(folder: Path) -> Path:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Delete temporary files that killed processes left; none may be writing ``target`` now."""
-    name = f".{glob.escape(_stem(target))}.{MARK}{glob.escape(target.suffix)}"
+    """Delete temporary files of ``target`` that killed processes left."""
+    start = f".{_stem(target)}."
+    name = f"{glob.escape(start)}{2 * MARK}{glob.escape(target.suffix)}"
     for leftover in target.parent.glob(name):
-        remove(leftover)
+        if not _runs(process=int(leftover.name[len(start) :][8:16], 16)):
+            with suppress(PermissionError):  # where an open file cannot be deleted
+                remove(leftover)
 
 
 def remove_stale(parent: Path, name: str) -> None:
@@ -84,9 +87,26 @@ def remove_stale(parent: Path, name: str) -> None:
                 remove(leftover)
 
 
+def _mark() -> str:
+    return f"{uuid.uuid4().hex[:8]}{os.getpid():08x}"
+
+
+def _runs(process: int) -> bool:
+    """Return whether a process runs, as far as it can be told."""
+    if os.name == "nt":  # where to ask would be to interrupt it
+        return False
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
 def _stem(target: Path) -> str:
     """Return the stem of the temporary file, cut so that its name is not too long."""
-    most = LONGEST - len(os.fsencode(target.suffix)) - len(".12345678.")
+    most = LONGEST - len(os.fsencode(target.suffix)) - len(f"..{_mark()}")
     return os.fsencode(target.stem)[:most].decode(errors="ignore")
 
 

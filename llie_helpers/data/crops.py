@@ -55,7 +55,8 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
             network sees noise and detail of several sizes; (1, 1) resizes none.
 
     Raises:
-        CourseError: there are no pairs, an image is smaller than a crop, or the seed is invalid.
+        CourseError: there are no pairs, no crop is asked for, an image is smaller than a crop, or
+            the seed is invalid.
     """
 
     pairs: Pairs
@@ -71,6 +72,11 @@ class RandomCrops(Dataset[tuple[torch.Tensor, ...]]):
         if len(self.pairs) == 0:
             raise CourseError(
                 f"{self.pairs.title} has no pairs to crop; check the data set and split."
+            )
+        if min(self.size, self.length) < 1:
+            raise CourseError(
+                f"{self.length} crops of {self.size}x{self.size} pixels cannot be drawn; ask for "
+                "at least one, of at least one pixel."
             )
         self.seed = check_seed(self.seed)
         # In shared memory, so that workers that outlive an epoch see the next one.

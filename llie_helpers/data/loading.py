@@ -1,18 +1,22 @@
 """Find, check, download and load data sets by name."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from llie_helpers.data.catalog import CATALOG, EMBEDDED
 from llie_helpers.data.npz import NpzFile
 from llie_helpers.data.pairs import Pairs, mix
 from llie_helpers.data.photographs import PREFIX, Photographs
-from llie_helpers.data.report import Report
-from llie_helpers.data.sources import CatalogSet, Source, TwoFolders
+from llie_helpers.data.report import Report, tell_left_out
+from llie_helpers.data.scenes import shared_scenes
+from llie_helpers.data.sources import CatalogSet, ImageFiles, Source, TwoFolders
 from llie_helpers.errors import CourseError, unknown_name
 
 # The plus sign between two data sets; one in the name of a folder is not followed by a data set.
 PLUS = re.compile(rf"\+(?=(?:folders|photographs):|(?:{'|'.join(CATALOG)})(?:\+|$))")
+# The splits of one set in a mix whose scenes the others must not show in theirs.
+HELD_OUT = {"train": ("val", "test"), "val": ("test",), "test": ()}
 
 
 def source(name: str) -> Source:
@@ -48,7 +52,8 @@ def load_pairs(name: str, split: str) -> Pairs:
     Args:
         name: a data set, see `source`, or several, such as ``"lol_v1+photographs:DIR"``: their
             pairs together, those of smaller sets repeated in the training split so that random
-            crops come from each set equally often.
+            crops come from each set equally often. What one set validates or tests with is left
+            out of the others' training, if both are cached.
         split: ``"train"``, ``"val"`` or ``"test"``. The test split is the official one;
             a set without one is split by scene. Validation shares no scene with the other
             two. Pairs known to be mismatched are only in an official test split.
@@ -58,8 +63,30 @@ def load_pairs(name: str, split: str) -> Pairs:
             is usable. Single files without a partner, pairs whose sizes differ and unreadable ones
             are left out, with a warning.
     """
-    parts = [source(part).pairs(split) for part in PLUS.split(name)]
-    return parts[0] if len(parts) == 1 else mix(parts, balance=split == "train")
+    sources = [source(part) for part in PLUS.split(name)]
+    if len(sources) == 1:
+        return sources[0].pairs(split)
+    parts = [_kept_apart(mine, split, sources) for mine in sources]
+    return mix(parts, balance=split == "train")
+
+
+def _kept_apart(mine: Source, split: str, sources: Sequence[Source]) -> Pairs:
+    """Return the pairs of one set in a mix, without scenes that another holds out of ``split``.
+
+    Only sets in the cache are compared: to decode or compute the others would take too long.
+    """
+    pairs = mine.pairs(split)
+    left_out: dict[str, str] = {}
+    cached = [each for each in sources if isinstance(each, ImageFiles) and each.cached]
+    for theirs in cached if mine in cached else []:
+        for other in (theirs.pairs(later) for later in HELD_OUT[split] if theirs is not mine):
+            left_out |= {
+                name: f"{name} shows the scene of {known} of {other.title}"
+                for name, known in shared_scenes(pairs, other)
+            }
+    kept = pairs.subset([i for i, name in enumerate(pairs.names) if name not in left_out])
+    tell_left_out(pairs.title, list(left_out.values()), [split] * len(kept))
+    return kept
 
 
 def check(name: str) -> Report:

@@ -36,11 +36,16 @@ def group_scenes(normals: Iterable[np.ndarray]) -> list[int]:
     linked through others: scenes are the connected components. Numbers start at 0 in order of
     appearance.
     """
+    return group_thumbnails([thumbnail(image) for image in normals])
+
+
+def group_thumbnails(vectors: Sequence[np.ndarray]) -> list[int]:
+    """Number the scenes of images, given by their `thumbnail`, as `group_scenes` does."""
     # Slow to import, and needed only when a new data set is first opened.
     from scipy.sparse import csr_array, vstack
     from scipy.sparse.csgraph import connected_components
 
-    thumbnails = np.array([thumbnail(image) for image in normals])
+    thumbnails = np.array(vectors)
     if len(thumbnails) == 0:
         return []
     parts = [thumbnails[start : start + ROWS] for start in range(0, len(thumbnails), ROWS)]

@@ -37,7 +37,7 @@ KEEP_EXIF, KEEP_XMP, KEEP_REST = 1, 2, 2 + 4 + 8 + 16  # libvips' flags
 OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"Q": 95, "subsample_mode": "off"},
     ".png": {"compression": 3, "filter": "sub"},
-    ".webp": {"lossless": True, "effort": 0},  # more would take 1 GB for 24 megapixels
+    ".webp": {"lossless": True, "exact": True, "effort": 0},  # more: 1 GB for 24 megapixels
     ".tif": {"compression": "deflate", "level": 3, "predictor": "horizontal"},
     ".avif": {"Q": 90, "effort": 2},
 }
@@ -167,7 +167,8 @@ def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) ->
     """Write ``enhanced`` ``(3, H, W)`` in [0, 1] as a file like that which ``like`` was read from.
 
     PNG and TIFF keep 16 bits, AVIF 12; PNG, TIFF, WebP, AVIF, TGA and JPEG 2000 keep alpha; BMP,
-    PPM, TGA and JPEG 2000 keep no metadata. A lossy file is written at the quality of its source.
+    PPM, TGA and JPEG 2000 keep no metadata. What is transparent becomes white in the other kinds,
+    unless all is. A lossy file is written at the quality of its source.
 
     Raises:
         CourseError: the format is unknown, the photograph too large for it, or the disk full.
@@ -242,12 +243,14 @@ def _assembled(pixels: np.ndarray, like: Photo, kind: str) -> Any:
     if like.grey:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     image = libvips().Image.new_from_array(pixels)
-    if like.alpha is not None and kind in TRANSPARENT:
+    if like.alpha is not None and (kind in TRANSPARENT or like.alpha.any()):
         same = like.alpha.dtype == pixels.dtype
         alpha = like.alpha if same else (like.alpha // 257).astype(np.uint8)
         image = image.bandjoin(libvips().Image.new_from_array(alpha))
     space = ("grey16", "rgb16") if pixels.dtype == np.uint16 else ("b-w", "srgb")
     image = image.copy(interpretation=space[not like.grey])
+    if image.bands in (2, 4) and kind not in TRANSPARENT:
+        image = image.flatten(background=255)
     if like.header is not None:
         image = image.copy(xres=like.header.xres, yres=like.header.yres)
         for name in CARRIED:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from llie_helpers.errors import CourseError
 from llie_helpers.images import WHOLE, Place
 from llie_helpers.models.network import no_exposure_step
 
@@ -62,6 +63,8 @@ class Method:
         """Enhance ``part``; without a context, it is a whole image."""
         if part.dim() == 3:
             return self(part[None], context, place)[0]
+        if not len(part):
+            raise CourseError(f"{self.name} got a batch without images; give at least one.")
         return self.enhance(part, self.prepare(part) if context is None else context, place)
 
 

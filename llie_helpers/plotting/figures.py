@@ -32,6 +32,8 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 GREY = "#666666"
 WIDTH = 9.0  # inches: 900 pixels, the width of a notebook
 LINE = 0.29  # inches, height of a line of text
+TALLEST = 3  # times as high as its column is a picture at most
+LONGEST = 20  # times as long as it is wide, or less, is a picture that is not stretched
 FULL = 0.94  # of a column's width, which a text may take
 
 
@@ -224,7 +226,7 @@ def check_image(image: object, expected: str = "an image of shape (3, H, W)") ->
     """
     if not isinstance(image, Tensor):
         raise CourseError(f"Expected {expected}, got an object of type {type(image).__name__}.")
-    if image.ndim != 3 or image.shape[0] != 3:
+    if image.ndim != 3 or image.shape[0] != 3 or not image.numel():
         raise CourseError(f"Expected {expected}, got a tensor of shape {tuple(image.shape)}.")
 
 
@@ -241,7 +243,7 @@ def _grid(rows: Sequence[Sequence[Tensor]], lines: int) -> tuple[CourseFigure, l
     columns = max(len(row) for row in rows)
     # A single column would be too large at full width.
     width = WIDTH if columns > 1 else WIDTH * 0.6
-    tallest = [max(image.shape[-2] / image.shape[-1] for image in row) for row in rows]
+    tallest = [max(_shape(image) for image in row) for row in rows]
     height = width / columns * sum(tallest) + LINE * lines
     figure = CourseFigure(width, height)
     axes = figure.subplots(len(rows), columns, squeeze=False)
@@ -250,9 +252,15 @@ def _grid(rows: Sequence[Sequence[Tensor]], lines: int) -> tuple[CourseFigure, l
     return figure, axes.tolist()
 
 
+def _shape(image: Tensor) -> float:
+    """Return the height of a picture in widths of its column: a strip must not fill pages."""
+    return min(max(image.shape[-2] / image.shape[-1], 1 / LONGEST), TALLEST)
+
+
 def _picture(axis: Axes, image: Tensor, title: str = "", below: str = "") -> None:
     axis.set_visible(True)
-    axis.imshow(to_uint8(image))
+    sides = image.shape[-2:]
+    axis.imshow(to_uint8(image), aspect="equal" if max(sides) <= LONGEST * min(sides) else "auto")
     axis.set_anchor("N")  # aligns the titles of a row
     axis.set(xticks=[], yticks=[], title=title)
     axis.set_xlabel(below, color=GREY)

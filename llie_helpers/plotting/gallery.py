@@ -66,8 +66,12 @@ def write_gallery(
             for row, pair in enumerate(tqdm(pairs))
         ]
         title = f"{pairs.title}: {', '.join(methods)}"
-        (temporary / "gallery.html").write_text(_page(title, rows), encoding="utf-8")
-        (temporary / "gallery.md").write_text(_markdown(title, rows), encoding="utf-8")
+        for name, text in (
+            ("gallery.html", _page(title, rows)),
+            ("gallery.md", _markdown(title, rows)),
+        ):
+            # Names of files may be no Unicode.
+            (temporary / name).write_text(text, "utf-8", errors="backslashreplace")
     return folder / "gallery.html"
 
 

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
-from llie_helpers.images import to_uint8
+from llie_helpers.images import load_image, to_uint8
 from llie_helpers.methods import as_method
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -24,7 +24,7 @@ MOST_METHODS = 9
 
 
 def ranking(
-    images: Mapping[str, Tensor],
+    images: Mapping[str, Tensor | Path],
     methods: Mapping[str, Callable[[Tensor], Tensor]],
     path: str | Path,
 ) -> Path:
@@ -35,13 +35,14 @@ def ranking(
     as JSON and CSV.
 
     Args:
-        images: title -> dark image ``(3, H, W)`` in [0, 1].
+        images: title -> dark image ``(3, H, W)`` in [0, 1], or its file, which is read when it is
+            its turn.
         methods: title -> a `Method`, a network, or any other callable that maps
             ``(1, 3, H, W)`` in [0, 1] to the same; 2 to 9 of them.
         path: the file to write.
 
     Raises:
-        CourseError: there are no images, or too few or too many methods.
+        CourseError: there are no images, too few or too many methods, or a file cannot be read.
     """
     if not images or not 2 <= len(methods) <= MOST_METHODS:
         raise CourseError(
@@ -50,7 +51,8 @@ def ranking(
         )
     by_title = {title: as_method(method) for title, method in methods.items()}
     trials = []
-    for name, image in tqdm(images.items()):
+    for name, given in tqdm(images.items()):
+        image = load_image(given) if isinstance(given, Path) else given
         outputs = [
             {"method": title, "image": _data_uri(method(image[None].to(method.device))[0])}
             for title, method in by_title.items()

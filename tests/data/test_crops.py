@@ -180,3 +180,9 @@ def test_some_low_images_are_moved_towards_their_targets():
     between = [low for low, normal in means if 16.01 < low != normal]
     assert {round(normal) for low, normal in means if low in between} == {160}
     assert max(between) < 160
+
+
+@pytest.mark.parametrize(("size", "length"), [(0, 4), (16, 0), (16, -1)])
+def test_no_crops_are_explained(size, length):
+    with pytest.raises(CourseError, match=rf"{length} crops of {size}x{size} pixels"):
+        RandomCrops(numbered_pairs(), size, length)

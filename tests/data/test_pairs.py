@@ -23,9 +23,9 @@ def photo(seed: int, height=32, width=48) -> np.ndarray:
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def write_pairs(folder, count, low="low", normal="normal"):
+def write_pairs(folder, count, low="low", normal="normal", first=1):
     """``count`` pairs called 1.png, 2.png, ... in two folders, for data.load_pairs."""
-    for number in range(1, count + 1):
+    for number in range(first, first + count):
         for side, scale in ((low, 0.1), (normal, 1.0)):
             (folder / side).mkdir(parents=True, exist_ok=True)
             pixels = (photo(number) * scale).astype(np.uint8)
@@ -331,8 +331,21 @@ def test_balanced_sets_are_equally_large(pairs):
     assert mixed.scenes == (0, 2, 0, 2, 0, 3, 3, 4, 5, 5)
 
 
+def test_no_set_trains_on_what_another_validates_or_tests_with(tmp_path, caplog):
+    names = [write_pairs(tmp_path / "old", 30), write_pairs(tmp_path / "new", 30, first=11)]
+    for both in ("+".join(names), "+".join(reversed(names))):
+        train, val, test = (
+            {pairs.raw(i)[1].tobytes() for i in range(len(pairs))}
+            for pairs in (data.load_pairs(both, split) for split in ("train", "val", "test"))
+        )
+        assert train.isdisjoint(val | test)
+        assert val.isdisjoint(test)
+        assert len(train | val | test) == 40
+    assert " shows the scene of " in caplog.text
+
+
 def test_two_sets_are_loaded_by_their_names_and_a_plus_sign(tmp_path):
-    names = [write_pairs(tmp_path / "one+two", 20), write_pairs(tmp_path / "three", 12)]
+    names = [write_pairs(tmp_path / "one+two", 20), write_pairs(tmp_path / "three", 12, first=50)]
     splits = {name: data.load_pairs(name, "train") for name in (*names, "+".join(names))}
     one, three, both = map(len, splits.values())
     assert both == 2 * max(one, three)

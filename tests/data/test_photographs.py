@@ -1,5 +1,6 @@
 import os
 import re
+import sys
 
 import cv2
 import numpy as np
@@ -67,10 +68,10 @@ def test_nothing_is_cached_on_the_disk(name, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize(("width", "height"), [(2 * LONGEST, 40), (3, 2 * LONGEST)])
+@pytest.mark.parametrize(("width", "height"), [(2 * LONGEST, 40), (33, 2 * LONGEST)])
 def test_large_photographs_shrink(name, folder, width, height):
     for path in folder.glob("*.png"):
-        write(path, width=width, height=height)
+        write(path, int(path.stem[4:]), width, height)
     low, normal = data.load_pairs(name, "val").raw(0)
     assert low.shape == normal.shape
     assert max(low.shape) == LONGEST
@@ -79,7 +80,7 @@ def test_large_photographs_shrink(name, folder, width, height):
 def test_a_photograph_that_changes_is_read_again(name, folder):
     before = data.load_pairs(name, "val").raw(0)[1]
     for path in folder.glob("*.png"):
-        write(path, width=30)
+        write(path, int(path.stem[4:]), width=30)
         os.utime(path, (1, 1))
     after = data.load_pairs(name, "val").raw(0)[1]
     assert (before.shape, after.shape) == ((16, 24, 3), (16, 30, 3))
@@ -102,6 +103,33 @@ def test_broken_files_and_equal_names_are_listed_and_left_out(name, folder, capl
     park.write_bytes(whole)
     os.utime(park, (1, 1))
     assert data.check(name).ok
+
+
+def test_what_is_too_small_for_a_network_is_left_out(name, folder, caplog):
+    write(folder / "icon.png", width=8, height=8)
+    write(folder / "strip.png", width=60 * LONGEST, height=300)
+    assert len(data.load_pairs(name, "train")) == 8 * DARKNESSES
+    said = r"2 left out, .*icon.png is too narrow: .*8x8, .*strip.png is .* 640x5,"
+    assert re.search(said, caplog.text)
+
+
+def test_a_burst_is_one_scene(name, folder):
+    coarse = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    burst = cv2.resize(coarse, (240, 160))
+    for i in range(20):
+        # A hand that shakes, and passing light.
+        cv2.imwrite(str(folder / f"burst{i}.png"), np.roll(burst, i % 3, 1) // (1 + i % 2))
+    splits = [data.load_pairs(name, split) for split in SPLITS]
+    scenes = [{s for s, n in zip(p.scenes, p.names, strict=True) if "burst" in n} for p in splits]
+    assert sorted(map(len, scenes)) == [0, 0, 1]
+    assert sum(len(set(pairs.scenes)) for pairs in splits) == 11
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_not_unicode_is_darkened_too(name, folder):
+    for path in folder.iterdir():
+        os.rename(path, os.fsencode(path.with_suffix("")) + b"\xe9.png")
+    assert len([data.load_pairs(name, "train").raw(i) for i in range(3)]) == 3
 
 
 def test_a_folder_that_is_empty_or_missing(tmp_path):

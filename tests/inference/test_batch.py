@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from llie_helpers.errors import CourseError
+from llie_helpers.files import atomic_path
 from llie_helpers.images import to_float
 from llie_helpers.inference.batch import enhance_files
 from llie_helpers.inference.photos import read_photo
@@ -141,6 +142,25 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
     assert before < len(files(out)) < 60
     assert enhance_files([folder], out, square_root, refuse_video).failed == {}
     assert files(out) == files(folder)
+
+
+def test_a_second_batch_leaves_alone_what_the_first_is_writing(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    image(folder / "a.png")
+    (folder / "film.mp4").write_bytes(b"pictures")
+
+    def meanwhile(source, target):
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"half, ")
+            worker = [sys.executable, "-c", WORKER, str(folder), str(out)]
+            subprocess.run(worker, stderr=subprocess.DEVNULL, check=True)
+            with temporary.open("ab") as file:
+                file.write(b"whole")
+        return Film(1, "")
+
+    assert enhance_files([folder], out, square_root, meanwhile).failed == {}
+    assert files(out) == files(folder)
+    assert (out / "film.mp4").read_bytes() == b"half, whole"
 
 
 def test_nothing_is_overwritten_without_force(mixed, tmp_path):

@@ -1,6 +1,7 @@
 """Photographs are turned upright once, and what is none is named in one sentence."""
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -46,6 +47,28 @@ def tiff(pixels: np.ndarray, **options) -> bytes:
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".bmp", ".webp", ".tga", ".ppm", ".jp2"])
 def test_pixels_without_a_file_are_written_without_loss(tmp_path, suffix):
     photo = Photo(noise())
+    write_photo(tmp_path / f"a{suffix}", as_tensor(photo.pixels), photo)
+    assert np.array_equal(read_photo(tmp_path / f"a{suffix}").pixels, photo.pixels)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".ppm"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("grey", [False, True])
+def test_the_ground_is_white_where_a_kind_has_no_transparency(tmp_path, suffix, dtype, grey):
+    most = np.iinfo(dtype).max
+    alpha = np.full((30, 30), most, dtype)
+    alpha[:, :10], alpha[:, 10:20] = 0, most // 2
+    photo = Photo(np.zeros((30, 30, 3), dtype), alpha, grey)
+    write_photo(tmp_path / f"a{suffix}", as_tensor(photo.pixels), photo)
+    back = read_photo(tmp_path / f"a{suffix}").pixels[:, [2, 15, 27]].mean((0, 2))
+    assert np.abs(back - [255, 128, 0]).max() < 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".tga"])
+def test_colours_behind_transparency_are_written(tmp_path, suffix):
+    pixels = noise(channels=4)
+    pixels[:, :20, 3] = 0
+    photo = Photo(pixels[..., :3], pixels[..., 3])
     write_photo(tmp_path / f"a{suffix}", as_tensor(photo.pixels), photo)
     assert np.array_equal(read_photo(tmp_path / f"a{suffix}").pixels, photo.pixels)
 
@@ -180,7 +203,11 @@ FLAT = np.zeros((20, 20, 3))
             lambda: tiff(FLAT.astype("u1"), photometric="ycbcr"),
             "in YCbCr without JPEG",
         ),
-        ("bands.tif", lambda: tiff(np.zeros((20, 20, 7), "u1"), photometric="rgb"), "7 bands"),
+        (
+            "bands.tif",
+            lambda: tiff(np.zeros((20, 20, 7), "u1"), photometric="rgb"),
+            "is of 7 bands",
+        ),
     ],
 )
 def test_what_is_no_photograph_is_named(tmp_path, capfd, name, content, sentence):
@@ -210,10 +237,21 @@ def test_a_photograph_too_large_for_its_kind_is_named(tmp_path, suffix, width):
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".bmp", ".tga"])
 def test_a_full_disk_is_named(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr("llie_helpers.files.uuid.uuid4", lambda: UUID(int=0))
-    (tmp_path / f".a.00000000{suffix}").symlink_to("/dev/full")
+    (tmp_path / f".a.00000000{os.getpid():08x}{suffix}").symlink_to("/dev/full")
     with pytest.raises(CourseError, match=r"The disk is full: [^ ]+ was not written"):
         write_photo(tmp_path / f"a{suffix}", torch.rand(3, 200, 200), Photo(noise()))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a permission")
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".avif", ".bmp", ".tga"])
+def test_a_place_that_refuses_files_is_named(tmp_path, monkeypatch, suffix):
+    """A link below a file stands for all that the system refuses, even to root."""
+    monkeypatch.setattr("llie_helpers.files.uuid.uuid4", lambda: UUID(int=0))
+    (tmp_path / "file").touch()
+    (tmp_path / f".a.00000000{os.getpid():08x}{suffix}").symlink_to(tmp_path / "file/below")
+    with pytest.raises(CourseError, match=r"a\.\w+ cannot be written: not a directory; choose"):
+        write_photo(tmp_path / f"a{suffix}", torch.rand(3, 20, 20), Photo(noise()))
 
 
 MEASURE = """

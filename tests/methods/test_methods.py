@@ -179,3 +179,9 @@ def test_fast_is_what_the_network_offers():
     lit = method.illuminate(image, context)
     assert lit.mean() > 1.5 * image.mean()
     assert (lit - method(image, context)).abs().mean() < 0.1
+
+
+@pytest.mark.parametrize("name", ["identity", "clahe", "lime", "mse_cnn", "dual_branch"])
+def test_a_batch_without_images_is_explained(name):
+    with pytest.raises(CourseError, match="without images"):
+        create_method(name)(torch.rand(0, 3, 32, 32))

@@ -101,6 +101,18 @@ def test_long_texts_do_not_overlap(figure):
         assert not one.overlaps(other)
 
 
+@pytest.mark.parametrize("columns", [1, 4])
+@pytest.mark.parametrize("sides", [(1, 2000), (2000, 3), (500, 4000), (900, 100), (1, 1)])
+def test_a_picture_of_any_shape_is_seen_and_fills_no_pages(sides, columns):
+    figure = plotting.show_images(torch.rand(columns, 3, *sides))
+    assert figure.get_size_inches()[1] < 20
+    figure.draw_without_rendering()
+    height, width = figure.axes[0].bbox.height, figure.axes[0].bbox.width
+    assert min(height, width) > 2
+    if max(sides) <= 20 * min(sides):
+        assert height / width == pytest.approx(sides[0] / sides[1], rel=0.01)
+
+
 def test_short_texts_keep_their_size():
     figure = plotting.show_images(images(4), ["motorcycle_4.75stops"] * 4)
     assert {text.get_fontsize() for text in texts(figure)} == {12.0}
@@ -111,6 +123,7 @@ def test_short_texts_keep_their_size():
     [
         (lambda: plotting.show_images(images(1)[None]), r"shape \(1, 3, 20, 30\)"),
         (lambda: plotting.show_images(images(1)[0]), r"shape \(20, 30\)"),
+        (lambda: plotting.show_images(images(1, height=0)), r"shape \(3, 0, 30\)"),
         (lambda: plotting.show_images(images(2)[:, :1]), r"shape \(1, 20, 30\)"),
         (lambda: plotting.show_images([images(1)[0].permute(1, 2, 0).numpy()]), "type ndarray"),
         (lambda: plotting.show_histograms(images(1)[0, 0], ["a"] * 20), r"shape \(30,\)"),

@@ -39,6 +39,12 @@ def test_every_image_is_on_both_pages_and_on_the_disk(page, pairs):
     assert load_image(page.parent / shown[0]).shape == pairs[0].low.shape
 
 
+def test_a_name_that_is_not_unicode_is_shown(pairs, tmp_path):
+    odd = replace(pairs, names=("a", "caf\udce9"))
+    page = write_gallery({"gamma": classical.gamma}, odd, tmp_path / "gallery")
+    assert r"<h2>caf\udce9</h2>" in page.read_text()
+
+
 def test_names_may_hold_any_characters_and_occur_twice(pairs, tmp_path):
     odd = replace(pairs, names=("a#1 (b) 100%.x", "a#1 (b) 100%.x"))
     page = write_gallery({"gamma": classical.gamma}, odd, tmp_path / "gallery")

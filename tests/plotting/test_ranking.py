@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import weakref
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from scipy.stats import binomtest
 
 from llie_helpers.cli import main
 from llie_helpers.errors import CourseError
-from llie_helpers.images import save_image
+from llie_helpers.images import save_image, to_float
 from llie_helpers.methods import classical
 from llie_helpers.plotting.ranking import ranking
 
@@ -40,6 +41,24 @@ def test_large_images_are_reduced(tmp_path):
 def test_a_reduced_panorama_keeps_a_row(tmp_path):
     methods = {"a": classical.identity, "b": classical.identity}
     assert ranking({"x": torch.rand(3, 2, 3000)}, methods, tmp_path / "page.html").is_file()
+
+
+def test_the_command_holds_few_photographs_at_once(tmp_path, monkeypatch):
+    alive, most = weakref.WeakSet(), []
+
+    def read(pixels):
+        image = to_float(pixels)
+        alive.add(image)
+        most.append(len(alive))
+        return image
+
+    monkeypatch.setattr("llie_helpers.images.to_float", read)
+    for number in range(6):
+        save_image(tmp_path / f"{number}.png", torch.rand(3, 16, 24))
+    page = str(tmp_path / "page.html")
+    assert main(["ranking", str(tmp_path), "-m", "gamma", "-m", "identity", "-o", page]) == 0
+    assert len(most) == 6
+    assert max(most) <= 2
 
 
 @pytest.mark.parametrize(

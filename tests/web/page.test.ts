@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { overlap, tile } from "../../web/built/sizes.json";
 import { readExif, withExif } from "../../web/src/exif";
-import { adjusted, padded, planes, thumbnail, type Picture } from "../../web/src/pixels";
+import { adjusted, fillHidden, padded, planes, thumbnail, type Picture } from "../../web/src/pixels";
 import { enhanceTiled, spans, weights } from "../../web/src/tiles";
 
 function noise(width: number, height: number): Picture {
@@ -18,6 +18,12 @@ test("planes are red, then green, then blue, in [0, 1]", () => {
   const data = Uint8ClampedArray.of(255, 51, 0, 9, 0, 102, 255, 9);
   const found = planes({ data, width: 2, height: 1 }, [0], [0, 1]);
   expect([...found].map((value) => Math.round(5 * value))).toEqual([5, 0, 1, 2, 0, 5]);
+});
+
+test("hidden pixels get the mean colour of the others, and stay hidden", () => {
+  const picture = { data: Uint8ClampedArray.of(10, 20, 30, 255, 0, 0, 0, 0, 30, 60, 90, 1), width: 3, height: 1 };
+  fillHidden(picture);
+  expect([...picture.data]).toEqual([10, 20, 30, 255, 20, 40, 60, 0, 30, 60, 90, 1]);
 });
 
 test.each([[5, 3], [64, 64], [100, 77]])("a thumbnail of %ix%i keeps the mean", (width, height) => {

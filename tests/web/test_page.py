@@ -159,6 +159,31 @@ def test_a_turned_photograph_is_saved_upright_with_its_exif(page, button, suffix
     assert np.abs(pixels(content) - to_uint8(enhance(upright)).astype(int)).mean() < 8
 
 
+@pytest.fixture
+def cutout():
+    """A dark photograph, most of which is transparent."""
+    alpha = np.zeros((200, 300), np.uint8)
+    alpha[60:140, 90:210] = 255
+    return np.dstack([dark(200, 300), alpha])
+
+
+def test_hidden_colours_do_not_pass_for_darkness(page, cutout):
+    choose(page, encoded(cutout))
+    content = np.asarray(Image.open(io.BytesIO(saved(page)[1])))
+    assert (content[..., 3] == cutout[..., 3]).all()
+    shown = cutout[..., 3] > 0
+    difference = np.abs(content[..., :3].astype(int) - enhance(cutout)[..., :3])[shown]
+    assert difference.mean() < 1
+    assert difference.max() <= 4
+
+
+def test_the_ground_of_a_jpeg_is_white(page, cutout):
+    choose(page, encoded(cutout))
+    content = pixels(saved(page, "#jpeg")[1])
+    assert content[:40].min() > 250
+    assert np.abs(content[60:140, 90:210].mean() - enhance(cutout)[60:140, 90:210, :3].mean()) < 2
+
+
 def test_a_second_visit_needs_no_network_and_has_threads(fresh):
     fresh.context.set_offline(True)
     fresh.reload()

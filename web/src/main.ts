@@ -152,6 +152,8 @@ async function save(type: string, suffix: string) {
   try {
     const canvas = new OffscreenCanvas(0, 0);
     paint(canvas, adjusted(low, enhanced, get("exposure").valueAsNumber, get("strength").valueAsNumber));
+    const context = Object.assign(canvas.getContext("2d")!, { globalCompositeOperation: "destination-over", fillStyle: "#fff" });
+    if (type === "image/jpeg") context.fillRect(0, 0, low.width, low.height); // it has no transparency
     const blob = await canvas.convertToBlob({ type, quality: 0.95 });
     const parts = photo.exif ? withExif(new Uint8Array(await blob.arrayBuffer()), photo.exif) : [blob];
     const download = `${photo.name.replace(/\.\w+$/, "")}-enhanced${suffix}`;

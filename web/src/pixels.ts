@@ -12,15 +12,20 @@ export function padded([start, end]: Span): number[] {
     start + (i < length ? i : 2 * (length - 1) - i));
 }
 
+/** Give hidden pixels, which a canvas makes black, the mean colour of the others, as Python does. */
+export function fillHidden({ data }: Picture) {
+  const sums = [0, 0, 0, 0]; // of red, green and blue, and the number of pixels
+  for (let i = 0; i < data.length; i++)
+    if (data[i | 3]) sums[i % 4] += i % 4 === 3 ? 1 : data[i];
+  for (let i = 0; i < data.length; i++)
+    if (!data[i | 3] && i % 4 !== 3) data[i] = sums[i % 4] / sums[3];
+}
+
 /** Return red, green and blue of a part of a picture, padded by reflection. */
 export function planes({ data, width }: Picture, rows: number[], columns: number[]): Float32Array {
-  const found = new Float32Array(3 * rows.length * columns.length);
-  for (let y = 0; y < rows.length; y++)
-    for (let x = 0; x < columns.length; x++)
-      for (let channel = 0; channel < 3; channel++)
-        found[(channel * rows.length + y) * columns.length + x] =
-          data[4 * (rows[y] * width + columns[x]) + channel] / 255;
-  return found;
+  const [h, w] = [rows.length, columns.length];
+  return new Float32Array(3 * h * w).map((_, i) =>
+    data[4 * (rows[Math.floor(i / w) % h] * width + columns[i % w]) + Math.floor(i / (h * w))] / 255);
 }
 
 /** Average a picture over areas to planes of side by side pixels; those across an edge count in part. */
@@ -46,10 +51,7 @@ const srgb = (l: number) => (l <= 0.0031308 ? 12.92 * l : 1.055 * l ** (1 / 2.4)
 export function adjusted(low: Picture, enhanced: Picture, exposure: number, strength: number): Picture {
   const exposed = Float32Array.from({ length: 256 }, (_, level) =>
     255 * Math.min(1, srgb(linear(level / 255) * 2 ** exposure)));
-  const data = new Uint8ClampedArray(low.data.length);
-  for (let i = 0; i < data.length; i++) {
-    const before = low.data[i];
-    data[i] = i % 4 === 3 ? before : before + (exposed[enhanced.data[i]] - before) * strength;
-  }
+  const data = low.data.map((before, i) =>
+    i % 4 === 3 ? before : before + (exposed[enhanced.data[i]] - before) * strength);
   return { data, width: low.width, height: low.height };
 }

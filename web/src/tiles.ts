@@ -13,13 +13,10 @@ export function spans(length: number): Span[] {
   return found;
 }
 
-/** Return the weights of a tile along one side: those of all tiles add up to 1. Where two overlap,
- * the middle third is blended. */
+/** Return the weights of a tile along one side, which add up to 1: the middle third of an overlap is blended. */
 export function weights([start, end]: Span, length: number): Float32Array {
-  const ramp = (i: number) => {
-    const across = Math.min(Math.max((3 * (i + 0.5)) / OVERLAP - 1, 0), 1);
-    return Math.sin((across * Math.PI) / 2) ** 2;
-  };
+  const across = (i: number) => Math.min(Math.max((3 * (i + 0.5)) / OVERLAP - 1, 0), 1);
+  const ramp = (i: number) => Math.sin((across(i) * Math.PI) / 2) ** 2;
   return Float32Array.from({ length: end - start }, (_, i) =>
     (start > 0 && i < OVERLAP ? ramp(i) : 1) *
     (end < length && end - start - 1 - i < OVERLAP ? ramp(end - start - 1 - i) : 1));

@@ -4,7 +4,7 @@ import gridFile from "../built/grid.onnx?url";
 import lightFile from "../built/light.onnx?url";
 import restoreFile from "../built/restore.onnx?url";
 import { thumbnail as SIDE } from "../built/sizes.json";
-import { thumbnail, type Picture } from "./pixels";
+import { fillHidden, thumbnail, type Picture } from "./pixels";
 import { enhanceTiled } from "./tiles";
 
 export type Task = { kind: "photo" | "frame"; picture: Picture };
@@ -41,10 +41,8 @@ async function load() {
   return { predict, light, restore, tensor, gpu };
 }
 
-async function run(session: InferenceSession, inputs: Record<string, Tensor>) {
-  const [output] = Object.values(await session.run(inputs));
-  return output.data as Float32Array;
-}
+const run = async (session: InferenceSession, inputs: Record<string, Tensor>) =>
+  Object.values(await session.run(inputs))[0].data as Float32Array;
 
 /** Let the light of a film follow its changes slowly, so that it does not flicker. */
 function steady(grid: Float32Array): Float32Array {
@@ -58,6 +56,7 @@ function steady(grid: Float32Array): Float32Array {
 async function answer({ kind, picture }: Task) {
   const { predict, light, restore, tensor, gpu } = await loaded;
   try {
+    fillHidden(picture);
     const small = thumbnail(picture, SIDE);
     const grid = await run(predict, { whole: tensor(small, 1, 3, SIDE, SIDE) });
     const gains = tensor(kind === "frame" ? steady(grid) : grid, 1, 3, grid.length / 192, 8, 8);
