@@ -108,6 +108,10 @@ def main(
         bool, typer.Option("--keep", help="Write the scores into the package, for lesson 08.")
     ] = False,
 ) -> None:
+    if model == HistogramMapper.name and (
+        option or epochs is not None or out or resume or device != "auto"
+    ):
+        raise typer.BadParameter(f"{model} is not trained: it takes --data and --keep alone")
     folder = cli.run_folder(f"rerun_{model}", out, resume)
     result = rerun(model, data, folder, epochs, device=device, **cli.key_values(option))
     print(result)
@@ -161,11 +165,13 @@ def rerun(
     recipe = load_recipe(recipe_file if recipe_file.exists() else name).changed(**protocol.changes)
     if protocol.size:
         recipe = recipe.changed(crop_size=protocol.size, crops_per_epoch=len(train))
+    if epochs is not None:
+        recipe = recipe.changed(epochs=epochs)
     trained = fit(
         network,
         train if protocol.augment or not protocol.size else WholeImages(train),
         held_out,
-        recipe.changed(epochs=epochs or recipe.epochs),
+        recipe,
         run_dir=run_dir,
         seed=SEED,
         device=device,

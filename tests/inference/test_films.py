@@ -211,7 +211,8 @@ SHOW = """async (film) => {
   const brush = canvas.getContext("2d");
   brush.drawImage(video, 0, 0);
   const {width, height} = canvas;
-  return [width, height, ...brush.getImageData(0, 0, width, height).data];
+  const at = (x, y) => [...brush.getImageData(x * width / 4, y * height / 4, 1, 1).data];
+  return [width, height, [[at(1, 1), at(3, 1)], [at(1, 3), at(3, 3)]]];
 }"""
 
 
@@ -223,10 +224,8 @@ def test_colours_and_shape_in_chromium(films, browser):
     for name in names:
         kind, _, target, _ = films(name)
         film = "data:video/mp4;base64," + base64.b64encode(target.read_bytes()).decode()
-        width, height, *values = page.evaluate(SHOW, film)
-        picture = np.array(values).reshape(height, width, 4)[..., :3]
-        rows, columns = ([side // 4, side * 3 // 4] for side in picture.shape[:2])
-        assert np.abs(picture[np.ix_(rows, columns)] - shown(kind)).max() <= 10, name
+        width, height, middles = page.evaluate(SHOW, film)
+        assert np.abs(np.array(middles)[..., :3] - shown(kind)).max() <= 10, name
         shape = kind.size[1] * kind.aspect / kind.size[0]
         assert width / height == pytest.approx(
             float(1 / shape if kind.turn == 90 else shape), rel=0.03

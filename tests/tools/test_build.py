@@ -48,6 +48,8 @@ check.double(my_double)
 # {{answers double}}
 '''
 
+SETUP = "# %% [markdown]\n# {{setup}}\n"
+
 
 def double(x):
     """Twice."""
@@ -392,7 +394,7 @@ def test_a_lesson_that_fails_leaves_the_old_notebook_alone(course):
     old = course.parent.parent / "99_toy.ipynb"
     old.write_text("old")
     with pytest.raises(CourseError, match="ZeroDivisionError"):
-        build.build(_with(course, "print(2 + 2)", "1 / 0"))
+        build.build(_with(course, SETUP, "# %%\n1 / 0"))
     assert old.read_text() == "old"
     assert [path.name for path in old.parent.iterdir()] == ["source", "99_toy.ipynb"]
 
@@ -400,7 +402,7 @@ def test_a_lesson_that_fails_leaves_the_old_notebook_alone(course):
 def test_an_error_in_a_widgets_callback_is_an_error(course):
     widget = "import ipywidgets\n\nipywidgets.interact(lambda x: 1 / x, x=[0, 1])"
     with pytest.raises(CourseError, match="A widget failed: ZeroDivisionError"):
-        build.build(_with(course, "print(2 + 2)", widget))
+        build.build(_with(course, SETUP, f"# %%\n{widget}"))
 
 
 def _with(source, old, new):

@@ -1,6 +1,7 @@
 """What every published notebook promises. nbval runs them; this looks at them."""
 
 import ast
+import functools
 import inspect
 import itertools
 import re
@@ -21,10 +22,12 @@ WITH_NETWORKS = ("03", "04", "05", "06", "07")
 pytestmark = pytest.mark.parametrize("name", LESSONS)
 
 
+@functools.cache
 def committed(name):
     return nbformat.read(built_path(LESSONS[name]), as_version=4)
 
 
+@functools.cache
 def instructors(name):
     return notebook(LESSONS[name], repository(), solutions=True)
 

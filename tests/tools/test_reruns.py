@@ -13,7 +13,7 @@ from reruns import (
     split_by_file,
 )
 
-from llie_helpers import metrics
+from llie_helpers import cli, metrics
 from llie_helpers.data import Pairs, concatenate
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import reruns as results
@@ -108,6 +108,20 @@ def test_the_leaky_mapper_is_scored_alone_on_the_images_that_it_knows(small, tmp
     known = metrics.evaluate(HistogramMapper().fit(files), split_by_file(files)[1])
     assert result.own == results.Scores(known.psnr, known.ssim)
     assert result.test == result.frozen != result.own
+
+
+@pytest.mark.parametrize(
+    "ignored", ["--option width=8", "--epochs 3", "--out there", "--resume", "--device cpu"]
+)
+def test_what_fitting_the_mapper_would_ignore_is_refused(ignored, small, capsys):
+    command = f"histogram_mapper --data toy {ignored}"
+    assert cli.run(reruns.app, command.split()) == 2
+    assert "histogram_mapper is not trained: it takes --data and --keep" in capsys.readouterr().err
+
+
+def test_no_epoch_is_not_the_recipes_number(small, tmp_path):
+    with pytest.raises(CourseError, match="epochs is 0"):
+        rerun("unet", "toy", tmp_path, 0, progress=False, **TINY["unet"])
 
 
 def test_a_network_of_no_system_is_refused():
