@@ -126,7 +126,8 @@ class LightObjective(Objective):
     """Train on crops with the grid of the whole image, and the light on thumbnails as well.
 
     Args:
-        light: weight of the root mean square error of illuminated thumbnails.
+        light: weight of the root mean square error of illuminated thumbnails; 0 leaves the grid
+            predictor as it is and trains all else.
         steady: weight of the L1 distance between the output at full and at half size, as means
             over 8x8 pixels.
         smoothness: weight of the squared differences of the grid between neighbouring places, and
@@ -142,6 +143,9 @@ class LightObjective(Objective):
     order: float = 0.3
 
     sees_whole: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        self.network.grid_predictor.requires_grad_(self.light > 0)
 
     def __call__(
         self, loss: nn.Module, low: torch.Tensor, normal: torch.Tensor, *whole: torch.Tensor

@@ -244,6 +244,15 @@ def test_every_parameter_of_the_network_learns_by_the_objective():
         assert parameter.grad.abs().sum() > 0, name
 
 
+def test_without_a_weight_the_light_stays_as_it_is_and_all_else_learns():
+    network = random_network().train()
+    network.objective(light=0.0)(F.l1_loss, *a_batch()).backward()
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is None) == name.startswith("grid_predictor"), name
+    network.objective(light=1.0)
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
 def test_a_smooth_grid_costs_nothing_and_a_rough_one_does():
     ramp = torch.linspace(2, 1, 12)[None, None, :, None, None].expand(1, 3, 12, 8, 8)
     assert net.roughness(ramp).item() == pytest.approx(0, abs=1e-9)

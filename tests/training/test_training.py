@@ -27,7 +27,7 @@ from llie_helpers.training.batches import epoch_loader, scene_halves
 from llie_helpers.training.callbacks import MovingAverage
 from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import Supervised, cosine
-from llie_helpers.training.recipe import Recipe
+from llie_helpers.training.recipe import Recipe, load_recipe
 from llie_helpers.training.trainer import hardware
 
 SMALL = Recipe(
@@ -235,6 +235,18 @@ def test_light_is_learned_from_placed_crops(val, tmp_path):
     model = fresh("dual_branch", width=4, blocks=1)
     run = fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
     assert run.history[-1]["train_loss"] < run.history[0]["train_loss"]
+
+
+def test_stage_two_trains_all_but_the_light(val, tmp_path):
+    train = toy_pairs("toy/train", height=40, width=36)
+    recipe = load_recipe("dual_branch_stage_two").changed(
+        epochs=1, crops_per_epoch=8, crop_size=32, warmup=0, ema=0.0
+    )
+    model = fresh("dual_branch", width=4, blocks=1)
+    before = {name: values.clone() for name, values in model.named_parameters()}
+    fit(model, train, val, recipe, run_dir=tmp_path, progress=False)
+    for name, values in model.named_parameters():
+        assert values.equal(before[name]) == name.startswith("grid_predictor"), name
 
 
 def test_the_learning_rate_rises_and_then_falls_along_a_cosine():
