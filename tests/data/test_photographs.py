@@ -127,7 +127,8 @@ def test_a_burst_is_one_scene(name, folder):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_a_name_that_is_not_unicode_is_darkened_too(name, folder):
-    for path in folder.iterdir():
+    # Not of the file that is no photograph: pytest-xdist stops at such a name in the log.
+    for path in folder.glob("park*"):
         os.rename(path, os.fsencode(path.with_suffix("")) + b"\xe9.png")
     assert len([data.load_pairs(name, "train").raw(i) for i in range(3)]) == 3
 
