@@ -56,7 +56,7 @@ function steady(grid: Float32Array): Float32Array {
 async function answer({ kind, picture }: Task) {
   const { predict, light, restore, tensor, gpu } = await loaded;
   try {
-    fillHidden(picture);
+    if (kind === "photo") fillHidden(picture); // a camera shows all
     const small = thumbnail(picture, SIDE);
     const grid = await run(predict, { whole: tensor(small, 1, 3, SIDE, SIDE) });
     const gains = tensor(kind === "frame" ? steady(grid) : grid, 1, 3, grid.length / 192, 8, 8);
