@@ -15,7 +15,6 @@ from llie_helpers.inference import enhance, export
 from llie_helpers.inference.export import export_onnx
 from llie_helpers.inference.traceable_mapper import TraceableMapper
 from llie_helpers.methods import NetworkMethod, create_method
-from llie_helpers.methods.histogram import HistogramMapper
 from llie_helpers.models import create_model
 from llie_helpers.models.network import Network
 
@@ -38,14 +37,6 @@ def mapper():
     return create_method("residual", "embedded").mapper
 
 
-@pytest.fixture(scope="module")
-def short():
-    """A mapper of few percentiles, which is traced in a quarter of the time."""
-    mapper = HistogramMapper(q=(1, 25, 50, 75, 99))
-    low = np.sort(np.random.default_rng(0).random((40, 3, 5)), axis=2)
-    return mapper.fit_percentiles(0.3 * low, low**0.7)
-
-
 def small(name, mapper=None):
     torch.manual_seed(0)
     return NetworkMethod(create_model(name, **SMALL[name]), mapper)
@@ -60,8 +51,8 @@ def run(file, low, exposure=0.0, strength=1.0):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
-def test_every_network_gives_what_enhance_gives_at_any_size(tmp_path, name, short):
-    method, file = small(name, short), tmp_path / "net.onnx"
+def test_every_network_gives_what_enhance_gives_at_any_size(tmp_path, name, mapper):
+    method, file = small(name, mapper), tmp_path / "net.onnx"
     assert export_onnx(method, file) <= 1 / 255
     for size in ((16, 17), (64, 64), (101, 50)):
         low = quantise(0.3 * torch.rand(3, *size))
@@ -86,10 +77,10 @@ def test_the_command_says_how_far_the_file_is_from_enhance(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_file_that_differs_is_not_kept(tmp_path, short, monkeypatch):
+def test_a_file_that_differs_is_not_kept(tmp_path, mapper, monkeypatch):
     monkeypatch.setattr(export, "TraceableMapper", lambda mapper: nn.Identity())
     with pytest.raises(CourseError, match="was not kept: its output differs from that of enhance"):
-        export_onnx(small("mse_cnn", short), tmp_path / "net.onnx")
+        export_onnx(small("mse_cnn", mapper), tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
 
 
