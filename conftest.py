@@ -40,10 +40,19 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the cells of notebooks as slow."""
+    """Mark the cells of notebooks as slow, and begin with the files that take longest.
+
+    Otherwise one process would be left with a long file when the other has no more to do.
+    """
+    long = {"notebook": set(), "browser": set(), "slow": set()}
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.slow)
+            long["notebook"].add(item.path)
+        for marker in ("browser", "slow"):
+            if item.get_closest_marker(marker):
+                long[marker].add(item.path)
+    items.sort(key=lambda item: [item.path not in files for files in long.values()])
 
 
 @pytest.hookimpl(tryfirst=True)
