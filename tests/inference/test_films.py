@@ -202,13 +202,14 @@ SHOW = """async (film) => {
   const video = document.createElement("video");
   video.muted = true;
   document.body.append(video);
-  const shown = new Promise(done => video.requestVideoFrameCallback(done));
+  const ended = new Promise(done => video.addEventListener("ended", done));
   video.src = film;
   await video.play();
-  await shown;
+  await ended;
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-  const brush = canvas.getContext("2d");
+  // In memory: read from a busy graphics process, pixels were once those of no frame.
+  const brush = canvas.getContext("2d", {willReadFrequently: true});
   brush.drawImage(video, 0, 0);
   const {width, height} = canvas;
   const at = (x, y) => [...brush.getImageData(x * width / 4, y * height / 4, 1, 1).data];
