@@ -58,10 +58,13 @@ def read_bytes(path: str | os.PathLike) -> tuple[bytes, Path]:
     """Return the content of a file, and its path, for `decode`.
 
     Raises:
-        CourseError: the file is missing or not readable.
+        CourseError: the file is missing, not readable or a named pipe.
     """
+    path = Path(path)
+    if path.is_fifo():  # whose other end may never write
+        raise unreadable(path, "a pipe")
     try:
-        return Path(path).read_bytes(), Path(path)
+        return path.read_bytes(), path
     except PermissionError as error:
         raise CourseError(f"{path} cannot be read: permission denied.") from error
     except OSError as error:

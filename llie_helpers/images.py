@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from llie_helpers.codecs import check_suffix, decode, encode, libvips, read_bytes, rgb
 from llie_helpers.files import atomic_path
 
+SMALLEST = 16  # pixels of each side of an image, for networks and data sets
 BAND = 64  # rows of a large image that are processed at a time, to save memory
 
 

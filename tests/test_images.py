@@ -120,6 +120,13 @@ def test_no_image_at_all(tmp_path):
             read_rgb(tmp_path / name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(CourseError, match=r"pipe\.jpg cannot be read: it is a pipe"):
+        read_rgb(tmp_path / "pipe.jpg")
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
 def test_bytes_that_mark_an_animated_png_mean_nothing_elsewhere(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"

@@ -115,7 +115,7 @@ def open_cache(name: str, files: Sequence[PairFiles]) -> CachedPairs:
     The cache is rebuilt when a file is added, removed, renamed or changed, and the outdated
     one is deleted. Of two processes that make it at once, both use what the first one made.
 
-    Pairs that cannot be read, or whose sizes differ, are left out.
+    Pairs that cannot be read, whose sizes differ or that are too small, are left out.
 
     Raises:
         CourseError: no pair can be read, or the disk is full. Nothing is left behind.

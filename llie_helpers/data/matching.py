@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from llie_helpers.data.pairs import RawPair
 from llie_helpers.errors import CourseError
-from llie_helpers.images import read_rgb
+from llie_helpers.images import SMALLEST, read_rgb
 
 
 class PairFiles(NamedTuple):
@@ -29,7 +29,7 @@ class PairFiles(NamedTuple):
         """Decode both files to uint8 ``(H, W, 3)`` RGB.
 
         Raises:
-            CourseError: a file cannot be read, or the two sizes differ.
+            CourseError: a file cannot be read, or the two sizes differ or are too small.
         """
         low, normal = read_rgb(self.low), read_rgb(self.normal)
         if low.shape != normal.shape:
@@ -37,6 +37,11 @@ class PairFiles(NamedTuple):
             raise CourseError(
                 f"{self.low} is {sizes[0]} but {self.normal} is {sizes[1]}; "
                 "the two images of a pair must have the same size."
+            )
+        if min(low.shape[:2]) < SMALLEST:
+            raise CourseError(
+                f"{self.low} is {low.shape[1]}x{low.shape[0]}; the smallest is "
+                f"{SMALLEST}x{SMALLEST} pixels."
             )
         return low, normal
 

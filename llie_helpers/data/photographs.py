@@ -19,7 +19,7 @@ from llie_helpers.data.report import Report, few, tell_left_out
 from llie_helpers.data.scenes import group_thumbnails, thumbnail
 from llie_helpers.data.sources import Source
 from llie_helpers.errors import CourseError
-from llie_helpers.images import read_rgb, to_float, to_uint8
+from llie_helpers.images import SMALLEST, read_rgb, to_float, to_uint8
 
 # Pairs of a training photograph: one darkness could be learned by heart with its photograph, and
 # each kind of light should meet many photographs. Validation and test use the first.
@@ -27,7 +27,6 @@ DARKNESSES = 4
 # Longest side in pixels, reached by averaging: a draw takes a fraction of a second, and a crop
 # shows about as much of the scene as one of LOL's 600 x 400.
 LONGEST = 640
-NARROWEST = 16  # pixels; smaller images are too small for networks
 # Pairs kept in memory, at most 0.6 GB: without them every crop would need a draw.
 KEPT = 256
 PREFIX = "photographs:"
@@ -124,6 +123,6 @@ def _look(path: Path, modified: int) -> np.ndarray | str:
     except CourseError as error:
         return str(error).rstrip(".")
     height, width = _reduced(image)
-    if min(height, width) < NARROWEST:
-        return f"{path} is too narrow: reduced to {width}x{height}, below {NARROWEST} pixels"
+    if min(height, width) < SMALLEST:
+        return f"{path} is too narrow: reduced to {width}x{height}, below {SMALLEST} pixels"
     return thumbnail(image)

@@ -17,11 +17,10 @@ from llie_helpers.data.embedded import SPLITS, photograph
 from llie_helpers.data.synthesis import darken, expose, to_linear, to_srgb
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
-from llie_helpers.images import Place, to_float
+from llie_helpers.images import SMALLEST, Place, to_float
 from llie_helpers.inference.image import MOST_STOPS, enhance
 from llie_helpers.inference.traceable_mapper import TraceableMapper
 from llie_helpers.methods import Method, NetworkMethod, as_method
-from llie_helpers.models.network import SMALLEST
 
 OLDEST_TORCH = "2.9"
 LARGEST = 16384  # pixels, of height and width

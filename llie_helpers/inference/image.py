@@ -14,11 +14,10 @@ from torch import Tensor
 
 from llie_helpers.data.synthesis import expose, to_linear, to_srgb
 from llie_helpers.errors import CourseError
-from llie_helpers.images import to_uint8, to_uint16
+from llie_helpers.images import SMALLEST, to_uint8, to_uint16
 from llie_helpers.inference.photos import read_photo
 from llie_helpers.inference.tiles import Postprocess, enhance_tiled
 from llie_helpers.methods import Method, as_method, create_method
-from llie_helpers.models.network import SMALLEST
 
 MOST_STOPS = 10  # of exposure; beyond it, an 8-bit image is only black and white
 # Pillow's modes, and the mode of the result.

@@ -23,10 +23,9 @@ from llie_helpers.codecs import (
     unreadable,
 )
 from llie_helpers.files import atomic_path
-from llie_helpers.images import to_uint8, to_uint16
+from llie_helpers.images import SMALLEST, to_uint8, to_uint16
 from llie_helpers.inference import metadata
 from llie_helpers.inference.hdr import BT2020, P3, TRANSFERS, to_bt709, tone_map
-from llie_helpers.models.network import SMALLEST
 
 DEEP = {".png", ".tif", ".avif"}  # kinds that hold 16 bits, AVIF 12 of them
 TRANSPARENT = {*DEEP, ".webp", ".tga", ".jp2"}

@@ -9,9 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llie_helpers.errors import CourseError, check_options
-from llie_helpers.images import WHOLE, Place
-
-SMALLEST = 16  # pixels
+from llie_helpers.images import SMALLEST, WHOLE, Place
 
 
 class Network(nn.Module):

@@ -107,7 +107,7 @@ def sice(root):
             (f"Label/{number}.png", 200),
         ):
             (base / name).parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(base / name), np.full((8, 8, 3), level, np.uint8))
+            cv2.imwrite(str(base / name), np.full((16, 16, 3), level, np.uint8))
     report._warn_once.cache_clear()
     return root
 
@@ -126,7 +126,7 @@ def truncated(path):
 
 
 def of_another_size(path):
-    cv2.imwrite(str(path), np.zeros((9, 8, 3), np.uint8))
+    cv2.imwrite(str(path), np.zeros((17, 16, 3), np.uint8))
 
 
 @pytest.mark.parametrize("spoil", [truncated, of_another_size])

@@ -161,6 +161,9 @@ def break_set(tmp_path, how):
         (low / "3.png").unlink()
     elif how == "sizes":
         cv2.imwrite(str(low / "2.png"), photo(2, height=30))
+    elif how == "small":
+        for path in (low / "2.png", normal / "2.png"):
+            cv2.imwrite(str(path), photo(2)[:15, :40])
     elif how == "truncated":
         for path in (low / "2.png", normal / "4.png"):
             path.write_bytes(path.read_bytes()[:200])
@@ -175,6 +178,7 @@ BROKEN = {
         r"normal/3\.png has no low-light partner",
     ],
     "sizes": [r"low/2\.png is 48x30 but .*normal/2\.png is 48x32"],
+    "small": [r"low/2\.png is 40x15; the smallest is 16x16 pixels"],
     "truncated": [r"low/2\.png cannot be read", r"normal/4\.png cannot be read"],
     "twice": [
         r"low/2\.jpg and .*low/2\.png have the same name",

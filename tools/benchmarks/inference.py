@@ -11,11 +11,11 @@ import torch
 
 from benchmarks import alone
 from llie_helpers.errors import CourseError
+from llie_helpers.images import SMALLEST
 from llie_helpers.inference.export import export_onnx
 from llie_helpers.methods.classical import clahe
 from llie_helpers.models import create_model
 from llie_helpers.models.cost import count_parameters, gmacs
-from llie_helpers.models.network import SMALLEST
 from llie_helpers.tables import Table
 from llie_helpers.timing import median_milliseconds, peak_megabytes
 

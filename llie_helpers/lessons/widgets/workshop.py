@@ -14,10 +14,9 @@ from IPython.display import HTML, DisplayHandle, display
 
 from llie_helpers.codecs import IMAGE_SUFFIXES
 from llie_helpers.errors import CourseError
-from llie_helpers.images import to_float
+from llie_helpers.images import SMALLEST, to_float
 from llie_helpers.inference.photos import Photo, decode_photo, read_photo, write_photo
 from llie_helpers.lessons.widgets.static import before_after
-from llie_helpers.models.network import SMALLEST
 
 PREVIEW = 900  # pixels, longer side of the preview
 # Jupyter's server closes a connection with a longer message, so the kernel hears nothing of it.
