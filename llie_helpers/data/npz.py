@@ -13,6 +13,7 @@ from llie_helpers.data.report import Report
 from llie_helpers.data.scenes import group_scenes
 from llie_helpers.data.sources import Source
 from llie_helpers.errors import CourseError
+from llie_helpers.images import SMALLEST
 
 # Names of the low-light and the normal-light array, in order of preference.
 KEYS = (("low", "normal"), ("low", "high"), ("low_light", "normal_light"), ("x", "y"))
@@ -66,6 +67,11 @@ def read_npz(path: Path) -> tuple[list[str], list[RawPair]]:
         raise CourseError(
             f"The arrays in {path} have shapes {low.shape} and {normal.shape}, "
             "but the two images of a pair must have the same size."
+        )
+    if min(low.shape[1:3]) < SMALLEST:
+        raise CourseError(
+            f"The images in {path} are {low.shape[2]}x{low.shape[1]}; the smallest are "
+            f"{SMALLEST}x{SMALLEST} pixels."
         )
     names = [str(name) for name in np.atleast_1d(arrays.get("names", range(len(low))))]
     if len(names) != len(low):

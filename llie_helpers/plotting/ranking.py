@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -41,8 +42,10 @@ def ranking(
             ``(1, 3, H, W)`` in [0, 1] to the same; 2 to 9 of them.
         path: the file to write.
 
+    An image that cannot be read or enhanced is left out, with a warning.
+
     Raises:
-        CourseError: there are no images, too few or too many methods, or a file cannot be read.
+        CourseError: no image is left, or there are too few or too many methods.
     """
     if not images or not 2 <= len(methods) <= MOST_METHODS:
         raise CourseError(
@@ -52,12 +55,18 @@ def ranking(
     by_title = {title: as_method(method) for title, method in methods.items()}
     trials = []
     for name, given in tqdm(images.items()):
-        image = load_image(given) if isinstance(given, Path) else given
-        outputs = [
-            {"method": title, "image": _data_uri(method(image[None].to(method.device))[0])}
-            for title, method in by_title.items()
-        ]
-        trials.append({"name": name, "input": _data_uri(image), "outputs": outputs})
+        try:
+            image = load_image(given) if isinstance(given, Path) else given
+            outputs = [
+                {"method": title, "image": _data_uri(method(image[None].to(method.device))[0])}
+                for title, method in by_title.items()
+            ]
+        except CourseError as error:
+            logging.getLogger(__name__).warning("%s is left out: %s", name, error)
+        else:
+            trials.append({"name": name, "input": _data_uri(image), "outputs": outputs})
+    if not trials:
+        raise CourseError("No image is left to be ranked; see the warnings above.")
     # Choices are kept under the page's content: another page starts empty.
     content = json.dumps(trials)
     key = f"ranking {hashlib.sha256(content.encode()).hexdigest()[:16]}"

@@ -246,6 +246,7 @@ BAD_ARRAYS = {
     },
     "float32 from nan to nan": {"low": np.full((2, 4, 4, 3), np.nan, "f"), "normal": photos(2)},
     r"shape \(2, 0, 4, 3\), expected": {"low": np.zeros((2, 0, 4, 3)), "normal": photos(2)},
+    "are 24x12; the smallest are 16x16": {"low": photos(2, 12), "normal": photos(2, 12)},
     "2 pairs but 1 names": {"low": photos(2), "normal": photos(2), "names": ["one"]},
 }
 

@@ -13,6 +13,7 @@ from llie_helpers.cli import main
 from llie_helpers.errors import CourseError
 from llie_helpers.images import save_image, to_float
 from llie_helpers.methods import classical
+from llie_helpers.models import create_model
 from llie_helpers.plotting.ranking import ranking
 
 METHODS = {"identity": classical.identity, "gamma": classical.gamma, "</script>": classical.clahe}
@@ -76,6 +77,18 @@ def test_the_command_writes_a_page_and_leaves_an_existing_one_alone(tmp_path, ca
     assert main([*command, str(tmp_path / "page.html")]) == 0
     assert main([*command, str(tmp_path / "page.html")]) == 1
     assert "add --force" in capsys.readouterr().err
+
+
+def test_a_photograph_that_cannot_be_ranked_is_left_out(tmp_path, caplog):
+    (tmp_path / "cut.jpg").write_bytes(b"no image")
+    images = {"cut": tmp_path / "cut.jpg", "speck": torch.rand(3, 8, 8)}
+    methods = {"gamma": classical.gamma, "network": create_model("plain_unet", widths=[4])}
+    with pytest.raises(CourseError, match="No image is left"):
+        ranking(images, methods, tmp_path / "page.html")
+    assert "cut is left out: " in caplog.messages[0]
+    assert "speck is left out: An image of 8x8 pixels is too small" in caplog.messages[1]
+    page = ranking(images | {"sound": torch.rand(3, 16, 24)}, methods, tmp_path / "page.html")
+    assert page.read_text(encoding="utf-8").count("data:image/jpeg;base64,") == 3
 
 
 @pytest.fixture
