@@ -109,7 +109,9 @@ def _box(axes: Axes, x: float, y: float, width: float, level: int, label: str) -
     width = 0.12 + 0.75 * width
     corner = x - width / 2, y - height / 2
     axes.add_patch(Rectangle(corner, width, height, facecolor="#F2F2F2", edgecolor="black"))
-    axes.text(x, y + height / 2 + 0.06, label, ha="center", va="bottom", fontsize=10)
+    # A number above a wide box would touch the arrow that comes from above.
+    top, align = (y, "center") if width > 0.5 else (y + height / 2 + 0.06, "bottom")
+    axes.text(x, top, label, ha="center", va=align, fontsize=10)
 
 
 def _arrow(
