@@ -35,6 +35,8 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     temporary = target.with_name(f".{_stem(target)}.{_mark()}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            target.lstat()  # a name that is too long is said now, not after minutes of work
         yield temporary
         try:
             os.replace(temporary, target)

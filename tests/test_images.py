@@ -240,3 +240,9 @@ def test_a_thumbnail_is_the_same_at_any_size(height, width, factor):
 def test_a_thumbnail_is_that_of_opencv():
     expected = cv2.resize(RGB.astype(np.float32), (16, 16), interpolation=cv2.INTER_AREA) / 255
     assert np.allclose(thumbnail(to_float(RGB), 16).movedim(0, -1), expected, atol=1e-5)
+
+
+def test_a_name_that_is_too_long_is_refused_before_the_work(tmp_path):
+    too_long = pytest.raises(CourseError, match="cannot be written: file name too long")
+    with too_long, atomic_path(tmp_path / ("x" * 300)):
+        pytest.fail("the work was done")
