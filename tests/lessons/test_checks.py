@@ -25,6 +25,7 @@ from llie_helpers.lessons.checks.compare import (
 )
 from llie_helpers.lessons.checks.exercise import (
     CORRECT,
+    NO_POWER,
     NOT_ATTEMPTED,
     WRONG,
     Exercise,
@@ -240,6 +241,13 @@ class TestExercise:
         message = double.examine(broken).message
         assert "RuntimeError" in message
         assert message.endswith("return image.reshape(7))")
+
+    @pytest.mark.parametrize("style", [torch.as_tensor, torch.Tensor.numpy, torch.Tensor.tolist])
+    def test_a_hat_is_no_power(self, style):
+        def squared(image):
+            return style(image[0, 0, 0]) ^ 2
+
+        assert double.examine(squared).message == NO_POWER
 
     def test_library_errors_are_not_taken_for_the_stub(self):
         def unsupported(image):
