@@ -254,6 +254,12 @@ def augment_observe(answer, low, normal):
     ks, gains = [], []
     for _ in range(240):
         got = expect_form(answer(low, normal), (low, normal))
+        # The brightest pixel is 0.7 or darker; clipped, an image no longer tells its symmetry.
+        if not all(0 < image.max() < 1 for image in got):
+            raise Finding(
+                "a gain is so far outside of 0.8 to 1.25 that pixels become black or white; "
+                "torch.rand draws from 0 to 1, torch.randn may draw any number."
+            )
         one, other = (symmetries.get(tuple(_order(image))) for image in got)
         if one is None or other is None:
             raise Finding(_not_a_symmetry(got, (low, normal)))
@@ -328,6 +334,8 @@ augment = Exercise(
         "only 7 of the eight symmetries ever occur": "randint(8 => randint(7",
         "too wide; draw them from 0.8 to 1.25": "0.8 + 0.45 => 0.78 + 0.47",
         "too narrow; they should fill the range": "0.45 * => 0.4 *",
+        "a gain is so far outside of 0.8 to 1.25": "0.45 * torch.rand => 1.25 * torch.rand",
+        "torch.randn may draw any number": "torch.rand(()) => torch.randn(())",
         "the channels get different gains": "torch.rand(()) => torch.rand(3, 1, 1)",
         "a bright image leaves [0, 1]": ".clamp(0, 1) => ",
         "is not one of the eight symmetries": "flip_rotate(low, k) => low.roll(1, -1)",
