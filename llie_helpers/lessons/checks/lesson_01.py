@@ -98,7 +98,8 @@ def photons_solution(linear, full_well):
 
 def photons_inputs():
     # 40,000 draws per level pin a mean to 0.5 % of the noise and a variance to about 1 %.
-    patches = torch.tensor([0.0, 0.05, 0.25, 0.8]).view(1, 4, 1).expand(3, 4, 13334)
+    # Of 20 photons no level but black is a whole number, so that rounding them shows.
+    patches = torch.tensor([0.0, 0.07, 0.23, 0.81]).view(1, 4, 1).expand(3, 4, 13334)
     return [(patches, 20.0), (patches, 500.0)]
 
 
@@ -116,9 +117,10 @@ def photons_observe(answer, linear, full_well):
         )
     if not torch.allclose(mean, level, **close):
         raise Finding(
-            "the mean brightness changes; noise must leave it as it is (clamping moves it)."
+            "the mean brightness changes; noise must leave it as it is (clamping moves it, "
+            "and so does rounding before the draw)."
         )
-    if torch.equal(noisy, linear):
+    if torch.allclose(noisy, linear):
         raise Finding("there is no noise at all; draw the counts with torch.poisson.")
     if variance[0] > 0:
         raise Finding("black is noisy, yet where no light falls there is no shot noise.")
@@ -170,11 +172,12 @@ photons = Exercise(
             "return counted / full_well => "
             "return (linear + 0.2 * torch.randn(linear.shape)).clamp(0, 1)"
         ),
+        "so does rounding before the draw": "poisson(expected) => poisson(expected.round())",
         "there is no noise": "torch.poisson(expected) => expected",
         "black is noisy": _NOISY + "full_well**-0.5",
         "counts above full_well are clipped": "(expected) => (expected).clamp(max=full_well)",
         "the variance does not grow": _NOISY + "(linear > 0) * full_well**-0.5",
-        "at level 0.05 the variance is": _NOISY + "linear * full_well**-0.5",
+        "at level 0.07 the variance is": _NOISY + "linear * full_well**-0.5",
         "half a photon was counted": _NOISY + "(linear / full_well).sqrt()",
         "a rounded Gaussian is only close": (
             "torch.poisson(expected) => "
