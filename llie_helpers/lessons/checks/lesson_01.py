@@ -33,6 +33,9 @@ light = Exercise(
         "the two parts are swapped: "
         "the straight line belongs to the dark values.": "srgb <= => srgb >",
         "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": "2.4 => (1 / 2.4)",
+        "the straight part divides by 12.92; you multiply.": "srgb / 12.92 => srgb * 12.92",
+        "add 0.055 before you divide by 1.055; put the sum into "
+        "brackets.": "(srgb + 0.055) / 1.055 => srgb + 0.055 / 1.055",
         "only 1.055 is raised to the power; put the whole fraction "
         "into brackets first.": "((srgb + 0.055) / 1.055) => (srgb + 0.055) / 1.055",
         ONE_DECISION: (
