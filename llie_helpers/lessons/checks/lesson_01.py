@@ -394,6 +394,8 @@ def _unfair(got, again, scenes, fraction):
     parts = got if isinstance(got, tuple | list) else []
     if any(isinstance(part, tuple) and np.ndim(part) > 1 for part in parts):
         return "np.where puts its indices into a tuple; take np.where(mask)[0] or np.flatnonzero."
+    if [np.shape(part)[1:] for part in parts] == [(1,), (1,)]:
+        return "np.argwhere gives each index a row of its own; take np.flatnonzero(mask)."
     if not isinstance(got, tuple | list) or [np.ndim(part) for part in got] != [1, 1]:
         return "return two things: the indices for training and those for validation."
     if any(np.asarray(part).dtype == bool for part in got):
@@ -403,7 +405,7 @@ def _unfair(got, again, scenes, fraction):
         )
     train, val = (sorted(np.asarray(part).tolist()) for part in got)
     known = np.unique(scenes)
-    if sorted(train + val) == known.tolist():
+    if sorted(train + val) in (known.tolist(), sorted(scenes.tolist())):
         return "you return scene numbers; return the indices of the pairs that show these scenes."
     if set(train) & set(val):
         return "a pair is in training and in validation."
@@ -439,6 +441,10 @@ split = Exercise(
         "return two things": "np.flatnonzero(~in_val), => ",
         "you return masks": "np.flatnonzero( => (",
         "np.where puts its indices into a tuple": "np.flatnonzero( => np.where(",
+        "np.argwhere gives each index a row of its own": "np.flatnonzero( => np.argwhere(",
+        "you return scene numbers; return the indices": (
+            "np.flatnonzero(~in_val), np.flatnonzero(in_val) => scenes[~in_val], scenes[in_val]"
+        ),
         "you return scene numbers": [
             "np.flatnonzero(~in_val) => np.setdiff1d(drawn, held_out)",
             "np.flatnonzero(in_val) => held_out",
