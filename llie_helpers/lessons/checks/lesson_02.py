@@ -157,8 +157,9 @@ def gamma_for_mean_observe(answer, image, target):
     if abs(mean - target) < 1e-3:
         return "right"
     right = gamma_for_mean_solution(image, target)
-    one_pixel = np.log(target) / np.log(image.mean().item())
-    if np.isclose(got, one_pixel, rtol=1e-3):
+    # As if all pixels had the mean, or the geometric mean.
+    formulas = np.log(target) / torch.stack([image.mean().log(), image.log().mean()]).numpy()
+    if np.isclose(got, formulas, rtol=1e-3).any():
         found = "the mean of a power is not the power of the mean; search instead."
     elif np.isclose(got, 1 / right, rtol=1e-2):
         found = "you return 1 / gamma; the output here is image ** gamma."
@@ -189,6 +190,9 @@ gamma_for_mean = Exercise(
     mistakes={
         "the mean of a power is not the power of the mean": (
             "return (low + high) / 2 => return np.log(target) / np.log(image.mean().item())"
+        ),
+        "is not the power of the mean; search instead": (
+            "return (low + high) / 2 => return np.log(target) / image.log().mean().item()"
         ),
         "you return 1 / gamma": "return (low + high) / 2 => return 2 / (low + high)",
         "target / mean is a gain": "return (low + high) / 2 => return target / image.mean().item()",
