@@ -44,6 +44,13 @@ psnr = Exercise(
         "scores are 48.1 dB too high.": "-10 * torch.log10(mse) => 10 * torch.log10(255**2 / mse)",
         "the factor 10 belongs to the mean squared error; of its square root you take 20 log10, "
         "so your scores are half of what they should be.": "log10(mse) => log10(mse.sqrt())",
+        "20 log10 is for the root of the mean squared error; of the mean squared error itself you "
+        "take 10 log10.": "-10 => -20",
+        "you take the logarithm pixel by pixel; average the squared error first, then take the "
+        "logarithm.": [
+            ".mean(dim=(1, 2, 3)) => ",
+            "log10(mse) => log10(mse).mean((1, 2, 3))",
+        ],
         "decibels use the logarithm to base 10, not the natural one.": "log10 => log",
         "the sign is wrong: a smaller error must give a larger score.": "-10 => 10",
         "you take the absolute error; "
@@ -300,6 +307,10 @@ pinball = Exercise(
         ONE_DECISION: "torch.maximum => max",
         "one branch has the wrong sign, so the loss can fall below 0; "
         "both sides must cost.": "(quantile - 1) => quantile",
+        "the weight of too high must be negative, quantile - 1, because actual - predicted is "
+        "negative there.": "(quantile - 1) => (1 - quantile)",
+        "you take the smaller of the two, which is never above 0; take the "
+        "larger.": "torch.maximum => torch.minimum",
         "you square the error, which finds the mean; a quantile needs "
         "the plain distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
     },
