@@ -384,6 +384,8 @@ ensemble = Exercise(
             "output = output.flip => _ = output.flip",
             "torch.rot90(output, -(k % 4), dims=(-2, -1)) => output",
         ],
+        "the turn is undone, but not the flip: flip the output back before you turn "
+        "it.": "output = output.flip => _ = output.flip",
         "you turn the outputs the same way again; turn them back, "
         "by the opposite angle.": "-(k % 4) => k % 4",
         "undo the last change first: the flip came after the turn, so it is undone before it.": [
