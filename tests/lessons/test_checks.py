@@ -137,6 +137,18 @@ def test_what_is_wrong_with_a_block_is_told():
     assert "the return statement" in block.examine(lambda **_: None).message
 
 
+def test_a_network_of_as_many_levels_as_the_drawing_is_told():
+    def forward(self, low):
+        top = self.encoder[0](low)
+        half = self.encoder[1](nn.functional.max_pool2d(top, 2))
+        quarter = self.encoder[2](nn.functional.max_pool2d(half, 2))
+        return self.encoder[3](nn.functional.max_pool2d(quarter, 2))
+
+    unet = EXERCISES["lesson_04-network"]
+    four = type("Four", (unet.reference,), {"forward": any_size(forward)})
+    assert "any number of levels, here 3" in unet.examine(four).message
+
+
 NETWORKS = {name: e for name, e in EXERCISES.items() if "forward" in e.methods}
 
 
