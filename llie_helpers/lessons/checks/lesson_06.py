@@ -507,6 +507,17 @@ gan_step = Exercise(
         "well: clear them before the discriminator's backward().": (
             "    of_discriminator.zero_grad()\n => "
         ),
+        "the generator's turn leaves gradients in the discriminator as well: clear them right "
+        "before the discriminator's backward(), not after its step.": [
+            "    of_discriminator.zero_grad()\n => ",
+            f"{ITS_STEP} => {ITS_STEP}    of_discriminator.zero_grad()\n",
+        ],
+        "the discriminator gets its images in the wrong order: first the dark one, then the one "
+        "that it judges.": [
+            "discriminator(low, normal) => discriminator(normal, low)",
+            "discriminator(low, enhanced.detach()) => discriminator(enhanced.detach(), low)",
+            "discriminator(low, enhanced) => discriminator(enhanced, low)",
+        ],
         "old gradients of the generator are still there: clear them before its backward().": (
             "    of_generator.zero_grad()\n => "
         ),
