@@ -97,6 +97,8 @@ lime = Exercise(
     mistakes={
         "you take the mean of the three channels; the least light that explains a pixel is its "
         "brightest channel.": "amax => mean",
+        "you take the darkest channel; a surface reflects at most the light that it receives, so "
+        "there is at least as much light as in the brightest.": "amax => amin",
         "you estimate the light of each channel, which divides the colours away; make one map for "
         "all three.": "image.amax(dim=0, keepdim=True) => image",
         "you smooth the colours and take the brightest channel after that; take it first.": (
