@@ -274,6 +274,9 @@ def augment_observe(answer, low, normal):
         gain, other_gain = (
             float(a.mean() / b.mean()) for a, b in zip(got, (low, normal), strict=True)
         )
+        # low has a quarter of the light, more than any gain could make up for.
+        if got[0].mean() > got[1].mean():
+            raise Finding("the two images are swapped; return low first, then normal.")
         if abs(gain - other_gain) > 1e-3:
             raise Finding(
                 "low and normal get different gains; draw the gain once and use it for both."
@@ -344,6 +347,7 @@ augment = Exercise(
         "torch.randn may draw any number": "torch.rand(()) => torch.randn(())",
         "the channels get different gains": "torch.rand(()) => torch.rand(3, 1, 1)",
         "a bright image leaves [0, 1]": ".clamp(0, 1) => ",
+        "the two images are swapped": "return low, normal => return normal, low",
         "is not one of the eight symmetries": "flip_rotate(low, k) => low.roll(1, -1)",
         "changes its input in "
         "place": "flip_rotate(low, k) * gain => flip_rotate(low.mul_(gain), k)",
