@@ -799,7 +799,7 @@ def fine(image):
 def energies(image, target):
     """Energy around each pixel that the target explains, and that it does not: (2, H, W)."""
     made = fine(image)
-    left = left_over(made, fine(target), window)
+    left = torch.as_tensor(left_over(made, fine(target), window))
     return torch.cat([window(made.square()) - left, left]).mean(dim=1)
 
 
