@@ -41,6 +41,11 @@ def nearest(value, guesses):
     return min(guesses, key=lambda guess: abs(guesses[guess] - value))
 
 
+def floats(values):
+    """What your functions return, as tensors: NumPy's arrays and lists are right answers, too."""
+    return torch.as_tensor(values).float()
+
+
 photos = {name: images.to_float(photograph(name)) for name in PHOTOGRAPHS}
 
 # %% [markdown]
@@ -178,7 +183,7 @@ my_expose = check.expose(my_expose)
 # %%
 def exposed(stops=-4.0):
     """The portrait at another exposure, with the histograms of its channels"""
-    image = quantise(my_expose(photo, stops))
+    image = quantise(floats(my_expose(photo, stops)))
     return plotting.show_histograms([image], [f"{stops:+.1f} stops, mean {image.mean():.3f}"])
 
 
@@ -259,7 +264,8 @@ def snr(values):
 
 
 torch.manual_seed(lesson.seed)
-at_100, at_400 = (snr(my_shot_noise(torch.full((20_000,), n / 1000), 1000)) for n in (100, 400))
+patches = (torch.full((20_000,), photons / 1000) for photons in (100, 400))
+at_100, at_400 = (snr(floats(my_shot_noise(patch, 1000))) for patch in patches)
 question_snr.reveal(
     nearest(at_400, snr_guesses),
     f"{at_100:.1f} at 100 photons and {at_400:.1f} at 400: it is the square root of the count.",
@@ -321,11 +327,11 @@ figure
 
 # %%
 steps = {
-    "shot noise": lambda light: my_shot_noise(light, 1000),
+    "shot noise": lambda light: floats(my_shot_noise(light, 1000)),
     "read noise": lambda light: read_noise(light, 0.002),
     "12-bit sensor": lambda light: quantise(light, 12),
     "white balance": lambda light: white_balance(light, (1.15, 1.0, 0.87)),
-    "8-bit file": lambda light: my_to_linear(quantise(to_srgb(light), 8)),
+    "8-bit file": lambda light: floats(my_to_linear(quantise(to_srgb(light), 8))),
 }
 
 
@@ -340,7 +346,7 @@ def brighten(light):
 # *comb*: a dark photograph uses few levels, and brightening spreads them apart.
 
 # %%
-dark = my_to_linear(photo) / 16
+dark = floats(my_to_linear(photo)) / 16
 comb = brighten(steps["8-bit file"](dark))
 figure = plotting.show_histograms([comb], ["stored with 8 bits"])
 figure.axes[1].set_xlim(0, 0.35)
@@ -360,7 +366,7 @@ question_step
 
 # %%
 table = {
-    name: {step: psnr(brighten(f(my_to_linear(p) / 16)), p) for step, f in steps.items()}
+    name: {step: psnr(brighten(f(floats(my_to_linear(p)) / 16)), p) for step, f in steps.items()}
     for name, p in photos.items()
 }
 margins = [row["8-bit file"] - row["shot noise"] for row in table.values()]
@@ -792,7 +798,8 @@ torch.manual_seed(lesson.seed)
 wall = torch.linspace(0.8, 1.2, 100_000) * torch.linspace(0, 0.04, 12)[:, None]
 points = {}
 for camera, (photons, electrons) in CAMERAS.items():
-    one, two = (read_noise(my_shot_noise(wall, photons), electrons / photons) for _ in range(2))
+    counted = (floats(my_shot_noise(wall, photons)) for _ in range(2))
+    one, two = (read_noise(light, electrons / photons) for light in counted)
     points[camera] = ((one + two) / 2).mean(1).numpy(), ((one - two).var(1) / 2).numpy()
 question_camera = widgets.predict(
     "Which of the two has less noise, pixel by pixel?",
@@ -924,7 +931,7 @@ def demosaic(image):
 # %%
 torch.manual_seed(lesson.seed)
 light = expose(to_linear(photos["motorcycle"]), -4)
-white = read_noise(my_shot_noise(light, 2000), 0.001) - light
+white = read_noise(floats(my_shot_noise(light, 2000)), 0.001) - light
 coloured = demosaic(white)
 coloured = coloured * (white.std() / coloured.std())
 
@@ -1191,6 +1198,7 @@ my_augment = check.augment(my_augment)
 
 # %%
 trials = [my_augment(square[:, ::4, ::4], square[:, ::4, ::4]) for _ in range(200)]
+trials = [[floats(image) for image in trial] for trial in trials]
 print(f"{sum(not torch.equal(*trial) for trial in trials)} of 200 pairs torn")
 
 # %% [markdown]

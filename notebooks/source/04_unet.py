@@ -135,6 +135,7 @@ guess = check.guess(guess)
 
 # %%
 safest, expected = guess(nine, torch.full((9,), 1 / 9))
+safest = torch.as_tensor(safest)  # NumPy is right, too
 print(f"largest difference from the mean of the nine: {(safest - mean).abs().max():.6f}")
 print(f"cost {expected:.4f}; the one in the middle costs {prices['the one in the middle']:.4f}")
 
@@ -161,6 +162,7 @@ frames = []
 for reach in reaches:
     possible = moved(reach)
     answer, _ = guess(possible, torch.full((len(possible),), 1 / len(possible)))
+    answer = torch.as_tensor(answer).float()
     share = metrics.true_and_false_detail(answer, window(garage.normal))[0, 0]
     frames.append(
         plotting.show_images(
@@ -1181,7 +1183,14 @@ ensemble = check.ensemble(ensemble)
 some_pairs = test.subset(range(0, len(test), 3))
 model = trained["U-Net"][0]
 alone = metrics.evaluate(model, some_pairs)
-eight = metrics.evaluate(lambda low: ensemble(model, low[0].to(device))[None].cpu(), some_pairs)
+
+
+def eight_looks(low):
+    """The self-ensemble as a method, on one photograph at a time."""
+    return torch.as_tensor(ensemble(model, low[0].to(device)))[None].float().cpu()
+
+
+eight = metrics.evaluate(eight_looks, some_pairs)
 print(f"alone       {alone.psnr:.2f} dB, SSIM {alone.ssim:.3f}")
 print(f"eight looks {eight.psnr:.2f} dB, SSIM {eight.ssim:.3f}")
 

@@ -799,7 +799,7 @@ def fine(image):
 def energies(image, target):
     """Energy around each pixel that the target explains, and that it does not: (2, H, W)."""
     made = fine(image)
-    left = left_over(made, fine(target), window)
+    left = torch.as_tensor(left_over(made, fine(target), window))
     return torch.cat([window(made.square()) - left, left]).mean(dim=1)
 
 
@@ -1079,7 +1079,7 @@ print(f"with eval(): {in_eval:.2f} dB, without: {forgotten:.2f} dB")
 # ## Recap
 #
 # **What you learned.** An adversary can buy texture with truth. Its curves cannot tell you the
-# price; only a target can, or, in part, a second exposure.
+# price; only a target can, or, in part, a second exposure ("Going deeper").
 #
 # - A discriminator is a loss that learns. Yours judges patches (in the quick profile, whole crops),
 #   and takes the dark image into account.

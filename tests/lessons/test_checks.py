@@ -25,6 +25,7 @@ from llie_helpers.lessons.checks.compare import (
 )
 from llie_helpers.lessons.checks.exercise import (
     CORRECT,
+    NO_POWER,
     NOT_ATTEMPTED,
     WRONG,
     Exercise,
@@ -136,6 +137,18 @@ def test_what_is_wrong_with_a_block_is_told():
     assert "the return statement" in block.examine(lambda **_: None).message
 
 
+def test_a_network_of_as_many_levels_as_the_drawing_is_told():
+    def forward(self, low):
+        top = self.encoder[0](low)
+        half = self.encoder[1](nn.functional.max_pool2d(top, 2))
+        quarter = self.encoder[2](nn.functional.max_pool2d(half, 2))
+        return self.encoder[3](nn.functional.max_pool2d(quarter, 2))
+
+    unet = EXERCISES["lesson_04-network"]
+    four = type("Four", (unet.reference,), {"forward": any_size(forward)})
+    assert "any number of levels, here 3" in unet.examine(four).message
+
+
 NETWORKS = {name: e for name, e in EXERCISES.items() if "forward" in e.methods}
 
 
@@ -240,6 +253,13 @@ class TestExercise:
         message = double.examine(broken).message
         assert "RuntimeError" in message
         assert message.endswith("return image.reshape(7))")
+
+    @pytest.mark.parametrize("style", [torch.as_tensor, torch.Tensor.numpy, torch.Tensor.tolist])
+    def test_a_hat_is_no_power(self, style):
+        def squared(image):
+            return style(image[0, 0, 0]) ^ 2
+
+        assert double.examine(squared).message == NO_POWER
 
     def test_library_errors_are_not_taken_for_the_stub(self):
         def unsupported(image):

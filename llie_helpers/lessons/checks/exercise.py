@@ -41,6 +41,8 @@ ONE_DECISION = (
     "torch.where, torch.maximum or torch.minimum."
 )
 
+NO_POWER = "^ combines the bits of whole numbers; a power is written with **."
+
 # Stack frames in these folders are not the student's code.
 _NOT_THE_STUDENT = (
     str(Path(__file__).resolve().parents[2]),
@@ -306,6 +308,8 @@ def _explain(error: Exception) -> str:
     what = f"{type(error).__name__}: {error}".strip().rstrip(":")
     if "is ambiguous" in what:
         return ONE_DECISION
+    if "bitwise_xor" in what or "for ^:" in what:
+        return NO_POWER
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THE_STUDENT):
             return f"your code raised {what} (line {frame.lineno}: {frame.line})"

@@ -33,6 +33,9 @@ light = Exercise(
         "the two parts are swapped: "
         "the straight line belongs to the dark values.": "srgb <= => srgb >",
         "the exponent is 2.4, not 1 / 2.4: the curve must darken 0.5.": "2.4 => (1 / 2.4)",
+        "the straight part divides by 12.92; you multiply.": "srgb / 12.92 => srgb * 12.92",
+        "add 0.055 before you divide by 1.055; put the sum into "
+        "brackets.": "(srgb + 0.055) / 1.055 => srgb + 0.055 / 1.055",
         "only 1.055 is raised to the power; put the whole fraction "
         "into brackets first.": "((srgb + 0.055) / 1.055) => (srgb + 0.055) / 1.055",
         ONE_DECISION: (
@@ -98,7 +101,8 @@ def photons_solution(linear, full_well):
 
 def photons_inputs():
     # 40,000 draws per level pin a mean to 0.5 % of the noise and a variance to about 1 %.
-    patches = torch.tensor([0.0, 0.05, 0.25, 0.8]).view(1, 4, 1).expand(3, 4, 13334)
+    # Of 20 photons no level but black is a whole number, so that rounding them shows.
+    patches = torch.tensor([0.0, 0.07, 0.23, 0.81]).view(1, 4, 1).expand(3, 4, 13334)
     return [(patches, 20.0), (patches, 500.0)]
 
 
@@ -116,9 +120,10 @@ def photons_observe(answer, linear, full_well):
         )
     if not torch.allclose(mean, level, **close):
         raise Finding(
-            "the mean brightness changes; noise must leave it as it is (clamping moves it)."
+            "the mean brightness changes; noise must leave it as it is (clamping moves it, "
+            "and so does rounding before the draw)."
         )
-    if torch.equal(noisy, linear):
+    if torch.allclose(noisy, linear):
         raise Finding("there is no noise at all; draw the counts with torch.poisson.")
     if variance[0] > 0:
         raise Finding("black is noisy, yet where no light falls there is no shot noise.")
@@ -170,11 +175,12 @@ photons = Exercise(
             "return counted / full_well => "
             "return (linear + 0.2 * torch.randn(linear.shape)).clamp(0, 1)"
         ),
+        "so does rounding before the draw": "poisson(expected) => poisson(expected.round())",
         "there is no noise": "torch.poisson(expected) => expected",
         "black is noisy": _NOISY + "full_well**-0.5",
         "counts above full_well are clipped": "(expected) => (expected).clamp(max=full_well)",
         "the variance does not grow": _NOISY + "(linear > 0) * full_well**-0.5",
-        "at level 0.05 the variance is": _NOISY + "linear * full_well**-0.5",
+        "at level 0.07 the variance is": _NOISY + "linear * full_well**-0.5",
         "half a photon was counted": _NOISY + "(linear / full_well).sqrt()",
         "a rounded Gaussian is only close": (
             "torch.poisson(expected) => "
@@ -254,6 +260,12 @@ def augment_observe(answer, low, normal):
     ks, gains = [], []
     for _ in range(240):
         got = expect_form(answer(low, normal), (low, normal))
+        # The brightest pixel is 0.7 or darker; clipped, an image no longer tells its symmetry.
+        if not all(0 < image.max() < 1 for image in got):
+            raise Finding(
+                "a gain is so far outside of 0.8 to 1.25 that pixels become black or white; "
+                "torch.rand draws from 0 to 1, torch.randn may draw any number."
+            )
         one, other = (symmetries.get(tuple(_order(image))) for image in got)
         if one is None or other is None:
             raise Finding(_not_a_symmetry(got, (low, normal)))
@@ -262,6 +274,9 @@ def augment_observe(answer, low, normal):
         gain, other_gain = (
             float(a.mean() / b.mean()) for a, b in zip(got, (low, normal), strict=True)
         )
+        # low has a quarter of the light, more than any gain could make up for.
+        if got[0].mean() > got[1].mean():
+            raise Finding("the two images are swapped; return low first, then normal.")
         if abs(gain - other_gain) > 1e-3:
             raise Finding(
                 "low and normal get different gains; draw the gain once and use it for both."
@@ -328,8 +343,11 @@ augment = Exercise(
         "only 7 of the eight symmetries ever occur": "randint(8 => randint(7",
         "too wide; draw them from 0.8 to 1.25": "0.8 + 0.45 => 0.78 + 0.47",
         "too narrow; they should fill the range": "0.45 * => 0.4 *",
+        "a gain is so far outside of 0.8 to 1.25": "0.45 * torch.rand => 1.25 * torch.rand",
+        "torch.randn may draw any number": "torch.rand(()) => torch.randn(())",
         "the channels get different gains": "torch.rand(()) => torch.rand(3, 1, 1)",
         "a bright image leaves [0, 1]": ".clamp(0, 1) => ",
+        "the two images are swapped": "return low, normal => return normal, low",
         "is not one of the eight symmetries": "flip_rotate(low, k) => low.roll(1, -1)",
         "changes its input in "
         "place": "flip_rotate(low, k) * gain => flip_rotate(low.mul_(gain), k)",
@@ -380,6 +398,8 @@ def _unfair(got, again, scenes, fraction):
     parts = got if isinstance(got, tuple | list) else []
     if any(isinstance(part, tuple) and np.ndim(part) > 1 for part in parts):
         return "np.where puts its indices into a tuple; take np.where(mask)[0] or np.flatnonzero."
+    if [np.shape(part)[1:] for part in parts] == [(1,), (1,)]:
+        return "np.argwhere gives each index a row of its own; take np.flatnonzero(mask)."
     if not isinstance(got, tuple | list) or [np.ndim(part) for part in got] != [1, 1]:
         return "return two things: the indices for training and those for validation."
     if any(np.asarray(part).dtype == bool for part in got):
@@ -389,7 +409,7 @@ def _unfair(got, again, scenes, fraction):
         )
     train, val = (sorted(np.asarray(part).tolist()) for part in got)
     known = np.unique(scenes)
-    if sorted(train + val) == known.tolist():
+    if sorted(train + val) in (known.tolist(), sorted(scenes.tolist())):
         return "you return scene numbers; return the indices of the pairs that show these scenes."
     if set(train) & set(val):
         return "a pair is in training and in validation."
@@ -425,6 +445,10 @@ split = Exercise(
         "return two things": "np.flatnonzero(~in_val), => ",
         "you return masks": "np.flatnonzero( => (",
         "np.where puts its indices into a tuple": "np.flatnonzero( => np.where(",
+        "np.argwhere gives each index a row of its own": "np.flatnonzero( => np.argwhere(",
+        "you return scene numbers; return the indices": (
+            "np.flatnonzero(~in_val), np.flatnonzero(in_val) => scenes[~in_val], scenes[in_val]"
+        ),
         "you return scene numbers": [
             "np.flatnonzero(~in_val) => np.setdiff1d(drawn, held_out)",
             "np.flatnonzero(in_val) => held_out",

@@ -44,6 +44,13 @@ psnr = Exercise(
         "scores are 48.1 dB too high.": "-10 * torch.log10(mse) => 10 * torch.log10(255**2 / mse)",
         "the factor 10 belongs to the mean squared error; of its square root you take 20 log10, "
         "so your scores are half of what they should be.": "log10(mse) => log10(mse.sqrt())",
+        "20 log10 is for the root of the mean squared error; of the mean squared error itself you "
+        "take 10 log10.": "-10 => -20",
+        "you take the logarithm pixel by pixel; average the squared error first, then take the "
+        "logarithm.": [
+            ".mean(dim=(1, 2, 3)) => ",
+            "log10(mse) => log10(mse).mean((1, 2, 3))",
+        ],
         "decibels use the logarithm to base 10, not the natural one.": "log10 => log",
         "the sign is wrong: a smaller error must give a larger score.": "-10 => 10",
         "you take the absolute error; "
@@ -90,6 +97,8 @@ lime = Exercise(
     mistakes={
         "you take the mean of the three channels; the least light that explains a pixel is its "
         "brightest channel.": "amax => mean",
+        "you take the darkest channel; a surface reflects at most the light that it receives, so "
+        "there is at least as much light as in the brightest.": "amax => amin",
         "you estimate the light of each channel, which divides the colours away; make one map for "
         "all three.": "image.amax(dim=0, keepdim=True) => image",
         "you smooth the colours and take the brightest channel after that; take it first.": (
@@ -157,8 +166,9 @@ def gamma_for_mean_observe(answer, image, target):
     if abs(mean - target) < 1e-3:
         return "right"
     right = gamma_for_mean_solution(image, target)
-    one_pixel = np.log(target) / np.log(image.mean().item())
-    if np.isclose(got, one_pixel, rtol=1e-3):
+    # As if all pixels had the mean, or the geometric mean.
+    formulas = np.log(target) / torch.stack([image.mean().log(), image.log().mean()]).numpy()
+    if np.isclose(got, formulas, rtol=1e-3).any():
         found = "the mean of a power is not the power of the mean; search instead."
     elif np.isclose(got, 1 / right, rtol=1e-2):
         found = "you return 1 / gamma; the output here is image ** gamma."
@@ -189,6 +199,9 @@ gamma_for_mean = Exercise(
     mistakes={
         "the mean of a power is not the power of the mean": (
             "return (low + high) / 2 => return np.log(target) / np.log(image.mean().item())"
+        ),
+        "is not the power of the mean; search instead": (
+            "return (low + high) / 2 => return np.log(target) / image.log().mean().item()"
         ),
         "you return 1 / gamma": "return (low + high) / 2 => return 2 / (low + high)",
         "target / mean is a gain": "return (low + high) / 2 => return target / image.mean().item()",
@@ -296,6 +309,10 @@ pinball = Exercise(
         ONE_DECISION: "torch.maximum => max",
         "one branch has the wrong sign, so the loss can fall below 0; "
         "both sides must cost.": "(quantile - 1) => quantile",
+        "the weight of too high must be negative, quantile - 1, because actual - predicted is "
+        "negative there.": "(quantile - 1) => (1 - quantile)",
+        "you take the smaller of the two, which is never above 0; take the "
+        "larger.": "torch.maximum => torch.minimum",
         "you square the error, which finds the mean; a quantile needs "
         "the plain distance.": lambda p, a, q: (torch.where(a > p, q, 1 - q) * (a - p) ** 2).mean(),
     },

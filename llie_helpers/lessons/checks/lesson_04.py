@@ -120,6 +120,25 @@ up = Exercise(
 )
 
 
+_observe_network = network_with_advice(
+    "Each step up is up(x, skip), smallest level first, and its skip must be twice as large as "
+    "x: keep it *before* the pooling, and use the one kept last first. The deepest level has "
+    "neither skip nor pooling."
+)
+
+
+def network_observe(answer, options, low):
+    """Compare layers and output with the package's; explain levels and skips that are missing."""
+    try:
+        return _observe_network(answer, options, low)
+    except IndexError as error:
+        raise Finding(
+            f"Python says: {error}. A U-Net may have any number of levels, here "
+            f"{len(options['widths'])}: loop over self.encoder and self.up, and keep a skip for "
+            "every level but the deepest."
+        ) from error
+
+
 network = Exercise(
     title="The forward pass of a U-Net",
     minutes=10,
@@ -130,11 +149,7 @@ network = Exercise(
         ({"widths": (4, 6, 8)}, torch.rand(1, 3, 16, 24)),
         ({"widths": (3, 4, 5, 6)}, torch.rand(2, 3, 17, 19)),
     ],
-    observe=network_with_advice(
-        "Each step up is up(x, skip), smallest level first, and its skip must be twice as large as "
-        "x: keep it *before* the pooling, and use the one kept last first. The deepest level has "
-        "neither skip nor pooling."
-    ),
+    observe=network_observe,
     mistakes={
         "the skips are not used: give each `up` what the encoder kept.": (
             "up(x, skips.pop()) => up(x, torch.zeros_like(skips.pop()))"
@@ -384,6 +399,8 @@ ensemble = Exercise(
             "output = output.flip => _ = output.flip",
             "torch.rot90(output, -(k % 4), dims=(-2, -1)) => output",
         ],
+        "the turn is undone, but not the flip: flip the output back before you turn "
+        "it.": "output = output.flip => _ = output.flip",
         "you turn the outputs the same way again; turn them back, "
         "by the opposite angle.": "-(k % 4) => k % 4",
         "undo the last change first: the flip came after the turn, so it is undone before it.": [

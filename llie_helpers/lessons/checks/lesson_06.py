@@ -235,8 +235,8 @@ network = Exercise(
         ({"width": 3, "blocks": 2}, torch.rand(2, 3, 18, 17)),
     ],
     observe=network_with_advice(
-        "On the way up, each level is enlarged to the size of its partner of the encoder: "
-        "to_half meets half, to_full meets full."
+        "On the way up, each level is enlarged to the size of its partner of the encoder and put "
+        "beside it, not added to it (torch.cat, dim=1): to_half meets half, to_full meets full."
     ),
     mistakes={
         "the network works on [-1, 1]: give self.full_size 2 * low - 1.": "2 * low - 1 => low",
@@ -276,6 +276,10 @@ network = Exercise(
         ),
         "features are enlarged by repeating pixels, not by interpolating between them: leave out "
         "mode.": 'scale_factor=2) => scale_factor=2, mode="bilinear")',
+        "put beside it, not added to it": (
+            "torch.cat([self.to_half(F.interpolate(x, scale_factor=2)), half], dim=1) => "
+            "self.to_half(F.interpolate(x, scale_factor=2)) + half"
+        ),
         "to_half meets half": ["half], dim=1) => full], dim=1)", "full], dim=1) => half], dim=1)"],
     },
     right=[
@@ -503,6 +507,17 @@ gan_step = Exercise(
         "well: clear them before the discriminator's backward().": (
             "    of_discriminator.zero_grad()\n => "
         ),
+        "the generator's turn leaves gradients in the discriminator as well: clear them right "
+        "before the discriminator's backward(), not after its step.": [
+            "    of_discriminator.zero_grad()\n => ",
+            f"{ITS_STEP} => {ITS_STEP}    of_discriminator.zero_grad()\n",
+        ],
+        "the discriminator gets its images in the wrong order: first the dark one, then the one "
+        "that it judges.": [
+            "discriminator(low, normal) => discriminator(normal, low)",
+            "discriminator(low, enhanced.detach()) => discriminator(enhanced.detach(), low)",
+            "discriminator(low, enhanced) => discriminator(enhanced, low)",
+        ],
         "old gradients of the generator are still there: clear them before its backward().": (
             "    of_generator.zero_grad()\n => "
         ),
