@@ -357,7 +357,7 @@ my_luma = check.luma(my_luma)
 
 # %%
 photo = my_to_tensor(stored)
-greys = {"colour": photo, "plain mean": photo.mean(0), "luma": my_luma(photo)}
+greys = {"colour": photo, "plain mean": photo.mean(0), "luma": torch.as_tensor(my_luma(photo))}
 parts = [grey.expand(3, -1, -1)[:, 80:150, 190:300] for grey in greys.values()]
 for name in ("plain mean", "luma"):
     print(f"{name} of a pixel on the tank: {greys[name][106, 195]:.2f}")
@@ -713,7 +713,7 @@ widgets.before_after(*pair, labels=("as taken", "network"), alt=f"the photograph
 # Now beside a baseline, as always, and beside the first network:
 
 # %%
-lumas = {name: my_luma(image) for name, image in tried.items()}
+lumas = {name: torch.as_tensor(my_luma(image)) for name, image in tried.items()}
 darker = {name: (lumas["as taken"] - luma > 0.1).float().mean() for name, luma in lumas.items()}
 question_own.reveal(
     list(question_own.letters)[2 if darker["first network"] > 0.01 else 1],

@@ -120,8 +120,13 @@ question_swap
 # %% [markdown]
 # Both exchanges, by your function, cut to a common size:
 
+
 # %%
-exchange = my_swap
+def exchange(light, structure):
+    """Your exchange, as a tensor; an array of NumPy is right, too."""
+    return torch.as_tensor(my_swap(light, structure))
+
+
 bright, dark = test[0].normal[:, :256, :384], test[len(test) // 2].low[:, :256, :384]
 first, second = exchange(bright, dark).clamp(0, 1), exchange(dark, bright).clamp(0, 1)
 
@@ -714,7 +719,7 @@ look_up = check.look_up(look_up)
 # %% Light the temple by your function tags=["hide-input"]
 def light_by(grid):
     """The temple times its gains, and the gains in stops."""
-    log_gains = look_up(enlarge(grid[0], *tone.shape), level)
+    log_gains = torch.as_tensor(look_up(enlarge(grid[0], *tone.shape), level))
     log_gains = log_gains * bilateral_grid.headroom(tone)
     gains = bilateral_grid.upsample(log_gains.exp()[None])[0]
     return (backlit * gains).clamp(max=1), gains.log2()
@@ -1291,7 +1296,7 @@ def show_bands(limit=0.06):
     """Slow waves of a photograph, fast waves around grey, and both together."""
     image = noisy
     spectrum = torch.fft.rfft2(image)
-    keep = my_radius(*image.shape[-2:]) <= limit
+    keep = torch.as_tensor(my_radius(*image.shape[-2:])) <= limit
     below, above = (torch.fft.irfft2(spectrum * part, s=image.shape[-2:]) for part in (keep, ~keep))
     power = spectrum.abs() ** 2
     share = (power * ~keep).sum() / (power.sum() - power[:, 0, 0].sum())
