@@ -315,7 +315,7 @@ in_tiles = check.enhance_in_tiles(in_tiles)
 # %%
 def by_hand(tile, overlap, image=evening):
     with torch.device(device):  # new tensors, such as your weights, are made there
-        return in_tiles(method, image, tile, overlap)
+        return torch.as_tensor(in_tiles(method, image, tile, overlap))
 
 
 def show_difference(overlap=128):
@@ -561,7 +561,7 @@ steady = check.steady(steady)
 with torch.no_grad():
     lows = [to_float(frame)[None].to(device) for frame in frames]
     chosen = [network.prepare(low) for low in lows]
-    followed = steady(chosen, times, settle=0.5)
+    followed = [torch.as_tensor(gains) for gains in steady(chosen, times, settle=0.5)]
     by_itself = [to_uint8(network(*both)[0]) for both in zip(lows, chosen, strict=True)]
     with_delay = [to_uint8(network(*both)[0]) for both in zip(lows, followed, strict=True)]
 
