@@ -561,7 +561,7 @@ steady = check.steady(steady)
 with torch.no_grad():
     lows = [to_float(frame)[None].to(device) for frame in frames]
     chosen = [network.prepare(low) for low in lows]
-    followed = [torch.as_tensor(gains) for gains in steady(chosen, times, settle=0.5)]
+    followed = [torch.as_tensor(gains).float() for gains in steady(chosen, times, settle=0.5)]
     by_itself = [to_uint8(network(*both)[0]) for both in zip(lows, chosen, strict=True)]
     with_delay = [to_uint8(network(*both)[0]) for both in zip(lows, followed, strict=True)]
 
