@@ -61,9 +61,9 @@ def read_bytes(path: str | os.PathLike) -> tuple[bytes, Path]:
         CourseError: the file is missing, not readable or a named pipe.
     """
     path = Path(path)
-    if path.is_fifo():  # whose other end may never write
-        raise unreadable(path, "a pipe")
     try:
+        if path.is_fifo():  # whose other end may never write
+            raise unreadable(path, "a pipe")
         return path.read_bytes(), path
     except PermissionError as error:
         raise CourseError(f"{path} cannot be read: permission denied.") from error

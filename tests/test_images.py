@@ -115,7 +115,7 @@ def test_no_image_at_all(tmp_path):
     for name in ("page.png", "empty.jpg"):
         with pytest.raises(CourseError, match=f"{name} cannot be read: it is"):
             read_rgb(tmp_path / name)
-    for name in ("folder.png", "missing.png"):
+    for name in ("folder.png", "missing.png", f"{'x' * 300}.png"):
         with pytest.raises(CourseError, match="There is no image file"):
             read_rgb(tmp_path / name)
 
