@@ -21,8 +21,8 @@ WORKERS = 2
 
 def pytest_xdist_auto_num_workers(config):
     """Run the tests in two processes, those of a single file in this one."""
-    first, *more = config.args
-    return WORKERS if more or Path(first.partition("::")[0]).is_dir() else 0
+    folders = [arg for arg in config.args if Path(arg.partition("::")[0]).is_dir()]
+    return WORKERS if folders or len(config.args) > 1 else 0  # none for --help and --markers
 
 
 def pytest_configure(config):

@@ -268,7 +268,7 @@ def encode(image: Any, path: Path, **options: Any) -> None:
             # A file's name, unlike a target's, might be taken to end with options in brackets.
             target = vips.Target.new_to_file(os.fsencode(path))
             image.write_to_target(target, suffix, **options)
-    except (vips.Error, OSError, OverflowError) as error:
+    except (vips.Error, OSError, OverflowError, struct.error) as error:  # the last two are Pillow's
         if isinstance(error, OSError) and error.errno:
             raise
         if "write error" in str(error):

@@ -1,3 +1,4 @@
+import json
 import sys
 
 import numpy as np
@@ -12,6 +13,7 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.methods import create_method, histogram
 from llie_helpers.methods.histogram import HistogramMapper, Q, map_histogram, percentiles
+from llie_helpers.models.weights import SHIPPED
 
 images = hnp.arrays(np.uint8, st.tuples(st.just(3), st.integers(1, 9), st.integers(1, 9)))
 curves = hnp.arrays(np.float32, (3, len(Q)), elements=st.floats(0, 1, width=32)).map(
@@ -179,6 +181,14 @@ def test_a_saved_mapper_maps_alike(mapper, tmp_path):
     again = HistogramMapper.load(tmp_path / "mapper.json")
     image = 0.2 * torch.rand(3, 9, 9)
     assert torch.equal(again(image), mapper(image))
+
+
+def test_every_version_of_xgboost_reads_where_the_trees_start(mapper, tmp_path):
+    # Those before 3.1 know no list, and take 0.5 instead.
+    mapper.save(tmp_path / "mapper.json")
+    for file in (tmp_path / "mapper.json", *SHIPPED.glob("*.mapper.json")):
+        learner = json.loads(file.read_text())["learner"]
+        assert 0 < float(learner["learner_model_param"]["base_score"]) < 1, file
 
 
 def test_what_is_no_mapper_is_refused(tmp_path):

@@ -127,8 +127,12 @@ class HistogramMapper(Method):
         self._check_fitted()
         booster = self.regressor.get_booster()
         booster.set_attr(levels=json.dumps(Q))
+        model = json.loads(booster.save_raw("json"))
+        # XGBoost 3.1 and later write "[0.4]"; earlier ones then take 0.5 without a word.
+        parameters = model["learner"]["learner_model_param"]
+        parameters["base_score"] = parameters["base_score"].strip("[]")
         with atomic_path(path) as temporary:
-            booster.save_model(temporary)
+            temporary.write_text(json.dumps(model, separators=(",", ":")), encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "HistogramMapper":
