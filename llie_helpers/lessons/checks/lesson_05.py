@@ -127,6 +127,7 @@ network = Exercise(
         "the image itself is added at the end; here the shortcuts run from module to module.": (
             "torch.sigmoid(self.head(x)) => torch.sigmoid(low + self.head(x))"
         ),
+        "+= and the like change features": "x = x + module(x) => x += module(x)",
         "the loop ends after one module; return after the loop, not in it.": (
             "        return =>             return"
         ),
