@@ -13,7 +13,6 @@
 
 # %%
 import time
-from functools import partial
 from itertools import pairwise
 from statistics import fmean
 from types import SimpleNamespace
@@ -118,10 +117,10 @@ baselines.table()
 #
 # ## 2. Feed it: a data set of crops
 #
-# A network learns from batches, and the images of a batch must have one size. So it is trained on
-# *crops*, small windows at random places. Crops also make more of few photographs: one image has
-# thousands of windows, and each can be turned and mirrored in eight ways. The network never sees
-# the same batch twice.
+# A network learns from *batches*, a few images at a time, and those must have one size. So it is
+# trained on *crops*, small windows at random places. Crops also make more of few photographs: one
+# image has thousands of windows, and each can be turned and mirrored in eight ways. The network
+# never sees the same batch twice.
 #
 # In PyTorch, data comes from a `Dataset`: an object that knows how many items it has and returns
 # item `i`. Two things are easy to get wrong. The dark image and its target must be cut at the same
@@ -240,8 +239,9 @@ conv_block = check.block(conv_block)
 #
 # The network is an **encoder-decoder**. The encoder, on the left, halves the size four times and
 # makes more channels as it goes: less "where", more "what". The decoder goes back up. Halving is
-# how windows of 3x3 come to see far, but it loses detail. So at each level the encoder's features
-# are added to the decoder's by a *shortcut*, and the decoder only has to learn what to change.
+# how windows of 3x3 come to see far, but it loses detail. So at each level the encoder's
+# *features*, the channels that it has computed, are added to the decoder's by a *shortcut*, and the
+# decoder only has to learn what to change.
 
 # %%
 from llie_helpers.plotting.diagrams import show_encoder_decoder
@@ -339,7 +339,7 @@ plotting.show_images(
     [garage.normal, dimmed + glow * (yellow - dimmed)],
     ["the photograph", "what the pixel in the middle depends on"],
     alt="A square in the middle covers two fifths of the width; in it a yellow glow, strongest at "
-    "the centre, fades before it comes near the edge of the square.",
+    "the centre, fills about a quarter of it.",
 )
 
 # %% [markdown]
@@ -359,7 +359,8 @@ plotting.show_images(
 #
 # Training repeats one **step**: compute the loss of a batch, ask for its gradient with respect to
 # each weight, and let the optimiser move the weights. **Adam** moves each by a running mean of its
-# gradients divided by their typical size (root mean square), so one learning rate suits them all.
+# gradients divided by their typical size (root mean square), times the *learning rate*. Thanks to
+# the division, one rate suits all weights.
 # Two things need care. `backward()` *adds* to the stored gradients, so each step must clear them.
 # And one odd batch can have a huge gradient, so its *norm*, the length of the gradient over all
 # weights, is clipped before the step.
@@ -665,8 +666,8 @@ losses = [row["val_loss"] for row in recording]
 
 early, evenly, late = "less than a third", "between one and two thirds", "more than two thirds"
 question_truth = widgets.predict(
-    f"The recorded training has {len(losses)} epochs. After how many of them has the validation "
-    "loss made 90 % of the progress that it makes after the first?",
+    f"The recorded training has {len(losses)} epochs. After how many of them is the validation "
+    "loss 90 % of the way from its first value to its lowest?",
     [early, evenly, late],
 )
 question_truth
@@ -732,7 +733,7 @@ for patience in (3, 5, 10, 15):
 # %% [markdown]
 # Five times the patience costs five times the epochs, and lowers the loss by less than a tenth. The
 # curve is restless, so the epoch that you keep is partly luck: in PSNR, a mean of logarithms, one
-# of the first twenty beats it by more than half a decibel.
+# of the first twenty beats the one that was kept by more than half a decibel.
 #
 # {{claim ends[15][0] > 4 * ends[3][0]}}
 # {{claim 0.9 * ends[3][1] < ends[15][1] < ends[3][1]}}
@@ -795,7 +796,7 @@ models.save_weights(to_keep, lesson.run_dir("mse_cnn") / "best.safetensors")
 # %% [markdown]
 # So a network that sees neighbours loses to a method that sees only a histogram. The network's PSNR
 # is lower, its SSIM far higher, and both numbers are right. (With lesson 02's filter behind it, the
-# mapper leads in SSIM too.) Or was that luck? Ask the other seeds.
+# mapper leads in SSIM too.) Is this the luck of a seed? Ask the others.
 #
 # {{claim mine.ssim < 0.73}}
 # {{claim mine.psnr < to_beat.psnr}}
@@ -918,6 +919,7 @@ Table(["LOL v1, test pairs", "PSNR (dB)"], [[label, f"{psnr:.2f}"] for label, ps
 #
 # {{claim ranked[-1][0] == "histogram mapper" and ranked[-2][0] == "this network, an hour"}}
 # {{claim ranked[-1][1] - ranked[-2][1] > 1 and ranked[-2][1] - ranked[-3][1] > 1}}
+# {{claim lessons.measured("02_histograms")["filtered"]["psnr"] - ranked[-2][1] > 2}}
 #
 # ## 6. Outside what it knows
 #
@@ -1118,13 +1120,13 @@ question_cost
 # %%
 def trace(network, image):
     """Name, layer and shape of the result of each convolution."""
-    rows, hooks = [], []
-    for label, layer in network.named_modules():
-        if isinstance(layer, nn.Conv2d):
-            note = partial(
-                lambda label, layer, _, out: rows.append((label, layer, out.shape)), label
-            )
-            hooks.append(layer.register_forward_hook(note))
+    names = {it: name for name, it in network.named_modules() if isinstance(it, nn.Conv2d)}
+    rows = []
+
+    def note(layer, inputs, result):
+        rows.append((names[layer], layer, result.shape))
+
+    hooks = [layer.register_forward_hook(note) for layer in names]
     network(image)
     for hook in hooks:
         hook.remove()

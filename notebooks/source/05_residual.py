@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 05. Residual learning
 #
-# In one of the five published systems that this course rebuilds, a regressor brightens a photograph
-# by its histogram, and a residual network cleans it up. It reports more than 24 dB on LOL v1. We
-# trained it again and got the same score, to within 0.15 dB. Then we gave the same weights other
+# In one of the five published systems that this course rebuilds, a mapper like lesson 02's
+# brightens a photograph, and a residual network cleans it up. It reports more than 24 dB on LOL v1.
+# We trained it again and got the same score, to within 0.15 dB. Then we gave the same weights other
 # photographs.
 
 # %% [markdown]
@@ -303,9 +303,9 @@ score_bars(
 # The network accounts for the rest. It adds more than a decibel where the light is as good as in
 # training, and next to nothing on the test photographs. What it does improve there is SSIM, because
 # it removes noise. (Two more things may widen the gap: the sets show different photographs, and a
-# random split had put others of the same rooms into training.)
+# random split had put other photographs of the same rooms into training.)
 #
-# Nobody cheated on purpose. Two reasonable steps, "fit the regressor on the data" and "hold a fifth
+# Nobody cheated on purpose. Two reasonable steps, "fit the mapper to the data" and "hold a fifth
 # out for the network", were taken in the wrong order. **Ask of any model in a chain what it was
 # fitted to.**
 #
@@ -373,7 +373,7 @@ def fit(low, normal):
 (low, normal), (val_low, val_normal) = (histogram.pair_percentiles(its) for its in (train, val))
 curves = honest_inputs(low, normal, np.array(train.scenes), val_low, val_normal, 4, fit)
 honest_train, honest_val = (
-    histogram.mapped(pairs, torch.from_numpy(curve))
+    histogram.mapped(pairs, torch.from_numpy(np.asarray(curve)))
     for pairs, curve in zip((train, val), curves, strict=True)
 )
 
@@ -507,8 +507,8 @@ plotting.show_error_parts({"02 mapper": mapped, "03 network": first, "05 mapper 
 
 # %% [markdown]
 # The errors in brightness and detail shrink, and SSIM is now far above the mapper's. Those in local
-# light and colour grow: that is the wrong colours. In PSNR the two nearly cancel. The network does
-# what was asked of it, removes the noise, and spoils what was already right.
+# light and colour grow: these are the wrong colours. In PSNR, gain and loss nearly cancel. The
+# network removes the noise, as it was asked to, and spoils what was already right.
 #
 # {{claim mine.ssim > mapped.ssim + 0.1}}
 # {{claim mine.detail < 0.85 * mapped.detail}}
@@ -646,7 +646,7 @@ question_depth.reveal(
 # bring them back. But He initialisation does so without a shortcut. The fault is in the start, not
 # in the depth.
 #
-# "He / 10, plain" shows why you need the norms: its ratio is fine, because *both* layers get next
+# "He / 10, plain" shows why you need the norms: its ratio is fine, but *both* layers get next
 # to nothing. (The 0 of the last row is harmless. A layer in front of a convolution of zeros has
 # something to learn from the second step on.)
 #
@@ -772,11 +772,12 @@ plotting.show_error_parts(
 
 # %% [markdown]
 # The shortcut keeps what the first network gained in brightness, and does not pay for it in local
-# light and colour, where the error is back at the mapper's. So it is in detail. You can see both:
+# light and colour. There, and in detail, the error is about the mapper's again. You can see both:
 #
 # {{claim whole.brightness < 0.8 * mapped.brightness}}
 # {{claim whole.local < 0.6 * mine.local}}
 # {{claim whole.local < 1.3 * mapped.local}}
+# {{claim 0.8 < whole.detail / mapped.detail < 1.25}}
 
 # %%
 outputs["with the shortcut"] = [
@@ -1026,6 +1027,7 @@ plotting.show_images(
 #
 # {{claim history[-1]["train_loss"] < 0.85 * history[0]["train_loss"]}}
 # {{claim history[-1]["val_loss"] > 1.05 * min(row["val_loss"] for row in history)}}
+# {{claim np.ptp([lessons.recorded("residual_0")[i]["val_psnr"] for i in (1, -1)]) > 1}}
 
 # %% Draw the curves tags=["hide-input"]
 plotting.show_history(history, lessons.recorded("residual_0"))

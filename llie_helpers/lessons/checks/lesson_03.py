@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -62,6 +61,8 @@ def crops_observe(answer, pairs, side):
                 f"a crop must be (3, {side}, {side}), "
                 f"yours are {tuple(low.shape)} and {tuple(normal.shape)}."
             )
+        if torch.equal(low, normal):
+            raise Finding("both images are the same; cut one from pair.low, one from pair.normal.")
         if low.mean() > normal.mean():
             raise Finding("the order is (low, normal); yours is the other way round.")
         turn, corner = whereabouts(low)
@@ -142,6 +143,7 @@ crops = Exercise(
             "flip_rotate(pair.low[window], k), flip_rotate(pair.normal[window], k) => "
             "flip_rotate(pair.normal[window], k), flip_rotate(pair.low[window], k)"
         ],
+        "both images are the same": ["pair.normal[window] => pair.low[window]"],
         "must be a crop of pair number `index`": ["self.pairs[index] => self.pairs[0]"],
     },
     hints=[
@@ -393,9 +395,9 @@ def stop_inputs():
 def stop_observe(answer, losses, patience, min_delta):
     """Return what the rule says, if that is a yes or no."""
     stopped = answer(losses, patience, min_delta)
-    if not isinstance(stopped, bool | np.bool_):
-        raise Finding(f"return True or False, not {stopped!r}.")
-    return bool(stopped)
+    if isinstance(stopped, bool) or str(getattr(stopped, "dtype", "")) in ("bool", "torch.bool"):
+        return bool(stopped)
+    raise Finding(f"return True or False, not {stopped!r}.")
 
 
 stop = Exercise(
@@ -438,6 +440,7 @@ stop = Exercise(
         ),
         "return True or False, not": ["waited >= patience => waited"],
     },
+    right=[lambda *given: torch.tensor(stop_solution(*given))],
     hints=[
         "Walk through the losses and remember two things: the best so far, and how many epochs "
         "have passed since it.",
@@ -534,7 +537,16 @@ field = Exercise(
         ([(3, 2), (3, 2), (3, 1)],),
         ([(5, 1), (3, 2), (7, 3), (3, 2), (5, 1)],),
     ],
-    mistakes={
+    mistakes=combine(
+        {
+            "start at 1: without any layer, "
+            "one output pixel sees one input pixel.": "field, jump = 1, 1 => field, jump = 0, 1",
+            "a kernel of 3 adds 2 to the field, "
+            "not 3: add kernel - 1 for each layer.": "kernel - 1 => kernel",
+        },
+        most=2,
+    )
+    | {
         "the strides are left out: after a stride of 2, "
         "one step covers two input pixels.": "jump *= stride => jump *= 1",
         "only the previous layer's stride is used; "
@@ -543,18 +555,8 @@ field = Exercise(
         "You add them.": "jump *= stride => jump += stride - 1",
         "a layer's own stride acts after its kernel; "
         "use only the strides of the layers before it.": "- 1) * jump => - 1) * jump * stride",
-        "a kernel of 3 adds 2 to the field, not 3: start at 1 and add kernel - 1.": [
-            "kernel - 1 => kernel",
-            "field, jump = 1, 1 => field, jump = 0, 1",
-        ],
-        "a kernel of 3 adds 2 to the field, not 3; "
-        "start at 1 and add kernel - 1 each time.": "kernel - 1 => kernel",
-        "start at 1: without any layer, "
-        "one output pixel sees one input pixel.": "field, jump = 1, 1 => field, jump = 0, 1",
         "you walk back from the output, which works too, but n neighbours that lie `stride` apart "
         "span (n - 1) * stride + 1 pixels, not n * stride.": field_backwards,
-        "you count the weights of the kernels, but the "
-        "field is a number of input pixels.": lambda layers: sum(kernel**2 for kernel, _ in layers),
     },
     hints=[
         "Keep two numbers while you walk through the layers: how many input pixels the result "

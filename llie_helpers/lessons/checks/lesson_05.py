@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from llie_helpers.lessons.checks.compare import Finding, copy_of
-from llie_helpers.lessons.checks.exercise import Exercise, combine
+from llie_helpers.lessons.checks.exercise import Exercise, combine, edited
 from llie_helpers.lessons.checks.networks import network as look_at_network
 from llie_helpers.models.network import any_size
 from llie_helpers.models.residual import Residual, TwoPath
@@ -23,19 +23,17 @@ def two_path_observe(answer, options, x):
                 f"a convolution of self.{part} has a bias that batch norm would subtract: pass "
                 "batch_norm on to conv and two, which leave it out."
             )
+        if not options["batch_norm"] and f"{part}.1.running_mean" in names:
+            raise Finding(
+                f"self.{part} has batch norm although batch_norm is false: pass it on to conv and "
+                "two."
+            )
         if not options["batch_norm"] and f"{part}.1.weight" in names:
             raise Finding(
                 f"there is no ReLU between the convolutions of self.{part}: without it, both are "
                 "one linear map. two has it."
             )
     return names, output
-
-
-def plain_convolution(width, batch_norm):
-    """The module with a convolution for its short path that has a bias in any case."""
-    module = TwoPath(width, batch_norm)
-    module.short = nn.Sequential(nn.Conv2d(width, width, 1))
-    return module
 
 
 two_path = Exercise(
@@ -50,7 +48,12 @@ two_path = Exercise(
     ],
     observe=two_path_observe,
     mistakes={
-        "a convolution of self.short has a bias that batch norm would subtract": plain_convolution,
+        "a convolution of self.short has a bias that batch norm would subtract": (
+            "1, batch_norm => 1, False"
+        ),
+        "self.long has batch norm although batch_norm is false": (
+            "self.long = two(width, batch_norm) => self.long = two(width, True)"
+        ),
         "self.short must be an nn.Sequential": (
             "nn.Sequential(*conv(width, width, 1, batch_norm)) => nn.Conv2d(width, width, 1)"
         ),
@@ -59,41 +62,29 @@ two_path = Exercise(
             "*conv(width, width, 3, batch_norm), *conv(width, width, 3, batch_norm))"
         ),
         "the long path has a ReLU at its end; the sum comes first.": (
-            "self.short(x) + self.long(x) => self.short(x) + torch.relu(self.long(x))"
+            "self.long(x) => torch.relu(self.long(x))"
         ),
         "the second half has a ReLU before its sum; add y first.": (
-            "y + self.refine(y) => y + torch.relu(self.refine(y))"
+            "self.refine(y) => torch.relu(self.refine(y))"
         ),
         "the last ReLU is missing: the figure has one after each of the two sums.": (
-            "return torch.relu(y + self.refine(y)) => return y + self.refine(y)"
+            "return torch.relu( => return ("
         ),
-        "the ReLU after the first sum is missing.": (
-            "y = torch.relu(self.short(x) + self.long(x)) => y = self.short(x) + self.long(x)"
-        ),
+        "the ReLU after the first sum is missing.": "y = torch.relu( => y = (",
         "both ReLUs after the sums are missing.": "torch.relu( => (",
         "the shortcut of the second half starts at y, where the two paths have met, not at x.": (
-            "y + self.refine(y) => x + self.refine(y)"
+            "(y + => (x +"
         ),
-        "the second half has no shortcut: add y to what its two convolutions give.": (
-            "y + self.refine(y) => self.refine(y)"
+        "the second half works on y, where the two paths have met, not on x.": (
+            "self.refine(y) => self.refine(x)"
         ),
-        "the 1x1 path is not used: add its result to that of the long path.": (
-            "self.short(x) + self.long(x) => self.long(x)"
-        ),
+        "the second half has no shortcut: add y to what its two convolutions give.": "(y + => (",
+        "the 1x1 path is not used: add its result to that of the long path.": "self.short(x) + => ",
         "x itself is added to the long path; it takes the 1x1 convolution on its way.": (
-            "self.short(x) + self.long(x) => x + self.long(x)"
+            "self.short(x) => x"
         ),
         "the 1x1 path has no ReLU of its own: the ReLU comes after the sum.": (
-            "self.short(x) + self.long(x) => torch.relu(self.short(x)) + self.long(x)"
-        ),
-        "the short path must be a 1x1 convolution: conv(width, width, 1, batch_norm).": (
-            "width, width, 1, batch_norm => width, width, 3, batch_norm"
-        ),
-        "refine needs convolutions of its own; yours are those of the long path.": (
-            "self.refine = two(width, batch_norm) => self.refine = self.long"
-        ),
-        "pass batch_norm on to conv and two": (
-            "self.long = two(width, batch_norm) => self.long = two(width, False)"
+            "self.short(x) => torch.relu(self.short(x))"
         ),
     },
     hints=[
@@ -136,8 +127,9 @@ network = Exercise(
         "the image itself is added at the end; here the shortcuts run from module to module.": (
             "torch.sigmoid(self.head(x)) => torch.sigmoid(low + self.head(x))"
         ),
-        "the modules run in reverse; start with the first of self.series.": (
-            "in self.series => in reversed(self.series)"
+        "+= and the like change features": "x = x + module(x) => x += module(x)",
+        "the loop ends after one module; return after the loop, not in it.": (
+            "        return =>             return"
         ),
     },
     hints=[
@@ -230,6 +222,7 @@ def amp_step_observe(answer, half, batches):
 
 CLIP = "    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
 UNSCALE = "    scaler.unscale_(optimizer)\n"
+FLOAT = "    enhanced = enhanced.float()\n"
 
 amp_step = Exercise(
     title="A training step in half precision",
@@ -246,8 +239,6 @@ amp_step = Exercise(
         "scaler.unscale_(optimizer) first.": f"{UNSCALE}{CLIP} => {CLIP}{UNSCALE}",
         "the step is taken by the optimizer itself, infinite gradients and all; "
         "scaler.step(optimizer) skips those.": "scaler.step(optimizer) => optimizer.step()",
-        "the loss is computed in float16, where small errors are rounded; convert the output to "
-        "float32 first: enhanced.float().": "    enhanced = enhanced.float()\n => ",
         "the absolute error is missing; the loss is MSE + MAE.": (
             " + F.l1_loss(enhanced, normal) => "
         ),
@@ -264,20 +255,26 @@ amp_step = Exercise(
         "does not run in float16": "enabled=scaler.is_enabled() => enabled=False",
         "the network runs in bfloat16": "torch.float16, enabled => enabled",
         "autocast is on although the scaler is off": ", enabled=scaler.is_enabled() => ",
-        "the new gradients are cleared before the step can use them; clear the old ones before "
-        "backward.": [
+        "the weights do not change: scaler.step(optimizer) is missing, or the new gradients are "
+        "cleared before it; clear the old ones before backward.": [
             "    optimizer.zero_grad()\n => ",
             f"{CLIP} => {CLIP}    optimizer.zero_grad()\n",
         ],
         "you return the scaled loss; return the loss itself.": (
-            "return loss.item() => return scaler.scale(loss).item()"
+            "scaler.scale(loss).backward() => loss = scaler.scale(loss)\n    loss.backward()"
         ),
         "you return the loss with its graph": "loss.item() => loss",
         "the loss compares the output with the low-light input; the target is normal.": (
             "enhanced, normal => enhanced, low"
         ),
     },
-    right=[lambda *given: torch.tensor(amp_step_solution(*given))],
+    # Gradients are rounded to float16, and added in it where the output is converted twice.
+    tolerance=1e-3,
+    right=[
+        lambda *given: torch.tensor(amp_step_solution(*given)),
+        edited(amp_step_solution, f"{FLOAT} => "),
+        edited(amp_step_solution, [f"{FLOAT} => ", "(enhanced => (enhanced.float()"]),
+    ],
     hints=[
         "Write lesson 03's step first: loss, zero_grad, backward, clip, step. Then ask of each "
         "line whether it sees scaled gradients, and whether it may.",
@@ -424,13 +421,6 @@ class WholeShortcut(Residual):
         return changed if self.training else changed.clamp(0, 1)
 
 
-def added_to_the_picture(**options):
-    """The network with the image added to what its parent returns, behind the sigmoid."""
-    made = WholeShortcut(**options)
-    made.forward = lambda low: low + Residual.forward(made, low)
-    return made
-
-
 def whole_observe(answer, options, image):
     """Observe the network in evaluation and in training, and find what it starts with."""
 
@@ -466,7 +456,25 @@ whole = Exercise(
         ({"width": 3, "modules": 1, "batch_norm": True}, torch.rand(2, 3, 17, 16)),
     ],
     observe=whole_observe,
-    mistakes={
+    mistakes=combine(
+        {
+            "the change goes through a sigmoid, as in super().forward, so it could only brighten; "
+            "write out the layers as far as the head.": (
+                "self.head(x) => torch.sigmoid(self.head(x))"
+            ),
+            "in training, return the sum as it is: where clamp cuts, the gradient is 0.": (
+                "changed if self.training else => "
+            ),
+            "outside of training, clamp the sum to 0 to 1.": (
+                "changed if self.training else changed.clamp(0, 1) => changed"
+            ),
+            "it is the other way round: clamp outside of training, not in it.": (
+                "if self.training => if not self.training"
+            ),
+        },
+        most=2,
+    )
+    | {
         "the weight of self.head is not zero at the start": (
             "        nn.init.zeros_(self.head.weight)\n => "
         ),
@@ -481,23 +489,9 @@ whole = Exercise(
         ),
         "the sigmoid is left over from the other network; it would squeeze a picture that is "
         "almost right.": "low + self.head(x) => torch.sigmoid(low + self.head(x))",
-        "the change goes through a sigmoid, so it could only brighten.": (
-            "low + self.head(x) => low + torch.sigmoid(self.head(x))"
-        ),
-        "in training, return the sum as it is: where clamp cuts, the gradient is 0.": (
-            "return changed if self.training else changed.clamp(0, 1) => return changed.clamp(0, 1)"
-        ),
-        "outside of training, clamp the sum to 0 to 1.": (
-            "return changed if self.training else changed.clamp(0, 1) => return changed"
-        ),
-        "it is the other way round: clamp outside of training, not in it.": (
-            "if self.training => if not self.training"
-        ),
         "the modules have lost their own shortcuts: add x to what each module returns.": (
             "x = x + module(x) => x = module(x)"
         ),
-        "super().forward ends with a sigmoid, which makes a picture, not a change: write out the "
-        "layers as far as the head.": added_to_the_picture,
         "the parent gets no options, so it makes its layers by default: "
         "super().__init__(**options).": "super().__init__(**options) => super().__init__()",
     },
@@ -576,7 +570,9 @@ decay = Exercise(
         "v is the running mean of the squared gradients.": "gradient**2 => gradient",
         "1e-8 is under the root; "
         "add it to the root.": "unbiased_square.sqrt() + 1e-8 => (unbiased_square + 1e-8).sqrt()",
-        "1e-8 is missing: where all gradients were 0, you divide by 0.": " + 1e-8 => ",
+        "1e-8 is not in the denominator: where all gradients were 0, you divide by 0.": (
+            " + 1e-8 => "
+        ),
         "divide by the root of v, not by v itself.": ".sqrt() => ",
         "return m and v as they are kept, without the correction, which the next step makes "
         "again.": "return weight, mean, square => return weight, unbiased_mean, unbiased_square",
@@ -606,7 +602,7 @@ def scaler_inputs():
     big = [128e-7, -384e-6, 64.0, 38400.0]
     return [
         (big, 128.0, 0, 3),
-        ([2.0, torch.inf, 1.0], 1024.0, 2, 4),
+        ([2.0, -torch.inf, 1.0], 1024.0, 2, 4),
         ([2.0, torch.nan, 1.0], 1024.0, 1, 4),
         (big, 128.0, 2, 3),
         ([0.003, 0.2], 4096.0, 2, 5),
@@ -656,7 +652,7 @@ scaler = Exercise(
             "you divide by the new scale; the gradient was made with the old one.": (
                 "float() / scale, scale * 2, 0 => float() / (scale * 2), scale * 2, 0"
             ),
-            "the scale doubles one step late: this step counts as a good one too.": (
+            "the scale doubles too late or never: this step counts as a good one too.": (
                 "good + 1 == wait:\n        return gradient.float() / scale, scale * 2, 0 => "
                 "good == wait:\n        return gradient.float() / scale, scale * 2, 0"
             ),

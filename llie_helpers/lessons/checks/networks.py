@@ -9,6 +9,11 @@ from torch import nn
 
 from llie_helpers.lessons.checks.compare import NOTHING, Finding
 
+IN_PLACE = (
+    "+= and the like change features that the gradient still needs, so training would stop with an "
+    "error; write x = x + ... instead."
+)
+
 
 def network(
     answer: Callable[..., nn.Module], options: Mapping[str, Any], *inputs: torch.Tensor
@@ -32,8 +37,15 @@ def network(
         raise Finding(f"expected a network (an nn.Module), got {type(made).__name__}.")
     state = made.state_dict()
     made.load_state_dict({name: _values(name, value) for name, value in state.items()})
-    with torch.no_grad():
-        output = made.eval()(*inputs)
+    output = made.eval()(*inputs)
+    if isinstance(output, torch.Tensor) and output.requires_grad:
+        try:
+            output.sum().backward()
+        except RuntimeError as error:
+            if "inplace" not in str(error):
+                raise
+            raise Finding(IN_PLACE) from error
+        output = output.detach()
     return {name: value.shape for name, value in state.items()}, output
 
 
