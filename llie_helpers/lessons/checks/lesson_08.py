@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from llie_helpers.lessons.checks.compare import NOTHING, Finding, difference, expect_form
-from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.exercise import ONE_DECISION, Exercise
 
 
 def pooled_solution(enhanced, normal):
@@ -175,6 +175,7 @@ frontier = Exercise(
             "qualities[i] > q => qualities[i] < q",
         ],
         "these are the dominated ones; return the others.": "if not any => if any",
+        ONE_DECISION: ".all() and => and",
         _ROW_NUMBERS: lambda costs, qualities: [True] * len(qualities),
     },
     right=[all_at_once, as_points],
