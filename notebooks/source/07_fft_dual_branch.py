@@ -150,9 +150,9 @@ first, second = exchange(bright, dark).clamp(0, 1), exchange(dark, bright).clamp
 # %% Draw both exchanges tags=["hide-input"]
 plotting.show_images(
     [bright, dark, first, second],
-    ["1: well lit", "2: dark", "amplitudes of 1, phases of 2", "amplitudes of 2, phases of 1"],
+    ["1: well lit", "2: dark", "amplitudes 1, phases 2", "amplitudes 2, phases 1"],
     [f"mean {image.mean():.2f}" for image in (bright, dark, first, second)],
-    columns=2,
+    columns=4,
     alt="A well-lit scene and a dark one. With the amplitudes of the first, the dark scene is "
     "bright, in blotches of colour; with those of the second, the well-lit scene is dark.",
 )
