@@ -37,8 +37,9 @@ ALSO = " Also, "  # between the sentences of mistakes that were made at once
 
 # PyTorch and NumPy call the truth of many values "ambiguous".
 ONE_DECISION = (
-    "Python's if, and, or, max and min decide once for a whole tensor: ask it .any() or .all(), or "
-    "choose value by value, with torch.where, torch.maximum or torch.minimum."
+    "Python's if, and, or, max and min decide once for a whole tensor or array; make it one value "
+    "by .all() or .any(), or choose value by value, with torch.where, torch.maximum or "
+    "torch.minimum."
 )
 
 NO_POWER = "^ combines the bits of whole numbers; a power is written with **."

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from llie_helpers.lessons.checks.compare import difference
+from llie_helpers.lessons.checks.compare import Finding, difference
 from llie_helpers.lessons.checks.exercise import Exercise
 from llie_helpers.lessons.checks.networks import network_with_advice
 from llie_helpers.models.bilateral_grid import cubic_bspline
@@ -78,13 +78,20 @@ class FrequencyBranch(nn.Module):
         return torch.fft.irfft2(spectrum * self.mask, s=low.shape[-2:])
 
 
+_COLUMNS = (
+    "rfft2 gives all rows and size // 2 + 1 columns, and the mask has the same shape, for any "
+    "`size`: use rfft2, not fft2."
+)
+_NOT_TRAINED = "self.mask is not a parameter, so it is never trained: make it an nn.Parameter."
+
+
 def frequency_observe(answer, options, low):
     """Look at the network, and at the mask that it starts with."""
-    look = network_with_advice(
-        "rfft2 gives all rows and size // 2 + 1 columns, and the mask has the same shape, for any "
-        "`size`: use rfft2, not fft2."
-    )
-    return *look(answer, options, low), getattr(answer(**options), "mask", None)
+    looked = network_with_advice(_COLUMNS)(answer, options, low)
+    mask = getattr(answer(**options), "mask", None)
+    if isinstance(mask, torch.Tensor) and not mask.requires_grad:
+        raise Finding(_NOT_TRAINED)
+    return *looked, mask
 
 
 frequency = Exercise(
@@ -99,11 +106,10 @@ frequency = Exercise(
     ],
     observe=frequency_observe,
     mistakes={
-        "self.mask is not a parameter, so it is never trained: make it an nn.Parameter.": (
-            "nn.Parameter(torch.full((1, 3, size, size // 2 + 1), 0.01)) => "
-            "torch.full((1, 3, size, size // 2 + 1), 0.01)"
-        ),
-        "rfft2 gives all rows and size // 2 + 1 columns": "size // 2 + 1 => size",
+        _NOT_TRAINED: [  # but it is saved, so that trained weights fit
+            "self.mask = nn.Parameter( => self.register_buffer('mask', "
+        ],
+        _COLUMNS: "size // 2 + 1 => size",
         "all values of the mask start at 0.01.": "0.01) => 1.0)",
         "the phases are lost: multiply the spectrum itself, which is complex, "
         "not its absolute value.": "spectrum * self.mask => spectrum.abs() * self.mask",
@@ -115,9 +121,6 @@ frequency = Exercise(
         "an image of odd width comes back a column short: irfft2 cannot know the width; "
         "give it the size, `s=low.shape[-2:]`.": ", s=low.shape[-2:] => ",
         "the mask is not used.": "spectrum * self.mask => spectrum",
-        "the mask has the same shape, for any `size`: use rfft2, not fft2.": (
-            "torch.fft.rfft2 => torch.fft.fft2"
-        ),
     },
     hints=[
         "In `__init__`, call `super().__init__()` first. A tensor is trained only if it is an "
@@ -155,13 +158,15 @@ class TwoBranches(Network):
         return enhanced if self.training else enhanced.clamp(0, 1)
 
 
+_SIX_CHANNELS = (
+    "Three channels of each branch, put together by torch.cat along dimension 1, are the six "
+    "channels of self.fusion."
+)
+
+
 def network_observe(answer, options, low):
     """Look at the network in evaluation mode, and at its output in training mode."""
-    look = network_with_advice(
-        "Three channels of each branch, put together by torch.cat along dimension 1, are the six "
-        "channels of self.fusion."
-    )
-    looked = look(answer, options, low)
+    looked = network_with_advice(_SIX_CHANNELS)(answer, options, low)
     torch.manual_seed(0)
     with torch.no_grad():
         return *looked, answer(**options).train()(low)
@@ -200,12 +205,14 @@ network = Exercise(
             "enhanced if self.training else enhanced.clamp(0, 1) => "
             "enhanced.clamp(0, 1) if self.training else enhanced"
         ),
-        "put together by torch.cat along dimension 1": [
+        "clamp the sum with the image, not the change alone.": [
+            "low + torch.tanh => torch.tanh",
+            "enhanced if self.training else enhanced.clamp(0, 1) => "
+            "low + (enhanced if self.training else enhanced.clamp(0, 1))",
+        ],
+        _SIX_CHANNELS: (
             "torch.cat([self.spatial(low), self.frequency(low)], dim=1) => "
             "self.spatial(low) + self.frequency(low)"
-        ],
-        "both branches get the image; you give one the output of the other.": (
-            "self.frequency(low)] => self.frequency(self.spatial(low))]"
         ),
     },
     hints=[
@@ -283,8 +290,6 @@ radius = Exercise(
         "the zero frequency is in the corner; you have moved it to the middle.": (
             "torch.fft.fftfreq(height) => torch.fft.fftshift(torch.fft.fftfreq(height))"
         ),
-        "these are frequencies in radians; "
-        "leave out the factor of 2 pi.": "return  => return 2 * torch.pi * ",
         "you have all columns; rfft2 keeps all rows, "
         "and width // 2 + 1 columns.": ".rfftfreq => .fftfreq",
     },
@@ -332,15 +337,11 @@ amplify = Exercise(
             "0, 0] = 1 => 0, 0] = 0",
             "spectrum * factor => spectrum + factor",
         ],
-        "the gate is not used.": "1 + gate(spectrum.abs().log1p()) => torch.ones_like(spectrum)",
         "the mean changes: the zero frequency, in the corner [..., 0, 0], is multiplied by 1.": (
             "factor[..., 0, 0] = 1 => pass"
         ),
         "the zero frequency is multiplied by 1, not by 0: that takes the mean away.": (
             "0, 0] = 1 => 0, 0] = 0"
-        ),
-        "the zero frequency is in the corner, not in the middle: rfft2 starts from 0.": (
-            "0, 0] = 1 => spectrum.shape[-2] // 2, 0] = 1"
         ),
         "give irfft2 the size, `s=features.shape[-2:]`, "
         "for the sake of odd widths.": "s=features.shape[-2:],  => ",

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from llie_helpers.lessons.checks.compare import Finding, difference, expect_form
-from llie_helpers.lessons.checks.exercise import Exercise
+from llie_helpers.lessons.checks.compare import NOTHING, Finding, difference, expect_form
+from llie_helpers.lessons.checks.exercise import ONE_DECISION, Exercise
 
 
 def pooled_solution(enhanced, normal):
@@ -90,17 +90,23 @@ def frontier_inputs():
     return cases
 
 
+_ROW_NUMBERS = (
+    "return a list of row numbers, such as [0, 2]; np.flatnonzero makes them of one True or False "
+    "for each row."
+)
+
+
 def frontier_observe(student, costs, qualities):
     got = student(costs, qualities)
+    if got is None:
+        raise Finding(NOTHING)
     got = got.tolist() if isinstance(got, np.ndarray | torch.Tensor) else got
-    if not isinstance(got, list | tuple | set):
-        raise Finding(f"return a list of row numbers; yours is of type {type(got).__name__}.")
-    if any(isinstance(i, bool | np.bool_) for i in got):
-        raise Finding("return row numbers, not True or False for each row; np.flatnonzero helps.")
     try:
         rows = sorted(int(i) for i in got)
     except (TypeError, ValueError):
-        raise Finding("return a list of row numbers.") from None
+        raise Finding(_ROW_NUMBERS) from None
+    if any(isinstance(i, bool | np.bool_) for i in got):
+        raise Finding(_ROW_NUMBERS)
     expected = set(frontier_solution(costs, qualities))
     missing, extra = expected - set(rows), set(rows) - expected
     told = f"{len(missing)} of them missing, and {len(extra)} that are dominated"
@@ -154,9 +160,6 @@ frontier = Exercise(
         "a lower cost *or* a higher quality makes a method better; you ask for both.": (
             ".any() or => .any() and"
         ),
-        "nowhere worse is in no cost *and* not in quality; you ask for one of the two.": (
-            ".all() and => .all() or"
-        ),
         "a method that dominates is no more expensive in *every* column; "
         "for you one cheap column is enough.": "costs[j]).all() => costs[j]).any()",
         "a method that costs less and is no better dominates too; "
@@ -171,21 +174,9 @@ frontier = Exercise(
             "qualities[i] >= => qualities[i] <=",
             "qualities[i] > q => qualities[i] < q",
         ],
-        "you look at quality alone.": [
-            "(costs[i] <= costs[j]).all() and => ",
-            "(costs[i] < costs[j]).any() or => ",
-        ],
-        "you look at the costs alone.": [
-            " and qualities[i] >= qualities[j] => ",
-            " or qualities[i] > qualities[j] => ",
-        ],
-        "these are the methods that dominate another; return those that no other "
-        "dominates.": "not any(dominates(i, j) => any(dominates(j, i)",
         "these are the dominated ones; return the others.": "if not any => if any",
-        "return row numbers, not True or False for each row; np.flatnonzero "
-        "helps.": lambda costs, qualities: [True] * len(qualities),
-        "return a list of row numbers.": lambda costs, qualities: ["first"],
-        "return a list of row numbers; yours is of type": lambda costs, qualities: 3,
+        ONE_DECISION: ".all() and => and",
+        _ROW_NUMBERS: lambda costs, qualities: [True] * len(qualities),
     },
     right=[all_at_once, as_points],
     hints=[
@@ -209,18 +200,19 @@ def interval_solution(ours, theirs, draws):
 def interval_inputs():
     rng = np.random.default_rng(5)
     ours = rng.normal(20, 3, 9)
-    return [(ours, ours - rng.normal(0.6, 0.5, 9), rng.integers(9, size=(400, 9)))]
+    # Of 401 values in order, the percentiles are the 11th and the 391st by any definition.
+    return [(ours, ours - rng.normal(0.6, 0.5, 9), rng.integers(9, size=(401, 9)))]
+
+
+def by_sorting(ours, theirs, draws):
+    means = sorted(sum(ours[i] - theirs[i] for i in draw) / len(draw) for draw in draws)
+    return means[int(0.025 * len(means))], means[int(0.975 * len(means))]
 
 
 def interval_observe(student, ours, theirs, draws):
     ends = expect_form(student(ours, theirs, draws), (0.0, 0.0))
     if difference(student(ours, theirs, draws), ends):
         raise Finding("each call gives another interval: use the given `draws`, not your own.")
-    if difference(student(ours, ours, draws), (0.0, 0.0)):
-        raise Finding(
-            "for a method against itself your interval is not from 0 to 0: resample both with the "
-            "*same* draws, so that each image is compared with itself."
-        )
     if not difference(student(ours, theirs, np.zeros_like(draws)), ends):
         raise Finding(
             "draws are not used: resample the images with them. A formula with standard errors "
@@ -245,10 +237,10 @@ interval = Exercise(
         "take the mean of each draw first; "
         "you have the percentiles of single images.": ".mean(axis=1) => ",
         "average over the images of a draw, not over the draws.": "axis=1 => axis=0",
-        "resample both with the *same* draws, "
-        "so that each image is compared with itself.": lambda ours, theirs, draws: (
+        "a difference of percentiles is not the percentile of a difference; take the difference "
+        "of each draw first.": lambda ours, theirs, draws: (
             np.percentile(ours[draws].mean(axis=1), [2.5, 97.5])
-            - np.percentile(theirs[draws].mean(axis=1), [97.5, 2.5])
+            - np.percentile(theirs[draws].mean(axis=1), [2.5, 97.5])
         ),
         "the lower end comes first.": "2.5, 97.5 => 97.5, 2.5",
         "draws are not used: resample the images with them.": lambda ours, theirs, draws: [
@@ -270,6 +262,7 @@ interval = Exercise(
         lambda ours, theirs, draws: np.quantile(
             ours[draws].mean(axis=1) - theirs[draws].mean(axis=1), [0.025, 0.975]
         ).tolist(),
+        by_sorting,
     ],
     hints=[
         "Both methods were scored on the same images. Take the difference image by image; then ask "
@@ -312,6 +305,8 @@ def shared_inputs():
 
 def shared_observe(student, ours, theirs, threshold):
     got = student(ours, theirs, threshold)
+    if got is None:
+        raise Finding(NOTHING)
     got = got.tolist() if isinstance(got, np.ndarray | torch.Tensor) else got
     if not isinstance(got, list | tuple | set):
         raise Finding(f"return a list of pairs (i, j); yours is of type {type(got).__name__}.")
