@@ -83,8 +83,8 @@ def enhance_files(
         force: overwrite existing files.
 
     Raises:
-        CourseError: there is nothing to enhance, or ``out`` is an existing file or has an unknown
-            suffix.
+        CourseError: there is nothing to enhance, or ``out`` is an existing file, has an unknown
+            suffix, or is a file's name for several inputs.
     """
     summary, out = Summary(), Path(out)
     jobs = _targets([Path(path) for path in inputs], out, summary)
@@ -160,6 +160,10 @@ def _targets(inputs: Sequence[Path], out: Path, summary: Summary) -> dict[Path, 
         raise CourseError(
             f"{out} is a file; give a folder, or for one photograph a name such as a.jpg."
         )
+    several = len(inputs) > 1 or any(map(os.path.isdir, inputs))
+    named = out.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    if several and named and not os.path.exists(out):
+        raise CourseError(f"{out} is a name for one file, and there may be several; give a folder.")
     wanted: dict[str, tuple[Path, Path]] = {}
     for top in inputs:
         for source in _find_inputs(top, out, summary) if os.path.isdir(top) else [top]:

@@ -166,8 +166,9 @@ def write_photo(path: str | os.PathLike, enhanced: torch.Tensor, like: Photo) ->
     """Write ``enhanced`` ``(3, H, W)`` in [0, 1] as a file like that which ``like`` was read from.
 
     PNG and TIFF keep 16 bits, AVIF 12; PNG, TIFF, WebP, AVIF, TGA and JPEG 2000 keep alpha; BMP,
-    PPM, TGA and JPEG 2000 keep no metadata. What is transparent becomes white in the other kinds,
-    unless all is. A lossy file is written at the quality of its source.
+    PPM, TGA and JPEG 2000 keep no metadata, and the colours of a profile become sRGB there. What is
+    transparent becomes white in the other kinds, unless all is. A lossy file is written at the
+    quality of its source.
 
     Raises:
         CourseError: the format is unknown, the photograph too large for it, or the disk full.
@@ -255,4 +256,7 @@ def _assembled(pixels: np.ndarray, like: Photo, kind: str) -> Any:
         for name in CARRIED:
             if like.header.get_typeof(name):
                 image.set_type(like.header.get_typeof(name), name, like.header.get(name))
+    if kind not in OPTIONS and image.get_typeof("icc-profile-data"):
+        # Such a file holds no profile, without which the numbers would stand for other colours.
+        image = image.icc_transform("srgb", embedded=True, input_profile="srgb")
     return image

@@ -208,6 +208,11 @@ def test_a_wrong_plan_is_named(mixed, tmp_path):
         enhance_files([mixed], image(tmp_path / "a.jpg"), square_root, refuse_video)
     with pytest.raises(CourseError, match="is a file; give a folder"):
         enhance_files([mixed / "4.png"], "/dev/full", square_root, refuse_video)
+    for inputs in ([mixed], [mixed / "4.png", mixed / "5.png"]):
+        for name in ("two.jpg", "two.MP4"):
+            with pytest.raises(CourseError, match="a name for one file"):
+                enhance_files(inputs, tmp_path / name, square_root, refuse_video)
+            assert not (tmp_path / name).exists()
     with pytest.raises(CourseError, match="give no other input"):
         enhance_files(["-", mixed / "4.png"], tmp_path / "out", square_root, refuse_video)
     (tmp_path / "nothing").mkdir()

@@ -64,6 +64,22 @@ def test_the_ground_is_white_where_a_kind_has_no_transparency(tmp_path, suffix, 
     assert np.abs(back - [255, 128, 0]).max() < 3
 
 
+@pytest.mark.parametrize("suffix", [".jp2", ".bmp", ".ppm", ".tga"])
+@pytest.mark.parametrize("bands", ["RGB", "RGBA"])
+def test_colours_are_srgb_where_a_kind_has_no_profile(tmp_path, suffix, bands):
+    """A saturated red of Display P3 would be a duller one without its profile."""
+    p3 = libvips().Image.profile_load("p3")
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(bytes(p3)))
+    image = Image.new(bands, (30, 20), (200, 60, 40, 255)[: len(bands)])
+    (tmp_path / "a.png").write_bytes(saved(image, "PNG", icc_profile=bytes(p3)))
+    photo = read_photo(tmp_path / "a.png")
+    write_photo(tmp_path / f"a{suffix}", as_tensor(photo.pixels), photo)
+    srgb = ImageCms.createProfile("sRGB")
+    shown = ImageCms.profileToProfile(image.convert("RGB"), profile, srgb, renderingIntent=1)
+    apart = read_photo(tmp_path / f"a{suffix}").pixels.astype(int) - np.asarray(shown)
+    assert np.abs(apart).max() <= 1
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".tga"])
 def test_colours_behind_transparency_are_written(tmp_path, suffix):
     pixels = noise(channels=4)
