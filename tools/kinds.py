@@ -20,7 +20,7 @@ import films
 import numpy as np
 import tifffile
 from builder.source import ROOT
-from cards import between_marks, rewrite
+from marked import between_marks, rewrite
 from PIL import Image, ImageCms, ImageOps, IptcImagePlugin, PngImagePlugin
 
 from llie_helpers.cli import examples, new_app, run

@@ -5,7 +5,7 @@ import pytest
 import torch
 from benchmarks.quality import MARKS, every_method, markdown, score, score_pairs
 from benchmarks.rules import RULES, report
-from cards import README, between_marks
+from marked import README, between_marks
 
 from llie_helpers.cli import run
 from llie_helpers.data import Pairs
