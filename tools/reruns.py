@@ -3,10 +3,11 @@
 If a system's validation images are unknown, they are a random fifth of the files, as in lesson 03.
 """
 
+import json
 import math
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ from llie_helpers import cli
 from llie_helpers.data import Pairs, concatenate, load_pairs
 from llie_helpers.data.crops import WholeImages
 from llie_helpers.errors import unknown_name
+from llie_helpers.files import atomic_path
+from llie_helpers.lessons import reruns
 from llie_helpers.lessons.reruns import Rerun, Scores
 from llie_helpers.methods import Method, NetworkMethod
 from llie_helpers.methods.histogram import HistogramMapper
@@ -116,7 +119,7 @@ def main(
     result = rerun(model, data, folder, epochs, device=device, **cli.key_values(option))
     print(result)
     if keep:
-        print(f"kept in {result.keep()}")
+        print(f"kept in {write(result)}")
 
 
 def rerun(
@@ -234,6 +237,14 @@ def split_by_file(pairs: Pairs) -> list[Pairs]:
 def pooled_psnr(evaluation: Evaluation) -> float:
     """Return the PSNR in dB of the mean squared error over all images, which have one size."""
     return -10 * math.log10(fmean(10 ** (-row["psnr"] / 10) for row in evaluation.per_image))
+
+
+def write(result: Rerun) -> Path:
+    """Write scores into the package, for lesson 08, and return the file."""
+    path = reruns.KEPT / f"{result.model}.json"
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(asdict(result), indent=1) + "\n")
+    return path
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def test_what_is_kept_is_read_again(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "KEPT", tmp_path)
     scores = results.Scores(19.0, 0.7)
     result = results.Rerun("unet", 5, 10, 3.5, scores, scores, scores)
-    result.keep()
+    reruns.write(result)
     assert results.kept("unet") == result
     assert results.kept("residual") is None
 
