@@ -318,4 +318,4 @@ def test_no_name_of_a_folder_matters(names, alike):
 def test_a_link_to_itself_hides_no_set(place):
     lol(place / "LOL")
     (place / "loop").symlink_to("loop")
-    assert data.choose("lol_v1", download=False) == "lol_v1"
+    assert data.choose("lol_v1") == "lol_v1"
