@@ -12,7 +12,7 @@ import typer
 import yaml
 from marked import README, between_marks, rewrite
 
-from llie_helpers.cli import Data, examples, new_app, run
+from llie_helpers.console import Data, examples, new_app, run
 from llie_helpers.data import load_pairs
 from llie_helpers.files import atomic_path
 from llie_helpers.methods import create_method

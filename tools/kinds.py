@@ -33,8 +33,8 @@ from photographs import (
 )
 from PIL import Image, ImageCms, ImageOps, IptcImagePlugin
 
-from llie_helpers.cli import examples, new_app, run
 from llie_helpers.codecs import libvips
+from llie_helpers.console import examples, new_app, run
 from llie_helpers.images import to_float
 from llie_helpers.inference.hdr import BT2020, P3, TRANSFERS, to_bt709, tone_map
 from llie_helpers.inference.photos import read_photo, write_photo

@@ -10,7 +10,7 @@ from benchmarks import inference
 from benchmarks.data import DataSpeed, bench_data, decoded_pairs, items_per_second
 from benchmarks.inference import bench_inference, cost_table
 
-from llie_helpers.cli import run
+from llie_helpers.console import run
 from llie_helpers.data import load_pairs
 from llie_helpers.images import save_image, to_float
 from llie_helpers.models import create_model
