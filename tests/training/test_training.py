@@ -23,11 +23,12 @@ from llie_helpers.models import create_model
 from llie_helpers.models.network import Network, Objective
 from llie_helpers.models.weights import read
 from llie_helpers.training import History, TrainingRun, fit, load_history, trainer
-from llie_helpers.training.batches import epoch_loader, scene_halves
+from llie_helpers.training.batches import epoch_loader
 from llie_helpers.training.callbacks import MovingAverage
 from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import Supervised, cosine
 from llie_helpers.training.recipe import Recipe, load_recipe
+from llie_helpers.training.splits import scene_halves
 from llie_helpers.training.trainer import hardware
 
 SMALL = Recipe(
@@ -354,7 +355,7 @@ def test_an_epoch_without_any_term_of_the_loss_goes_by(train, val, tmp_path):
 
 
 def test_weights_are_averaged_where_they_are_trained():
-    module = Supervised(fresh(), SMALL, seed=0)
+    module = Supervised(fresh(), SMALL, seed=0, halves="")
     average = MovingAverage(0.9)
     # PyTorch's device without numbers takes the place of a GPU.
     strategy = SimpleNamespace(root_device=torch.device("meta"))
@@ -441,7 +442,7 @@ def test_a_batch_that_fits_is_looked_for_where_the_run_was():
             places.add(image.device.type)
             return super().forward(image)
 
-    module = Supervised(Watched(0), SMALL, seed=0)
+    module = Supervised(Watched(0), SMALL, seed=0, halves="")
     module.cpu = lambda: None  # which does not work from there
     # PyTorch's device without numbers takes the place of a GPU.
     out_of_memory_error(module, list(torch.zeros(2, 3, 16, 16)), torch.device("meta"))
