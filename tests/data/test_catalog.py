@@ -13,13 +13,6 @@ from llie_helpers.errors import CourseError
 README = Path(__file__).parents[2] / "data" / "README.md"
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "data"
-
-
 PUBLISHED = [data_set for data_set in CATALOG.values() if data_set is not EMBEDDED]
 
 
