@@ -9,8 +9,8 @@ import lightning
 import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
-from test_training import numbers, toy_pairs, weights
 from torch import nn
+from toys import numbers, toy_pairs, weights
 
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons.checks.lesson_06 import gan_step
