@@ -6,7 +6,7 @@ import signal
 import pytest
 import torch
 from torch import nn
-from toys import SMALL, fresh, numbers, weights
+from toys import SMALL, fresh, kill_in, numbers, weights
 
 from llie_helpers.errors import CourseError
 from llie_helpers.models.network import Network
@@ -28,15 +28,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
 ):
     whole = fresh()
     expected = fit(whole, train, val, SMALL, run_dir=tmp_path / "a", progress=False, **changes)
-
-    step = Supervised.training_step
-
-    def killed(self, batch, batch_idx):
-        if self.current_epoch == killed_in_epoch and batch_idx == 1:
-            raise MemoryError("as good as killed")
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(Supervised, "training_step", killed)
+    kill_in(monkeypatch, Supervised, killed_in_epoch)
     with pytest.raises(MemoryError):
         fit(fresh(), train, val, SMALL, run_dir=tmp_path / "b", progress=False, **changes)
     monkeypatch.undo()

@@ -1,12 +1,14 @@
 """Small pairs, networks and recipes to train, and what to compare of runs."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.models import create_model
 from llie_helpers.training import TrainingRun
+from llie_helpers.training.module import EnhancementModule
 from llie_helpers.training.recipe import Recipe
 
 SMALL = Recipe(
@@ -37,3 +39,15 @@ def numbers(run: TrainingRun) -> list[dict]:
 
 def weights(model: nn.Module) -> torch.Tensor:
     return torch.cat([value.double().flatten() for value in model.state_dict().values()])
+
+
+def kill_in(monkeypatch: pytest.MonkeyPatch, module: type[EnhancementModule], epoch: int) -> None:
+    """Let training end in the second step of an epoch, counted from 0, as if it were killed."""
+    step = module.training_step
+
+    def killed(self, batch, batch_idx):
+        if self.current_epoch == epoch and batch_idx == 1:
+            raise MemoryError("as good as killed")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(module, "training_step", killed)
