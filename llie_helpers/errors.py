@@ -1,7 +1,6 @@
 """The one exception for errors that a user can cause and correct, and checks that raise it."""
 
 import difflib
-import errno
 import inspect
 import json
 import math
@@ -9,8 +8,6 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, get_args, get_origin
 
-# Numbers of system errors; a quota, as hubs have it, may end before the disk does.
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 # What an option of each type accepts, in words.
 ACCEPTED: dict[object, str] = {
     bool: "true or false",

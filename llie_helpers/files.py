@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from llie_helpers.errors import DISK_FULL, CourseError
+from llie_helpers.errors import CourseError
 
 LONGEST = 255  # bytes of a name on usual file systems
 MARK = "[0-9a-f]" * 8  # of a temporary file; the number of its process follows in the same form
 STALE = 24 * 3600  # seconds after which nothing is written to a temporary folder any more
+# Numbers of system errors; a quota, as hubs have it, may end before the disk does.
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
 REFUSED |= {errno.EEXIST, errno.EFBIG}  # a file where a folder is to be made; 4 GB on FAT disks
 

@@ -1,4 +1,4 @@
-"""Read and write image files, and convert between integer arrays and float tensors."""
+"""Images as tensors: reading, writing and rounding them; thumbnails, and places in a photograph."""
 
 import os
 from pathlib import Path

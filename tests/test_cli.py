@@ -12,8 +12,9 @@ import torch
 import typer
 from safetensors.torch import load_file
 
-from llie_helpers import __version__, cli
-from llie_helpers.cli import app, key_values, main
+from llie_helpers import __version__
+from llie_helpers.cli import app, main
+from llie_helpers.console import PROGRAM, key_values
 from llie_helpers.images import load_image, save_image
 from llie_helpers.methods import list_methods
 
@@ -261,7 +262,7 @@ def test_a_mistyped_command_is_exit_code_2(command, capsys):
 def test_every_command_has_help_with_an_example(command, capsys):
     assert run(f"{command} --help") == 0
     printed = capsys.readouterr().out
-    assert f"Examples:\n    {cli.PROGRAM} {command}" in printed
+    assert f"Examples:\n    {PROGRAM} {command}" in printed
 
 
 @pytest.mark.parametrize("command", commands())

@@ -18,6 +18,7 @@ from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 from llie_helpers.images import (
     load_image,
+    quantise,
     read_rgb,
     save_image,
     thumbnail,
@@ -246,3 +247,12 @@ def test_a_name_that_is_too_long_is_refused_before_the_work(tmp_path):
     too_long = pytest.raises(CourseError, match="cannot be written: file name too long")
     with too_long, atomic_path(tmp_path / ("x" * 300)):
         pytest.fail("the work was done")
+
+
+@given(st.integers(1, 10))
+def test_quantise_leaves_at_most_so_many_levels(bits):
+    ramp = torch.linspace(-0.5, 1.5, 5000)
+    levels = quantise(ramp, bits)
+    assert len(levels.unique()) == 2**bits
+    assert (levels - ramp.clamp(0, 1)).abs().max() <= 0.5 / (2**bits - 1) + 1e-6
+    assert torch.equal(quantise(levels, bits), levels)

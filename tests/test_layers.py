@@ -12,7 +12,7 @@ PACKAGE = ROOT / "llie_helpers"
 # A room imports from itself and from the lines above its own, never from its neighbours.
 LAYERS = [
     {"errors", "paths", "tables", "timing"},
-    {"files", "devices", "codecs"},
+    {"files", "devices", "codecs", "console"},
     {"images"},
     {"data"},
     {"models", "losses", "metrics"},

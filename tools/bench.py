@@ -7,7 +7,7 @@ import torch
 import typer
 from tqdm.auto import tqdm
 
-from llie_helpers.cli import Weights, examples, new_app, run
+from llie_helpers.console import Weights, examples, new_app, run
 from llie_helpers.models import list_models
 
 PROGRAM = "python tools/bench.py"

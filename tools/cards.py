@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
@@ -11,10 +10,10 @@ from typing import Annotated
 import torch
 import typer
 import yaml
+from marked import README, between_marks, rewrite
 
-from llie_helpers.cli import Data, examples, new_app, run
+from llie_helpers.console import Data, examples, new_app, run
 from llie_helpers.data import load_pairs
-from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path
 from llie_helpers.methods import create_method
 from llie_helpers.metrics import Evaluation, evaluate
@@ -26,7 +25,6 @@ from llie_helpers.models.weights import mapper_path
 from llie_helpers.training import load_history
 
 PROGRAM = "python tools/cards.py"
-README = Path(__file__).resolve().parent.parent / "README.md"
 MARKS = (f"<!-- results, written by `{PROGRAM} results` -->", "<!-- end of results -->")
 # Bytes of a weights file in the repository; larger ones are stored in half precision.
 LARGEST = 2_000_000
@@ -116,13 +114,6 @@ def results() -> None:
     rewrite(README, with_table)
 
 
-def rewrite(page: Path, change: Callable[[str], str]) -> None:
-    """Replace a page's text by what ``change`` returns for it."""
-    text = change(page.read_text(encoding="utf-8"))
-    with atomic_path(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 def rounded(evaluation: Evaluation) -> dict[str, float]:
     """Return an evaluation's scores, rounded for printing."""
     return {name: round(getattr(evaluation, name), digits) for name, digits in DECIMALS.items()}
@@ -144,19 +135,6 @@ def with_table(readme: str) -> str:
         for data, heading in HEADINGS.items()
     ]
     return between_marks(readme, MARKS, "\n".join(parts))
-
-
-def between_marks(page: str, marks: tuple[str, str], text: str) -> str:
-    """Return a page's text with ``text`` between two marks.
-
-    Raises:
-        CourseError: one of the two marks is missing.
-    """
-    first, last = marks
-    if first not in page or last not in page:
-        raise CourseError(f"The page must contain the lines {first!r} and {last!r}.")
-    before, rest = page.split(first, 1)
-    return f"{before}{first}\n{text}{last}{rest.split(last, 1)[1]}"
 
 
 def table(of_one_set: list[Card]) -> str:

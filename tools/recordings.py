@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from llie_helpers.cli import examples, new_app, sentence
-from llie_helpers.cli import run as run_app
+from llie_helpers.console import examples, new_app, sentence
+from llie_helpers.console import run as run_app
 from llie_helpers.errors import CourseError, unknown_name
 from llie_helpers.files import atomic_path
 from llie_helpers.models import create_model

@@ -3,10 +3,11 @@
 If a system's validation images are unknown, they are a random fifth of the files, as in lesson 03.
 """
 
+import json
 import math
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -15,10 +16,12 @@ import torch
 import typer
 from residual_attention_unet import ResidualAttentionUNet
 
-from llie_helpers import cli
+from llie_helpers import console
 from llie_helpers.data import Pairs, concatenate, load_pairs
 from llie_helpers.data.crops import WholeImages
 from llie_helpers.errors import unknown_name
+from llie_helpers.files import atomic_path
+from llie_helpers.lessons import reruns
 from llie_helpers.lessons.reruns import Rerun, Scores
 from llie_helpers.methods import Method, NetworkMethod
 from llie_helpers.methods.histogram import HistogramMapper
@@ -73,12 +76,12 @@ PROTOCOLS = {
     "fft_dual_branch": Protocol(size=224, on_test=True),
 }
 
-app = cli.new_app()
+app = console.new_app()
 
 
 @app.command(
     help=__doc__,
-    **cli.examples(
+    **console.examples(
         f"{RESIDUAL_ATTENTION_UNET} --data lol_v1 --option width=16",
         "fft_dual_branch --data lol_v1 --epochs 40",
         program=PROGRAM,
@@ -93,8 +96,8 @@ def main(
             "alone.",
         ),
     ],
-    data: cli.Data,
-    option: cli.Options = None,
+    data: console.Data,
+    option: console.Options = None,
     epochs: Annotated[
         int | None, typer.Option(help="Largest number of epochs.", show_default="the recipe's")
     ] = None,
@@ -102,8 +105,8 @@ def main(
         Path | None,
         typer.Option("--out", "-o", help="Folder of the run.", show_default="runs/rerun_MODEL"),
     ] = None,
-    resume: cli.Resume = False,
-    device: cli.Device = "auto",
+    resume: console.Resume = False,
+    device: console.Device = "auto",
     keep: Annotated[
         bool, typer.Option("--keep", help="Write the scores into the package, for lesson 08.")
     ] = False,
@@ -112,11 +115,11 @@ def main(
         option or epochs is not None or out or resume or device != "auto"
     ):
         raise typer.BadParameter(f"{model} is not trained: it takes --data and --keep alone")
-    folder = cli.run_folder(f"rerun_{model}", out, resume)
-    result = rerun(model, data, folder, epochs, device=device, **cli.key_values(option))
+    folder = console.run_folder(f"rerun_{model}", out, resume)
+    result = rerun(model, data, folder, epochs, device=device, **console.key_values(option))
     print(result)
     if keep:
-        print(f"kept in {result.keep()}")
+        print(f"kept in {write(result)}")
 
 
 def rerun(
@@ -236,5 +239,13 @@ def pooled_psnr(evaluation: Evaluation) -> float:
     return -10 * math.log10(fmean(10 ** (-row["psnr"] / 10) for row in evaluation.per_image))
 
 
+def write(result: Rerun) -> Path:
+    """Write scores into the package, for lesson 08, and return the file."""
+    path = reruns.KEPT / f"{result.model}.json"
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(asdict(result), indent=1) + "\n")
+    return path
+
+
 if __name__ == "__main__":
-    sys.exit(cli.run(app, sys.argv[1:], PROGRAM))
+    sys.exit(console.run(app, sys.argv[1:], PROGRAM))

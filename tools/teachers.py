@@ -7,7 +7,7 @@ import re
 from builder import minutes
 from builder.minutes import Part
 from builder.source import ROOT, find_check, repository, sources, unexpanded
-from cards import between_marks, rewrite
+from marked import between_marks, rewrite
 
 from llie_helpers.lessons.checks.exercise import ALSO
 

@@ -17,7 +17,7 @@ import torch
 from chromium import chromium
 from torch import Tensor, nn
 
-from llie_helpers.cli import examples, new_app, run
+from llie_helpers.console import examples, new_app, run
 from llie_helpers.data import real_photographs
 from llie_helpers.errors import CourseError
 from llie_helpers.files import atomic_path

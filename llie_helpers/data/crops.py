@@ -1,7 +1,6 @@
 """Datasets for PyTorch's DataLoader: random crops to train on, whole images to validate on."""
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -167,12 +166,3 @@ class WholeImages(Dataset[View]):
     def __getitem__(self, index: int) -> View:
         low, normal = self.pairs.raw(index)
         return View(to_float(low), to_float(normal))
-
-
-def items_per_second(dataset: RandomCrops | WholeImages, seconds: float = 2.0) -> float:
-    """Measure how many items per second a data set yields, for about ``seconds``."""
-    fetched, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < seconds:
-        dataset[fetched % len(dataset)]
-        fetched += 1
-    return fetched / elapsed

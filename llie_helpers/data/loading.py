@@ -114,10 +114,10 @@ def available() -> dict[str, Path | None]:
     return {name: entry.where() for name, entry in CATALOG.items() if entry is not EMBEDDED}
 
 
-def choose(name: str, download: bool = True) -> str:
+def choose(name: str) -> str:
     """Return ``name`` if that data set is available, else ``"embedded"``; print which and why.
 
-    Three sources are tried: this computer, Kaggle if ``download``, the embedded samples.
+    Three sources are tried: this computer, Kaggle, the embedded samples.
 
     Raises:
         CourseError: there is no such set.
@@ -131,13 +131,12 @@ def choose(name: str, download: bool = True) -> str:
         return name
     assert isinstance(wanted, CatalogSet)  # every other source is there, or raises
     reason = wanted.absence()
-    if download:
-        try:
-            folder = wanted.get()
-        except CourseError as error:
-            reason += f" and could not be fetched ({str(error).rstrip('.')})"
-        else:
-            print(f"Data: {wanted.title}, downloaded from Kaggle to {folder} (source 2 of 3).")
-            return name
+    try:
+        folder = wanted.get()
+    except CourseError as error:
+        reason += f" and could not be fetched ({str(error).rstrip('.')})"
+    else:
+        print(f"Data: {wanted.title}, downloaded from Kaggle to {folder} (source 2 of 3).")
+        return name
     print(f"Data: the embedded samples (source 3 of 3), because {reason}.")
     return EMBEDDED.name

@@ -1,4 +1,4 @@
-"""The result of checking a data set."""
+"""What is wrong with a data set: a report of a check, and warnings of what is left out."""
 
 import functools
 import logging

@@ -29,7 +29,7 @@ STREAM = Path("-")  # standard input or output
 
 @dataclass
 class Summary:
-    """The result of a batch: each input is in one of the four.
+    """The result of a batch: each input is in one of the first four.
 
     Attributes:
         done: the output of each file that was enhanced.

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llie_helpers.errors import CourseError
 from llie_helpers.files import explained
 from llie_helpers.tables import Table
 
@@ -57,13 +56,8 @@ class Ledger:
         A row is a single write in append mode, so that notebooks can write concurrently.
 
         Raises:
-            CourseError: ``row`` has an unknown column, or the disk is full.
+            CourseError: the disk is full.
         """
-        if unknown := row.keys() - COLUMNS.keys():
-            raise CourseError(
-                f"The ledger has no column {', '.join(sorted(unknown))}; it has "
-                f"{', '.join(COLUMNS)}."
-            )
         line = json.dumps({name: row.get(name) for name in COLUMNS}) + "\n"
         data = ("\n" + line if self._ends_truncated() else line).encode()
         try:

@@ -1,10 +1,8 @@
 """Scores of the rebuilt systems, trained under the protocols of their authors."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-
-from llie_helpers.files import atomic_path
 
 # Measured on LOL v1 by `tools/reruns.py`, one file per network.
 KEPT = Path(__file__).resolve().parent / "rerun_results"
@@ -51,13 +49,6 @@ class Rerun:
             f"authors' protocol, test images:               {self.test}\n"
             f"frozen protocol, test images:                 {self.frozen}"
         )
-
-    def keep(self) -> Path:
-        """Write the scores into the package, for lesson 08, and return the file."""
-        path = KEPT / f"{self.model}.json"
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
-        return path
 
 
 def kept(model: str) -> Rerun | None:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from llie_helpers.errors import CourseError
-from llie_helpers.metrics.scores import _batches, match_gt_mean
+from llie_helpers.metrics.scores import as_batches, match_gt_mean
 
 PARTS = ("brightness", "light", "colour", "detail")
 LOCAL = 8  # pixels, the side of the squares whose means are local light and colour
@@ -31,7 +31,7 @@ def error_parts(enhanced: Tensor, normal: Tensor) -> Tensor:
     Raises:
         CourseError: the two shapes differ, are not images, or are smaller than a square.
     """
-    enhanced, normal = _batches(enhanced, normal)
+    enhanced, normal = as_batches(enhanced, normal)
     height, width = normal.shape[-2:]
     if min(height, width) < LOCAL:
         raise CourseError(
@@ -65,7 +65,7 @@ def true_and_false_detail(enhanced: Tensor, normal: Tensor) -> Tensor:
     Raises:
         CourseError: the two shapes differ or are not images.
     """
-    enhanced, normal = _batches(enhanced, normal)
+    enhanced, normal = as_batches(enhanced, normal)
     made, real = _fine(match_gt_mean(enhanced, normal)), _fine(normal)
     energy = real.square().mean(dim=(1, 2, 3))
     energy = torch.where(energy > NOTHING, energy, torch.nan)

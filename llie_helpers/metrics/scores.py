@@ -30,7 +30,7 @@ def psnr(enhanced: Tensor, normal: Tensor) -> Tensor:
     Raises:
         CourseError: the two shapes differ or are not images.
     """
-    enhanced, normal = _batches(enhanced, normal)
+    enhanced, normal = as_batches(enhanced, normal)
     return peak_signal_noise_ratio(
         enhanced, normal, data_range=1.0, reduction="none", dim=(1, 2, 3)
     )
@@ -53,7 +53,7 @@ def ssim(enhanced: Tensor, normal: Tensor) -> Tensor:
     Raises:
         CourseError: the two shapes differ, are not images, or are smaller than the window.
     """
-    enhanced, normal = _batches(enhanced, normal)
+    enhanced, normal = as_batches(enhanced, normal)
     height, width = enhanced.shape[-2:]
     if min(height, width) < WINDOW:
         raise CourseError(
@@ -84,7 +84,7 @@ def match_gt_mean(enhanced: Tensor, normal: Tensor) -> Tensor:
     Raises:
         CourseError: the two shapes differ or are not images.
     """
-    images, targets = _batches(enhanced, normal)
+    images, targets = as_batches(enhanced, normal)
     axes = (1, 2, 3)
     mean = images.mean(dim=axes, keepdim=True).clamp_min(1e-6)
     matched = (images * (targets.mean(dim=axes, keepdim=True) / mean)).clamp(0, 1)
@@ -106,7 +106,7 @@ def ciede2000(enhanced: Tensor, normal: Tensor) -> Tensor:
     """
     from skimage.color import deltaE_ciede2000, rgb2lab
 
-    batches = (batch.detach().cpu().numpy() for batch in _batches(enhanced, normal))
+    batches = (batch.detach().cpu().numpy() for batch in as_batches(enhanced, normal))
     labs = (rgb2lab(batch, channel_axis=1) for batch in batches)
     difference = deltaE_ciede2000(*labs, channel_axis=1)
     return torch.from_numpy(difference).mean(dim=(1, 2)).float()
@@ -123,7 +123,7 @@ def lpips(enhanced: Tensor, normal: Tensor) -> Tensor | None:
         (N,) values, 0 for equal images; None if they are smaller than 31x31, or if torchvision or
         its AlexNet weights are not available (the reason is logged once).
     """
-    enhanced, normal = _batches(enhanced, normal)
+    enhanced, normal = as_batches(enhanced, normal)
     metric = _lpips_metric()
     if metric is None or min(enhanced.shape[-2:]) < SMALLEST:
         return None
@@ -149,7 +149,7 @@ def _lpips_metric() -> nn.Module | None:
         return None
 
 
-def _batches(enhanced: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+def as_batches(enhanced: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
     """Return both as float32 (N, 3, H, W), after checking that they can be compared."""
     if enhanced.shape != normal.shape or enhanced.ndim not in (3, 4) or enhanced.shape[-3] != 3:
         raise CourseError(

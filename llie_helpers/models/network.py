@@ -116,12 +116,13 @@ class Objective:
 def any_size(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Let ``forward(self, image, ...)`` take images of any size from 16x16.
 
-    A network that halves the size more than four times needs more than half of ``self.multiple``.
-
     The image is padded by reflection at its right and lower edge to a multiple of
-    ``self.multiple``, and the output is cropped. The decorated method takes ``(N, 3, H, W)``; for a
-    part of a photograph also the ``context`` from `Network.prepare`, and the part's ``place``.
-    Without a context, an image is prepared before it is padded.
+    ``self.multiple``, and the output is cropped. So a network that halves the size more than four
+    times needs larger images: more than half of ``self.multiple``.
+
+    The decorated method takes ``(N, 3, H, W)``; for a part of a photograph also the ``context``
+    from `Network.prepare`, and the part's ``place``. Without a context, an image is prepared before
+    it is padded.
 
     Raises:
         CourseError: see `check_images`; or ``forward`` returns None.

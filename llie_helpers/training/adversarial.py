@@ -29,7 +29,7 @@ class Adversarial(EnhancementModule):
     automatic_optimization = False
 
     def __init__(
-        self, model: Network, discriminator: nn.Module, recipe: Recipe, seed: int, halves: str = ""
+        self, model: Network, discriminator: nn.Module, recipe: Recipe, seed: int, halves: str
     ) -> None:
         super().__init__(model, recipe, seed, halves)
         self.discriminator = discriminator

@@ -5,7 +5,6 @@ from typing import Any
 import lightning
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 
 
@@ -68,9 +67,3 @@ class TrainingData(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         # Every process validates all images, so that scores are exact.
         return DataLoader(self.val)
-
-
-def scene_halves(pairs: Pairs) -> str:
-    """Return "a" or "b" for each pair: every other scene is in half a, the rest in half b."""
-    order = sorted(set(pairs.scenes))
-    return "".join("ab"[order.index(scene) % 2] for scene in pairs.scenes)

@@ -24,12 +24,13 @@ from llie_helpers.models import weights as weights_file
 from llie_helpers.models.network import Network
 from llie_helpers.models.patchgan import PatchGAN
 from llie_helpers.training.adversarial import Adversarial
-from llie_helpers.training.batches import TrainingData, scene_halves
+from llie_helpers.training.batches import TrainingData
 from llie_helpers.training.callbacks import MovingAverage, Patience, ProgressLine, RunKeeper
 from llie_helpers.training.history import History, load_history
 from llie_helpers.training.memory import out_of_memory_error
 from llie_helpers.training.module import EnhancementModule, Supervised
 from llie_helpers.training.recipe import Recipe
+from llie_helpers.training.splits import scene_halves
 from llie_helpers.training.trainer import hardware, keep_interrupt_handler, make_trainer, quiet
 
 Examples = Pairs | Dataset | Sequence[tuple[torch.Tensor, torch.Tensor]]

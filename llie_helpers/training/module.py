@@ -35,10 +35,10 @@ class EnhancementModule(lightning.LightningModule):
 
     Args:
         model: maps ``(N, 3, H, W)`` in [0, 1] to the same.
-        halves: "a" or "b" for each validation image, to score the two halves separately.
+        halves: "a" or "b" for each validation image, to score the two halves separately; or "".
     """
 
-    def __init__(self, model: Network, recipe: Recipe, seed: int, halves: str = "") -> None:
+    def __init__(self, model: Network, recipe: Recipe, seed: int, halves: str) -> None:
         super().__init__()
         self.model, self.recipe, self.seed, self.halves = model, recipe, seed, halves
         self.loss = WeightedLoss(recipe.loss)

@@ -34,3 +34,9 @@ def load_splits(data: str, folder: Path, seed: int, mapped: bool) -> tuple[Pairs
     elif begins:
         remove(kept)
     return train, val
+
+
+def scene_halves(pairs: Pairs) -> str:
+    """Return "a" or "b" for each pair: every other scene is in half a, the rest in half b."""
+    order = sorted(set(pairs.scenes))
+    return "".join("ab"[order.index(scene) % 2] for scene in pairs.scenes)

@@ -6,18 +6,11 @@ import numpy as np
 import pytest
 
 from llie_helpers import data
-from llie_helpers.data import folders
+from llie_helpers.data import folders, sources
 from llie_helpers.data.catalog import CATALOG, EMBEDDED
 from llie_helpers.errors import CourseError
 
 README = Path(__file__).parents[2] / "data" / "README.md"
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "data"
 
 
 PUBLISHED = [data_set for data_set in CATALOG.values() if data_set is not EMBEDDED]
@@ -72,15 +65,19 @@ def test_an_unusual_count_is_only_a_warning(root):
     assert str(report).startswith(f"LOL v1 in {root / 'lol_dataset'}: pairs: train 2, test 1; ok")
 
 
-def test_choosing_without_download(root, capsys):
-    assert data.choose("lol_v1", download=False) == "embedded"
+def test_choosing_where_nothing_can_be_fetched(root, monkeypatch, capsys):
+    def unreachable(*_):
+        raise CourseError("Kaggle cannot be reached.")
+
+    monkeypatch.setattr(sources, "fetch", unreachable)
+    assert data.choose("lol_v1") == "embedded"
     assert capsys.readouterr().out == (
         f"Data: the embedded samples (source 3 of 3), because LOL v1 is not in {root}, which does "
         "not exist; looked for our485/{low,high} and eval15/{low,high}, or the same numbers in "
-        "other folders.\n"
+        "other folders and could not be fetched (Kaggle cannot be reached).\n"
     )
     write_lol_v1(root, train=[2], test=[1])
-    assert data.choose("lol_v1", download=False) == "lol_v1"
+    assert data.choose("lol_v1") == "lol_v1"
     assert capsys.readouterr().out == (
         f"Data: LOL v1, already present in {root / 'lol_dataset'} (source 1 of 3).\n"
     )
@@ -90,7 +87,7 @@ def test_choosing_without_download(root, capsys):
 def test_sets_that_a_kaggle_notebook_added(root, monkeypatch, tmp_path):
     monkeypatch.setattr(folders, "KAGGLE_INPUT", tmp_path / "input")
     write_lol_v1(tmp_path / "input" / "lol-dataset", train=[2], test=[1])
-    assert data.choose("lol_v1", download=False) == "lol_v1"
+    assert data.choose("lol_v1") == "lol_v1"
     assert data.load_pairs("lol_v1", "test").names == ("1",)
 
 

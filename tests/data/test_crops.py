@@ -1,6 +1,4 @@
-import itertools
 import pickle
-import time
 
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from llie_helpers.data.crops import RandomCrops, WholeImages, items_per_second
+from llie_helpers.data.crops import RandomCrops, WholeImages
 from llie_helpers.data.pairs import Pairs
 from llie_helpers.errors import CourseError
 
@@ -155,15 +153,6 @@ def test_whole_images_come_in_order():
     for (low, normal), pair in zip(whole, pairs, strict=True):
         assert torch.equal(low, pair.low)
         assert torch.equal(normal, pair.normal)
-
-
-def test_speed_is_measured(monkeypatch):
-    ticks = itertools.count(step=0.25)
-    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
-    fetched = []
-    monkeypatch.setattr(WholeImages, "__getitem__", lambda _, index: fetched.append(index))
-    assert items_per_second(WholeImages(numbered_pairs()), seconds=2.0) == 7 / 2
-    assert fetched == [0, 1, 0, 1, 0, 1, 0]
 
 
 def test_some_low_images_are_moved_towards_their_targets():

@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 
 from llie_helpers import data
-from llie_helpers.data import report
 from llie_helpers.data.folders import folders_in
 from llie_helpers.data.matching import PairFiles
 from llie_helpers.errors import CourseError
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("LLIE_DATA", str(tmp_path))
-    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
-    return tmp_path
+def root(root):
+    root.mkdir()
+    return root
 
 
 def touch(root, *names):
@@ -108,7 +106,6 @@ def sice(root):
         ):
             (base / name).parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(base / name), np.full((16, 16, 3), level, np.uint8))
-    report._warn_once.cache_clear()
     return root
 
 

@@ -16,6 +16,8 @@ from llie_helpers.data.pairs import Pairs, mix
 from llie_helpers.data.splits import split_indices
 from llie_helpers.errors import CourseError
 
+pytestmark = pytest.mark.usefixtures("root")
+
 
 def photo(seed: int, height=32, width=48) -> np.ndarray:
     """A smooth random image; images of different seeds hardly correlate."""
@@ -31,13 +33,6 @@ def write_pairs(folder, count, low="low", normal="normal", first=1):
             pixels = (photo(number) * scale).astype(np.uint8)
             cv2.imwrite(str(folder / side / f"{number}.png"), pixels)
     return f"folders:{folder / low}:{folder / normal}"
-
-
-@pytest.fixture(autouse=True)
-def _folders(tmp_path, monkeypatch):
-    report._warn_once.cache_clear()
-    monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

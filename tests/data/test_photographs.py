@@ -20,9 +20,8 @@ def write(path, seed=0, width=24, height=16):
 
 
 @pytest.fixture
-def name(tmp_path, monkeypatch):
+def name(root, tmp_path):
     """Ten photographs, and a file that is none."""
-    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "album"
     folder.mkdir()
     (folder / "notes.txt").write_text("not a photograph")

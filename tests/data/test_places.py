@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llie_helpers import data, paths
-from llie_helpers.data import folders, report
+from llie_helpers.data import folders
 from llie_helpers.data.catalog import LOL_V1_TEST
 from llie_helpers.data.layouts import numbered
 from llie_helpers.errors import CourseError
@@ -28,14 +28,11 @@ RENAMED = ("Train/input", "Train/target", "Test/input", "Test/target")
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder to put things into, which is where the course looks for data."""
-    monkeypatch.setenv("LLIE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("LLIE_CACHE", str(tmp_path / "cache"))
+def place(root, tmp_path, monkeypatch):
+    """A folder to put things into, which is where alone the course looks for data."""
     monkeypatch.setattr(folders, "KAGGLE_INPUT", tmp_path / "input")
     monkeypatch.setattr(folders, "own_dir", lambda: tmp_path / "own")
-    report._warn_once.cache_clear()
-    return tmp_path / "data"
+    return root
 
 
 @functools.cache
@@ -318,4 +315,4 @@ def test_no_name_of_a_folder_matters(names, alike):
 def test_a_link_to_itself_hides_no_set(place):
     lol(place / "LOL")
     (place / "loop").symlink_to("loop")
-    assert data.choose("lol_v1", download=False) == "lol_v1"
+    assert data.choose("lol_v1") == "lol_v1"

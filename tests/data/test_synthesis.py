@@ -120,15 +120,6 @@ def test_noise_and_white_balance_are_computed_where_the_image_is():
     assert synthesis.white_balance(on_gpu, (1.0, 2.0, 1.0)).device == on_gpu.device
 
 
-@given(st.integers(1, 10))
-def test_quantise_leaves_at_most_so_many_levels(bits):
-    ramp = torch.linspace(-0.5, 1.5, 5000)
-    levels = synthesis.quantise(ramp, bits)
-    assert len(levels.unique()) == 2**bits
-    assert (levels - ramp.clamp(0, 1)).abs().max() <= 0.5 / (2**bits - 1) + 1e-6
-    assert torch.equal(synthesis.quantise(levels, bits), levels)
-
-
 @given(unit, st.floats(0.5, 3.0))
 def test_tone_is_undone_by_the_inverse_contrast(value, contrast):
     image = torch.tensor(value, dtype=torch.float64)

@@ -10,8 +10,8 @@ import time
 import zlib
 from pathlib import Path
 
-import kinds
 import numpy as np
+import photographs
 import pytest
 from PIL import Image
 
@@ -297,7 +297,7 @@ def test_files_of_any_name_are_written(tmp_path, stem):
 
 def test_what_a_photograph_cannot_keep_is_said(tmp_path):
     source = tmp_path / "a.png"
-    source.write_bytes(kinds.make(kinds.Kind(".png", colours=(9, 16))))
+    source.write_bytes(photographs.make(photographs.Kind(".png", colours=(9, 16))))
     summary = enhance_files([source], tmp_path / "out", square_root, refuse_video)
     assert f"{source}: HDR (PQ) became SDR." in str(summary)
 

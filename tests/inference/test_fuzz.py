@@ -4,7 +4,7 @@ import random
 import re
 import time
 
-import kinds
+import photographs
 import pytest
 
 from llie_helpers.images import to_float
@@ -68,14 +68,14 @@ def slow_but_first(count):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", slow_but_first(21))
 def test_damaged_photographs_are_done_or_named(seed, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(kinds, "HEIGHT", 36)
-    monkeypatch.setattr(kinds, "WIDTH", 48)
+    monkeypatch.setattr(photographs, "HEIGHT", 36)
+    monkeypatch.setattr(photographs, "WIDTH", 48)
     chance = random.Random(seed)
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
-    for number, kind in enumerate(chance.sample(list(kinds.kinds()), PHOTOGRAPHS)):
+    for number, kind in enumerate(chance.sample(list(photographs.kinds()), PHOTOGRAPHS)):
         path = folder / f"{number}{kind.suffix}"
-        path.write_bytes(damaged(kinds.make(kind), chance))
+        path.write_bytes(damaged(photographs.make(kind), chance))
 
     start = time.perf_counter()
     summary, _ = enhanced(folder, out)

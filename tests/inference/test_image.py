@@ -1,6 +1,7 @@
-"""`enhance` returns what it was given, of the same kind, shape and type."""
+"""`enhance` returns what it was given, of the same kind, shape and type; exposure and strength."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from llie_helpers.data.embedded import photograph
+from llie_helpers.data.synthesis import to_linear
 from llie_helpers.errors import CourseError
-from llie_helpers.images import to_uint8
+from llie_helpers.images import save_image, to_uint8
 from llie_helpers.inference.image import MODES, enhance
 from llie_helpers.methods import create_method
 
@@ -161,8 +163,36 @@ def test_what_is_no_photograph_is_one_sentence(image, sentence):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["1", None, float("nan"), 1j, torch.tensor(0.0)])
+def test_a_file_is_enhanced_as_its_tensor(tmp_path):
+    image = (torch.rand(3, 20, 24) * 255).round() / 255
+    save_image(tmp_path / "dark.png", image)
+    from_tensor = enhance(image, "mse_cnn", "embedded")
+    assert from_tensor.shape == image.shape
+    assert torch.equal(enhance(tmp_path / "dark.png", "mse_cnn", "embedded"), from_tensor)
+
+
+def test_a_method_is_made_once_and_used_often():
+    method = create_method("mse_cnn", "embedded")
+    image = torch.rand(3, 40, 40)
+    assert torch.equal(enhance(image, method), enhance(image, "mse_cnn", "embedded"))
+
+
+def test_exposure_is_in_stops_and_strength_mixes():
+    image = 0.2 * torch.rand(3, 40, 40)
+    plain = enhance(image, "gamma")
+    lighter = enhance(image, "gamma", exposure=1.0)
+    assert torch.allclose(to_linear(lighter), (2 * to_linear(plain)).clamp(0, 1), atol=1e-4)
+    assert torch.equal(enhance(image, "gamma", strength=0.0), image)
+    half = enhance(image, "gamma", strength=0.5)
+    assert torch.allclose(half, (image + plain) / 2, atol=1e-6)
+
+
+NO_CONTROLS = [float("nan"), float("inf"), 2000.0, -11.0, "1", None, 1j, torch.tensor(0.0)]
+
+
+@pytest.mark.parametrize("value", NO_CONTROLS)
 @pytest.mark.parametrize("control", ["exposure", "strength"])
-def test_controls_that_are_no_numbers_are_refused(control, value):
-    with pytest.raises(CourseError, match=f"The {control} is .*; it must be between"):
+def test_controls_that_are_no_numbers_or_out_of_range_are_refused(control, value):
+    sentence = f"The {control} is {value}; it must be between"
+    with pytest.raises(CourseError, match=re.escape(sentence)):
         enhance(torch.rand(3, 16, 16), "gamma", **{control: value})

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import kinds
 import numpy as np
+import photographs
 import pytest
-from kinds import Kind, contents, judge, make
+from kinds import contents, judge
+from photographs import Kind, icc, make
 from PIL import ExifTags, Image, ImageCms
 
 from llie_helpers.images import to_float
 from llie_helpers.inference.hdr import BT2020, P3
 from llie_helpers.inference.photos import decode_photo, write_photo
 
-KINDS = list(kinds.kinds())
+KINDS = list(photographs.kinds())
 
 
 def enhanced(kind: Kind, folder: Path, suffix: str = "") -> bytes:
@@ -78,7 +80,7 @@ def test_colours_of_wide_gamuts_stay(profile, tmp_path):
     def in_srgb(content):
         image = Image.open(io.BytesIO(content))
         own = io.BytesIO(image.info["icc_profile"])
-        return ImageCms.profileToProfile(image, own, io.BytesIO(kinds.icc("sRGB")))
+        return ImageCms.profileToProfile(image, own, io.BytesIO(icc("sRGB")))
 
     plain = Image.open(io.BytesIO(make(kind))).convert("RGB")
     shown = in_srgb(make(kind))

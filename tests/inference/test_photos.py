@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from uuid import UUID
 
-import kinds
 import numpy as np
+import photographs
 import pytest
 import tifffile
 import torch
@@ -114,7 +114,7 @@ def test_lab_becomes_srgb(tmp_path, dtype, byteorder):
     assert photo.pixels.dtype == dtype
     for row, colour in ((0, (128, 148, 108)), (-1, (128, 128, 128))):  # Pillow's a and b from 128
         expected = ImageCms.profileToProfile(
-            Image.new("LAB", (1, 1), colour), *kinds.PROFILES[::-1], outputMode="RGB"
+            Image.new("LAB", (1, 1), colour), *photographs.PROFILES[::-1], outputMode="RGB"
         )
         assert shown[row, 0] == pytest.approx(expected.getpixel((0, 0)), abs=2)
 

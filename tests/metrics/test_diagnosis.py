@@ -1,19 +1,13 @@
 """What an error consists of, and which detail is true."""
 
-from types import SimpleNamespace
-
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llie_helpers import plotting
-from llie_helpers.data import Pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.metrics import (
     error_parts,
-    evaluate,
     true_and_false_detail,
 )
 
@@ -101,21 +95,3 @@ def test_there_is_no_share_of_the_detail_of_a_uniform_target():
     shares = true_and_false_detail(normal + noise(), normal)
     assert shares[0].isnan().all()
     assert shares[1].isfinite().all()
-
-
-def test_a_bar_for_each_method():
-    low, normal = ((255 * image(seed)[0].permute(1, 2, 0)).byte().numpy() for seed in (0, 1))
-    pairs = Pairs("one", ("a",), (0,), [(low, normal)])
-    methods = {"identity": lambda x: x, "half": lambda x: x / 2}
-    figure = plotting.show_error_parts({name: evaluate(it, pairs) for name, it in methods.items()})
-    (axis,) = figure.axes
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["identity", "half"]
-    assert len(axis.patches) == 8
-    assert figure.alt.count("brightness") == 2
-
-
-def test_a_negative_part_is_drawn_to_the_left_of_zero():
-    evaluation = SimpleNamespace(brightness=-0.02, light=0.01, colour=0.03, detail=0.04)
-    (axis,) = plotting.show_error_parts({"it": evaluation}).axes
-    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axis.patches]
-    assert np.allclose(ends, [(0, -0.02), (0, 0.01), (0.01, 0.04), (0.04, 0.08)])

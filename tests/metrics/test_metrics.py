@@ -100,13 +100,6 @@ def test_ssim_says_that_an_image_is_too_small():
         metrics.ssim(torch.zeros(3, 10, 40), torch.zeros(3, 10, 40))
 
 
-@given(st.floats(-2, 3))
-def test_quantise_gives_the_nearest_of_256_levels(value):
-    level = images.quantise(torch.tensor(value)).item() * 255
-    assert level == pytest.approx(round(level), abs=1e-4)
-    assert abs(level / 255 - min(max(value, 0), 1)) <= 0.5 / 255 + 1e-6
-
-
 @given(seed=seeds, gain=st.floats(0.2, 1.0))
 @settings(max_examples=20)
 def test_match_gt_mean_undoes_a_gain(seed, gain):

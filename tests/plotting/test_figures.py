@@ -5,7 +5,6 @@ import io
 import itertools
 import re
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -18,23 +17,11 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics import psnr
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context():
-        plotting.use_style()
-        yield
+ONE_EPOCH = [{"epoch": 1, "train_loss": 1.0, "lr": 1e-3}]
 
 
 def images(n: int = 3, height: int = 20, width: int = 30) -> torch.Tensor:
     return torch.rand(n, 3, height, width, generator=torch.Generator().manual_seed(0))
-
-
-def history(epochs: int = 4, **extra) -> list[dict]:
-    return [
-        {"epoch": e, "train_loss": 1 / (e + 1), "val_loss": 2 / (e + 1), "lr": 1e-3 / 2**e, **extra}
-        for e in range(epochs)
-    ]
 
 
 def shown(figure, monkeypatch) -> dict:
@@ -181,56 +168,13 @@ class TestHistograms:
             assert steps.get_data().values.sum() == pytest.approx(1)
 
 
-class TestHistory:
-    def test_one_run(self):
-        figure = plotting.show_history(history(val_psnr=12.0))
-        loss, score, rate = figure.axes
-        assert (loss.get_yscale(), score.get_yscale(), rate.get_yscale()) == (
-            "log",
-            "linear",
-            "log",
-        )
-        best = loss.lines[2]
-        assert (best.get_xdata().item(), best.get_ydata().item()) == (3, 0.5)
-
-    def test_several_runs_are_named(self):
-        figure = plotting.show_history({"plain": history(), "Lightning": history(3)})
-        assert len(figure.axes) == 2
-        names = [text.get_text() for text in figure.legends[0].get_texts()]
-        assert names == ["training", "validation", "epoch kept", "plain", "Lightning"]
-
-    def test_many_names_stay_within_the_figure(self):
-        runs = {f"a run with a long name, number {number}": history() for number in range(8)}
-        figure = plotting.show_history(runs)
-        figure.draw_without_rendering()
-        (legend,) = figure.legends
-        assert len(legend.get_texts()) == 11
-        box = legend.get_window_extent()
-        assert box.x0 >= 0
-        assert box.x1 <= figure.bbox.x1
-
-    def test_one_epoch_is_visible(self):
-        figure = plotting.show_history(history(1))
-        assert figure.axes[0].lines[0].get_marker() == "."
-        assert "over 1 epoch the training loss" in figure.alt
-
-    def test_a_run_that_was_not_validated(self):
-        rows = [{k: v for k, v in row.items() if k != "val_loss"} for row in history()]
-        loss, _ = plotting.show_history(rows).axes
-        assert len(loss.lines) == 1
-
-    def test_nothing_trained(self):
-        with pytest.raises(CourseError, match="at least one epoch"):
-            plotting.show_history([])
-
-
 class TestDisplay:
     def test_photographs_are_jpeg_and_curves_png(self, monkeypatch):
         output = shown(plotting.show_images(images(2), ["low", "normal"]), monkeypatch)
         assert output["text/plain"] == "Side by side: low; normal."
         assert 'alt="Side by side: low; normal."' in output["text/html"]
         assert "data:image/jpeg;base64," in output["text/html"]
-        output = shown(plotting.show_history(history()), monkeypatch)
+        output = shown(plotting.show_history(ONE_EPOCH), monkeypatch)
         encoded = re.search(r"data:image/png;base64,([^\"]+)", output["text/html"])[1]
         picture = Image.open(io.BytesIO(base64.b64decode(encoded)))
         assert picture.width == 900
@@ -246,5 +190,5 @@ class TestDisplay:
     def test_pyplot_knows_none_of_the_figures(self):
         open_before = plt.get_fignums()
         plotting.show_images(images())
-        plotting.show_history(history())
+        plotting.show_history(ONE_EPOCH)
         assert plt.get_fignums() == open_before

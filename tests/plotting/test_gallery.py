@@ -69,12 +69,6 @@ def test_methods_may_have_any_name(pairs, tmp_path):
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
 
 
-def test_a_gallery_needs_pairs(pairs, tmp_path):
-    with pytest.raises(CourseError, match="toy/test has no pairs"):
-        write_gallery({"gamma": classical.gamma}, pairs[:0], tmp_path / "gallery")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_titles_are_text_and_not_markup(page):
     assert "a &lt;b&gt;" in page.read_text()
     assert "<b>" not in page.read_text()

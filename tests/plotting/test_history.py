@@ -1,4 +1,4 @@
-"""The curves of a run mark the epoch that was kept, on the curve that chose it."""
+"""The curves of a run, above all which epoch was kept, and on which curve it was chosen."""
 
 import math
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from llie_helpers import lessons, plotting
+from llie_helpers.errors import CourseError
 from llie_helpers.lessons import recordings
 from llie_helpers.plotting.histories import CAPTION
 from llie_helpers.training import History, TrainingRun
@@ -30,6 +31,60 @@ def test_the_epoch_kept_is_marked_on_the_curve_that_chose_it(monitor, panel, lin
         assert (dot.get_marker(), dot.get_xdata().item(), dot.get_ydata().item()) == ("o", *kept)
         dots = [line for axis in axes for line in axis.lines if line.get_marker() == "o"]
         assert dots == [dot]
+
+
+def history(epochs: int = 4, **extra) -> list[dict]:
+    return [
+        {"epoch": e, "train_loss": 1 / (e + 1), "val_loss": 2 / (e + 1), "lr": 1e-3 / 2**e, **extra}
+        for e in range(epochs)
+    ]
+
+
+def test_a_run_has_panels_for_losses_scores_and_rate():
+    figure = plotting.show_history(history(val_psnr=12.0))
+    loss, score, rate = figure.axes
+    assert (loss.get_yscale(), score.get_yscale(), rate.get_yscale()) == (
+        "log",
+        "linear",
+        "log",
+    )
+    best = loss.lines[2]
+    assert (best.get_xdata().item(), best.get_ydata().item()) == (3, 0.5)
+
+
+def test_several_runs_are_named():
+    figure = plotting.show_history({"plain": history(), "Lightning": history(3)})
+    assert len(figure.axes) == 2
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["training", "validation", "epoch kept", "plain", "Lightning"]
+
+
+def test_many_names_stay_within_the_figure():
+    runs = {f"a run with a long name, number {number}": history() for number in range(8)}
+    figure = plotting.show_history(runs)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 11
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+
+
+def test_one_epoch_is_visible():
+    figure = plotting.show_history(history(1))
+    assert figure.axes[0].lines[0].get_marker() == "."
+    assert "over 1 epoch the training loss" in figure.alt
+
+
+def test_a_run_that_was_not_validated():
+    rows = [{k: v for k, v in row.items() if k != "val_loss"} for row in history()]
+    loss, _ = plotting.show_history(rows).axes
+    assert len(loss.lines) == 1
+
+
+def test_a_run_of_no_epoch_is_refused():
+    with pytest.raises(CourseError, match="at least one epoch"):
+        plotting.show_history([])
 
 
 def recording(model="mse_cnn", **columns):

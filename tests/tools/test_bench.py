@@ -1,13 +1,16 @@
 """The benchmarks measure what they say."""
 
+import itertools
+import time
+
 import bench
 import numpy as np
 import pytest
 from benchmarks import inference
-from benchmarks.data import DataSpeed, bench_data, decoded_pairs
+from benchmarks.data import DataSpeed, bench_data, decoded_pairs, items_per_second
 from benchmarks.inference import bench_inference, cost_table
 
-from llie_helpers.cli import run
+from llie_helpers.console import run
 from llie_helpers.data import load_pairs
 from llie_helpers.images import save_image, to_float
 from llie_helpers.models import create_model
@@ -24,6 +27,12 @@ def lol(tmp_path, monkeypatch):
         image = to_float(draw.integers(0, 256, (400, 600, 3), dtype=np.uint8))
         for side in ("low", "high"):
             save_image(tmp_path / "lol_dataset" / folder / side / f"{i}.png", image)
+
+
+def test_speed_is_measured(monkeypatch):
+    ticks = itertools.count(step=0.25)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    assert items_per_second(range(2), seconds=2.0) == 7 / 2
 
 
 def test_both_ways_are_measured(lol):

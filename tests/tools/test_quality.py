@@ -5,9 +5,9 @@ import pytest
 import torch
 from benchmarks.quality import MARKS, every_method, markdown, score, score_pairs
 from benchmarks.rules import RULES, report
-from cards import README, between_marks
+from marked import README, between_marks
 
-from llie_helpers.cli import run
+from llie_helpers.console import run
 from llie_helpers.data import Pairs
 from llie_helpers.images import quantise
 from llie_helpers.lessons import quality

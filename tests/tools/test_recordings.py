@@ -4,7 +4,7 @@ import pytest
 import recordings as tool
 
 from llie_helpers import models
-from llie_helpers.cli import run
+from llie_helpers.console import run
 from llie_helpers.models import weights as weights_file
 from llie_helpers.training import History, TrainingRun, fit, load_history
 from llie_helpers.training.callbacks import RunKeeper

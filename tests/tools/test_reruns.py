@@ -13,7 +13,7 @@ from reruns import (
     split_by_file,
 )
 
-from llie_helpers import cli, metrics
+from llie_helpers import console, metrics
 from llie_helpers.data import Pairs, concatenate
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons import reruns as results
@@ -115,7 +115,7 @@ def test_the_leaky_mapper_is_scored_alone_on_the_images_that_it_knows(small, tmp
 )
 def test_what_fitting_the_mapper_would_ignore_is_refused(ignored, small, capsys):
     command = f"histogram_mapper --data toy {ignored}"
-    assert cli.run(reruns.app, command.split()) == 2
+    assert console.run(reruns.app, command.split()) == 2
     assert "histogram_mapper is not trained: it takes --data and --keep" in capsys.readouterr().err
 
 
@@ -133,7 +133,7 @@ def test_what_is_kept_is_read_again(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "KEPT", tmp_path)
     scores = results.Scores(19.0, 0.7)
     result = results.Rerun("unet", 5, 10, 3.5, scores, scores, scores)
-    result.keep()
+    reruns.write(result)
     assert results.kept("unet") == result
     assert results.kept("residual") is None
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from llie_helpers import models
-from llie_helpers.cli import run
+from llie_helpers.console import run
 from llie_helpers.data import load_pairs
 from llie_helpers.errors import CourseError
 from llie_helpers.methods import NetworkMethod, create_method

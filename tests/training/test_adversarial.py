@@ -9,8 +9,8 @@ import lightning
 import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
-from test_training import numbers, toy_pairs, weights
 from torch import nn
+from toys import kill_in, numbers, toy_pairs, weights
 
 from llie_helpers.errors import CourseError
 from llie_helpers.lessons.checks.lesson_06 import gan_step
@@ -96,14 +96,7 @@ def test_a_batch_is_what_the_paper_does(tmp_path):
 @pytest.mark.parametrize("killed_in_epoch", [0, 2])
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path, monkeypatch, killed_in_epoch, changes):
     whole, its_discriminator, expected = train(tmp_path / "a", **changes)
-    step = Adversarial.training_step
-
-    def killed(self, batch, batch_idx):
-        if self.current_epoch == killed_in_epoch and batch_idx == 1:
-            raise MemoryError("as good as killed")
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(Adversarial, "training_step", killed)
+    kill_in(monkeypatch, Adversarial, killed_in_epoch)
     with pytest.raises(MemoryError):
         train(tmp_path / "b", **changes)
     monkeypatch.undo()

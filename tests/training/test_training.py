@@ -1,18 +1,16 @@
-"""Training ends the same whatever happens on the way, and says clearly when it fails."""
+"""What a run learns, records and refuses."""
 
 import json
-import re
+import os
 import subprocess
 import sys
-import weakref
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from toys import SMALL, fresh, toy_pairs, weights
 
 from llie_helpers.data.crops import RandomCrops
 from llie_helpers.data.pairs import Pairs
@@ -20,54 +18,12 @@ from llie_helpers.errors import CourseError
 from llie_helpers.images import quantise
 from llie_helpers.metrics import ssim
 from llie_helpers.models import create_model
-from llie_helpers.models.network import Network, Objective
 from llie_helpers.models.weights import read
-from llie_helpers.training import History, TrainingRun, fit, load_history, trainer
-from llie_helpers.training.batches import epoch_loader, scene_halves
-from llie_helpers.training.callbacks import MovingAverage
-from llie_helpers.training.memory import out_of_memory_error
-from llie_helpers.training.module import Supervised, cosine
-from llie_helpers.training.recipe import Recipe, load_recipe
-from llie_helpers.training.trainer import hardware
-
-SMALL = Recipe(
-    epochs=4, crops_per_epoch=12, crop_size=16, batch_size=4, plateau_patience=0, snapshot_every=2
-)
-
-
-def toy_pairs(title: str, count: int = 3, seed: int = 0, height=24, width=20) -> Pairs:
-    draw = np.random.default_rng(seed)
-    colours = draw.integers(0, 256, (count, 3), dtype=np.uint8)
-    normals = [np.tile(colour, (height, width + i, 1)) for i, colour in enumerate(colours)]
-    arrays = [(image // 4, image) for image in normals]
-    names = tuple(f"{title}{i}" for i in range(count))
-    return Pairs(title, names, tuple(range(count)), arrays)
-
-
-@pytest.fixture
-def train() -> Pairs:
-    return toy_pairs("toy/train")
-
-
-@pytest.fixture
-def val() -> Pairs:
-    return toy_pairs("toy/val", 2, seed=1)
-
-
-def fresh(name: str = "mse_cnn", **options) -> nn.Module:
-    torch.manual_seed(0)
-    if name == "mse_cnn":
-        options = {"widths": [4, 6]} | options
-    return create_model(name, **options)
-
-
-def numbers(run: TrainingRun) -> list[dict]:
-    """The rows of a run without its times."""
-    return [row | {"seconds": None} for row in run.history]
-
-
-def weights(model: nn.Module) -> torch.Tensor:
-    return torch.cat([value.double().flatten() for value in model.state_dict().values()])
+from llie_helpers.training import History, fit, load_history
+from llie_helpers.training.batches import epoch_loader
+from llie_helpers.training.module import cosine
+from llie_helpers.training.recipe import load_recipe
+from llie_helpers.training.splits import scene_halves
 
 
 def test_fit_improves_and_ends_with_the_best_weights(train, val, tmp_path):
@@ -104,81 +60,6 @@ def test_nothing_but_the_run_is_written(train, val, tmp_path, monkeypatch, capfd
     found = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert found == ["best.safetensors", "history.json", "last.ckpt", "snapshots"]
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"learning_rate": 0.05},  # so high that the plateau schedule acts
-        {"schedule": "cosine", "ema": 0.9, "optimizer": "adamw", "gradient_clip": 0.5},
-        {"accumulate": 2, "schedule": "constant"},
-    ],
-)
-@pytest.mark.parametrize("killed_in_epoch", [1, 3])
-def test_a_killed_run_resumes_to_the_same_weights(
-    train, val, tmp_path, monkeypatch, changes, killed_in_epoch
-):
-    whole = fresh()
-    expected = fit(whole, train, val, SMALL, run_dir=tmp_path / "a", progress=False, **changes)
-
-    step = Supervised.training_step
-
-    def killed(self, batch, batch_idx):
-        if self.current_epoch == killed_in_epoch and batch_idx == 1:
-            raise MemoryError("as good as killed")
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(Supervised, "training_step", killed)
-    with pytest.raises(MemoryError):
-        fit(fresh(), train, val, SMALL, run_dir=tmp_path / "b", progress=False, **changes)
-    monkeypatch.undo()
-    resumed = fresh()
-    run = fit(resumed, train, val, SMALL, run_dir=tmp_path / "b", progress=False, **changes)
-    assert numbers(run) == numbers(expected)
-    assert torch.equal(weights(resumed), weights(whole))
-    assert run.best_path.read_bytes() == expected.best_path.read_bytes()
-
-
-def test_a_run_says_what_it_did_not_train_itself(train, val, tmp_path):
-    def said(epochs):
-        run = fit(
-            fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=epochs, patience=0
-        )
-        return re.sub(r"\d+ s\b", "0 s", str(run).split(";")[0])
-
-    assert said(epochs=1) == "1 epoch in 0 s"
-    assert said(epochs=2) == "2 epochs in 0 s, 1 of them loaded from an earlier run"
-    assert said(epochs=2) == "2 epochs in 0 s, all loaded from an earlier run"
-
-
-def test_dropout_and_batch_statistics_resume_too(train, val, tmp_path):
-    network = {"name": "pix2pix", "width": 2, "blocks": 1}
-    whole, resumed = fresh(**network), fresh(**network)
-    fit(whole, train, val, SMALL, run_dir=tmp_path / "a", progress=False, epochs=2)
-    fit(resumed, train, val, SMALL, run_dir=tmp_path / "b", progress=False, epochs=1)
-    fit(resumed, train, val, SMALL, run_dir=tmp_path / "b", progress=False, epochs=2)
-    assert torch.equal(weights(resumed), weights(whole))
-
-
-def test_an_early_stopped_run_stays_stopped(train, val, tmp_path):
-    stuck = SMALL.changed(epochs=9, patience=2, learning_rate=1e-12, min_delta=1e-3)
-    first = fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False)
-    assert len(first.history) == 3
-    again = fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False)
-    assert again.history == first.history
-    assert again.history.stopped_early
-
-
-@pytest.mark.parametrize(("before", "after", "length"), [(2, 4, 5), (2, 0, 6), (4, 2, 3)])
-def test_a_resumed_run_has_its_own_patience(train, val, tmp_path, before, after, length):
-    """It goes on where the earlier one stopped, or stops where that would have gone on."""
-    stuck = SMALL.changed(learning_rate=1e-12, min_delta=1e-3)
-    first = {"patience": before, "epochs": 3 if before == 2 else 2}
-    fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False, **first)
-    again = {"patience": after, "epochs": 6}
-    run = fit(fresh(), train, val, stuck, run_dir=tmp_path, progress=False, **again)
-    assert len(run.history) == length
-    assert run.history.stopped_early == (after > 0)
 
 
 def test_the_plateau_schedule_lowers_the_rate_and_the_history_shows_it(train, val, tmp_path):
@@ -353,219 +234,6 @@ def test_an_epoch_without_any_term_of_the_loss_goes_by(train, val, tmp_path):
     assert [row["train_loss"] > 0 for row in run.history] == [True, False]
 
 
-def test_weights_are_averaged_where_they_are_trained():
-    module = Supervised(fresh(), SMALL, seed=0)
-    average = MovingAverage(0.9)
-    # PyTorch's device without numbers takes the place of a GPU.
-    strategy = SimpleNamespace(root_device=torch.device("meta"))
-    average.setup(SimpleNamespace(strategy=strategy), module, "fit")
-    assert {value.device.type for value in average._average_model.parameters()} == {"meta"}
-
-
-class Exploding(Network):
-    """A network whose output is NaN in the third epoch."""
-
-    def __init__(self):
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(()))
-        self.register_buffer("steps", torch.zeros(()))
-
-    def forward(self, image):
-        self.steps += self.training
-        return image * self.gain * (float("nan") if self.steps > 7 else 1)
-
-
-def test_a_nan_loss_stops_with_advice_and_keeps_the_last_good_checkpoint(train, val, tmp_path):
-    with pytest.raises(CourseError, match=r"nan at step 7 of epoch 3 .* rate 0.001; lower the"):
-        fit(Exploding(), train, val, SMALL, run_dir=tmp_path, progress=False)
-    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    assert kept["global_step"] == 6
-    assert (tmp_path / "best.safetensors").is_file()
-
-
-class Bright(Exploding):
-    def forward(self, image):
-        self.steps += self.training
-        return image * self.gain * (1e4 if self.steps > 7 else 1)
-
-
-def test_an_exploding_loss_stops_before_it_is_infinite(train, val, tmp_path):
-    with pytest.raises(
-        CourseError, match=r"became \d\.\d+e\+0\d at step 7 of epoch 3 .*gradient_clip"
-    ):
-        fit(Bright(), train, val, SMALL, run_dir=tmp_path, progress=False)
-    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 6
-
-
-class WithThumbnails(Objective):
-    sees_whole = True
-
-    def __call__(self, loss, low, normal, *whole):
-        whole_low, whole_normal, _ = whole
-        return super().__call__(loss, low, normal) + super().__call__(loss, whole_low, whole_normal)
-
-
-class Greedy(Network):
-    """Runs out of memory with more than ``room`` images, as a GPU does."""
-
-    def __init__(self, room: int, objective: type[Objective] = Objective):
-        super().__init__()
-        self.room, self.gain = room, nn.Parameter(torch.ones(()))
-        self.objective = lambda: objective(self)
-
-    def forward(self, image):
-        if len(image) > self.room:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return image * self.gain
-
-
-@pytest.mark.parametrize("objective", [Objective, WithThumbnails])
-@pytest.mark.parametrize(
-    ("room", "advice"),
-    [
-        (3, "batch_size = 3 fits, and with accumulate = 4 each step still uses as many crops"),
-        (0, "so does a single one; choose smaller crops, such as crop_size = 8"),
-    ],
-)
-def test_out_of_memory_names_a_batch_that_fits(train, val, tmp_path, room, advice, objective):
-    with pytest.raises(CourseError, match=advice):
-        fit(Greedy(room, objective), train, val, SMALL, run_dir=tmp_path, progress=False,
-            batch_size=12)  # fmt: skip
-
-
-def test_a_batch_that_fits_is_looked_for_where_the_run_was():
-    places = set()
-
-    class Watched(Greedy):
-        def forward(self, image):
-            places.add(image.device.type)
-            return super().forward(image)
-
-    module = Supervised(Watched(0), SMALL, seed=0)
-    module.cpu = lambda: None  # which does not work from there
-    # PyTorch's device without numbers takes the place of a GPU.
-    out_of_memory_error(module, list(torch.zeros(2, 3, 16, 16)), torch.device("meta"))
-    assert places == {"meta"}
-
-
-def test_the_batch_that_did_not_fit_is_gone_when_others_are_tried(train, val, tmp_path):
-    alive = []
-
-    class Forgetful(Greedy):
-        def forward(self, image):
-            alive.append(any(old() is not None for old in kept))
-            activation = image * self.gain
-            kept.append(weakref.ref(activation))
-            return super().forward(activation)
-
-    model, kept = Forgetful(3), []
-    with pytest.raises(CourseError, match="batch_size = 3 fits"):
-        fit(model, train, val, SMALL, run_dir=tmp_path, progress=False, batch_size=12)
-    assert alive == [False, False, False]
-
-
-def test_a_run_with_other_settings_is_not_mixed_up(train, val, tmp_path):
-    fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1)
-    with pytest.raises(CourseError, match=r"learning_rate 0.001, now 0.1"):
-        fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, learning_rate=0.1)
-    run = fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1, resume=False)
-    assert len(run.history) == 1
-
-
-def test_a_full_disk_leaves_no_half_checkpoint(train, val, tmp_path, monkeypatch):
-    import errno
-
-    import lightning
-
-    fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1)
-    before = (tmp_path / "last.ckpt").read_bytes()
-
-    def full(self, path, **_):
-        path.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(lightning.Trainer, "save_checkpoint", full)
-    with pytest.raises(CourseError, match="disk is full"):
-        fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=2)
-    assert (tmp_path / "last.ckpt").read_bytes() == before
-    assert not list(tmp_path.glob(".last*"))
-
-
-@pytest.mark.parametrize("name", ["last.ckpt", "history.json"])
-@pytest.mark.parametrize("damage", ["halved", "emptied", "replaced", "another kind"])
-def test_a_damaged_run_is_one_sentence(train, val, tmp_path, name, damage):
-    fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1)
-    path = tmp_path / name
-    content = path.read_bytes()
-    path.write_bytes(
-        {
-            "halved": content[: len(content) // 2],
-            "emptied": b"",
-            "replaced": b"\x00\xff" * 50,
-            "another kind": b'[{"epochs": 1}]',
-        }[damage]
-    )
-    with pytest.raises(CourseError, match=rf"{name} .*resume=False") as caught:
-        fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=2)
-    assert "\n" not in str(caught.value)
-    run = fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False, epochs=1, resume=False)
-    assert len(run.history) == 1
-
-
-@pytest.mark.parametrize("inside", ["", "run"])
-def test_a_file_in_the_place_of_the_folder_is_refused(train, val, tmp_path, inside):
-    (tmp_path / "file").touch()
-    with pytest.raises(CourseError, match="file is a file, but run_dir must be a folder"):
-        fit(fresh(), train, val, SMALL, run_dir=tmp_path / "file" / inside, progress=False)
-
-
-@pytest.mark.parametrize(
-    ("where", "sentence"),
-    [
-        ({"devices": 0}, "number of devices is 0; it must be 1 or more"),
-        ({"device": "tpuu"}, "no device 'tpuu'"),
-        ({"device": "meta"}, "no device 'meta'"),
-        ({"device": "cuda"}, "2 devices from cuda:0 on were requested, but this computer has 1"),
-        ({"device": "cuda:1"}, "no device 'cuda:1'"),
-    ],
-)
-def test_devices_that_are_not_here_are_refused(train, val, tmp_path, monkeypatch, where, sentence):
-    if "cuda" in where.get("device", ""):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(CourseError, match=sentence):
-        fit(fresh(), train, val, SMALL, run_dir=tmp_path / "run", **({"devices": 2} | where))
-    assert not (tmp_path / "run").exists()
-
-
-def test_training_on_a_device_that_only_computes_is_refused(train, val, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "choose_device", torch.device)
-    with pytest.raises(CourseError, match="Training on 'xpu' is not supported; use auto, cpu"):
-        fit(fresh(), train, val, SMALL, run_dir=tmp_path / "run", device="xpu")
-
-
-def test_a_gpu_is_taken_by_its_number(monkeypatch):
-    monkeypatch.delenv("LLIE_PROFILE", raising=False)  # the quick one asks for the CPU
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert hardware("auto", 1) == ("cuda", [0], 1)
-    assert hardware("cuda:2", 2) == ("cuda", [2, 3], 2)
-    assert hardware("cpu", 2) == ("cpu", 2, 2)
-
-
-def test_ctrl_c_still_works_after_the_first(train, val, tmp_path, monkeypatch):
-    import signal
-
-    def interrupted(self, batch, batch_idx):
-        raise KeyboardInterrupt
-
-    handler = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(Supervised, "training_step", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        fit(fresh(), train, val, SMALL, run_dir=tmp_path, progress=False)
-    assert signal.getsignal(signal.SIGINT) is handler
-
-
 def test_the_callers_random_numbers_are_left_alone(train, val, tmp_path):
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -576,45 +244,12 @@ def test_the_callers_random_numbers_are_left_alone(train, val, tmp_path):
     assert torch.equal(torch.rand(3), expected)
 
 
-DISTRIBUTED = """
-import sys
-sys.path.insert(0, {tests!r})
-from test_training import SMALL, fit, fresh, toy_pairs
-if __name__ == "__main__":
-    fit(fresh(), toy_pairs("toy/train"), toy_pairs("toy/val", 2, seed=1), SMALL,
-        run_dir={folder!r}, progress=False, device="cpu", devices=2, epochs=2)
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_train_the_same_model(train, val, tmp_path):
-    alone = fresh()
-    expected = fit(alone, train, val, SMALL, run_dir=tmp_path / "a", progress=False, epochs=2)
-    script = tmp_path / "two.py"
-    tests = str(Path(__file__).parent)
-    script.write_text(DISTRIBUTED.format(tests=tests, folder=str(tmp_path / "b")))
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    shared = create_model("mse_cnn", weights=tmp_path / "b" / "best.safetensors")
-    assert torch.allclose(weights(shared), weights(alone), atol=1e-5)
-    history = load_history(tmp_path / "b" / "history.json")
-    for one, two in zip(expected.history, history, strict=True):
-        for column in ("steps", "crops", "train_loss", "val_loss", "val_psnr", "val_ssim"):
-            assert one[column] == pytest.approx(two[column], rel=1e-4)
-
-
-def test_a_batch_that_processes_cannot_share_is_refused(train):
-    with pytest.raises(CourseError, match="batch of 3 cannot be shared by 2"):
-        epoch_loader(train, 3, seed=0, epoch=0, processes=2)
-
-
 @pytest.mark.slow
 def test_progress_can_be_switched_off_from_outside(tmp_path):
     # tqdm reads the variable when it is imported, so this needs a process of its own.
-    import os
-
     script = (
-        "from pathlib import Path; from test_training import SMALL, fit, fresh, toy_pairs\n"
+        "from pathlib import Path; from toys import SMALL, fresh, toy_pairs\n"
+        "from llie_helpers.training import fit\n"
         f"fit(fresh(), toy_pairs('a'), toy_pairs('b'), SMALL, run_dir=Path({str(tmp_path)!r}))"
     )
     done = subprocess.run(

@@ -1,5 +1,6 @@
 """Measure how fast training data is read, from the cache and by decoding files."""
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from llie_helpers.data import Pairs, load_pairs, source
-from llie_helpers.data.crops import RandomCrops, items_per_second
+from llie_helpers.data.crops import RandomCrops
 from llie_helpers.data.pairs import Lazy
 from llie_helpers.data.sources import ImageFiles
 from llie_helpers.errors import CourseError
@@ -75,3 +76,12 @@ def speed(pairs: Pairs, seconds: float) -> float:
     crops = RandomCrops(pairs, CROP_SIZE, length=1_000_000, augment=False)
     items_per_second(crops, seconds / 10)  # warm-up: the first reads access the disk
     return items_per_second(crops, seconds)
+
+
+def items_per_second(crops: RandomCrops, seconds: float) -> float:
+    """Return how many crops are read per second, measured for about ``seconds``."""
+    fetched, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        crops[fetched % len(crops)]
+        fetched += 1
+    return fetched / elapsed

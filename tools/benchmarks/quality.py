@@ -4,7 +4,7 @@ import json
 from statistics import fmean
 
 import torch
-from cards import README, between_marks, rewrite
+from marked import README, between_marks, rewrite
 
 from llie_helpers.data.lighting_scenes import KINDS, lighting_scenes
 from llie_helpers.data.pairs import Pairs

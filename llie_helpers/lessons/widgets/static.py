@@ -145,10 +145,10 @@ def frames_html(
     labels: Sequence[object],
     title: str,
     alt: str,
-    caption: str = "",
-    first: int = 0,
+    caption: str,
+    first: int,
 ) -> str:
-    """Return the HTML of `frames_slider`, with an optional ``caption`` below the slider."""
+    """Return the HTML of `frames_slider`, with ``caption`` below the slider, which may be empty."""
     texts = [str(label) for label in labels]
     # The column of a label is as wide as one step of the slider, so the slider is one column
     # narrower than the pictures.
