@@ -88,8 +88,8 @@ def scene_split(scenes: Sequence[int], fraction: float, seed: int) -> tuple[list
     drawn = np.random.default_rng(check_seed(seed)).permutation(np.unique(of_pair))
     if len(drawn) < 2:
         raise CourseError(
-            f"{len(scenes)} pairs show {len(drawn)} scene, but a split into training and "
-            "validation needs two or more; add pairs of another scene."
+            "A split into training and validation needs two or more scenes, but the pairs "
+            f"({len(scenes)}) show {len(drawn)}; add pairs of another scene."
         )
     sizes = np.array([np.count_nonzero(of_pair == scene) for scene in drawn])
     wanted = 1 + np.searchsorted(sizes.cumsum(), fraction * len(scenes))

@@ -49,8 +49,8 @@ def ranking(
     """
     if not images or not 2 <= len(methods) <= MOST_METHODS:
         raise CourseError(
-            f"A ranking of {len(methods)} methods on {len(images)} images is not possible; give it "
-            f"at least one image and 2 to {MOST_METHODS} methods."
+            f"A ranking needs at least one image and 2 to {MOST_METHODS} different methods, "
+            f"but was given {len(images)} and {len(methods)}."
         )
     by_title = {title: as_method(method) for title, method in methods.items()}
     trials = []

@@ -67,7 +67,7 @@ def test_the_command_holds_few_photographs_at_once(tmp_path, monkeypatch):
     [({}, METHODS), (IMAGES, {"gamma": classical.gamma}), (IMAGES, dict.fromkeys("abcdefghij"))],
 )
 def test_what_cannot_be_ranked_is_refused(images, methods, tmp_path):
-    with pytest.raises(CourseError, match="2 to 9 methods"):
+    with pytest.raises(CourseError, match="2 to 9 different methods"):
         ranking(images, methods, tmp_path / "page.html")
 
 
