@@ -258,5 +258,6 @@ def _assembled(pixels: np.ndarray, like: Photo, kind: str) -> Any:
                 image.set_type(like.header.get_typeof(name), name, like.header.get(name))
     if kind not in OPTIONS and image.get_typeof("icc-profile-data"):
         # Such a file holds no profile, without which the numbers would stand for other colours.
-        image = image.icc_transform("srgb", embedded=True, input_profile="srgb")
+        usual = "sgrey" if like.grey else "srgb"
+        image = image.icc_transform(usual, embedded=True, input_profile=usual)
     return image

@@ -80,6 +80,18 @@ def test_colours_are_srgb_where_a_kind_has_no_profile(tmp_path, suffix, bands):
     assert np.abs(apart).max() <= 1
 
 
+@pytest.mark.parametrize("suffix", [".jp2", ".bmp", ".pgm", ".tga"])
+def test_what_is_grey_stays_grey_where_a_kind_has_no_profile(tmp_path, suffix):
+    profile = bytes(libvips().Image.profile_load("sgrey"))
+    grey = Image.new("L", (30, 20), 90)
+    (tmp_path / "a.png").write_bytes(saved(grey, "PNG", icc_profile=profile))
+    photo = read_photo(tmp_path / "a.png")
+    write_photo(tmp_path / f"a{suffix}", as_tensor(photo.pixels), photo)
+    again = read_photo(tmp_path / f"a{suffix}")
+    assert again.grey
+    assert (again.pixels == 90).all()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".tga"])
 def test_colours_behind_transparency_are_written(tmp_path, suffix):
     pixels = noise(channels=4)
