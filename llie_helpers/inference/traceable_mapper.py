@@ -1,6 +1,5 @@
 """The histogram mapper in tensor operations, of which an ONNX file can be made."""
 
-import json
 from typing import Any
 
 import torch
@@ -26,8 +25,8 @@ class TraceableMapper(nn.Module):
 
     def __init__(self, mapper: HistogramMapper) -> None:
         super().__init__()
-        model = json.loads(mapper.regressor.get_booster().save_raw("json"))["learner"]
-        self.base = float(model["learner_model_param"]["base_score"].strip("[]"))
+        model = mapper.as_dict()["learner"]
+        self.base = float(model["learner_model_param"]["base_score"])
         self.register_buffer("share", torch.tensor(Q, dtype=torch.float64) / 100)
         trees = model["gradient_booster"]["model"]["trees"]
         self._build_table(trees)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,6 +125,16 @@ class HistogramMapper(Method):
         Raises:
             CourseError: the mapper has not been fitted, or the file cannot be written.
         """
+        text = json.dumps(self.as_dict(), separators=(",", ":"))
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fitted trees in XGBoost's JSON form, as every version of it reads them.
+
+        Raises:
+            CourseError: the mapper has not been fitted.
+        """
         self._check_fitted()
         booster = self.regressor.get_booster()
         booster.set_attr(levels=json.dumps(Q))
@@ -131,8 +142,7 @@ class HistogramMapper(Method):
         # XGBoost 3.1 and later write "[0.4]"; earlier ones then take 0.5 without a word.
         parameters = model["learner"]["learner_model_param"]
         parameters["base_score"] = parameters["base_score"].strip("[]")
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(model, separators=(",", ":")), encoding="utf-8")
+        return model
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "HistogramMapper":
