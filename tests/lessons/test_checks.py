@@ -127,7 +127,10 @@ def test_an_input_changed_in_place_is_told(exercise):
 
 def test_a_list_of_numpys_truths_is_told_from_row_numbers():
     mask = EXERCISES["lesson_08-frontier"].examine(lambda costs, qualities: list(qualities > 3))
-    assert "True or False for each row" in mask.message
+    assert mask.message == (
+        "return a list of row numbers, such as [0, 2]; np.flatnonzero makes them of one True or "
+        "False for each row."
+    )
 
 
 def test_what_is_wrong_with_a_block_is_told():
